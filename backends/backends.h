@@ -1,0 +1,19 @@
+// The one list of backends.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/core/clock.h"
+#include "inference/inference.h"
+
+namespace sluice {
+
+// htp, gpu, cpu, fake: in the order of `doctor`. Loads nothing; `available()` of one does. `clock` outlives them.
+std::vector<std::unique_ptr<Backend>> make_backends(Clock& clock);
+
+// "1.29.0 (PATH)" of the ONNX Runtime in use, or why there is none. Loads it.
+Result<std::string> onnxruntime_version();
+
+}  // namespace sluice

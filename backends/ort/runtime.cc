@@ -1,0 +1,60 @@
+#include "backends/ort/runtime.h"
+
+#include <cstring>
+#include <string_view>
+
+namespace sluice::ort {
+namespace {
+
+// Trivially destructible: ONNX Runtime may still log when this thread's other thread-locals are gone.
+struct Warnings {
+  char text[2048];
+  std::size_t length;
+};
+thread_local Warnings warnings{};
+
+void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const char*, const char* message) {
+  constexpr std::string_view kSeparator = "; ";
+  const std::string_view text = message ? std::string_view(message) : std::string_view();
+  const std::size_t separator = warnings.length > 0 ? kSeparator.size() : 0;
+  if (separator + text.size() > sizeof warnings.text - warnings.length) return;
+  std::memcpy(warnings.text + warnings.length, kSeparator.data(), separator);
+  warnings.length += separator;
+  std::memcpy(warnings.text + warnings.length, text.data(), text.size());
+  warnings.length += text.size();
+}
+
+}  // namespace
+
+std::string recent_warnings() { return {warnings.text, warnings.length}; }
+
+void forget_warnings() { warnings.length = 0; }
+
+std::string explain(const std::string& message) {
+  const std::string log = recent_warnings();
+  std::string text = "ONNX Runtime: " + message;
+  return log.empty() || message.find(log) != std::string::npos ? text : text + " (" + log + ")";
+}
+
+Runtime::Runtime(Library library) : library_(std::move(library)) {
+  Ort::InitApi(library_.api);
+  env_ = Ort::Env(ORT_LOGGING_LEVEL_WARNING, "sluice", on_log, nullptr);
+}
+
+Runtime::~Runtime() = default;
+
+Result<std::shared_ptr<Runtime>> Runtime::create() {
+  SLUICE_ASSIGN(Library library, load_library(library_candidates()));
+  try {
+    return std::shared_ptr<Runtime>(new Runtime(std::move(library)));
+  } catch (const std::exception& error) {
+    return unavailable(explain(error.what()));
+  }
+}
+
+Result<std::shared_ptr<Runtime>> Runtime::get() {
+  static const Result<std::shared_ptr<Runtime>> instance = create();
+  return instance;
+}
+
+}  // namespace sluice::ort

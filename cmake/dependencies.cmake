@@ -1,0 +1,36 @@
+# Where `tools/dev setup` keeps what it fetched.
+if(DEFINED ENV{SLUICE_CACHE})
+  set(SLUICE_CACHE "$ENV{SLUICE_CACHE}")
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(SLUICE_CACHE "$ENV{XDG_CACHE_HOME}/sluice")
+else()
+  set(SLUICE_CACHE "$ENV{HOME}/.cache/sluice")
+endif()
+
+if(SLUICE_SANITIZE STREQUAL "thread")
+  # Debian's oneTBB is not built for ThreadSanitizer and makes it report races that are none.
+  set(TBB_ROOT "${SLUICE_CACHE}/tbb-tsan")
+  list(PREPEND CMAKE_PREFIX_PATH "${TBB_ROOT}")
+endif()
+find_package(TBB 2021.6 REQUIRED)
+find_package(yaml-cpp 0.7 REQUIRED)
+find_package(spdlog 1.9 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(nlohmann_json 3.10 REQUIRED)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(OpenCV 4.5 REQUIRED COMPONENTS core imgproc)
+pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavcodec libavformat libavutil libswscale)
+
+# ONNX Runtime is loaded at run time (dlopen): only its headers are needed to build, and the library's place is
+# remembered as the default to load. A system installation wins.
+set(ONNXRUNTIME_ROOT "$ENV{ONNXRUNTIME_ROOT}" CACHE PATH "An ONNX Runtime installation (include/, lib/)")
+find_path(ONNXRUNTIME_INCLUDE onnxruntime_cxx_api.h
+          HINTS ${ONNXRUNTIME_ROOT}/include ${ONNXRUNTIME_ROOT}/include/onnxruntime
+                ${SLUICE_CACHE}/onnxruntime/include
+          PATH_SUFFIXES onnxruntime onnxruntime/core/session REQUIRED)
+find_library(ONNXRUNTIME_LIBRARY NAMES onnxruntime libonnxruntime.so.1
+             HINTS ${ONNXRUNTIME_ROOT}/lib ${SLUICE_CACHE}/onnxruntime/lib REQUIRED)
+add_library(onnxruntime_headers INTERFACE)
+target_include_directories(onnxruntime_headers SYSTEM INTERFACE ${ONNXRUNTIME_INCLUDE})

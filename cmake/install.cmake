@@ -1,0 +1,19 @@
+include(CMakePackageConfigHelpers)
+
+get_property(modules GLOBAL PROPERTY SLUICE_MODULES)
+set_target_properties(sluice PROPERTIES INSTALL_RPATH "$ORIGIN")
+install(TARGETS sluice EXPORT sluice LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ${modules} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/sluice)
+install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# The headers that sluice.h includes, under the names it includes them by.
+install(DIRECTORY framework/core framework/node framework/spec framework/plan
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/framework FILES_MATCHING PATTERN "*.h")
+install(FILES nodes/app_ends.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/nodes)
+install(FILES runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/runtime)
+install(EXPORT sluice NAMESPACE sluice:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice FILE sluiceTargets.cmake)
+configure_package_config_file(cmake/sluiceConfig.cmake.in ${CMAKE_BINARY_DIR}/sluiceConfig.cmake
+                              INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/sluiceConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/sluiceConfig.cmake ${CMAKE_BINARY_DIR}/sluiceConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)

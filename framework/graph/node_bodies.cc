@@ -1,0 +1,252 @@
+#include "framework/graph/node_bodies.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "framework/core/allocation_scope.h"
+#include "framework/core/ticks.h"
+#include "framework/graph/node_context.h"
+
+namespace sluice {
+namespace {
+
+// Handles whose last reference may go, moved out under the core's lock and destroyed after it.
+thread_local PacketList trash;
+
+std::size_t total_slots(const FlowGraph& flow) {
+  std::size_t slots = 0;
+  for (const FlowSource& s : flow.sources) slots += static_cast<std::size_t>(s.slots);
+  return slots;
+}
+
+DropReason reason_of(const Status& status) {
+  switch (status.code()) {
+    case Code::kPoolEmpty: return DropReason::kPoolEmpty;
+    case Code::kTimeout: return DropReason::kTimeout;
+    case Code::kCancelled: return DropReason::kCancelled;
+    default: return DropReason::kFailed;
+  }
+}
+
+}  // namespace
+
+NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node*> nodes, Pools& pools, Clock& clock,
+                       OnFailure on_failure)
+    : plan_(plan), flow_(flow), pools_(pools), clock_(clock), on_failure_(std::move(on_failure)),
+      nodes_(plan.nodes.size()), mailboxes_(plan.edges.size()), routes_(plan.choices.size()),
+      frame_routes_(total_slots(flow) * plan.choices.size()), latest_out_(plan.nodes.size()) {
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    nodes_[n].node = nodes[n];
+    nodes_[n].options = plan.nodes[n].options;
+    nodes_[n].first_output = lists_per_slot_;
+    lists_per_slot_ += plan.nodes[n].outputs.size();
+  }
+  const std::size_t slots = total_slots(flow);
+  lists_.resize(slots * lists_per_slot_);
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    for (std::size_t o = 0; o < plan.nodes[n].outputs.size(); ++o) {
+      const int most = plan.nodes[n].outputs[o].max_packets;
+      for (Slot s = 0; s < slots; ++s) list(s, static_cast<int>(n), o).reserve(static_cast<std::size_t>(most));
+    }
+  }
+  for (std::size_t e = 0; e < plan.edges.size(); ++e) {
+    if (plan.edges[e].latest) latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
+  }
+  snapshots_.resize(slots * plan.edges.size());
+  runs_.resize(slots * flow.units.size());
+  done_.resize(runs_.size());
+  for (Slot s = 0; s < slots; ++s) {
+    for (std::size_t u = 0; u < flow.units.size(); ++u) {
+      runs(s, static_cast<std::uint32_t>(u)).resize(flow.units[u].nodes.size());
+    }
+  }
+}
+
+Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
+  OwnCode own;
+  const FlowUnit& spec = flow_.units[unit];
+  std::vector<NodeRun>& all = runs(slot, unit);
+  std::size_t& done = done_[slot * flow_.units.size() + unit];
+  Outcome out;
+  for (std::size_t i = done; i < spec.nodes.size(); ++i) {
+    all[i] = {};
+    ChainResult result;
+    if (i > 0 && flow_.deadline > 0 && clock_.now() - frame.captured > flow_.deadline) {
+      all[i].busy = -1;  // it did not start
+      result = {Outcome::Kind::kDropped, DropReason::kStale, 0};
+    } else {
+      result = run_node(spec.nodes[i], slot, frame, all[i]);
+    }
+    if (i > 0) clear_outputs(slot, spec.nodes[i - 1]);
+    out.kind = result.kind;
+    out.reason = result.reason;
+    out.filtered_outputs = result.filtered_outputs;
+    out.runs = std::span<const NodeRun>(all).first(i + 1);
+    if (result.kind == Outcome::Kind::kData) continue;
+    clear_outputs(slot, spec.nodes[i]);
+    if (result.kind == Outcome::Kind::kRetry) {
+      done = i;
+      return out;
+    }
+    break;
+  }
+  done = 0;
+  return out;
+}
+
+NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameInfo& frame, NodeRun& run) {
+  NodeState& state = nodes_[static_cast<std::size_t>(index)];
+  const std::uint64_t begin = read_ticks();
+  snapshot_mailboxes(index, slot, clock_.now());
+  const OptionsPtr options = options_for_run(index);
+  NodeContext context(*this, index, slot, frame, *options, route_of(index, slot));
+  const Status status = context.run_elements([&] { return call(*state.node, context); });
+  clear_snapshots(index, slot);
+  run.busy = ticks_to_ns(read_ticks() - begin);
+  run.packets = context.emitted();
+  run.failed_items = context.failed_items();
+
+  ChainResult result;
+  result.filtered_outputs = context.filtered_outputs();
+  if (!status.ok()) {
+    if (status.code() == Code::kPoolEmpty && flow_.lossless) return {Outcome::Kind::kRetry, DropReason::kNone, 0};
+    result.kind = Outcome::Kind::kDropped;
+    result.reason = reason_of(status);
+    if (result.reason != DropReason::kPoolEmpty) on_failure_(index, status, frame);
+  } else if (context.dropped() != DropReason::kNone) {
+    result.kind = context.dropped() == DropReason::kFiltered ? Outcome::Kind::kFiltered : Outcome::Kind::kDropped;
+    result.reason = context.dropped();
+  }
+  return result;
+}
+
+// No exception crosses a node's boundary (architecture rule 5).
+Status NodeBodies::call(Node& node, NodeContext& context) {
+  try {
+    return node.process(context);
+  } catch (const std::bad_alloc&) {
+    return failed("out of memory");
+  } catch (const std::exception& e) {
+    return failed(std::string("threw an exception: ") + e.what());
+  } catch (...) {
+    return failed("threw something that is no std::exception");
+  }
+}
+
+// The newest snapshot; a shared pointer, so that one in use survives a change.
+OptionsPtr NodeBodies::options_for_run(int node) {
+  NodeState& state = nodes_[static_cast<std::size_t>(node)];
+  if (plan_.nodes[static_cast<std::size_t>(node)].concurrency > 1) return options(node);
+  const std::uint64_t version = state.version.load(std::memory_order_acquire);
+  if (version != state.current_version) {
+    state.current = options(node);
+    state.current_version = version;
+  }
+  return state.current;
+}
+
+void NodeBodies::set_options(int node, OptionsPtr options) {
+  NodeState& state = nodes_[static_cast<std::size_t>(node)];
+  std::lock_guard lock(state.mutex);
+  state.options = std::move(options);
+  state.version.fetch_add(1, std::memory_order_release);
+}
+
+OptionsPtr NodeBodies::options(int node) const {
+  const NodeState& state = nodes_[static_cast<std::size_t>(node)];
+  std::lock_guard lock(state.mutex);
+  return state.options;
+}
+
+void NodeBodies::set_route(int choice, std::size_t route) {
+  routes_[static_cast<std::size_t>(choice)].store(static_cast<int>(route));
+}
+
+// Two branches may reach their first dependent node at once: the first to ask decides for both.
+std::size_t NodeBodies::route_of(int node, Slot slot) {
+  const int choice = plan_.nodes[static_cast<std::size_t>(node)].choice;
+  if (choice < 0) return 0;
+  std::atomic<int>& chosen = frame_routes_[slot * routes_.size() + static_cast<std::size_t>(choice)];
+  int expected = -1;
+  const int now = routes_[static_cast<std::size_t>(choice)].load(std::memory_order_relaxed);
+  if (chosen.compare_exchange_strong(expected, now)) return static_cast<std::size_t>(now);
+  return static_cast<std::size_t>(expected);
+}
+
+void NodeBodies::snapshot_mailboxes(int index, Slot slot, TimeNs now) {
+  for (const auto& port : plan_.nodes[static_cast<std::size_t>(index)].inputs) {
+    for (int e : port) {
+      const PlanEdge& edge = plan_.edges[static_cast<std::size_t>(e)];
+      if (!edge.latest) continue;
+      PacketList& seen = snapshots_[slot * plan_.edges.size() + static_cast<std::size_t>(e)];
+      seen.clear();
+      Mailbox& box = mailboxes_[static_cast<std::size_t>(e)];
+      std::lock_guard lock(box.mutex);
+      if (!box.any || (edge.max_age > 0 && now - box.frame.captured > edge.max_age)) continue;
+      seen.insert(seen.end(), box.packets.begin(), box.packets.end());
+    }
+  }
+}
+
+void NodeBodies::publish(std::uint32_t unit, Slot slot) {
+  const int node = flow_.units[unit].nodes.back();
+  for (int e : latest_out_[static_cast<std::size_t>(node)]) {
+    const PacketList& from = list(slot, node, static_cast<std::size_t>(plan_.edges[static_cast<std::size_t>(e)].from_output));
+    if (from.empty()) continue;  // nothing newer to show
+    const FrameInfo& frame = from.front().frame();
+    Mailbox& box = mailboxes_[static_cast<std::size_t>(e)];
+    std::lock_guard lock(box.mutex);
+    if (box.any && box.frame.source == frame.source && box.frame.number > frame.number) continue;
+    for (Packet& old : box.packets) trash.push_back(std::move(old));
+    box.packets.assign(from.begin(), from.end());
+    box.frame = frame;
+    box.any = true;
+  }
+  sweep();
+}
+
+void NodeBodies::clear_mailboxes() {
+  for (Mailbox& box : mailboxes_) {
+    std::lock_guard lock(box.mutex);
+    box.packets.clear();
+    box.any = false;
+  }
+}
+
+void NodeBodies::release(std::uint32_t unit, Slot slot) { clear_outputs(slot, flow_.units[unit].nodes.back()); }
+
+void NodeBodies::clear_outputs(Slot slot, int node) {
+  for (std::size_t o = 0; o < plan_.nodes[static_cast<std::size_t>(node)].outputs.size(); ++o) discard(list(slot, node, o));
+}
+
+void NodeBodies::clear_snapshots(int node, Slot slot) {
+  for (const auto& port : plan_.nodes[static_cast<std::size_t>(node)].inputs) {
+    for (int e : port) {
+      const auto edge = static_cast<std::size_t>(e);
+      if (plan_.edges[edge].latest) discard(snapshots_[slot * plan_.edges.size() + edge]);
+    }
+  }
+}
+
+void NodeBodies::discard(PacketList& list) {
+  for (Packet& p : list) trash.push_back(std::move(p));
+  list.clear();
+}
+
+// One by one: a packet's end may wake a unit, whose end sweeps again.
+void NodeBodies::sweep() {
+  while (!trash.empty()) {
+    const Packet last = std::move(trash.back());
+    trash.pop_back();
+  }
+}
+
+void NodeBodies::store_source(int source, Slot slot, Packet packet) {
+  const int unit = flow_.sources[static_cast<std::size_t>(source)].unit;
+  const int node = flow_.units[static_cast<std::size_t>(unit)].nodes[0];
+  for (std::size_t c = 0; c < routes_.size(); ++c) frame_routes_[slot * routes_.size() + c].store(-1);
+  list(slot, node, 0).push_back(std::move(packet));
+  publish(static_cast<std::uint32_t>(unit), slot);
+}
+
+}  // namespace sluice

@@ -1,0 +1,101 @@
+// Real nodes as bodies of the flow core's units: builds their Context, runs them element by element, catches what they
+// throw, measures, and keeps their packets until the core says that nobody reads them any more.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "framework/core/packet.h"
+#include "framework/graph/executor.h"
+#include "framework/graph/pools.h"
+#include "framework/plan/plan.h"
+
+namespace sluice {
+
+using PacketList = std::vector<Packet>;
+
+class NodeBodies final : public Bodies, public FlowStorage {
+ public:
+  // Told of each failure of a node, in the thread it happened in.
+  using OnFailure = std::function<void(int node, const Status&, const FrameInfo&)>;
+
+  // `nodes` are open, by plan index (null for sources). All arguments outlive this.
+  NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node*> nodes, Pools& pools, Clock& clock,
+             OnFailure on_failure);
+
+  Outcome run(std::uint32_t unit, Slot slot, const FrameInfo& frame) override;
+  void publish(std::uint32_t unit, Slot slot) override;
+  void release(std::uint32_t unit, Slot slot) override;
+  void sweep() override;
+
+  // A source's packet becomes the output of its unit.
+  void store_source(int source, Slot slot, Packet packet);
+  // From the next frame that starts at the node on.
+  void set_options(int node, OptionsPtr options);
+  OptionsPtr options(int node) const;
+  // Which route of `choice` (Plan::choices) frames take that are not routed yet. The choice is made once per frame, when
+  // it reaches the first node that depends on it, and travels with it.
+  void set_route(int choice, std::size_t route);
+  // Empties all mailboxes (they would hold buffers of pools that are to go).
+  void clear_mailboxes();
+
+ private:
+  class NodeContext;
+  friend class NodeContext;
+
+  // Newest data of a `latest` edge.
+  struct Mailbox {
+    std::mutex mutex;
+    PacketList packets;
+    FrameInfo frame;
+    bool any = false;
+  };
+  struct NodeState {
+    Node* node = nullptr;
+    mutable std::mutex mutex;  // guards the pointer below
+    OptionsPtr options;
+    std::atomic<std::uint64_t> version{0};
+    OptionsPtr current;        // the snapshot in use; touched by the node's own runs only
+    std::uint64_t current_version = UINT64_MAX;
+    std::size_t first_output = 0;  // into a slot's lists
+  };
+  struct ChainResult {
+    Outcome::Kind kind = Outcome::Kind::kData;
+    DropReason reason = DropReason::kNone;
+    std::uint64_t filtered_outputs = 0;
+  };
+
+  PacketList& list(Slot slot, int node, std::size_t output) {
+    return lists_[slot * lists_per_slot_ + nodes_[static_cast<std::size_t>(node)].first_output + output];
+  }
+  std::vector<NodeRun>& runs(Slot slot, std::uint32_t unit) { return runs_[slot * flow_.units.size() + unit]; }
+  std::size_t route_of(int node, Slot slot);
+  ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run);
+  Status call(Node& node, NodeContext& context);
+  OptionsPtr options_for_run(int node);
+  void snapshot_mailboxes(int node, Slot slot, TimeNs now);
+  void clear_outputs(Slot slot, int node);
+  void clear_snapshots(int node, Slot slot);
+  void discard(PacketList& list);
+
+  const Plan& plan_;
+  const FlowGraph& flow_;
+  Pools& pools_;
+  Clock& clock_;
+  OnFailure on_failure_;
+  std::vector<NodeState> nodes_;
+  std::vector<PacketList> lists_;
+  std::size_t lists_per_slot_ = 0;
+  std::vector<Mailbox> mailboxes_;            // by edge; used for latest ones
+  std::vector<PacketList> snapshots_;         // [slot][edge]: what a latest port saw
+  std::vector<std::vector<NodeRun>> runs_;    // [slot][unit]
+  std::vector<std::size_t> done_;             // [slot][unit]: nodes of the chain that ran before a retry
+  std::vector<std::atomic<int>> routes_;      // by choice: of frames to come
+  std::vector<std::atomic<int>> frame_routes_;  // [slot][choice]; -1: not chosen yet
+  std::vector<std::vector<int>> latest_out_;  // by node: latest edges that leave it
+};
+
+}  // namespace sluice

@@ -1,0 +1,73 @@
+// What a real node sees of one frame. Private to node_bodies.cc and node_context.cc.
+#pragma once
+
+#include "framework/graph/node_bodies.h"
+
+namespace sluice {
+
+class NodeBodies::NodeContext final : public Context {
+ public:
+  NodeContext(NodeBodies& bodies, int node, Slot slot, const FrameInfo& frame, const Options& options,
+              std::size_t route);
+
+  // Calls `body` once, or once per element of the driving list; merges the elements' results (contract section 2,
+  // Items): a failed element is an empty packet, all failed = the first failure.
+  template <typename Body>
+  Status run_elements(Body&& body);
+
+  std::uint32_t emitted() const { return emitted_; }
+  std::uint32_t failed_items() const { return failed_items_; }
+  std::uint64_t filtered_outputs() const { return filtered_outputs_; }
+  DropReason dropped() const { return dropped_; }
+
+  const FrameInfo& frame() const override { return frame_; }
+  const Options& options() const override { return options_; }
+  const Clock& clock() const override { return bodies_.clock_; }
+  std::size_t route() const override { return route_; }
+  std::span<const Packet> packets(std::size_t port, std::size_t edge) const override;
+  const Packet& packet(std::size_t port, std::size_t edge) const override;
+  Result<Packet> make(std::size_t port) override;
+  Result<Packet> make_image(std::size_t port, const ImageType& type) override;
+  Result<Packet> take_for_edit(std::size_t port) override;
+  void emit(std::size_t port, Packet packet) override;
+  void filter() override { dropped_ = DropReason::kFiltered; }
+  void filter_port(std::size_t port) override { filtered_outputs_ |= std::uint64_t{1} << port; }
+  void drop(DropReason reason) override { dropped_ = reason; }
+
+ private:
+  // Elements of the driving list; 1 for nodes that take whole lists.
+  std::size_t element_count() const;
+  void pad_outputs(std::size_t size);
+  Status fill_tensor(Packet& packet, std::size_t port, OutputPools& pools);
+
+  NodeBodies& bodies_;
+  const NodePlan& plan_;
+  const int node_;
+  const Slot slot_;
+  const FrameInfo& frame_;
+  const Options& options_;
+  const std::size_t route_;
+  std::size_t element_ = 0;
+  std::uint32_t emitted_ = 0;
+  std::uint32_t failed_items_ = 0;
+  std::uint64_t filtered_outputs_ = 0;
+  DropReason dropped_ = DropReason::kNone;
+};
+
+template <typename Body>
+Status NodeBodies::NodeContext::run_elements(Body&& body) {
+  const std::size_t count = element_count();
+  if (count == 1) return body();
+  Status first;
+  for (element_ = 0; element_ < count; ++element_) {
+    const Status status = body();
+    if (status.code() == Code::kPoolEmpty) return status;
+    if (!status.ok()) {
+      if (failed_items_++ == 0) first = status;
+    }
+    pad_outputs(element_ + 1);
+  }
+  return count > 0 && failed_items_ == count ? first : Status{};
+}
+
+}  // namespace sluice

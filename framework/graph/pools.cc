@@ -1,0 +1,67 @@
+#include "framework/graph/pools.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+// The payload a node makes itself; null for outputs that only hand on what came in.
+const PayloadType* own_payload(const NodePlan& node, std::size_t output) {
+  const auto& declared = node.declaration->outputs;
+  const PortDeclaration& port = declared[std::min(output, declared.size() - 1)];
+  return port.kind == PortKind::kAny ? nullptr : port.payload;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Pools>> Pools::create(const Plan& plan, OnAvailable on_available) {
+  std::unique_ptr<Pools> pools(new Pools(plan, std::move(on_available)));
+  pools->pools_.resize(plan.nodes.size());
+  for (std::size_t n = 0; n < plan.nodes.size(); ++n) {
+    pools->pools_[n].resize(plan.nodes[n].outputs.size());
+    for (std::size_t o = 0; o < plan.nodes[n].outputs.size(); ++o) {
+      SLUICE_RETURN_IF_ERROR(pools->make_output(static_cast<int>(n), static_cast<int>(o)));
+    }
+  }
+  return pools;
+}
+
+Status Pools::make_output(int node, int output) {
+  const NodePlan& plan = plan_.nodes[static_cast<std::size_t>(node)];
+  const OutputPlan& out = plan.outputs[static_cast<std::size_t>(output)];
+  const PayloadType* payload = own_payload(plan, static_cast<std::size_t>(output));
+  if (!payload || out.buffers == 0) return {};
+  OutputPools& pools = at(node, output);
+  pools.packets = PacketPool::create(plan.id + "." + out.name, payload, static_cast<std::size_t>(out.buffers));
+  pools.packets->on_available([this, node] { on_available_(node); });
+  return out.buffer_bytes > 0 ? make_buffers(node, output, out.buffer_bytes, 0) : Status{};
+}
+
+Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
+  const NodePlan& plan = plan_.nodes[static_cast<std::size_t>(node)];
+  const OutputPlan& out = plan.outputs[static_cast<std::size_t>(output)];
+  SLUICE_ASSIGN(auto pool, BufferPool::create(plan.id + "." + out.name, bytes,
+                                              static_cast<std::size_t>(out.buffers + extra)));
+  pool->on_available([this, node] { on_available_(node); });
+  at(node, output).buffers = std::move(pool);
+  return {};
+}
+
+std::size_t Pools::total_bytes() const {
+  std::size_t total = 0;
+  for (const PoolStats& s : stats()) total += s.buffers * s.bytes_each;
+  return total;
+}
+
+std::vector<PoolStats> Pools::stats() const {
+  std::vector<PoolStats> out;
+  for (const auto& node : pools_) {
+    for (const OutputPools& p : node) {
+      if (p.packets) out.push_back(p.packets->stats());
+      if (p.buffers) out.push_back(p.buffers->stats());
+    }
+  }
+  return out;
+}
+
+}  // namespace sluice

@@ -1,0 +1,48 @@
+// The pools of a plan: one for the packets of each output, and one for its buffers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "framework/core/buffer.h"
+#include "framework/core/packet.h"
+#include "framework/plan/plan.h"
+
+namespace sluice {
+
+struct OutputPools {
+  PacketPool::Ptr packets;
+  BufferPool::Ptr buffers;  // null: the output has none (detections), or frames before the probe
+};
+
+class Pools {
+ public:
+  // Called (any thread) when the pools of `node` have something again after they had been empty.
+  using OnAvailable = std::function<void(int node)>;
+
+  // Makes all pools whose sizes are known; kFailed when memory is short.
+  static Result<std::unique_ptr<Pools>> create(const Plan& plan, OnAvailable on_available);
+
+  // Buffers of a frame output, once the picture's size is known or has changed; `extra` on top of the plan's number.
+  // Buffers that are out stay valid. Not while another thread uses this output's pools.
+  Status make_buffers(int node, int output, std::size_t bytes, int extra);
+
+  OutputPools& at(int node, int output) {
+    return pools_[static_cast<std::size_t>(node)][static_cast<std::size_t>(output)];
+  }
+  std::size_t total_bytes() const;
+  // Every pool whose high-water mark could be compared with the plan's.
+  std::vector<PoolStats> stats() const;
+
+ private:
+  explicit Pools(const Plan& plan, OnAvailable on_available)
+      : plan_(plan), on_available_(std::move(on_available)) {}
+  Status make_output(int node, int output);
+
+  const Plan& plan_;
+  OnAvailable on_available_;
+  std::vector<std::vector<OutputPools>> pools_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,174 @@
+#include "framework/graph/source_feed.h"
+
+#include <exception>
+
+#include "framework/core/allocation_scope.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kRowAlign = 64;
+
+Result<Capture> guarded_next(SourceNode& node, SourceContext& context) {
+  try {
+    return node.next(context);
+  } catch (const std::exception& e) {
+    return failed(std::string("threw an exception: ") + e.what());
+  } catch (...) {
+    return failed("threw something that is no std::exception");
+  }
+}
+
+}  // namespace
+
+Pace Pace::parse(const std::string& text) {
+  if (text == "realtime") return {Kind::kRealtime, 0};
+  if (text == "max" || text.empty()) return {Kind::kMax, 0};
+  return {Kind::kRate, std::stod(text)};
+}
+
+NodeFeed::NodeFeed(Setup setup)
+    : setup_(std::move(setup)), node_index_(setup_.plan->sources[static_cast<std::size_t>(setup_.source)].node),
+      pace_(setup_.info.live ? Pace{} : Pace::parse(setup_.plan->sources[static_cast<std::size_t>(setup_.source)].pace)),
+      options_(setup_.plan->nodes[static_cast<std::size_t>(node_index_)].options) {}
+
+const Options& NodeFeed::options() const { return *options_; }
+
+// A paced file is read when its picture is due, like a camera: decoding early would hide the decoder from the latency.
+TimeNs NodeFeed::next_due() {
+  if (pace_.kind == Pace::Kind::kMax) return 0;
+  if (start_ < 0) start_ = setup_.clock->now();
+  if (pace_.kind == Pace::Kind::kRate) return start_ + from_s(static_cast<double>(number_) / pace_.fps);
+  if (number_ == 0) return start_;
+  const double fps = setup_.info.fps;
+  return start_ + last_media_ + (fps > 0 ? from_s(1.0 / fps) : 0);
+}
+
+Result<FrameInfo> NodeFeed::next() {
+  if (setup_.limit >= 0 && number_ >= static_cast<std::uint64_t>(setup_.limit)) return end_of_stream();
+  options_ = setup_.bodies->options(node_index_);
+  const TimeNs due = next_due();
+  Result<Capture> capture = guarded_next(*setup_.node, *this);
+  if (!capture.ok()) {
+    if (capture.status().code() == Code::kPoolEmpty) ++number_;
+    return capture.status();
+  }
+  FrameInfo frame = keep(std::move(*capture));
+  if (pace_.kind != Pace::Kind::kMax) {
+    // Variable frame rates: the picture may be due later than the rate promised.
+    const TimeNs media_due = pace_.kind == Pace::Kind::kRealtime ? start_ + frame.media_time : due;
+    enter_due_ = media_due > due + from_ms(1) ? media_due : 0;
+    frame.captured = pace_.kind == Pace::Kind::kRealtime ? std::max(due, media_due) : due;
+    if (enter_due_ > frame.produced) frame.produced = enter_due_;
+  }
+  kept_frame_ = frame;
+  return frame;
+}
+
+FrameInfo NodeFeed::keep(Capture capture) {
+  FrameInfo frame;
+  frame.source = static_cast<std::uint16_t>(setup_.source);
+  frame.number = number_++;
+  frame.captured = capture.captured;
+  frame.produced = setup_.clock->now();
+  frame.media_time = last_media_ = capture.media_time;
+  kept_ = std::move(capture);
+  if (setup_.on_capture) setup_.on_capture();
+  return frame;
+}
+
+void NodeFeed::store(Slot slot) {
+  kept_.packet.set_frame(kept_frame_);
+  setup_.bodies->store_source(setup_.source, slot, std::move(kept_.packet));
+}
+
+void NodeFeed::interrupt() {
+  stopping_.store(true);
+  setup_.node->interrupt();
+  wake();
+}
+
+void NodeFeed::wake() {
+  { std::lock_guard lock(mutex_); }
+  available_.notify_all();
+}
+
+Status NodeFeed::push(Result<Capture> capture) {
+  if (!capture.ok()) {
+    if (capture.status().code() == Code::kPoolEmpty) {
+      ++number_;
+      executor_->lose(setup_.source, DropReason::kPoolEmpty);
+      return capture.status();
+    }
+    const bool regular = capture.status().code() == Code::kEndOfStream;
+    executor_->end_source(setup_.source, regular ? Status{} : capture.status());
+    return {};
+  }
+  kept_frame_ = keep(std::move(*capture));
+  switch (executor_->push(setup_.source, kept_frame_)) {
+    case Executor::Offered::kAdmitted: return {};
+    case Executor::Offered::kOverload: discard(); return {Code::kPoolEmpty, "overload: no credit, the frame was dropped"};
+    case Executor::Offered::kStopped: break;
+  }
+  discard();
+  return cancelled("the run is over");
+}
+
+template <typename T, typename Acquire>
+Result<T> NodeFeed::acquire_or_wait(Acquire&& acquire) {
+  while (true) {
+    if (T got = acquire()) return got;
+    if (!setup_.plan->lossless || setup_.clock->manual()) return pool_empty();
+    std::unique_lock lock(mutex_);
+    T got;
+    available_.wait(lock, [&] { return stopping() || (got = acquire()); });
+    if (got) return got;
+    return cancelled("stopped while waiting for a buffer");
+  }
+}
+
+Result<Packet> NodeFeed::make() {
+  FrameInfo frame;
+  frame.source = static_cast<std::uint16_t>(setup_.source);
+  return acquire_or_wait<Packet>([&] { return pools().packets->acquire(frame); });
+}
+
+Result<BufferRef> NodeFeed::acquire_buffer(std::size_t bytes) {
+  if (!pools().buffers || bytes > pools().buffers->bytes_each()) {
+    return failed("a picture of " + std::to_string(bytes) + " bytes is larger than the pool was made for");
+  }
+  return acquire_or_wait<BufferRef>([&] { return pools().buffers->acquire(); });
+}
+
+Result<Packet> NodeFeed::make_image(const ImageType& type) {
+  SLUICE_ASSIGN(const std::size_t bytes, image_bytes(type, kRowAlign));
+  if (!pools().buffers || bytes > pools().buffers->bytes_each()) SLUICE_RETURN_IF_ERROR(format_changed(type));
+  SLUICE_ASSIGN(BufferRef buffer, acquire_buffer(bytes));
+  SLUICE_ASSIGN(Packet packet, make());
+  lay_out(type, std::move(buffer), kRowAlign, *packet.edit<Image>());
+  return packet;
+}
+
+void NodeFeed::corrupt() {
+  ++number_;
+  executor_->count_corrupt(setup_.source);
+}
+
+Status NodeFeed::format_changed(const ImageType& type) {
+  SourceInfo info = setup_.info;
+  info.type = type;
+  return source_changed(info);
+}
+
+Status NodeFeed::source_changed(const SourceInfo& info) {
+  if (!executor_->wait_source_drained(setup_.source)) return cancelled("stopped while the picture size changed");
+  SLUICE_RETURN_IF_ERROR(setup_.remake_pools(setup_.source, info));
+  const bool first = number_ == 0;
+  setup_.info.type = info.type;
+  setup_.info.buffer_bytes = info.buffer_bytes;
+  setup_.info.decoder_buffers = info.decoder_buffers;
+  if (!first) format_changes_.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+}  // namespace sluice

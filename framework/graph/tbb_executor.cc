@@ -1,0 +1,360 @@
+#include "framework/graph/tbb_executor.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <thread>
+#include <tuple>
+
+#include <tbb/flow_graph.h>
+#include <tbb/global_control.h>
+#include <tbb/task_arena.h>
+
+namespace sluice {
+namespace {
+
+// A unit's place in the graph. Input: {producer, slot} = the producer has spoken; {the unit itself, slot} = run it.
+using UnitNode = tbb::flow::multifunction_node<Message, std::tuple<Message>, tbb::flow::queueing>;
+using SourceOut = tbb::flow::broadcast_node<Message>;
+
+// Frames that own-thread units are to run; bounded by the unit's concurrency, which the core keeps.
+class Inbox {
+ public:
+  explicit Inbox(int concurrency) { slots_.reserve(static_cast<std::size_t>(concurrency)); }
+  void put(Slot slot) {
+    {
+      std::lock_guard lock(mutex_);
+      slots_.push_back(slot);
+    }
+    ready_.notify_one();
+  }
+  // kNoSlot: closed.
+  Slot take() {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [this] { return closed_ || !slots_.empty(); });
+    if (slots_.empty()) return kNoSlot;
+    const Slot slot = slots_.front();
+    slots_.erase(slots_.begin());
+    return slot;
+  }
+  void close() {
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    ready_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::vector<Slot> slots_;
+  bool closed_ = false;
+};
+
+// Joins TBB's worker threads with the last executor, unless something else in the process uses them too.
+struct Scheduler {
+  tbb::task_scheduler_handle handle{tbb::attach{}};
+  ~Scheduler() { tbb::finalize(handle, std::nothrow); }
+};
+
+}  // namespace
+
+struct TbbExecutor::Impl {
+  explicit Impl(TbbExecutor& executor, int workers)
+      : owner(executor), limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
+        arena(workers, 0) {
+    // The graph takes the arena it is made in: workers only, no place kept for the calling thread.
+    arena.execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
+  }
+
+  void make_nodes();
+  void connect();
+  void start_threads();
+  void on_message(std::uint32_t unit, Message message);
+  void dispatch_start(std::uint32_t unit, Slot slot);
+  void deliver(std::uint32_t unit, Slot slot);
+  void run(std::uint32_t unit, Slot slot);
+  void source_thread(int source);
+  void source_timer(int source);
+  void wake_source(std::uint32_t source);
+  void wait_credit(int source);
+  void finish_later(std::uint32_t unit, Slot slot, const FrameInfo& frame, const Outcome& outcome);
+  void schedule_source(int source, TimeNs due);
+  void busy() {
+    if (manual) busy_count.fetch_add(1, std::memory_order_relaxed);
+  }
+  void unbusy();
+
+  TbbExecutor& owner;
+  Scheduler scheduler;
+  tbb::global_control limit;
+  tbb::task_arena arena;
+  std::unique_ptr<tbb::flow::graph> graph;
+  std::vector<std::unique_ptr<UnitNode>> nodes;      // by unit; null for sources
+  std::vector<std::unique_ptr<SourceOut>> sources;   // by unit; null for others
+  std::vector<std::unique_ptr<Inbox>> inboxes;       // by unit; null for workers
+  std::vector<std::thread> threads;
+  std::vector<char> credit;                          // by source: kCredit came (under owner.mutex_)
+  std::condition_variable credit_came;
+  bool manual = false;
+  std::atomic<int> busy_count{0};                    // manual clock: messages, tasks and threads at work
+  int timers = 0;                                    // cost model: results that the clock holds (idle_mutex)
+  std::mutex idle_mutex;
+  std::condition_variable idle;
+};
+
+namespace {
+
+// A worker that finishes a unit runs that unit's next frame itself instead of sending a message to itself.
+struct Inline {
+  std::uint32_t unit = UINT32_MAX;
+  Slot slot[2] = {kNoSlot, kNoSlot};
+  int count = 0;
+};
+thread_local Inline* current_inline = nullptr;
+
+}  // namespace
+
+TbbExecutor::TbbExecutor(ExecutorSetup setup) : Executor(std::move(setup)) {
+  int workers = setup_.workers;
+  if (workers <= 0) workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  impl_ = std::make_unique<Impl>(*this, workers);
+  impl_->manual = setup_.clock->manual();
+  impl_->credit.resize(setup_.feeds.size());
+  impl_->make_nodes();
+  impl_->connect();
+}
+
+TbbExecutor::~TbbExecutor() { shut_down(); }
+
+void TbbExecutor::Impl::make_nodes() {
+  const FlowGraph& flow = owner.setup_.graph;
+  nodes.resize(flow.units.size());
+  sources.resize(flow.units.size());
+  inboxes.resize(flow.units.size());
+  for (std::uint32_t u = 0; u < flow.units.size(); ++u) {
+    if (flow.units[u].is_source) {
+      sources[u] = std::make_unique<SourceOut>(*graph);
+      continue;
+    }
+    if (owner.setup_.threads[u] != ThreadKind::kWorker) inboxes[u] = std::make_unique<Inbox>(flow.units[u].concurrency);
+    // Unlimited for TBB: how many frames a unit runs at once is the flow core's to decide.
+    nodes[u] = std::make_unique<UnitNode>(*graph, tbb::flow::unlimited,
+                                          [this, u](const Message& m, UnitNode::output_ports_type&) { on_message(u, m); });
+  }
+}
+
+void TbbExecutor::Impl::connect() {
+  for (std::uint32_t u = 0; u < nodes.size(); ++u) {
+    for (std::uint32_t c : owner.core_.consumers(u)) {
+      if (sources[u]) {
+        tbb::flow::make_edge(*sources[u], *nodes[c]);
+      } else {
+        tbb::flow::make_edge(tbb::flow::output_port<0>(*nodes[u]), *nodes[c]);
+      }
+    }
+  }
+}
+
+void TbbExecutor::start() {
+  impl_->start_threads();
+  for (int s = 0; s < static_cast<int>(setup_.feeds.size()); ++s) {
+    if (setup_.feeds[static_cast<std::size_t>(s)]->external()) continue;
+    if (impl_->manual) {
+      impl_->schedule_source(s, 0);
+    } else {
+      impl_->threads.emplace_back([this, s] { impl_->source_thread(s); });
+    }
+  }
+}
+
+void TbbExecutor::Impl::start_threads() {
+  for (std::uint32_t u = 0; u < inboxes.size(); ++u) {
+    if (!inboxes[u]) continue;
+    for (int i = 0; i < owner.setup_.graph.units[u].concurrency; ++i) {
+      threads.emplace_back([this, u] {
+        for (Slot slot = inboxes[u]->take(); slot != kNoSlot; slot = inboxes[u]->take()) {
+          run(u, slot);
+          unbusy();
+        }
+      });
+    }
+  }
+}
+
+void TbbExecutor::Impl::unbusy() {
+  if (!manual || busy_count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  { std::lock_guard lock(idle_mutex); }
+  idle.notify_all();
+}
+
+// Runs in a worker: a message came over an edge, or the unit is told to run.
+void TbbExecutor::Impl::on_message(std::uint32_t unit, Message message) {
+  Inline mine;
+  mine.unit = unit;
+  Inline* outer = std::exchange(current_inline, &mine);
+  if (message.unit == unit) {
+    run(unit, message.slot);
+  } else {
+    owner.with_core([&](FlowCore& core, TimeNs now, Actions& actions) {
+      core.arrive(message.unit, unit, message.slot, now, actions);
+    });
+  }
+  while (mine.count > 0) {
+    const Slot slot = mine.slot[--mine.count];
+    run(unit, slot);
+    unbusy();
+  }
+  current_inline = outer;
+  unbusy();
+}
+
+void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
+  const FrameInfo frame = owner.core_.frame(slot);
+  const Outcome outcome = owner.setup_.bodies->run(unit, slot, frame);
+  if (!owner.setup_.cost) {
+    owner.finish(unit, slot, outcome);
+    return;
+  }
+  finish_later(unit, slot, frame, outcome);
+}
+
+void TbbExecutor::Impl::finish_later(std::uint32_t unit, Slot slot, const FrameInfo& frame, const Outcome& outcome) {
+  {
+    std::lock_guard lock(idle_mutex);
+    ++timers;
+  }
+  Clock& clock = *owner.setup_.clock;
+  const TimerKey key{unit, static_cast<std::int64_t>(frame.number)};
+  clock.at(clock.now() + owner.setup_.cost(unit, frame), key, [this, unit, slot, outcome] {
+    busy();
+    owner.finish(unit, slot, outcome);
+    unbusy();
+    std::lock_guard lock(idle_mutex);
+    if (--timers == 0) idle.notify_all();
+  });
+}
+
+void TbbExecutor::carry_out(const Actions& actions) {
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    const Action& a = actions[i];
+    switch (a.kind) {
+      case Action::Kind::kDeliver: impl_->deliver(a.unit, a.slot); break;
+      case Action::Kind::kStart: impl_->dispatch_start(a.unit, a.slot); break;
+      case Action::Kind::kCredit: impl_->wake_source(a.unit); break;
+      case Action::Kind::kStop: note_stop(static_cast<int>(a.unit)); break;
+    }
+  }
+}
+
+void TbbExecutor::Impl::deliver(std::uint32_t unit, Slot slot) {
+  for (std::size_t i = 0; i < owner.core_.consumers(unit).size(); ++i) busy();
+  const Message message{unit, slot};
+  if (sources[unit]) {
+    sources[unit]->try_put(message);
+  } else {
+    tbb::flow::output_port<0>(*nodes[unit]).try_put(message);
+  }
+}
+
+void TbbExecutor::Impl::dispatch_start(std::uint32_t unit, Slot slot) {
+  busy();
+  if (inboxes[unit]) {
+    inboxes[unit]->put(slot);
+  } else if (current_inline && current_inline->unit == unit && current_inline->count < 2) {
+    current_inline->slot[current_inline->count++] = slot;
+  } else {
+    nodes[unit]->try_put(Message{unit, slot});
+  }
+}
+
+// --- sources ----------------------------------------------------------------------------------------------------------
+
+void TbbExecutor::Impl::source_thread(int source) {
+  while (true) {
+    const Step step = owner.step_source(source);
+    if (step.kind == Step::Kind::kEnded) return;
+    if (step.kind == Step::Kind::kSleep) {
+      owner.setup_.clock->sleep_until(step.until, [this] { return owner.stopping_.load(); });
+    }
+    if (step.kind == Step::Kind::kWaitCredit) wait_credit(source);
+  }
+}
+
+void TbbExecutor::Impl::wait_credit(int source) {
+  std::unique_lock lock(owner.mutex_);
+  char& came = credit[static_cast<std::size_t>(source)];
+  credit_came.wait(lock, [&] { return came || owner.stopping_.load(); });
+  came = 0;
+}
+
+// Manual clock: one step per timer, in the thread that advances the clock.
+void TbbExecutor::Impl::source_timer(int source) {
+  if (owner.source_ended(source)) return;  // an old timer, after `stop`
+  busy();
+  const Step step = owner.step_source(source);
+  if (step.kind == Step::Kind::kAgain) schedule_source(source, owner.setup_.clock->now());
+  if (step.kind == Step::Kind::kSleep) schedule_source(source, step.until);
+  unbusy();
+}
+
+void TbbExecutor::Impl::schedule_source(int source, TimeNs due) {
+  owner.setup_.clock->at(due, TimerKey{-1, source}, [this, source] { source_timer(source); });
+}
+
+void TbbExecutor::Impl::wake_source(std::uint32_t source) {
+  const bool external = owner.setup_.feeds[source]->external();
+  if (manual && !external) return schedule_source(static_cast<int>(source), owner.setup_.clock->now());
+  {
+    std::lock_guard lock(owner.mutex_);
+    credit[source] = 1;
+  }
+  credit_came.notify_all();
+  owner.changed_.notify_all();  // a push of an app_source waits there
+}
+
+void TbbExecutor::wake_sources() {
+  if (!impl_->manual) {
+    { std::lock_guard lock(mutex_); }
+    impl_->credit_came.notify_all();
+    return;
+  }
+  for (int s = 0; s < static_cast<int>(setup_.feeds.size()); ++s) {
+    if (!source_ended(s)) impl_->schedule_source(s, setup_.clock->now());
+  }
+}
+
+// --- the end ----------------------------------------------------------------------------------------------------------
+
+bool TbbExecutor::wait(double timeout_real_s) {
+  std::unique_lock lock(mutex_);
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::duration<double>(timeout_real_s);
+  while (!finished_locked()) {
+    if (changed_.wait_until(lock, limit) == std::cv_status::timeout) return finished_locked();
+  }
+  return true;
+}
+
+void TbbExecutor::wait_idle() {
+  std::unique_lock lock(impl_->idle_mutex);
+  impl_->idle.wait(lock, [this] { return impl_->busy_count.load(std::memory_order_acquire) == 0; });
+}
+
+void TbbExecutor::shut_down() {
+  stop();
+  for (auto& inbox : impl_->inboxes) {
+    if (inbox) inbox->close();
+  }
+  for (std::thread& t : impl_->threads) {
+    if (t.joinable()) t.join();
+  }
+  impl_->threads.clear();
+  if (!impl_->manual) {
+    std::unique_lock lock(impl_->idle_mutex);
+    impl_->idle.wait(lock, [this] { return impl_->timers == 0; });
+  }
+  impl_->arena.execute([this] { impl_->graph->wait_for_all(); });
+}
+
+}  // namespace sluice

@@ -1,0 +1,33 @@
+// Runs a plan on a real tbb::flow::graph: one flow-graph node per unit, TBB edges carry the messages and TBB schedules;
+// the flow core alone decides. This room's tbb_executor.cc is the one file that includes TBB.
+#pragma once
+
+#include <memory>
+
+#include "framework/graph/executor.h"
+
+namespace sluice {
+
+// Workers run `worker` units; each unit with its own thread or lane gets `concurrency` threads. With a manual clock
+// sources are stepped by its timers instead of threads, and `wait_idle` says when it may be advanced.
+class TbbExecutor final : public Executor {
+ public:
+  explicit TbbExecutor(ExecutorSetup setup);
+  ~TbbExecutor() override;
+  void start() override;
+  bool wait(double timeout_real_s) override;
+  void shut_down() override;
+
+  // Manual clock only: blocks until no task and no thread has anything to do at the present instant.
+  void wait_idle();
+
+ protected:
+  void carry_out(const Actions& actions) override;
+  void wake_sources() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,17 @@
+// The sections `selector`, `backends` and `device` of the pipeline file, declared like a node's options (contract
+// section 1): the plan checks them, the schema and the infer node take them from here.
+#pragma once
+
+#include <deque>
+
+#include "framework/node/declaration.h"
+
+namespace sluice {
+
+// Every default is the contract's; what has none ("the source's rate", "none") is null.
+const std::deque<OptionDeclaration>& selector_section();
+// One map per backend: htp, gpu, cpu, fake.
+const std::deque<OptionDeclaration>& backends_section();
+const std::deque<OptionDeclaration>& device_section();
+
+}  // namespace sluice

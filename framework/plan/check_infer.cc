@@ -1,0 +1,113 @@
+// What the options of infer nodes must agree on: one batch per shared session, ladders that name what is there.
+#include <algorithm>
+
+#include "framework/core/suggest.h"
+#include "framework/node/sections.h"
+#include "framework/plan/draft.h"
+
+namespace sluice::planning {
+namespace {
+
+const OptionValue& option(const NodePlan& node, std::string_view name) {
+  static const OptionValue kNull;
+  const auto found = node.options->all().find(name);
+  return found == node.options->all().end() ? kNull : found->second;
+}
+
+int batch_of(const NodePlan& node) {
+  const auto* batch = std::get_if<OptionMap>(&option(node, "batch").data);
+  if (!batch) return 1;
+  const auto found = batch->find("max");
+  const auto* max = found == batch->end() ? nullptr : std::get_if<std::int64_t>(&found->second.data);
+  return max ? static_cast<int>(std::clamp<std::int64_t>(*max, 1, 1024)) : 1;
+}
+
+// Same model, same backends, same settings of them: one session.
+bool share_session(Draft& d, int a, int b) {
+  if (d.draft(a).model != d.draft(b).model || option(d.node(a), "backends") != option(d.node(b), "backends")) return false;
+  return std::all_of(backends_section().begin(), backends_section().end(), [&](const OptionDeclaration& backend) {
+    return option(d.node(a), backend.name) == option(d.node(b), backend.name);
+  });
+}
+
+void check_shared_batches(Draft& d, const std::vector<int>& infers) {
+  for (std::size_t i = 0; i < infers.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const int first = infers[j], n = infers[i];
+      if (!share_session(d, first, n)) continue;
+      if (option(d.node(first), "batch") != option(d.node(n), "batch")) {
+        const Value* written = d.draft(n).spec->options.find("batch");
+        d.error(written ? written->mark : d.node(n).mark,
+                d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id +
+                    "' (max " + std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
+                    "), and both share the session of model '" + d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
+                    "'; write the same in both");
+      }
+      break;  // agreeing with the first that shares is agreeing with all
+    }
+  }
+}
+
+std::vector<std::string> known_names(Draft& d, int n, const std::string& key) {
+  std::vector<std::string> out;
+  if (key == "backend") return d.node(n).options->texts("backends");
+  if (d.draft(n).model < 0) return out;
+  for (const auto& v : d.plan->models[static_cast<std::size_t>(d.draft(n).model)].variants) out.push_back(v.name);
+  return out;
+}
+
+// The first name in a step that this node lacks; empty: none.
+std::string lacks(Draft& d, int n, const OptionValue& step, std::string& allowed_names) {
+  const auto* map = std::get_if<OptionMap>(&step.data);
+  if (!map) return {};
+  for (const std::string key : {"variant", "backend"}) {
+    const auto found = map->find(key);
+    const auto* name = found == map->end() ? nullptr : std::get_if<std::string>(&found->second.data);
+    if (!name) continue;
+    const auto known = known_names(d, n, key);
+    if (std::find(known.begin(), known.end(), *name) != known.end()) continue;
+    allowed_names = known.empty() ? ", but there is none" : allowed(*name, known);
+    return key + " " + in_quotes(*name);
+  }
+  return {};
+}
+
+// Inherited steps that a node lacks are skipped and said; written ones are errors.
+void check_ladder(Draft& d, int n) {
+  const Value* written = d.draft(n).spec->options.find("degrade");
+  const auto* steps = std::get_if<OptionList>(&option(d.node(n), "degrade").data);
+  if (!steps || !d.node(n).options->has("backends")) return;
+  OptionList kept;
+  for (std::size_t i = 0; i < steps->size(); ++i) {
+    std::string names;
+    const std::string missing = lacks(d, n, (*steps)[i], names);
+    if (missing.empty()) {
+      kept.push_back((*steps)[i]);
+    } else if (written) {
+      const Value::List* list = written->list();
+      d.error(list && i < list->size() ? (*list)[i].mark : written->mark,
+              d.owner(n) + ": option 'degrade' names " + missing + names);
+    } else {
+      d.say(d.owner(n) + " skips step " + std::to_string(i + 1) + " of selector.degrade: it has no " + missing);
+    }
+  }
+  if (kept.size() == steps->size()) return;
+  OptionMap values = d.node(n).options->all();
+  values["degrade"] = OptionValue{std::move(kept)};
+  d.node(n).options = std::make_shared<const Options>(std::move(values));
+}
+
+}  // namespace
+
+void check_infer(Draft& d) {
+  std::vector<int> infers;
+  for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
+    if (!d.draft(n).known || !d.type(n).infers || d.draft(n).wrong_options || d.draft(n).model < 0) continue;
+    d.draft(n).batch = batch_of(d.node(n));
+    check_ladder(d, n);
+    infers.push_back(n);
+  }
+  check_shared_batches(d, infers);
+}
+
+}  // namespace sluice::planning

@@ -1,0 +1,206 @@
+// In-place writing and pool sizes.
+//
+// A pool has as many packets as can be alive at once. A list of an output is alive while its node makes it, while it
+// waits at a reader, while a reader works on it, and in the mailboxes of `latest` readers. So, in lists of at most
+// `max_packets`:
+//
+//   alive = min(frames, made + sum over exact readers (capacity + concurrency) + 1) + sum over mailboxes (1 + concurrency)
+//
+// frames: all frames there can be: the credits of the source, one more that a source holds while it asks for a credit,
+// and in realtime what branches without a sink hold of frames that gave their credit back. The second term of the
+// minimum (made: the node's own concurrency; 1: a packet handed over while the oldest is dropped) counts only where each
+// exact reader has a bounded inbox of its own (one exact input: no join to wait in) and keeps the packet to itself.
+#include <algorithm>
+
+#include "framework/plan/draft.h"
+
+namespace sluice::planning {
+namespace {
+
+class PoolSizer {
+ public:
+  explicit PoolSizer(Draft& draft) : d_(draft), p_(*draft.plan), leads_to_due_(leads_to_due(p_)) {
+    out_.resize(p_.nodes.size());
+    in_place_.resize(p_.nodes.size(), -1);
+    for (std::size_t e = 0; e < p_.edges.size(); ++e) {
+      out_[static_cast<std::size_t>(p_.edges[e].from_node)].push_back(static_cast<int>(e));
+    }
+    for (int s = 0; s < static_cast<int>(p_.sources.size()); ++s) frames_.push_back(frames_of(s));
+  }
+
+  void run() {
+    for (const int n : topological(p_)) decide_editing(n);
+    for (int n = 0; n < static_cast<int>(p_.nodes.size()); ++n) {
+      for (std::size_t o = 0; o < d_.node(n).outputs.size(); ++o) size_output(n, static_cast<int>(o));
+    }
+  }
+
+ private:
+  const UnitPlan& unit_of(int n) const {
+    return p_.units[static_cast<std::size_t>(p_.nodes[static_cast<std::size_t>(n)].unit)];
+  }
+
+  const PayloadType* payload(int n, int output) {
+    return d_.node(n).routes[0].outputs[static_cast<std::size_t>(output)].payload;
+  }
+
+  // Outputs that carry on what came in at `port`: `any` outputs, and that of a node that edits in place.
+  std::vector<int> carried_on(int n, int port, bool through_editors) {
+    std::vector<int> out;
+    const auto& declared = d_.type(n).outputs;
+    for (std::size_t o = 0; o < declared.size(); ++o) {
+      if (port == 0 && declared[o].kind == PortKind::kAny) out.push_back(static_cast<int>(o));
+    }
+    const bool edits = d_.type(n).inputs[static_cast<std::size_t>(port)].writes_in_place;
+    if (through_editors && edits && in_place_[static_cast<std::size_t>(n)] >= 0) {
+      out.push_back(in_place_[static_cast<std::size_t>(n)]);
+    }
+    return out;
+  }
+
+  // The edges over which a packet of an output is read, also behind nodes that pass it on.
+  std::vector<int> readers(int n, int output, bool through_editors) {
+    std::vector<int> found;
+    std::vector<std::pair<int, int>> open{{n, output}};
+    while (!open.empty()) {
+      const auto [node, port] = open.back();
+      open.pop_back();
+      for (const int e : out_[static_cast<std::size_t>(node)]) {
+        const PlanEdge& edge = d_.edge(e);
+        if (edge.from_output != port) continue;
+        found.push_back(e);
+        for (const int next : carried_on(edge.to_node, edge.to_port, through_editors)) open.emplace_back(edge.to_node, next);
+      }
+    }
+    return found;
+  }
+
+  // ---- in-place writing ----
+
+  std::vector<bool> exact_ancestors(int n) {
+    std::vector<bool> seen(p_.nodes.size());
+    std::vector<int> open{n};
+    while (!open.empty()) {
+      const int at = open.back();
+      open.pop_back();
+      for (const int e : exact_inputs(p_, at)) {
+        const int from = d_.edge(e).from_node;
+        if (seen[static_cast<std::size_t>(from)]) continue;
+        seen[static_cast<std::size_t>(from)] = true;
+        open.push_back(from);
+      }
+    }
+    return seen;
+  }
+
+  // Why `n` may not write into the packet that comes over `edge`; empty: it is the last to see it.
+  std::string reason_to_copy(int n, int edge) {
+    int from = d_.edge(edge).from_node, output = d_.edge(edge).from_output;
+    if (d_.edge(edge).latest) return "it stays in a mailbox";
+    while (d_.type(from).outputs[declared_index(from, output)].kind == PortKind::kAny && !d_.node(from).inputs.empty() &&
+           !d_.node(from).inputs[0].empty()) {
+      const PlanEdge& before = d_.edge(d_.node(from).inputs[0][0]);
+      if (before.latest) return "it stays in a mailbox";
+      from = before.from_node;
+      output = before.from_output;
+    }
+    if (d_.type(from).outputs[declared_index(from, output)].read_only) return "'" + d_.node(from).id + "' still reads it";
+    const std::vector<bool> before = exact_ancestors(n);
+    for (const int e : readers(from, output, false)) {
+      const PlanEdge& other = d_.edge(e);
+      const bool done_by_then = !other.latest && other.to_node != n && before[static_cast<std::size_t>(other.to_node)];
+      if (e != edge && !done_by_then) return "'" + d_.node(other.to_node).id + "' reads it too";
+    }
+    return {};
+  }
+
+  std::size_t declared_index(int n, int output) {
+    return std::min(static_cast<std::size_t>(output), d_.type(n).outputs.size() - 1);
+  }
+
+  void decide_editing(int n) {
+    const auto& ports = d_.type(n).inputs;
+    for (std::size_t p = 0; p < ports.size(); ++p) {
+      if (!ports[p].writes_in_place || d_.node(n).inputs[p].empty() || d_.node(n).outputs.empty()) continue;
+      const int edge = d_.node(n).inputs[p].front();
+      int output = 0;
+      for (int o = static_cast<int>(d_.node(n).outputs.size()) - 1; o >= 0; --o) {
+        if (payload(n, o) == d_.node(n).routes[0].inputs[p].front().payload) output = o;
+      }
+      const std::string reason = reason_to_copy(n, edge);
+      if (reason.empty()) {
+        in_place_[static_cast<std::size_t>(n)] = output;
+        continue;
+      }
+      d_.node(n).outputs[static_cast<std::size_t>(output)].pooled_copy_for_edit = true;
+      d_.say("'" + d_.node(n).id + "' edits a copy of the " + ports[p].name + " from '" + d_.node(d_.edge(edge).from_node).id +
+             "': " + reason);
+    }
+  }
+
+  // ---- sizes ----
+
+  int frames_of(int s) {
+    int frames = p_.sources[static_cast<std::size_t>(s)].credits;
+    if (p_.lossless) return frames;
+    for (const UnitPlan& unit : p_.units) {
+      const bool without_credit = unit.source == s && !leads_to_due_[static_cast<std::size_t>(unit.nodes.front())];
+      if (without_credit) frames += unit.capacity + unit.concurrency;
+    }
+    return frames;
+  }
+
+  // Takes a packet into a bounded inbox and lets it go when it is done.
+  bool keeps_to_itself(const PlanEdge& e) {
+    const NodePlan& node = d_.node(e.to_node);
+    const bool joins = exact_inputs(p_, unit_of(e.to_node).nodes.front()).size() != 1;
+    if (joins || unit_of(e.to_node).capacity == 0) return false;
+    const PayloadType* own = payload(e.from_node, e.from_output);
+    const auto& outputs = node.routes[0].outputs;
+    return node.declaration->infers ||
+           std::none_of(outputs.begin(), outputs.end(), [&](const PortType& t) { return t.payload == own; });
+  }
+
+  int alive(int n, int output) {
+    const int frames = frames_[static_cast<std::size_t>(d_.node(n).source)] + (d_.type(n).source ? 1 : 0);
+    int exact = d_.node(n).concurrency + 1, mailboxes = 0;
+    for (const int i : readers(n, output, true)) {
+      const PlanEdge& e = d_.edge(i);
+      const int works = d_.node(e.to_node).concurrency;
+      if (e.latest) {
+        mailboxes += 1 + works;
+      } else {
+        exact += keeps_to_itself(e) ? unit_of(e.to_node).capacity + works : frames;
+      }
+    }
+    return std::min(frames, exact) + mailboxes;
+  }
+
+  void size_output(int n, int output) {
+    NodePlan& node = d_.node(n);
+    OutputPlan& plan = node.outputs[static_cast<std::size_t>(output)];
+    const bool passes_on = d_.type(n).outputs[declared_index(n, output)].kind == PortKind::kAny;
+    if (passes_on || in_place_[static_cast<std::size_t>(n)] == output) return;
+    plan.buffers = alive(n, output) * plan.max_packets;
+    for (const NodeRoute& route : node.routes) {
+      const auto& tensor = route.outputs[static_cast<std::size_t>(output)].tensor;
+      if (!tensor) continue;
+      const auto bytes = byte_size(tensor->dtype, tensor->shape);
+      if (bytes.ok()) plan.buffer_bytes = std::max(plan.buffer_bytes, *bytes);
+    }
+    p_.planned_bytes += plan.buffer_bytes * static_cast<std::size_t>(plan.buffers);
+  }
+
+  Draft& d_;
+  Plan& p_;
+  std::vector<bool> leads_to_due_;
+  std::vector<std::vector<int>> out_;  // by node: edges out of it
+  std::vector<int> in_place_;          // by node: the output that is the edited input itself; -1: none
+  std::vector<int> frames_;            // by source
+};
+
+}  // namespace
+
+void size_pools(Draft& d) { PoolSizer(d).run(); }
+
+}  // namespace sluice::planning

@@ -1,0 +1,67 @@
+// Gathers the runs of several nodes that share a session into batches (contract section 2, Batches).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "framework/core/buffer.h"
+#include "framework/core/clock.h"
+#include "framework/core/packet.h"
+#include "framework/core/status.h"
+#include "inference/lane.h"
+#include "inference/session_table.h"
+
+namespace sluice {
+
+// The first caller of a batch leads it: waits until the batch is full or `wait_ms` has passed, copies the inputs side by
+// side, runs, and hands the outputs back. A batch of one runs on the caller's own tensors. Short batches are padded with
+// their last item where the backend's shapes are static. Callers block, so they are lane threads, never workers.
+class Batcher {
+ public:
+  Batcher(SharedSession& owner, Clock& clock);
+
+  // Thread-safe; the status of the whole batch.
+  Status run(const std::shared_ptr<SharedSession>& session, std::span<const Tensor* const> inputs,
+             std::span<Tensor* const> outputs, RunOrder order);
+
+ private:
+  struct Item {
+    std::span<const Tensor* const> inputs;
+    std::span<Tensor* const> outputs;
+    RunOrder order;
+    Status status;
+    bool done = false;
+  };
+  using Items = std::span<Item* const>;
+  // One input or output of the model: room for whole batches and the type of each batch size.
+  struct Port {
+    std::size_t item_bytes = 0;
+    BufferPool::Ptr pool;
+    std::vector<std::shared_ptr<const TensorType>> types;  // by batch size, [0] unused
+  };
+
+  static Result<Port> make_port(const TensorType& type, std::size_t most, std::size_t buffers);
+  Status lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<SharedSession>& session);
+  Status run_batch(const std::shared_ptr<SharedSession>& session, Items items);
+  Status acquire(std::vector<Port>& ports, std::size_t count, std::span<Tensor> tensors);
+
+  Clock& clock_;
+  const std::size_t most_;
+  const TimeNs wait_;
+  bool pad_ = false;
+  Status broken_;  // why there is no room for batches
+  std::vector<Port> inputs_, outputs_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Item*> forming_;
+  std::atomic<std::size_t> gathered_{0};  // forming_.size(), for the leader's sleep
+  std::size_t in_flight_ = 0;
+  std::size_t most_in_flight_ = 1;
+};
+
+}  // namespace sluice

@@ -1,0 +1,73 @@
+#include "inference/fixed_choice.h"
+
+#include "framework/core/log.h"
+#include "inference/backend_options.h"
+
+namespace sluice {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::string describe_elsewhere(const std::string& backend, const Placement& placement) {
+  std::string text = "backend '" + backend + "' takes " + std::to_string(placement.on_backend) + " of " +
+                     std::to_string(placement.total) + " operators";
+  for (const auto& [place, count] : placement.elsewhere) text += ", " + place + " takes " + std::to_string(count);
+  for (const std::string& reason : placement.reasons) text += " (" + reason + ")";
+  return text;
+}
+
+// Into the report, and under `warn` said to the user too.
+void note_fallback(const ChoiceRequest& choice, InferenceRecord& record, std::string text) {
+  if (choice.request.on_fallback == "warn") log_message(LogLevel::kWarning, "node '" + choice.request.node + "': " + text);
+  record.warn(std::move(text));
+}
+
+Result<SessionHandle> try_backend(InferenceServices& services, const ChoiceRequest& choice, const std::string& name) {
+  Backend* backend = services.backend(name);
+  if (!backend) return unavailable("backend '" + name + "' is not available: this build does not know it");
+  SLUICE_RETURN_IF_ERROR(backend->available());
+  SessionRequest request = choice.request;
+  request.backend = name;
+  const auto it = choice.options.find(name);
+  const OptionMap* written = it == choice.options.end() ? nullptr : std::get_if<OptionMap>(&it->second.data);
+  request.options = with_defaults(name, written ? *written : OptionMap{});
+  return services.sessions().open(*backend, std::move(request));
+}
+
+}  // namespace
+
+Result<SessionHandle> open_first_usable(InferenceServices& services, const ChoiceRequest& choice, InferenceRecord& record) {
+  const bool strict = choice.request.on_fallback == "error";
+  std::string skipped;
+  for (const std::string& name : choice.backends) {
+    auto session = try_backend(services, choice, name);
+    if (!session.ok() && session.status().code() != Code::kUnavailable) return session.status();
+    if (!session.ok()) {
+      const std::string why = session.status().message();
+      if (strict) return unavailable(why + "; on_fallback is 'error'");
+      skipped += (skipped.empty() ? "" : "; ") + why;
+      note_fallback(choice, record, why + "; skipped");
+      continue;
+    }
+    const Placement placement = (*session)->session().placement();
+    if (!placement.elsewhere.empty()) {
+      const std::string split = describe_elsewhere(name, placement);
+      if (strict) return unavailable(split + "; on_fallback is 'error'");
+      note_fallback(choice, record, split);
+    }
+    Choice why{.at = services.clock().now(), .backend = name, .variant = choice.request.model.variant,
+               .performance_mode = {}, .step = 0,
+               .reason = "policy fixed: the first usable of " + joined(choice.backends)};
+    if (!skipped.empty()) why.reason += " (" + skipped + ")";
+    record.choose(std::move(why), placement, (*session)->session().simulated());
+    record.set_session(*session);
+    return session;
+  }
+  return unavailable("none of the backends " + joined(choice.backends) + " can be used: " + skipped);
+}
+
+}  // namespace sluice

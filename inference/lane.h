@@ -1,0 +1,80 @@
+// Lane: the thread of one accelerator queue (architecture rule 6). Runs of sessions that wait go through it one at a time,
+// the most urgent first; one that hangs is abandoned together with its thread, and the lane goes on with a new one.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "framework/core/clock.h"
+#include "framework/core/packet.h"
+#include "framework/core/status.h"
+#include "inference/inference.h"
+
+namespace sluice {
+
+// Which of the waiting runs goes first: the higher priority, then the earlier due time, then the earlier arrival.
+struct RunOrder {
+  int priority = 0;
+  TimeNs due = kNever;
+};
+
+// One run on its way through a lane. Made once per slot and used again; copies of the tensors keep their buffers alive
+// while a hung run may still write to them.
+class LaneJob {
+ public:
+  LaneJob(Session& session, int slot);
+  void set(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, RunOrder order);
+
+ private:
+  friend class Lane;
+  enum class State : std::uint8_t { kIdle, kQueued, kRunning, kDone, kAbandoned };
+
+  void execute();
+  void release_tensors();
+
+  Session& session_;
+  const int slot_;
+  std::vector<Tensor> inputs_, outputs_;
+  std::vector<const Tensor*> input_pointers_;
+  std::vector<Tensor*> output_pointers_;
+  RunOrder order_;
+  TimeNs started_ = 0;
+  std::atomic<State> state_{State::kIdle};
+  std::atomic<bool> announce_start_{false};  // the caller waits behind other runs: its time counts from the start
+  Status status_;
+  std::function<void()> late_;  // set when abandoned: called by the hung thread should it ever return
+};
+
+class Lane {
+ public:
+  // `most_jobs`: how many may wait at once; nothing is allocated beyond it.
+  Lane(Clock& clock, std::size_t most_jobs);
+  // Joins its thread; one that hangs was given up before and is not waited for.
+  ~Lane();
+
+  // Makes what a hung thread calls should its run come back after all; it keeps alive what that run uses.
+  using MakeLate = std::function<std::function<void()>()>;
+
+  // Runs the job in the lane's thread and blocks the caller until it is done (its own status), or `timeout` after it
+  // started: then kTimeout, `given_up` is set and the session is told to cancel.
+  Status run(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late, bool& given_up);
+
+ private:
+  struct Queue;
+  void start_thread();
+  void wait_for(LaneJob& job, TimeNs timeout);
+  static void work(const std::shared_ptr<Queue>& queue, std::uint64_t generation);
+  Status give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late, bool& given_up);
+
+  Clock& clock_;
+  std::shared_ptr<Queue> queue_;
+  std::thread thread_;  // under the queue's lock
+};
+
+}  // namespace sluice

@@ -1,0 +1,78 @@
+#include "inference/services.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+void InferenceRecord::add_run(TimeNs latency) {
+  std::lock_guard lock(mutex_);
+  entry_.latency.add(latency);
+}
+
+void InferenceRecord::add_saturation(std::uint64_t at_ends, std::uint64_t values) {
+  std::lock_guard lock(mutex_);
+  saturated_ += at_ends;
+  quantised_values_ += values;
+}
+
+void InferenceRecord::choose(Choice choice, const Placement& placement, bool simulated) {
+  std::lock_guard lock(mutex_);
+  entry_.backend = choice.backend;
+  entry_.variant = choice.variant;
+  entry_.placement = placement;
+  entry_.simulated = simulated;
+  entry_.decisions.push_back(std::move(choice));
+}
+
+void InferenceRecord::warn(std::string text) {
+  std::lock_guard lock(mutex_);
+  entry_.warnings.push_back(std::move(text));
+}
+
+void InferenceRecord::set_session(std::weak_ptr<SharedSession> session) {
+  std::lock_guard lock(mutex_);
+  session_ = std::move(session);
+}
+
+InferenceEntry InferenceRecord::snapshot() const {
+  std::lock_guard lock(mutex_);
+  InferenceEntry entry = entry_;
+  if (quantised_values_ > 0)
+    entry.saturated_fraction = static_cast<double>(saturated_) / static_cast<double>(quantised_values_);
+  if (const auto session = session_.lock()) entry.abandoned_runs = session->abandoned();
+  return entry;
+}
+
+InferenceServices::InferenceServices(InferenceSetup setup)
+    : clock_(setup.clock),
+      backends_(std::move(setup.backends)),
+      models_(std::move(setup.models)),
+      sessions_(*setup.clock) {}
+
+Backend* InferenceServices::backend(std::string_view name) const {
+  for (const auto& backend : backends_)
+    if (backend->name() == name) return backend.get();
+  return nullptr;
+}
+
+Result<ModelRequest> InferenceServices::model(std::string_view name, std::string_view variant) const {
+  for (const ModelRequest& model : models_)
+    if (model.name == name && model.variant == variant) return model;
+  return invalid("there is no model '" + std::string(name) + "'" +
+                 (variant.empty() ? "" : " with a variant '" + std::string(variant) + "'"));
+}
+
+InferenceRecord& InferenceServices::add_record(InferenceEntry start) {
+  std::lock_guard lock(mutex_);
+  records_.push_back(std::make_unique<InferenceRecord>(std::move(start)));
+  return *records_.back();
+}
+
+std::vector<InferenceEntry> InferenceServices::entries() const {
+  std::vector<InferenceEntry> out;
+  std::lock_guard lock(mutex_);
+  for (const auto& record : records_) out.push_back(record->snapshot());
+  return out;
+}
+
+}  // namespace sluice

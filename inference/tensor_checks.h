@@ -1,0 +1,17 @@
+// Checks of tensors on the hot path: written so that compilers vectorise them.
+#pragma once
+
+#include <cstdint>
+
+#include "framework/core/packet.h"
+#include "framework/core/tensor.h"
+
+namespace sluice {
+
+// How many elements of a float16, float32 or float64 tensor are NaN or infinite; 0 for other types.
+std::uint64_t count_non_finite(DType dtype, const Tensor& tensor);
+
+// How many elements of an 8- or 16-bit integer tensor stand at the least or greatest value of their type.
+std::uint64_t count_at_ends(DType dtype, const Tensor& tensor);
+
+}  // namespace sluice

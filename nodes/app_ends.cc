@@ -1,0 +1,169 @@
+#include "nodes/app_ends.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "nodes/declare.h"
+#include "nodes/post_nodes.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kMostPixels = 16384;  // per side, as image_bytes allows
+
+void copy_pixels(const Frame& from, Image& to) {
+  for (int p = 0; p < plane_count(from.format); ++p) {
+    const auto plane = static_cast<std::size_t>(p);
+    const PlaneSize size = plane_size(to.type, p);
+    const auto bytes = static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.bytes_per_sample);
+    for (int y = 0; y < size.height; ++y) {
+      std::memcpy(to.planes[plane] + y * to.strides[plane], from.planes[plane] + y * from.strides[plane],
+                  bytes);
+    }
+  }
+}
+
+ImageType type_of(const Options& options) {
+  ImageType type;
+  type.format = parse_pixel_format(options.text("format")).value_or(PixelFormat::kNv12);
+  type.width = static_cast<int>(options.integer("width"));
+  type.height = static_cast<int>(options.integer("height"));
+  return type;
+}
+
+}  // namespace
+
+void AppSource::describe(NodeDeclaration& d) {
+  d.about("Frames that the application pushes (C++ API).");
+  d.output("frame", PortKind::kFrame).help("What was pushed.");
+  d.option("width", OptionKind::kInteger).must().in_unit("px").range(1, kMostPixels).help("Of the frames.");
+  d.option("height", OptionKind::kInteger).must().in_unit("px").range(1, kMostPixels).help("Of the frames.");
+  OptionDeclaration& format =
+      d.option("format", OptionKind::kChoice).any_of({"nv12", "i420", "bgr", "rgb", "gray"});
+  format.help("Of the pixels.").fallback = OptionValue{std::string("nv12")};
+  d.option("live", true).help("A camera: latency starts at the capture, and the run is realtime by default.");
+  d.thread = ThreadKind::kOwn;
+  d.source = true;
+  d.infer_types = [](const TypeContext& context) {
+    PortType out;
+    out.kind = PortKind::kFrame;
+    out.payload = payload_type<Image>();
+    out.name = "frame";
+    out.image = type_of(context.options());
+    return Result<std::vector<PortType>>({out});
+  };
+}
+
+Result<SourceInfo> AppSource::probe(const OpenContext& context) {
+  const std::lock_guard lock(mutex_);
+  type_ = type_of(*context.options);
+  SLUICE_RETURN_IF_ERROR(image_bytes(type_).status());
+  state_ = State::kOpen;
+  SourceInfo info;
+  info.type = type_;
+  info.live = context.options->flag("live");
+  return info;
+}
+
+Status AppSource::check(const Frame& frame) const {
+  if (frame.format != type_.format || frame.width != type_.width || frame.height != type_.height) {
+    return invalid(fmt::format("a frame of {}x{} {} was pushed, but app_source was declared as {}x{} {}",
+                               frame.width, frame.height, name_of(frame.format), type_.width, type_.height,
+                               name_of(type_.format)));
+  }
+  for (int p = 0; p < plane_count(type_.format); ++p) {
+    const auto plane = static_cast<std::size_t>(p);
+    const PlaneSize size = plane_size(type_, p);
+    const std::ptrdiff_t least = std::ptrdiff_t{size.width} * size.bytes_per_sample;
+    if (!frame.planes[plane] || frame.strides[plane] < least) {
+      return invalid(
+          fmt::format("plane {} of a pushed frame is {} with a stride of {} bytes, its rows have {}", p,
+                      frame.planes[plane] ? "given" : "null", frame.strides[plane], least));
+    }
+  }
+  return {};
+}
+
+Status AppSource::wait_until_connected(std::unique_lock<std::mutex>& lock) {
+  if (state_ == State::kIdle) return invalid("a frame was pushed before start()");
+  state_changed_.wait(lock, [this] { return state_ != State::kOpen; });
+  if (state_ == State::kOver) return cancelled("the run is over");
+  if (ended_) return invalid("a frame was pushed after close()");
+  return {};
+}
+
+Result<Capture> AppSource::make_capture(const Frame& frame) {
+  SLUICE_ASSIGN(Packet packet, context_->make_image(type_));
+  copy_pixels(frame, *packet.edit<Image>());
+  Capture capture;
+  capture.packet = std::move(packet);
+  capture.captured = context_->clock().now() - from_ms(frame.age_ms);
+  if (!first_captured_) first_captured_ = capture.captured;
+  capture.media_time =
+      frame.media_time_ms ? from_ms(*frame.media_time_ms) : capture.captured - *first_captured_;
+  return capture;
+}
+
+Status AppSource::push(const Frame& frame) {
+  std::unique_lock lock(mutex_);
+  SLUICE_RETURN_IF_ERROR(wait_until_connected(lock));
+  SLUICE_RETURN_IF_ERROR(check(frame));
+  return offer_(make_capture(frame));
+}
+
+void AppSource::close_stream() {
+  std::unique_lock lock(mutex_);
+  if (ended_ || !wait_until_connected(lock).ok()) return;
+  ended_ = true;
+  // The stream ends either way: a run that is stopping has nothing left to be told.
+  static_cast<void>(offer_(end_of_stream()));
+}
+
+void AppSource::connect(SourceContext& context, Offer offer) {
+  const std::lock_guard lock(mutex_);
+  context_ = &context;
+  offer_ = std::move(offer);
+  state_ = State::kConnected;
+  state_changed_.notify_all();
+}
+
+void AppSource::disconnect() {
+  const std::lock_guard lock(mutex_);
+  state_ = State::kOver;
+  context_ = nullptr;
+  offer_ = nullptr;
+  state_changed_.notify_all();
+}
+
+Result<Capture> AppSource::next(SourceContext&) {
+  return invalid("app_source is pushed to, nobody steps it");
+}
+
+Status AppSource::close() {
+  disconnect();
+  return {};
+}
+
+void AppSink::describe(NodeDeclaration& d) {
+  d.about("Gives every packet to the application (C++ API).");
+  d.input("in", PortKind::kAny).help("Anything.");
+  d.thread = ThreadKind::kOwn;
+  d.sink = true;
+  d.takes_lists = true;
+}
+
+Status AppSink::open(const OpenContext&) {
+  if (!callback_) return failed("app_sink has no callback: call on_packet() before start()");
+  return {};
+}
+
+Status AppSink::process(Context& context) {
+  for (const Packet& packet : context.packets(0)) callback_(packet);
+  return {};
+}
+
+NodeDeclaration app_source_declaration() { return declare<AppSource>("app_source"); }
+NodeDeclaration app_sink_declaration() { return declare<AppSink>("app_sink"); }
+
+}  // namespace sluice

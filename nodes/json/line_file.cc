@@ -1,0 +1,105 @@
+#include "nodes/json/line_file.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kGathered = 64 * 1024;
+constexpr mode_t kFileMode = 0666;  // before the umask
+
+// Writes to stdout wait for a slow reader, also when somebody made it non-blocking.
+bool wait_until_writable(int file) {
+  pollfd waiting{file, POLLOUT, 0};
+  return poll(&waiting, 1, -1) >= 0 || errno == EINTR;
+}
+
+}  // namespace
+
+LineFile::~LineFile() {
+  if (file_ >= 0 && !to_stdout_) ::close(file_);
+}
+
+Status LineFile::error(std::string_view doing) const {
+  const int code = errno;
+  const std::string name = to_stdout_ ? "standard output" : "'" + path_ + "'";
+  return failed(fmt::format("cannot {} {}: {}", doing, name, std::strerror(code)));
+}
+
+Status LineFile::prepare(std::string path, bool overwrite) {
+  path_ = std::move(path);
+  overwrite_ = overwrite;
+  to_stdout_ = path_ == "-";
+  pending_.reserve(2 * kGathered);
+  if (to_stdout_) return {};
+  struct stat info{};
+  if (stat(path_.c_str(), &info) != 0) {
+    if (errno != ENOENT) return error("create");
+    const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+    if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) return error("create");
+    return {};
+  }
+  if (S_ISDIR(info.st_mode)) return failed(fmt::format("cannot write '{}': it is a folder", path_));
+  if (S_ISREG(info.st_mode) && !overwrite) {
+    return failed(fmt::format("'{}' exists; set overwrite: true to replace it", path_));
+  }
+  if (access(path_.c_str(), W_OK) != 0) return error("write");
+  return {};
+}
+
+Status LineFile::create() {
+  if (file_ >= 0) return {};
+  if (to_stdout_) {
+    file_ = STDOUT_FILENO;
+    return {};
+  }
+  struct stat info{};
+  const bool special = stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  const int how = special ? 0 : overwrite_ ? O_CREAT | O_TRUNC : O_CREAT | O_EXCL;
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | how, kFileMode);
+  return file_ < 0 ? error("create") : Status{};
+}
+
+Status LineFile::write(std::string_view line, TimeNs now) {
+  SLUICE_RETURN_IF_ERROR(create());
+  pending_ += line;
+  if (!to_stdout_ && pending_.size() < kGathered && now - last_flush_ < from_s(1)) return {};
+  last_flush_ = now;
+  return flush();
+}
+
+Status LineFile::flush() {
+  std::string_view rest = pending_;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file_, rest.data(), rest.size());
+    if (written >= 0) {
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN ? !wait_until_writable(file_) : errno != EINTR) {
+      const Status status = error("write");
+      pending_.clear();
+      return status;
+    }
+  }
+  pending_.clear();
+  return {};
+}
+
+Status LineFile::close() {
+  if (file_ < 0) return {};
+  Status status = flush();
+  const int file = std::exchange(file_, -1);
+  if (!to_stdout_ && ::close(file) != 0 && status.ok()) status = error("close");
+  return status;
+}
+
+}  // namespace sluice

@@ -1,0 +1,168 @@
+#include "nodes/pixels/linear_quant.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "framework/core/half.h"
+
+namespace sluice::pixels {
+namespace {
+
+template <typename T>
+T quantised(float x, float scale, std::int32_t zero_point) {
+  // Adding 1.5 * 2^23 leaves no bits behind the point: rounds half to even in any vector instruction set.
+  constexpr float kRound = 12582912.0f;
+  const auto low = static_cast<float>(std::numeric_limits<T>::min() - zero_point);
+  const auto high = static_cast<float>(std::numeric_limits<T>::max() - zero_point);
+  float v = x / scale;
+  v = v > low ? v : low;
+  v = v < high ? v : high;
+  return static_cast<T>(static_cast<std::int32_t>((v + kRound) - kRound) + zero_point);
+}
+
+template <typename T>
+void quantise_run(const float* __restrict in, std::size_t n, float scale, std::int32_t zero_point,
+                  T* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = quantised<T>(in[i], scale, zero_point);
+}
+
+// One element per channel: NHWC and the like.
+template <typename T>
+void quantise_channels(const float* __restrict in, std::size_t n, const float* __restrict scale,
+                       const std::int32_t* __restrict zero_point, T* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = quantised<T>(in[i], scale[i], zero_point[i]);
+}
+
+template <typename T>
+void dequantise_run(const T* __restrict in, std::size_t n, float scale, std::int32_t zero_point,
+                    float* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(in[i] - zero_point) * scale;
+}
+
+template <typename T>
+void dequantise_channels(const T* __restrict in, std::size_t n, const float* __restrict scale,
+                         const std::int32_t* __restrict zero_point, float* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(in[i] - zero_point[i]) * scale[i];
+}
+
+template <typename T>
+void quantise_all(const float* in, const ChannelView& view, const QuantParams& q, T* out) {
+  for (std::size_t o = 0; o < view.outer; ++o) {
+    if (view.inner == 1 && view.channels > 1) {
+      quantise_channels(in, view.channels, q.scale.data(), q.zero_point.data(), out);
+      in += view.channels;
+      out += view.channels;
+      continue;
+    }
+    for (std::size_t c = 0; c < view.channels; ++c, in += view.inner, out += view.inner) {
+      quantise_run(in, view.inner, q.scale[c], q.zero_point[c], out);
+    }
+  }
+}
+
+// float16 goes through a buffer on the stack, so that the node needs no scratch.
+template <typename T>
+void quantise_halves(const std::uint16_t* in, const ChannelView& view, const QuantParams& q, T* out) {
+  std::array<float, 256> buffer;
+  const std::size_t total = view.outer * view.channels * view.inner;
+  for (std::size_t at = 0; at < total;) {
+    const std::size_t channel = at / view.inner % view.channels;
+    const std::size_t n = std::min(buffer.size(), view.inner - at % view.inner);
+    from_half(in + at, n, buffer.data());
+    quantise_run(buffer.data(), n, q.scale[channel], q.zero_point[channel], out + at);
+    at += n;
+  }
+}
+
+template <typename T>
+void quantise_to(const std::byte* in, DType from, const ChannelView& view, const QuantParams& q,
+                 std::byte* out) {
+  if (from == DType::kFloat16) {
+    return quantise_halves(reinterpret_cast<const std::uint16_t*>(in), view, q, reinterpret_cast<T*>(out));
+  }
+  quantise_all(reinterpret_cast<const float*>(in), view, q, reinterpret_cast<T*>(out));
+}
+
+template <typename T>
+void dequantise_from(const std::byte* bytes, const ChannelView& view, const QuantParams& q, float* out) {
+  const T* in = reinterpret_cast<const T*>(bytes);
+  for (std::size_t o = 0; o < view.outer; ++o) {
+    if (view.inner == 1 && view.channels > 1) {
+      dequantise_channels(in, view.channels, q.scale.data(), q.zero_point.data(), out);
+      in += view.channels;
+      out += view.channels;
+      continue;
+    }
+    for (std::size_t c = 0; c < view.channels; ++c, in += view.inner, out += view.inner) {
+      dequantise_run(in, view.inner, q.scale[c], q.zero_point[c], out);
+    }
+  }
+}
+
+Status no_such(std::string_view what, DType dtype, std::string_view allowed) {
+  return invalid(fmt::format("{} {}, allowed: {}", what, name_of(dtype), allowed));
+}
+
+}  // namespace
+
+ChannelView channel_view(const Shape& shape, const QuantParams& quant) {
+  ChannelView view;
+  for (std::size_t i = 0; i < shape.rank(); ++i) {
+    const auto size = static_cast<std::size_t>(shape[i]);
+    if (quant.per_tensor() || i > static_cast<std::size_t>(quant.axis)) {
+      view.inner *= size;
+    } else if (i == static_cast<std::size_t>(quant.axis)) {
+      view.channels = size;
+    } else {
+      view.outer *= size;
+    }
+  }
+  return view;
+}
+
+Status quantize_linear(const std::byte* in, DType from, const ChannelView& view, const QuantParams& quant,
+                       DType to, std::byte* out) {
+  if (from != DType::kFloat32 && from != DType::kFloat16)
+    return no_such("cannot quantise", from, "float32, float16");
+  switch (to) {
+    case DType::kUint8:
+      quantise_to<std::uint8_t>(in, from, view, quant, out);
+      return {};
+    case DType::kInt8:
+      quantise_to<std::int8_t>(in, from, view, quant, out);
+      return {};
+    case DType::kUint16:
+      quantise_to<std::uint16_t>(in, from, view, quant, out);
+      return {};
+    case DType::kInt16:
+      quantise_to<std::int16_t>(in, from, view, quant, out);
+      return {};
+    default:
+      return no_such("cannot quantise to", to, "uint8, int8, uint16, int16");
+  }
+}
+
+Status dequantize_linear(const std::byte* in, DType from, const ChannelView& view, const QuantParams& quant,
+                         float* out) {
+  switch (from) {
+    case DType::kUint8:
+      dequantise_from<std::uint8_t>(in, view, quant, out);
+      return {};
+    case DType::kInt8:
+      dequantise_from<std::int8_t>(in, view, quant, out);
+      return {};
+    case DType::kUint16:
+      dequantise_from<std::uint16_t>(in, view, quant, out);
+      return {};
+    case DType::kInt16:
+      dequantise_from<std::int16_t>(in, view, quant, out);
+      return {};
+    default:
+      return no_such("cannot dequantise", from, "uint8, int8, uint16, int16");
+  }
+}
+
+}  // namespace sluice::pixels

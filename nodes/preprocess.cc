@@ -1,0 +1,133 @@
+// preprocess: makes the tensor a model wants from a picture, in one pass: scale, convert, normalise,
+// quantise, arrange.
+//
+// Normalised value = (pixel - mean) / std per channel, pixel 0..255. Every plane is sampled bilinearly at the
+// target pixel's mapped point (half-pixel centres of that plane, no antialiasing), converted by the stream's
+// matrix and range (else BT.709 limited from 720 lines up, BT.601 limited below) and clamped to 0..255.
+// Rotation metadata is applied.
+//
+// inputs   frame    nv12, i420, i422, i444, bgr, rgb or gray, of any size; the size may change
+// outputs  tensor   1xCxHxW (nchw) or 1xHxWxC (nhwc), C = 3 or 1; float32, float16, uint8, int8, uint16,
+// int16. A quantised
+//                   integer type is written as such, a plain one rounded half to even and saturated. Carries
+//                   the geometry that maps its grid back to upright source pixels
+// options  model; or width, height (px), layout (nchw), dtype (float32)
+//          fit (stretch): stretch, letterbox, crop      color (rgb): rgb, bgr, gray
+//          mean (0), std (1): one number or one per channel of the tensor, in pixel units
+//          pad_value (0; 0..255): around a letterboxed picture, in pixel units, normalised like a pixel
+//          device (auto): auto, cpu; gpu is refused in this version
+// drops    nothing
+// thread   worker, one frame at a time: the tables and the scratch of the current picture size belong to the
+// node
+
+#include <vector>
+
+#include "framework/node/node.h"
+#include "nodes/declare.h"
+#include "nodes/pixels/scaler.h"
+#include "nodes/preprocess_nodes.h"
+#include "nodes/preprocess_target.h"
+
+namespace sluice {
+namespace {
+
+Result<pixels::PictureScaler> scaler_for(const Options& options, const TensorType& type) {
+  SLUICE_ASSIGN(const pixels::Target target, preprocess_target(options, type));
+  return pixels::PictureScaler::create(target);
+}
+
+Result<std::vector<PortType>> infer_types(const TypeContext& context) {
+  const Options& options = context.options();
+  if (options.text("device") == "gpu") {
+    return unavailable(
+        "option 'device' is 'gpu', but this version prepares pictures on the CPU only; allowed: auto, cpu");
+  }
+  SLUICE_ASSIGN(TensorType type, preprocess_type(context));
+  SLUICE_RETURN_IF_ERROR(scaler_for(options, type).status());  // refuses what cannot be made
+  PortType out;
+  out.kind = PortKind::kTensor;
+  out.payload = payload_type<Tensor>();
+  out.name = "tensor";
+  out.tensor = std::make_shared<const TensorType>(std::move(type));
+  return std::vector<PortType>{std::move(out)};
+}
+
+// The next node's quantisation can be part of the one pass.
+bool writes_itself(const TypeContext& context, FoldDirection direction, const TensorType& type) {
+  if (direction != FoldDirection::kOutput || !pixels::integer_range(type.dtype)) return false;
+  const Result<TensorType> own = preprocess_type(context);
+  if (!own.ok() || own->shape != type.shape) return false;
+  TensorType arranged = type;
+  arranged.layout = own->layout;
+  return scaler_for(context.options(), arranged).ok();
+}
+
+class Preprocess : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Scales, converts, normalises and quantises a picture into a model's input tensor in one pass.");
+    d.input("frame", PortKind::kFrame).help("A picture in any pixel format.");
+    d.output("tensor", PortKind::kTensor).help("The tensor, with the geometry back to source pixels.");
+    d.option("model", OptionKind::kModel)
+        .help("Takes size, layout, type and quantisation from this model's input.");
+    d.option("width", OptionKind::kInteger)
+        .in_unit("px")
+        .range(1, 16384)
+        .help("Of the tensor, without a model.");
+    d.option("height", OptionKind::kInteger)
+        .in_unit("px")
+        .range(1, 16384)
+        .help("Of the tensor, without a model.");
+    d.option("layout", OptionKind::kChoice).any_of({"nchw", "nhwc"}).help("Default: the model's, else nchw.");
+    d.option("dtype", OptionKind::kChoice)
+        .any_of({"float32", "float16", "uint8", "int8", "uint16", "int16"})
+        .help("Element type. Default: the model's, else float32.");
+    d.option("fit", "stretch")
+        .any_of({"stretch", "letterbox", "crop"})
+        .help("How the picture fills the tensor.");
+    d.option("color", "rgb").any_of({"rgb", "bgr", "gray"}).help("Order of the channels.");
+    d.option("mean", OptionKind::kNumbers)
+        .help("Subtracted, per channel or for all.")
+        .in_unit("pixel value")
+        .fallback = OptionValue{0.0};
+    d.option("std", OptionKind::kNumbers)
+        .help("Divided by, per channel or for all; above 0.")
+        .in_unit("pixel value")
+        .fallback = OptionValue{1.0};
+    d.option("pad_value", 0.0).in_unit("pixel value").range(0, 255).help("Around a letterboxed picture.");
+    d.option("device", "auto")
+        .any_of({"auto", "cpu", "gpu"})
+        .help("Where it runs; gpu is refused in this version.");
+    d.infer_types = infer_types;
+    d.fold = writes_itself;
+  }
+
+  Status open(const OpenContext& context) override {
+    for (const NodeRoute& route : context.routes) {
+      SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(*context.options, *route.outputs.at(0).tensor));
+      routes_.push_back(std::move(scaler));
+    }
+    return {};
+  }
+
+  Status process(Context& context) override {
+    const Image* image = context.input<Image>();
+    if (!image) return failed("preprocess got no picture");
+    SLUICE_ASSIGN(Packet packet, context.make());
+    Tensor& tensor = *packet.edit<Tensor>();
+    pixels::PictureScaler& scaler = routes_[context.route()];
+    SLUICE_RETURN_IF_ERROR(scaler.run(*image, tensor.data));
+    tensor.geometry = scaler.geometry();
+    context.emit(std::move(packet));
+    return {};
+  }
+
+ private:
+  std::vector<pixels::PictureScaler> routes_;
+};
+
+}  // namespace
+
+NodeDeclaration preprocess_declaration() { return declare<Preprocess>("preprocess"); }
+
+}  // namespace sluice

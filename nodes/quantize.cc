@@ -1,0 +1,69 @@
+// quantize: float numbers -> integers of a quantised type, as ONNX's QuantizeLinear defines it:
+// q = saturate(round half to even(x / scale) + zero_point), per tensor or per index of one dimension.
+//
+// inputs   tensor   float32 or float16, any shape and layout
+// outputs  tensor   uint8, int8, uint16 or int16, the same shape and layout; its type carries scale and zero
+// point options  scale, zero_point, dtype, axis: default: what the next model's input says; what contradicts
+// it is an error drops    nothing thread   worker; several frames at once
+
+#include <fmt/format.h>
+
+#include "framework/node/node.h"
+#include "nodes/declare.h"
+#include "nodes/pixels/linear_quant.h"
+#include "nodes/preprocess_nodes.h"
+#include "nodes/quantization.h"
+
+namespace sluice {
+namespace {
+
+Result<std::vector<PortType>> infer_types(const TypeContext& context) {
+  const std::vector<PortType> inputs = context.inputs(0);
+  if (inputs.empty() || !inputs.front().tensor) return invalid("quantize needs a tensor");
+  const TensorType& from = *inputs.front().tensor;
+  if (from.dtype != DType::kFloat32 && from.dtype != DType::kFloat16) {
+    return invalid(fmt::format("quantize takes float32 or float16, but its input is {}", from.text()));
+  }
+  const auto wanted = context.wanted_downstream();
+  SLUICE_ASSIGN(Quantised q,
+                resolve_quantization(context.options(), wanted.get(), "the next model's input", from.shape));
+  auto to = std::make_shared<TensorType>(from);
+  to->dtype = q.dtype;
+  to->quant = std::move(q.params);
+  PortType out = inputs.front();
+  out.name = "tensor";
+  out.tensor = std::move(to);
+  return std::vector<PortType>{std::move(out)};
+}
+
+class Quantize : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Turns float numbers into integers of a quantised type.");
+    d.input("tensor", PortKind::kTensor).help("float32 or float16.");
+    d.output("tensor", PortKind::kTensor).help("The same shape, quantised.");
+    declare_quantization(d);
+    d.serial = false;
+    d.infer_types = infer_types;
+  }
+
+  Status process(Context& context) override {
+    const Tensor* in = context.input<Tensor>();
+    if (!in) return failed("quantize got no tensor");
+    SLUICE_ASSIGN(Packet packet, context.make());
+    Tensor& out = *packet.edit<Tensor>();
+    const QuantParams& params = *out.type->quant;
+    const auto view = pixels::channel_view(in->type->shape, params);
+    SLUICE_RETURN_IF_ERROR(
+        pixels::quantize_linear(in->data, in->type->dtype, view, params, out.type->dtype, out.data));
+    out.geometry = in->geometry;
+    context.emit(std::move(packet));
+    return {};
+  }
+};
+
+}  // namespace
+
+NodeDeclaration quantize_declaration() { return declare<Quantize>("quantize"); }
+
+}  // namespace sluice

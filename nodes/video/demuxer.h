@@ -1,0 +1,74 @@
+// Reads the packets of the one video stream of a file or address.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "framework/core/clock.h"
+#include "framework/core/status.h"
+#include "nodes/video/libav.h"
+#include "nodes/video_uri.h"
+
+namespace sluice {
+
+// One thread; `interrupt` from any.
+class Demuxer {
+ public:
+  enum class Read {
+    kPacket,  // one was read
+    kEnd,     // the stream ended as it should
+    kBroken,  // a part of it is unreadable; the next call goes on behind it
+    kFailed,  // no more can be read; `failure` says why
+  };
+
+  Demuxer();
+  ~Demuxer();
+  Demuxer(const Demuxer&) = delete;
+
+  // Opens and finds the video stream. `timeout` is for all of it, and later for each `read`. Messages quote
+  // the address without passwords. kFailed, kTimeout, kCancelled. May be called again after `close`.
+  Status open(const VideoUri& uri, TimeNs timeout);
+  void close();
+
+  // Overwrites `packet`.
+  Read read(AVPacket& packet);
+  const Status& failure() const { return failure_; }
+  // Back to the first picture; fails where the container cannot (then close and open again).
+  Status rewind();
+
+  // Makes this and every later call fail with kCancelled.
+  void interrupt() { interrupted_.store(true, std::memory_order_relaxed); }
+  bool interrupted() const { return interrupted_.load(std::memory_order_relaxed); }
+
+  const AVStream& stream() const { return *stream_; }
+  const std::string& name() const { return name_; }  // for messages: 'address' without passwords
+  bool live() const { return live_; }
+  double fps() const;           // 0: unknown
+  std::int64_t frames() const;  // -1: unknown
+
+ private:
+  static int should_stop(void* self);
+  Status open_input(const VideoUri& uri);
+  Status choose_stream();
+  // Whether a file whose index is known ended before the index does.
+  bool ended_early() const;
+  void start_deadline();
+  bool deadline_passed() const;
+  // Why a call failed with `error`, in words.
+  Status explain(int error, std::string_view what) const;
+
+  std::string name_;
+  AVFormatContext* format_ = nullptr;
+  const AVStream* stream_ = nullptr;
+  bool live_ = false;
+  bool network_ = false;
+  int broken_in_a_row_ = 0;
+  int packets_ = 0;  // read since the start
+  Status failure_;
+  TimeNs timeout_ = 0;
+  TimeNs deadline_ = 0;  // steady time: a stalled network does not wait for the run's clock
+  std::atomic<bool> interrupted_{false};
+};
+
+}  // namespace sluice

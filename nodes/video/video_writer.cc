@@ -1,0 +1,204 @@
+// The part of video_sink that needs FFmpeg.
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/core/log.h"
+#include "framework/node/node.h"
+#include "nodes/video/encoder.h"
+#include "nodes/video/output_file.h"
+#include "nodes/video/picture_preparer.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::array<const char*, 2> kEncoders = {"libx264", "mpeg4"};
+constexpr int kTicks = 90000;          // per second, for containers with free time stamps
+constexpr double kAssumedRate = 30.0;  // where neither the option nor the source says
+
+class VideoWriter final : public Node {
+ public:
+  VideoWriter() : packet_(av_packet_alloc()) { install_libav_log(); }
+  ~VideoWriter() override { avformat_free_context(format_); }
+
+  Status open(const OpenContext& context) override;
+  Status process(Context& context) override;
+  Status close() override;
+
+ private:
+  Status begin(const Image& first, const FrameInfo& frame);
+  ImageType file_type(const Image& first);
+  void choose_rate(const FrameInfo& frame);
+  Status start_file();
+  std::int64_t time_stamp(const FrameInfo& frame);
+  Status drain();
+
+  std::string path_;
+  bool overwrite_ = false;
+  int quality_ = 60;
+  double asked_fps_ = 0;
+  std::vector<double> source_rates_;
+  bool constant_rate_ = false;  // the container has only numbers, no time stamps
+
+  ImageType type_;  // of the file
+  AVRational rate_{30, 1};
+  AVRational time_base_{1, kTicks};
+  TimeNs first_time_ = 0;
+  std::int64_t last_stamp_ = -1;
+  std::int64_t written_ = 0;
+  bool said_scaling_ = false;
+
+  PicturePreparer preparer_;
+  Encoder encoder_;
+  OutputFile file_;
+  AVFormatContext* format_ = nullptr;  // owned
+  AVStream* stream_ = nullptr;
+  LibavPtr<AVPacket> packet_;
+  bool begun_ = false;  // the file's header is written
+};
+
+Status VideoWriter::open(const OpenContext& context) {
+  const Options& options = *context.options;
+  path_ = options.text("path");
+  overwrite_ = options.flag("overwrite");
+  quality_ = static_cast<int>(options.integer("quality"));
+  asked_fps_ = options.has("fps") ? options.number("fps") : 0;
+  source_rates_ = context.source_rates;
+  constant_rate_ = std::filesystem::path(path_).extension() == ".avi";
+  return check_output(path_, overwrite_);
+}
+
+ImageType VideoWriter::file_type(const Image& first) {
+  ImageType type = upright_type(first.type);
+  if (!Encoder::takes(kEncoders, type.format)) type.format = PixelFormat::kI420;
+  if (!is_yuv(first.type.format)) type.color = {};  // RGB and grey: the default matrix, limited range
+  type.color = type.color.resolved(type.height);
+  // 4:2:0 needs even sides: the odd last row or column is cut.
+  type.width = std::max(2, type.width & ~1);
+  type.height = std::max(2, type.height & ~1);
+  return type;
+}
+
+void VideoWriter::choose_rate(const FrameInfo& frame) {
+  double fps = asked_fps_;
+  if (fps <= 0 && frame.source < source_rates_.size()) fps = source_rates_[frame.source];
+  if (fps <= 0) {
+    fps = kAssumedRate;
+    if (constant_rate_) {
+      log_message(LogLevel::kWarning,
+                  fmt::format("'{}': the source's rate is unknown, so the file gets {} frames per "
+                              "second; option 'fps' sets another",
+                              path_, fps));
+    }
+  }
+  rate_ = av_d2q(fps, 1'000'000);
+  time_base_ = constant_rate_ ? av_inv_q(rate_) : AVRational{1, kTicks};
+}
+
+Status VideoWriter::begin(const Image& first, const FrameInfo& frame) {
+  type_ = file_type(first);
+  first_time_ = frame.media_time;
+  choose_rate(frame);
+  const int error = avformat_alloc_output_context2(&format_, nullptr, nullptr, path_.c_str());
+  if (error < 0)
+    return failed(
+        fmt::format("'{}': this system's FFmpeg cannot write that container: {}", path_, libav_error(error)));
+  EncoderSettings settings;
+  settings.names = kEncoders;
+  settings.type = type_;
+  settings.time_base = time_base_;
+  settings.rate = rate_;
+  settings.quality = quality_;
+  settings.global_header = (format_->oformat->flags & AVFMT_GLOBALHEADER) != 0;
+  settings.reorders = !constant_rate_;
+  SLUICE_RETURN_IF_ERROR(encoder_.open(settings).with_context(fmt::format("'{}': ", path_)));
+  return start_file();
+}
+
+Status VideoWriter::start_file() {
+  stream_ = avformat_new_stream(format_, nullptr);
+  if (stream_ == nullptr || avcodec_parameters_from_context(stream_->codecpar, &encoder_.codec()) < 0) {
+    return failed(fmt::format("'{}': out of memory", path_));
+  }
+  stream_->time_base = time_base_;
+  stream_->avg_frame_rate = rate_;
+  SLUICE_RETURN_IF_ERROR(file_.create(path_, overwrite_));
+  format_->pb = file_.io();
+  if (format_->pb == nullptr) return failed(fmt::format("'{}': out of memory", path_));
+  format_->flags |= AVFMT_FLAG_CUSTOM_IO;
+  forget_libav_log();
+  const int error = avformat_write_header(format_, nullptr);
+  SLUICE_RETURN_IF_ERROR(file_.status());
+  if (error < 0) return failed(fmt::format("'{}' cannot be begun: {}", path_, libav_error(error)));
+  begun_ = true;
+  return {};
+}
+
+std::int64_t VideoWriter::time_stamp(const FrameInfo& frame) {
+  const double ticks = static_cast<double>(time_base_.den) / time_base_.num;
+  const double seconds =
+      asked_fps_ > 0 ? static_cast<double>(written_) / asked_fps_ : to_s(frame.media_time - first_time_);
+  last_stamp_ = std::max<std::int64_t>(last_stamp_ + 1, std::llround(seconds * ticks));
+  ++written_;
+  return last_stamp_;
+}
+
+Status VideoWriter::process(Context& context) {
+  const Packet& packet = context.packet(0);
+  const Image* image = packet.get<Image>();
+  if (image == nullptr) return {};
+  if (!begun_) SLUICE_RETURN_IF_ERROR(begin(*image, context.frame()));
+  // Cutting an odd edge is no scaling: the planes are the same.
+  ImageType wanted = type_;
+  const ImageType upright = upright_type(image->type);
+  if ((upright.width & ~1) == type_.width && (upright.height & ~1) == type_.height) {
+    wanted.width = upright.width;
+    wanted.height = upright.height;
+  } else if (!std::exchange(said_scaling_, true)) {
+    log_message(LogLevel::kWarning,
+                fmt::format("'{}': the picture's size changed to {}x{}; it is scaled to the file's {}x{}",
+                            path_, upright.width, upright.height, type_.width, type_.height));
+  }
+  SLUICE_ASSIGN(const Image* ready, preparer_.prepare(*image, wanted));
+  SLUICE_RETURN_IF_ERROR(
+      encoder_.send(*ready, time_stamp(context.frame()), ready == image ? packet : Packet{}));
+  return drain();
+}
+
+Status VideoWriter::drain() {
+  for (;;) {
+    SLUICE_ASSIGN(const bool got, encoder_.receive(*packet_));
+    if (!got) return file_.status();
+    packet_->stream_index = stream_->index;
+    if (packet_->duration == 0) packet_->duration = av_rescale_q(1, av_inv_q(rate_), time_base_);
+    av_packet_rescale_ts(packet_.get(), time_base_, stream_->time_base);
+    forget_libav_log();
+    const int error = av_interleaved_write_frame(format_, packet_.get());
+    SLUICE_RETURN_IF_ERROR(file_.status());
+    if (error < 0) return failed(fmt::format("'{}' cannot be written: {}", path_, libav_error(error)));
+  }
+}
+
+Status VideoWriter::close() {
+  if (!begun_) return {};
+  begun_ = false;
+  Status status = encoder_.finish();
+  if (status.ok()) status = drain();
+  forget_libav_log();
+  const int error = av_write_trailer(format_);
+  const Status closed = file_.close();
+  format_->pb = nullptr;
+  if (!status.ok()) return status;
+  if (!closed.ok()) return closed;
+  return error < 0 ? failed(fmt::format("'{}' cannot be finished: {}", path_, libav_error(error))) : Status{};
+}
+
+}  // namespace
+}  // namespace sluice
+
+extern "C" sluice::Node* sluice_video_writer() { return new sluice::VideoWriter(); }

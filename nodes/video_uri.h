@@ -1,0 +1,28 @@
+// What a video_source's `uri` stands for, told from its text alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "framework/core/status.h"
+
+namespace sluice {
+
+enum class VideoBackend : std::uint8_t {
+  kFile,     // a path; "file:" and "file://" in front are allowed
+  kNetwork,  // rtsp://, rtsps://, http://, https://
+  kTest,     // test:bars, test:noise, test:clock
+};
+
+struct VideoUri {
+  VideoBackend backend = VideoBackend::kFile;
+  std::string target;  // the path, the whole address, or the pattern's name
+};
+
+// kInvalid for an empty text, an unknown scheme or pattern; kUnavailable for schemes this build does not
+// serve (v4l2:, gst:). A scheme has two letters or more, so "C:x" is a path, and so is everything after
+// "file:".
+Result<VideoUri> parse_video_uri(std::string_view uri);
+
+}  // namespace sluice

@@ -1,0 +1,324 @@
+#include "runtime/engine.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "backends/backends.h"
+#include "framework/core/log.h"
+#include "framework/graph/tbb_executor.h"
+#include "nodes/app_ends.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kRowAlign = 64;
+constexpr std::uint64_t kWarmUpFrames = 30;  // contract section 5
+
+SourceNode* as_source(Node* node) { return dynamic_cast<SourceNode*>(node); }
+
+// Several failures as one: its code decides the exit code, its message has one line each.
+void add_failure(Status& all, const Status& one) {
+  if (one.ok()) return;
+  const Code code = all.ok() || one.code() == Code::kUnavailable ? one.code() : all.code();
+  all = Status(code, all.ok() ? one.message() : all.message() + "\n" + one.message());
+}
+
+template <typename F>
+Status guarded(F&& f) {
+  try {
+    return f();
+  } catch (const std::exception& e) {
+    return failed(std::string("threw an exception: ") + e.what());
+  } catch (...) {
+    return failed("threw something that is no std::exception");
+  }
+}
+
+}  // namespace
+
+Engine::Engine(std::shared_ptr<const Plan> plan)
+    : plan_(std::move(plan)), nodes_(plan_->nodes.size()), opened_(plan_->nodes.size()), infos_(plan_->sources.size()),
+      flow_(make_flow_graph(*plan_)) {}
+
+Engine::~Engine() {
+  if (started_ && !finished_) {
+    stop(true);
+    while (!wait_for(3600)) {
+    }
+    static_cast<void>(finish());
+  }
+  watchdog_.reset();
+  executor_.reset();
+  if (!finished_) static_cast<void>(close_nodes());
+  nodes_.clear();
+  if (bodies_) bodies_->clear_mailboxes();
+}
+
+Status Engine::create_nodes() {
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    const NodePlan& plan = plan_->nodes[n];
+    auto node = plan.declaration->create();
+    if (!node.ok()) return node.status().with_context(fmt::format("node '{}': ", plan.id));
+    nodes_[n] = std::move(*node);
+  }
+  return {};
+}
+
+Node* Engine::node(std::string_view id) const {
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    if (plan_->nodes[n].id == id) return nodes_[n].get();
+  }
+  return nullptr;
+}
+
+// --- opening ----------------------------------------------------------------------------------------------------------
+
+void Engine::make_services() {
+  InferenceSetup setup;
+  setup.backends = make_backends(clock_);
+  setup.clock = &clock_;
+  for (const ModelPlan& model : plan_->models) {
+    setup.models.push_back({model.name, "", model.path, model.sha256, model.dims});
+    for (const auto& v : model.variants) setup.models.push_back({model.name, v.name, v.path, v.sha256, model.dims});
+  }
+  services_ = std::make_unique<InferenceServices>(std::move(setup));
+}
+
+OpenContext Engine::open_context(int index) const {
+  const NodePlan& plan = plan_->nodes[static_cast<std::size_t>(index)];
+  OpenContext context;
+  context.node_id = plan.id;
+  context.options = plan.options.get();
+  context.clock = const_cast<SteadyClock*>(&clock_);
+  context.routes = plan.routes;
+  for (const auto& port : plan.inputs) {
+    auto& names = context.input_names.emplace_back();
+    for (int e : port) names.push_back(plan_->edges[static_cast<std::size_t>(e)].element);
+  }
+  for (const SourcePlan& s : plan_->sources) context.source_names.push_back(plan_->nodes[static_cast<std::size_t>(s.node)].id);
+  context.services = services_.get();
+  return context;
+}
+
+Status Engine::open_sources() {
+  Status all;
+  for (std::size_t s = 0; s < plan_->sources.size(); ++s) {
+    const int index = plan_->sources[s].node;
+    const auto n = static_cast<std::size_t>(index);
+    SourceNode* source = as_source(nodes_[n].get());
+    opened_[n] = 1;
+    const Status status = guarded([&]() -> Status {
+      if (!source) return invalid("its class is no SourceNode");
+      SLUICE_ASSIGN(infos_[s], source->probe(open_context(index)));
+      return {};
+    });
+    add_failure(all, status.with_context(fmt::format("node '{}': ", plan_->nodes[n].id)));
+  }
+  return all;
+}
+
+Status Engine::open_nodes() {
+  Status all;
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    if (plan_->nodes[n].declaration->source) continue;
+    opened_[n] = 1;
+    const Status status = guarded([&] { return nodes_[n]->open(open_context(static_cast<int>(n))); });
+    add_failure(all, status.with_context(fmt::format("node '{}': ", plan_->nodes[n].id)));
+  }
+  return all;
+}
+
+Status Engine::make_pools() {
+  SLUICE_ASSIGN(pools_, Pools::create(*plan_, [this](int node) { pool_available(node); }));
+  for (std::size_t s = 0; s < plan_->sources.size(); ++s) {
+    SLUICE_RETURN_IF_ERROR(make_frame_pools(static_cast<int>(s), infos_[s]));
+  }
+  return {};
+}
+
+// The source's own frames, and those that nodes below make in the same size (copies to draw on).
+Status Engine::make_frame_pools(int source, const SourceInfo& info) {
+  if (info.type.format == PixelFormat::kNone) return {};
+  SLUICE_ASSIGN(const std::size_t bytes, image_bytes(info.type, kRowAlign));
+  for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
+    const NodePlan& plan = plan_->nodes[n];
+    if (plan.source != source) continue;
+    for (std::size_t o = 0; o < plan.outputs.size(); ++o) {
+      const OutputPlan& out = plan.outputs[o];
+      const OutputPools& pool = pools_->at(static_cast<int>(n), static_cast<int>(o));
+      if (!pool.packets || pool.packets->type() != payload_type<Image>() || out.buffer_bytes > 0) continue;
+      const bool own = plan.declaration->source;
+      SLUICE_RETURN_IF_ERROR(pools_->make_buffers(static_cast<int>(n), static_cast<int>(o),
+                                                  own ? std::max(bytes, info.buffer_bytes) : bytes,
+                                                  own ? info.decoder_buffers : 0));
+    }
+  }
+  return {};
+}
+
+void Engine::pool_available(int node) {
+  const NodePlan& plan = plan_->nodes[static_cast<std::size_t>(node)];
+  if (!executor_) return;
+  if (plan.declaration->source) {
+    for (auto& feed : feeds_) feed->wake();
+  } else {
+    executor_->resume(static_cast<std::uint32_t>(plan.unit));
+  }
+}
+
+Status Engine::probe(const RunOptions& options) {
+  if (probed_) return {};
+  make_services();
+  Status all = open_sources();
+  if (all.ok()) add_failure(all, make_pools());
+  add_failure(all, open_nodes());
+  if (!all.ok()) return all;
+  failures_ = std::make_unique<Failures>(*plan_, clock_);
+  std::vector<Node*> nodes;
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    nodes.push_back(plan_->nodes[n].declaration->source ? nullptr : nodes_[n].get());
+  }
+  bodies_ = std::make_unique<NodeBodies>(
+      *plan_, flow_, std::move(nodes), *pools_, clock_,
+      [this](int node, const Status& status, const FrameInfo& frame) { failures_->add(node, status, frame); });
+  make_feeds(options);
+  make_executor(options);
+  probed_ = true;
+  return {};
+}
+
+void Engine::make_feeds(const RunOptions& options) {
+  for (std::size_t s = 0; s < plan_->sources.size(); ++s) {
+    Node* node = nodes_[static_cast<std::size_t>(plan_->sources[s].node)].get();
+    NodeFeed::Setup setup;
+    setup.plan = plan_.get();
+    setup.source = static_cast<int>(s);
+    setup.node = as_source(node);
+    setup.info = infos_[s];
+    setup.limit = options.frames.value_or(-1);
+    setup.external = dynamic_cast<AppSource*>(node) != nullptr;
+    setup.bodies = bodies_.get();
+    setup.pools = pools_.get();
+    setup.clock = &clock_;
+    setup.remake_pools = [this](int source, const SourceInfo& info) { return make_frame_pools(source, info); };
+    setup.on_capture = [this] { count_produced(); };
+    feeds_.push_back(std::make_unique<NodeFeed>(std::move(setup)));
+  }
+}
+
+void Engine::make_executor(const RunOptions& options) {
+  ExecutorSetup setup;
+  setup.graph = flow_;
+  for (const UnitPlan& unit : plan_->units) {
+    setup.threads.push_back(plan_->nodes[static_cast<std::size_t>(unit.nodes.front())].thread);
+  }
+  for (auto& feed : feeds_) setup.feeds.push_back(feed.get());
+  setup.bodies = bodies_.get();
+  setup.storage = bodies_.get();
+  setup.clock = &clock_;
+  setup.workers = options.workers;
+  executor_ = std::make_unique<TbbExecutor>(std::move(setup));
+  for (auto& feed : feeds_) feed->attach(*executor_);
+}
+
+void Engine::connect_app_sources() {
+  for (std::size_t s = 0; s < feeds_.size(); ++s) {
+    auto* app = dynamic_cast<AppSource*>(nodes_[static_cast<std::size_t>(plan_->sources[s].node)].get());
+    if (!app) continue;
+    NodeFeed* feed = feeds_[s].get();
+    app->connect(*feed, [feed](Result<Capture> capture) { return feed->push(std::move(capture)); });
+  }
+}
+
+// --- running ----------------------------------------------------------------------------------------------------------
+
+Status Engine::start(const RunOptions& options) {
+  if (started_) return invalid("the pipeline was already started");
+  SLUICE_RETURN_IF_ERROR(probe(options));
+  started_ = true;
+  started_at_ = clock_.now();
+  watchdog_ = std::make_unique<Watchdog>(*plan_, *executor_, clock_);
+  if (options.duration_s) {
+    duration_timer_ =
+        clock_.at(started_at_ + from_s(*options.duration_s), TimerKey{-3, 0}, [this] { stop(false); });
+  }
+  executor_->start();
+  connect_app_sources();
+  return {};
+}
+
+void Engine::stop(bool by_user) {
+  if (!executor_) return;
+  if (by_user) stopped_by_user_ = true;
+  executor_->stop();
+  for (std::size_t s = 0; s < feeds_.size(); ++s) {
+    if (feeds_[s]->external()) executor_->end_source(static_cast<int>(s), {});
+  }
+}
+
+// The moment the steady part begins: figures per frame leave the warm-up out.
+void Engine::count_produced() {
+  if (produced_.fetch_add(1, std::memory_order_relaxed) + 1 != kWarmUpFrames) return;
+  steady_start_ = read_process_stats();
+  steady_.store(true, std::memory_order_release);
+}
+
+bool Engine::wait_for(double seconds) { return executor_->wait(seconds); }
+
+Status Engine::finish() {
+  if (finished_) return outcome();
+  ended_at_ = clock_.now();
+  steady_end_ = read_process_stats();
+  steady_frames_ = produced_.load() - std::min<std::uint64_t>(produced_.load(), kWarmUpFrames);
+  clock_.cancel(duration_timer_);
+  watchdog_.reset();
+  executor_->shut_down();
+  close_status_ = close_nodes();
+  finished_ = true;
+  return outcome();
+}
+
+Status Engine::close_nodes() {
+  Status all;
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    if (!opened_[n]) continue;
+    opened_[n] = 0;
+    const Status status = guarded([&] { return nodes_[n]->close(); });
+    add_failure(all, status.with_context(fmt::format("node '{}': ", plan_->nodes[n].id)));
+  }
+  return all;
+}
+
+// Why the run failed, or ok (contract section 3 rule 8).
+Status Engine::outcome() const {
+  Status all;
+  if (const int node = executor_->stopped_by(); node >= 0) {
+    add_failure(all, failed(failures_->last(node) + "; the run stops (on_error)"));
+  }
+  const std::vector<SourceEnd> ends = executor_->source_ends();
+  for (std::size_t s = 0; s < ends.size(); ++s) {
+    if (ends[s].status.ok()) continue;
+    const std::string& id = plan_->nodes[static_cast<std::size_t>(plan_->sources[s].node)].id;
+    add_failure(all, Status(Code::kFailed, fmt::format("node '{}': {}", id, ends[s].status.message())));
+  }
+  add_failure(all, close_status_);
+  return all;
+}
+
+Status Engine::set(std::string_view node, std::string_view option, std::string_view value) {
+  for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
+    if (plan_->nodes[n].id != node) continue;
+    if (!bodies_) return invalid("options are set while the pipeline runs: start it first");
+    NodePlan current = plan_->nodes[n];
+    current.options = bodies_->options(static_cast<int>(n));
+    SLUICE_ASSIGN(OptionsPtr options, set_option(current, option, value));
+    bodies_->set_options(static_cast<int>(n), std::move(options));
+    std::lock_guard lock(mutex_);
+    settings_.push_back({to_s(clock_.now() - started_at_), std::string(node), std::string(option), std::string(value)});
+    return {};
+  }
+  return invalid(fmt::format("there is no node '{}'", node));
+}
+
+}  // namespace sluice

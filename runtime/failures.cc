@@ -1,0 +1,34 @@
+#include "runtime/failures.h"
+
+#include <fmt/format.h>
+
+#include "framework/core/log.h"
+
+namespace sluice {
+
+void Failures::add(int node, const Status& status, const FrameInfo& frame) {
+  std::string line;
+  {
+    std::lock_guard lock(mutex_);
+    PerNode& state = nodes_[static_cast<std::size_t>(node)];
+    const NodePlan& source = plan_.nodes[static_cast<std::size_t>(plan_.sources[frame.source].node)];
+    state.last = fmt::format("node '{}': frame {} of '{}': {}", plan_.nodes[static_cast<std::size_t>(node)].id,
+                             frame.number, source.id,
+                             status.message().empty() ? name_of(status.code()) : std::string_view(status.message()));
+    if (clock_.now() - state.told_at < from_s(1)) {
+      ++state.untold;
+      return;
+    }
+    state.told_at = clock_.now();
+    line = state.untold > 0 ? fmt::format("{} ({} more before it)", state.last, state.untold) : state.last;
+    state.untold = 0;
+  }
+  log_message(LogLevel::kWarning, line);
+}
+
+std::string Failures::last(int node) const {
+  std::lock_guard lock(mutex_);
+  return nodes_[static_cast<std::size_t>(node)].last;
+}
+
+}  // namespace sluice

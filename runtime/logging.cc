@@ -1,0 +1,124 @@
+#include "runtime/logging.h"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "framework/core/redact.h"
+#include "framework/core/suggest.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kQueue = 1024;
+constexpr std::int64_t kLinesPerSecond = 20;
+constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug: return spdlog::level::debug;
+    case LogLevel::kInfo: return spdlog::level::info;
+    case LogLevel::kWarning: return spdlog::level::warn;
+    case LogLevel::kError: return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+// At most kLinesPerSecond lines in any second of the clock, per level.
+class Limiter {
+ public:
+  struct Verdict {
+    bool pass;
+    std::int64_t left_out;  // in earlier seconds, to be said now
+  };
+  Verdict ask() {
+    using std::chrono::steady_clock;
+    const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now().time_since_epoch()).count();
+    std::int64_t left_out = 0;
+    if (second_.exchange(second) != second) {
+      const std::int64_t lines = lines_.exchange(0);
+      left_out = lines > kLinesPerSecond ? lines - kLinesPerSecond : 0;
+    }
+    return {lines_.fetch_add(1) < kLinesPerSecond, left_out};
+  }
+
+ private:
+  std::atomic<std::int64_t> second_{0};
+  std::atomic<std::int64_t> lines_{0};
+};
+
+struct Sink {
+  std::shared_ptr<spdlog::details::thread_pool> pool;
+  std::shared_ptr<spdlog::async_logger> logger;
+  std::array<Limiter, kNames.size()> limiters;
+};
+
+// Held by every call that writes, so that a thread that outlives the run (one that hangs in a library) finds none or a
+// whole one. Never destroyed: such a thread may come after static objects are gone.
+std::atomic<std::shared_ptr<Sink>>& current() {
+  static auto* const kCurrent = new std::atomic<std::shared_ptr<Sink>>();
+  return *kCurrent;
+}
+
+void write(LogLevel level, std::string_view message) {
+  const std::shared_ptr<Sink> sink = current().load();
+  const auto severity = to_spdlog(level);
+  if (!sink || !sink->logger->should_log(severity)) return;
+  const auto [pass, left_out] = sink->limiters[static_cast<std::size_t>(level)].ask();
+  try {
+    if (left_out > 0) sink->logger->log(severity, "{} more messages like these were left out", left_out);
+    if (pass) sink->logger->log(severity, "{}", redact_url(message));
+  } catch (const std::exception&) {
+    // A log that cannot be written must not stop a run.
+  }
+}
+
+}  // namespace
+
+std::optional<LogLevel> parse_log_level(std::string_view name) {
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (kNames[i] == name) return static_cast<LogLevel>(i);
+  }
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
+  try {
+    spdlog::sink_ptr out;
+    if (options.file.empty()) {
+      out = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+      out->set_pattern("sluice: %l: %v");
+    } else {
+      out = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
+      out->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
+    }
+    auto sink = std::make_shared<Sink>();
+    sink->pool = std::make_shared<spdlog::details::thread_pool>(kQueue, 1);
+    sink->logger = std::make_shared<spdlog::async_logger>("sluice", out, sink->pool,
+                                                          spdlog::async_overflow_policy::overrun_oldest);
+    sink->logger->set_level(to_spdlog(options.level));
+    sink->logger->flush_on(spdlog::level::info);
+    sink->logger->set_error_handler([](const std::string&) {});
+    current().store(std::move(sink));
+  } catch (const std::exception& error) {
+    return failed("the log file " + in_quotes(options.file) + " cannot be opened: " + error.what());
+  }
+  set_log_sink(&write);
+  return std::unique_ptr<Logging>(new Logging());
+}
+
+Logging::~Logging() {
+  set_log_sink(nullptr);
+  // The pool's destructor joins its thread once the queue is empty.
+  const std::shared_ptr<Sink> last = current().exchange(nullptr);
+  last->logger->flush();
+}
+
+}  // namespace sluice

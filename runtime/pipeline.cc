@@ -1,0 +1,116 @@
+#include "runtime/pipeline.h"
+
+#include <fmt/format.h>
+
+#include "framework/spec/spec.h"
+#include "inference/checked_model.h"
+#include "runtime/builtin.h"
+#include "runtime/engine.h"
+
+namespace sluice {
+namespace {
+
+ParsedSpec parse(std::string_view source) {
+  if (source.find('\n') != std::string_view::npos) return parse_spec_text(source);
+  return parse_spec_file(std::string(source));
+}
+
+Result<ModelSignature> signature_of(const ModelPlan& model, std::string_view variant) {
+  ModelRequest request{model.name, std::string(variant), model.path, model.sha256, model.dims};
+  for (const ModelPlan::Variant& v : model.variants) {
+    if (v.name != variant) continue;
+    request.path = v.path;
+    request.sha256 = v.sha256;
+  }
+  return read_signature(request);
+}
+
+}  // namespace
+
+bool LoadIssues::failed() const { return !status().ok(); }
+
+Status LoadIssues::status() const {
+  std::string message;
+  Code code = Code::kOk;
+  for (const Issue& issue : issues) {
+    if (issue.warning) continue;
+    // An invalid file is invalid whatever its models are.
+    if (code != Code::kInvalid) code = issue.code;
+    message += (message.empty() ? "" : "\n") + format(file, issue);
+  }
+  return code == Code::kOk ? Status{} : Status(code, message);
+}
+
+class Pipeline::Impl {
+ public:
+  Impl(std::shared_ptr<const Registry> registry, std::shared_ptr<const Plan> plan)
+      : registry_(std::move(registry)), plan_(std::move(plan)), engine_(plan_) {}
+
+  const std::shared_ptr<const Registry> registry_;  // the plan's declarations live in it
+  const std::shared_ptr<const Plan> plan_;
+  Engine engine_;
+};
+
+Pipeline::Pipeline(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Pipeline::Pipeline(Pipeline&&) noexcept = default;
+Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
+Pipeline::~Pipeline() = default;
+
+Result<Pipeline> Pipeline::load(std::string_view source, const Registry& registry, const LoadOptions& options) {
+  LoadIssues issues;
+  auto pipeline = load(source, registry, options, issues);
+  if (!pipeline) return issues.status();
+  return std::move(*pipeline);
+}
+
+std::optional<Pipeline> Pipeline::load(std::string_view source, const Registry& registry, const LoadOptions& options,
+                                       LoadIssues& issues) {
+  ParsedSpec parsed = parse(source);
+  issues.file = parsed.spec.file;
+  issues.issues = parsed.issues;
+  if (!parsed.ok()) return std::nullopt;
+  return load(parsed.spec, registry, options, issues);
+}
+
+std::optional<Pipeline> Pipeline::load(const GraphSpec& spec, const Registry& registry, const LoadOptions& options,
+                                       LoadIssues& issues) {
+  issues.file = spec.file;
+  auto types = std::make_shared<const Registry>(registry);
+  PlanInputs inputs;
+  inputs.registry = types.get();
+  inputs.read_signature = signature_of;
+  inputs.ask_source = source_traits;
+  inputs.set = options.set;
+  inputs.pace = options.pace;
+  PlanResult result = make_plan(spec, inputs);
+  issues.issues.insert(issues.issues.end(), result.issues.begin(), result.issues.end());
+  if (!result.plan) return std::nullopt;
+  auto impl = std::make_unique<Impl>(std::move(types), std::move(result.plan));
+  if (Status status = impl->engine_.create_nodes(); !status.ok()) {
+    issues.issues.push_back({{}, status.message(), status.code(), false});
+    return std::nullopt;
+  }
+  return Pipeline(std::move(impl));
+}
+
+const Plan& Pipeline::plan() const { return *impl_->plan_; }
+Status Pipeline::probe(const RunOptions& options) { return impl_->engine_.probe(options); }
+Status Pipeline::start(const RunOptions& options) { return impl_->engine_.start(options); }
+void Pipeline::stop() { impl_->engine_.stop(true); }
+bool Pipeline::wait_for(double seconds) { return impl_->engine_.wait_for(seconds); }
+RunReport Pipeline::report() const { return impl_->engine_.report(); }
+
+Status Pipeline::wait() {
+  while (!impl_->engine_.wait_for(3600)) {
+  }
+  return impl_->engine_.finish();
+}
+
+Status Pipeline::set(std::string_view node, std::string_view option, std::string_view value) {
+  return impl_->engine_.set(node, option, value);
+}
+
+AppSource* Pipeline::app_source(std::string_view id) { return dynamic_cast<AppSource*>(impl_->engine_.node(id)); }
+AppSink* Pipeline::app_sink(std::string_view id) { return dynamic_cast<AppSink*>(impl_->engine_.node(id)); }
+
+}  // namespace sluice

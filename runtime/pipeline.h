@@ -1,0 +1,87 @@
+// Pipeline: the public C++ API (contract section 7). Load a file or text, start it, wait for it, read its report.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "framework/core/status.h"
+#include "framework/node/registry.h"
+#include "framework/plan/plan.h"
+#include "nodes/app_ends.h"
+#include "runtime/report.h"
+
+namespace sluice {
+
+struct LoadOptions {
+  // {"node.option", value}: over what the file says, through the same checks.
+  std::vector<std::pair<std::string, std::string>> set;
+  // Pace of files: "realtime", "max" or frames per second.
+  std::optional<std::string> pace;
+};
+
+struct RunOptions {
+  std::optional<std::int64_t> frames;   // captures per source
+  std::optional<double> duration_s;     // of the run's clock
+  std::string trace;                    // a path: writes what ran when, for Perfetto (Chrome trace format)
+  int workers = 0;                      // 0: one per core
+};
+
+// Everything that validation found, for programs that show it line by line.
+struct LoadIssues {
+  std::string file;
+  Issues issues;
+  bool failed() const;
+  // kUnavailable when a model is the problem, else kInvalid; ok without errors. The message has one line per error.
+  Status status() const;
+};
+
+// Movable. Its functions may be called from any thread, one at a time, but for stop(), set() and report(), which may
+// come at any moment. Destroying it stops the run and waits for it.
+class Pipeline {
+ public:
+  // `source` is a path, or the text of a pipeline when it contains a line end. kInvalid: the file is wrong;
+  // kUnavailable: a model cannot be used. Opens models' headers only.
+  static Result<Pipeline> load(std::string_view source, const Registry& registry, const LoadOptions& options = {});
+  // The same, with every error and warning kept apart.
+  static std::optional<Pipeline> load(std::string_view source, const Registry& registry, const LoadOptions& options,
+                                      LoadIssues& issues);
+  // The same from a file that is read already (and maybe changed).
+  static std::optional<Pipeline> load(const GraphSpec& spec, const Registry& registry, const LoadOptions& options,
+                                      LoadIssues& issues);
+  Pipeline(Pipeline&&) noexcept;
+  Pipeline& operator=(Pipeline&&) noexcept;
+  ~Pipeline();
+
+  const Plan& plan() const;
+
+  // Opens sources, sessions and sinks, makes the pools. kUnavailable: a backend or device; kFailed: the outside world.
+  // `start` does it when it was not called.
+  Status probe(const RunOptions& options = {});
+  Status start(const RunOptions& options = {});
+  // Sources stop, frames inside finish. Returns at once.
+  void stop();
+  // Until the run is over. Ok, or why it failed. Closes the sinks' files.
+  Status wait();
+  // As `wait`, but gives up after `seconds`: false then, and the run goes on.
+  bool wait_for(double seconds);
+  // At any time after start(): counters of now. After wait(): the final report.
+  RunReport report() const;
+  // One option that the node declares as live, from the next frame on. kInvalid otherwise.
+  Status set(std::string_view node, std::string_view option, std::string_view value);
+
+  // Null when the pipeline has no such node. Valid as long as the pipeline.
+  AppSource* app_source(std::string_view id);
+  AppSink* app_sink(std::string_view id);
+
+ private:
+  class Impl;
+  explicit Pipeline(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,126 @@
+// RunReport: what a run tells at its end (contract section 5), as plain data and as JSON. What is not known is `null`
+// there and nothing here, never 0.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "framework/core/frame.h"
+#include "framework/core/histogram.h"
+
+namespace sluice {
+
+enum class RunStatus : std::uint8_t {
+  kCompleted,  // the sources ended, or --frames or --duration was reached
+  kStopped,    // a signal or stop()
+  kFailed,     // exit 1
+};
+std::string_view name_of(RunStatus status);
+
+// Milliseconds.
+struct LatencyFigures {
+  std::optional<double> mean, p50, p95, p99, max;
+};
+// Nothing in it when the histogram is empty.
+LatencyFigures figures_of(const Histogram& histogram);
+
+struct SourceReport {
+  std::string id;
+  std::uint64_t produced = 0;
+  std::uint64_t delivered = 0;
+  DropCounts dropped{};
+  std::uint64_t corrupt = 0;
+  std::uint64_t reconnects = 0;
+  std::uint64_t format_changes = 0;
+  std::optional<std::string> error;  // why it ended, when by error
+};
+
+struct SinkReport {
+  std::string id;
+  std::uint64_t due = 0;
+  std::uint64_t delivered = 0;
+  DropCounts dropped{};
+  std::uint64_t filtered = 0;
+  std::optional<double> fps;
+  LatencyFigures latency;  // p50, p95
+};
+
+struct NodeReport {
+  std::string id;
+  std::string type;
+  std::uint64_t in = 0;
+  std::uint64_t processed = 0;
+  std::uint64_t filtered = 0;
+  DropCounts dropped{};
+  std::uint64_t packets_out = 0;
+  LatencyFigures busy;  // p50, p95
+  LatencyFigures wait;  // p50, p95
+};
+
+struct DecisionReport {
+  double at_s = 0;
+  std::string backend;
+  std::string variant;                            // empty: the model's own path
+  std::optional<std::string> performance_mode;
+  int step = 0;
+  std::string reason;
+};
+
+struct OperatorsReport {
+  int total = 0;
+  int on_backend = 0;
+  std::map<std::string, int> elsewhere;
+};
+
+struct InferenceReport {
+  std::string node;
+  std::string model;
+  std::string variant;                            // the last one
+  std::string backend;                            // the last one
+  std::vector<std::string> requested;
+  bool simulated = false;
+  std::optional<OperatorsReport> operators;
+  LatencyFigures latency;                         // p50, p95; over all backends
+  std::optional<double> saturated_fraction;
+  std::vector<DecisionReport> decisions;
+  std::vector<std::string> warnings;
+};
+
+// An option that was set while the run went on.
+struct SettingReport {
+  double at_s = 0;
+  std::string node;
+  std::string option;
+  std::string value;
+};
+
+struct RunReport {
+  std::string pipeline;
+  RunStatus status = RunStatus::kCompleted;
+  bool simulated = false;
+  double wall_s = 0;
+  std::optional<double> fps;
+  LatencyFigures latency;
+  LatencyFigures after_source;
+  std::optional<double> core_ms_per_frame;
+  std::optional<double> peak_rss_mb, rss_mb, pool_mb;
+  std::optional<double> allocations_per_frame, allocations_per_frame_total;
+  std::optional<std::uint64_t> in_flight;         // reports of a run that goes on
+  std::optional<std::string> error;               // why it failed
+  std::vector<SourceReport> sources;
+  std::vector<SinkReport> sinks;
+  std::vector<NodeReport> nodes;
+  std::vector<InferenceReport> inference;
+  std::vector<SettingReport> settings;
+  std::vector<std::string> warnings;
+};
+
+// The contract's JSON document, indented, with a line end. Numbers are rounded to six decimals, passwords of addresses
+// masked.
+std::string to_json(const RunReport& report);
+
+}  // namespace sluice

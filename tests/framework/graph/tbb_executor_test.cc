@@ -1,0 +1,240 @@
+// The TBB executor on the real clock: the equations of contract section 3, a clean end at any moment, sources that are
+// pushed to.
+#include "framework/graph/tbb_executor.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/framework/graph/flow_model.h"
+
+namespace sluice::testing {
+namespace {
+
+int threads_of_this_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<int>(std::distance(begin(tasks), end(tasks)));
+}
+
+// Runs the graph with bodies that spin for some microseconds; `stop_after` microseconds if not negative.
+Findings run_real(const ModelGraph& graph, int workers, int stop_after) {
+  auto clock = std::make_unique<SteadyClock>();
+  Model model(graph);
+  ExecutorSetup setup = model.setup_spinning(*clock);
+  setup.workers = workers;
+  TbbExecutor executor(std::move(setup));
+  model.attach(executor, *clock);
+  executor.start();
+  if (stop_after >= 0) {
+    std::this_thread::sleep_for(std::chrono::microseconds(stop_after));  // a random moment, not synchronisation
+    executor.stop();
+  }
+  if (!executor.wait(60)) model.findings().push_back("stalled");
+  executor.shut_down();
+  clock.reset();  // timers of pools that speak up late
+  model.check(executor, executor);
+  return model.findings();
+}
+
+TEST(TbbExecutor, EquationsHoldOnTheRealClock) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const ModelGraph graph = random_graph(seed);
+    const Findings findings = run_real(graph, seed % 2 ? 2 : 4, -1);
+    ASSERT_TRUE(findings.empty()) << findings.front() << "\n" << graph.text();
+  }
+}
+
+TEST(TbbExecutor, StopsCleanlyAtAnyMoment) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const ModelGraph graph = random_graph(1000 + seed);
+    const Findings findings = run_real(graph, seed % 2 ? 2 : 4, static_cast<int>(seed * 7919 % 3000));
+    ASSERT_TRUE(findings.empty()) << findings.front() << "\n" << graph.text();
+  }
+}
+
+TEST(TbbExecutor, StopsBeforeAndRightAfterTheStart) {
+  const ModelGraph graph = random_graph(3);
+  for (int i = 0; i < 20; ++i) {
+    const Findings findings = run_real(graph, 2, 0);
+    ASSERT_TRUE(findings.empty()) << findings.front();
+  }
+  SteadyClock clock;
+  Model model(graph);
+  TbbExecutor executor(model.setup_spinning(clock));
+  executor.stop();
+  executor.start();
+  EXPECT_TRUE(executor.wait(60));
+}
+
+TEST(TbbExecutor, ModelledCostsOnTheRealClockEndCleanly) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    ModelGraph graph = random_graph(seed);
+    for (UnitModel& unit : graph.units) {
+      unit.retry = 0;
+      unit.cost_min /= 1000;
+      unit.cost_max /= 1000;
+    }
+    for (SourceModel& source : graph.sources) source.period /= 1000;
+    SteadyClock clock;
+    Model model(graph);
+    TbbExecutor executor(model.setup(clock));
+    executor.start();
+    ASSERT_TRUE(executor.wait(60)) << graph.text();
+    executor.shut_down();
+    model.check(executor, executor);
+    ASSERT_TRUE(model.findings().empty()) << model.findings().front();
+  }
+}
+
+const int threads_at_start = threads_of_this_process();
+
+TEST(TbbExecutor, LeavesNoThreadBehind) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) ASSERT_TRUE(run_real(random_graph(seed), 4, -1).empty());
+  // The kernel may show a thread for a moment after it was joined.
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (threads_of_this_process() > threads_at_start && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(threads_of_this_process(), threads_at_start);
+}
+
+// --- sources that are pushed to ---------------------------------------------------------------------------------------
+
+class PushedFeed final : public SourceFeed {
+ public:
+  TimeNs next_due() override { return kNever; }
+  Result<FrameInfo> next() override { return failed("nobody steps an external source"); }
+  TimeNs enter_due() override { return 0; }
+  void store(Slot) override {}
+  void discard() override {}
+  void interrupt() override {}
+  bool external() const override { return true; }
+};
+
+// Holds each frame until it is let go.
+class GatedBodies final : public Bodies, public FlowStorage {
+ public:
+  Outcome run(std::uint32_t, Slot, const FrameInfo&) override {
+    gate_.wait(0);
+    static constexpr NodeRun kRun{1000, 1, 0};
+    Outcome out;
+    out.runs = std::span(&kRun, 1);
+    return out;
+  }
+  void publish(std::uint32_t, Slot) override {}
+  void release(std::uint32_t, Slot) override {}
+  void open() {
+    gate_ = 1;
+    gate_.notify_all();
+  }
+
+ private:
+  std::atomic<int> gate_{0};
+};
+
+class Pushed : public ::testing::TestWithParam<bool> {
+ protected:
+  // source -> sink on its own thread; two credits.
+  Pushed() {
+    ExecutorSetup setup;
+    setup.graph.lossless = GetParam();
+    FlowUnit source, sink;
+    source.is_source = true;
+    source.nodes = {0};
+    sink.nodes = {1};
+    sink.sink = SinkKind::kCounting;
+    sink.sink_index = setup.graph.sinks++;
+    setup.graph.units = {source, sink};
+    setup.graph.edges = {{0, 0, 1}};
+    setup.graph.sources = {{0, 2, 2}};
+    setup.graph.node_rank = {0, 1};
+    setup.graph.node_stops = {false, false};
+    setup.threads = {ThreadKind::kOwn, ThreadKind::kOwn};
+    setup.feeds = {&feed_};
+    setup.bodies = &bodies_;
+    setup.storage = &bodies_;
+    setup.clock = &clock_;
+    executor_.emplace(std::move(setup));
+    executor_->start();
+  }
+  ~Pushed() override {
+    bodies_.open();
+    executor_.reset();
+  }
+  Executor::Offered push() {
+    FrameInfo frame;
+    frame.number = number_++;
+    frame.captured = frame.produced = clock_.now();
+    return executor_->push(0, frame);
+  }
+  std::uint64_t dropped(DropReason reason) {
+    return executor_->counters().sources[0].dropped[static_cast<std::size_t>(reason)];
+  }
+  // Until the third push has asked for a credit and was refused: then it is counted as produced.
+  void wait_until_third_is_produced() {
+    while (executor_->counters().sources[0].produced < 3) std::this_thread::yield();
+  }
+
+  SteadyClock clock_;
+  PushedFeed feed_;
+  GatedBodies bodies_;
+  std::optional<TbbExecutor> executor_;
+  std::uint64_t number_ = 0;
+};
+
+TEST_P(Pushed, WithoutACreditRealtimeAnswersAndLosslessWaits) {
+  ASSERT_EQ(push(), Executor::Offered::kAdmitted);
+  ASSERT_EQ(push(), Executor::Offered::kAdmitted);
+  if (!GetParam()) {
+    EXPECT_EQ(push(), Executor::Offered::kOverload);
+    EXPECT_EQ(dropped(DropReason::kOverload), 1u);
+    bodies_.open();
+  } else {
+    auto third = std::async(std::launch::async, [this] { return push(); });
+    wait_until_third_is_produced();
+    EXPECT_EQ(executor_->alive(), 2);
+    bodies_.open();
+    EXPECT_EQ(third.get(), Executor::Offered::kAdmitted);
+  }
+  EXPECT_TRUE(executor_->wait_source_drained(0));
+  EXPECT_EQ(executor_->alive(), 0);
+  for (int i = 0; i < 1000 && GetParam(); ++i) ASSERT_EQ(push(), Executor::Offered::kAdmitted);
+  executor_->end_source(0, {});
+  EXPECT_EQ(push(), Executor::Offered::kStopped);
+  ASSERT_TRUE(executor_->wait(60));
+  const SourceCounters counters = executor_->counters().sources[0];
+  EXPECT_EQ(counters.produced, GetParam() ? 1003u : 3u);
+  EXPECT_EQ(counters.in_flight(), 0u);
+}
+
+TEST_P(Pushed, AStopEndsAPushThatWaits) {
+  ASSERT_EQ(push(), Executor::Offered::kAdmitted);
+  ASSERT_EQ(push(), Executor::Offered::kAdmitted);
+  std::future<Executor::Offered> third;
+  if (GetParam()) {
+    third = std::async(std::launch::async, [this] { return push(); });
+    wait_until_third_is_produced();
+  }
+  executor_->stop();
+  EXPECT_FALSE(executor_->wait_source_drained(0));
+  EXPECT_EQ(push(), Executor::Offered::kStopped);
+  bodies_.open();
+  ASSERT_TRUE(executor_->wait(60));
+  const SourceCounters counters = executor_->counters().sources[0];
+  EXPECT_EQ(counters.delivered, 2u);
+  EXPECT_EQ(counters.produced, GetParam() ? 3u : 2u);
+  EXPECT_EQ(dropped(DropReason::kCancelled), GetParam() ? 1u : 0u);
+  if (GetParam()) {
+    EXPECT_EQ(third.get(), Executor::Offered::kStopped);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, Pushed, ::testing::Bool(),
+                         [](const auto& mode) { return mode.param ? "Lossless" : "Realtime"; });
+
+}  // namespace
+}  // namespace sluice::testing

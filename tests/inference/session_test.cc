@@ -1,0 +1,491 @@
+// The session table, lanes, hanging runs, batches and the fake backend.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "backends/cpu/cpu_backend.h"
+#include "backends/fake/fake_backend.h"
+#include "inference/checked_model.h"
+#include "inference/session_table.h"
+#include "tests/inference/support.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::HasSubstr;
+using namespace sluice::testing;
+
+OptionValue numbers(std::initializer_list<std::int64_t> values) {
+  OptionList list;
+  for (const std::int64_t v : values) list.push_back({v});
+  return {list};
+}
+
+class Sessions : public ::testing::Test {
+ protected:
+  SessionRequest request(OptionMap options = {}, const Dims& dims = {1, 8}) {
+    SessionRequest out;
+    out.model = request_for(folder_.write("m.onnx", relu_model(dims).bytes()));
+    out.backend = "fake";
+    out.options = std::move(options);
+    out.slots = 2;
+    out.node = "a";
+    return out;
+  }
+  ScratchFolder folder_;
+};
+
+TEST_F(Sessions, FakeWritesZerosAndItsStamp) {
+  ManualClock clock;
+  const auto fake = make_fake_backend(clock);
+  SessionRequest r = request();
+  r.model.variant = "small";
+  r.generation = 7;
+  const auto session = fake->open(r);
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  EXPECT_TRUE((*session)->simulated());
+  RunTensors run((*session)->signature());
+  ASSERT_TRUE((*session)->run(0, run.in, run.out).ok());
+  ASSERT_TRUE((*session)->run(0, run.in, run.out).ok());
+  const float variant = static_cast<float>(fake_variant_hash("small") % FakeStamp::kModulus);
+  EXPECT_THAT(run.outputs[0].values<float>(), ::testing::ElementsAre(77 / 1024.0f, variant / 1024, 7 / 1024.0f, 1 / 1024.0f, 0, 0, 0, 0));
+}
+
+TEST_F(Sessions, FakeStampsQuantisedOutputsAroundTheirZero) {
+  ManualClock clock;
+  SessionRequest r = request();
+  r.model = request_for(folder_.write("q.onnx", qdq_model().bytes()));
+  const auto session = make_fake_backend(clock)->open(r);
+  ASSERT_TRUE(session.ok());
+  RunTensors run((*session)->signature());
+  ASSERT_TRUE((*session)->run(0, run.in, run.out).ok());
+  const auto out = run.outputs[0].values<std::int8_t>();
+  EXPECT_EQ(out[0], 77);
+  EXPECT_EQ(out[4], -3);
+  EXPECT_EQ(out[7], -3);
+}
+
+TEST_F(Sessions, FakeTakesItsTimeOnTheClock) {
+  SteppedClock clock;
+  const auto session = make_fake_backend(clock)->open(request({{"latency_ms", {30.0}}}));
+  ASSERT_TRUE(session.ok());
+  RunTensors run((*session)->signature());
+  auto result = std::async(std::launch::async, [&] { return (*session)->run(0, run.in, run.out); });
+  clock.await_sleepers(1);
+  clock.advance(from_ms(29));
+  EXPECT_EQ(clock.sleepers(), 1);
+  clock.advance(from_ms(1));
+  EXPECT_TRUE(result.get().ok());
+}
+
+TEST_F(Sessions, FakeFailsAndWritesNanWhereToldTo) {
+  ManualClock clock;
+  const auto session = make_fake_backend(clock)->open(request({{"fail_at", numbers({1})}, {"nan_at", numbers({2})}}));
+  RunTensors run((*session)->signature());
+  EXPECT_TRUE((*session)->run(0, run.in, run.out).ok());
+  EXPECT_THAT((*session)->run(0, run.in, run.out).message(), HasSubstr("told to fail in run 1 (option 'fail_at')"));
+  EXPECT_TRUE((*session)->run(0, run.in, run.out).ok());
+  EXPECT_TRUE(std::isnan(run.outputs[0].values<float>()[0]));
+}
+
+TEST_F(Sessions, SameRequestIsShared) {
+  ManualClock clock;
+  SessionTable table(clock);
+  const auto fake = make_fake_backend(clock);
+  const auto a = table.open(*fake, request());
+  const auto b = table.open(*fake, request());
+  EXPECT_EQ(*a, *b);
+  EXPECT_NE(*table.open(*fake, request({{"latency_ms", {1.0}}})), *a);
+  SessionRequest other = request();
+  other.model.variant = "v";
+  const auto c = table.open(*fake, other);
+  EXPECT_NE(*c, *a);
+  EXPECT_EQ(table.size(), 2u);  // the one with another latency is gone
+}
+
+TEST_F(Sessions, ContentCountsNotPath) {
+  ManualClock clock;
+  SessionTable table(clock);
+  const auto fake = make_fake_backend(clock);
+  const auto a = table.open(*fake, request());
+  SessionRequest copy = request();
+  copy.model.path = folder_.write("copy.onnx", relu_model({1, 8}).bytes());
+  EXPECT_EQ(*table.open(*fake, copy), *a);
+  SessionRequest changed = request({}, {1, 9});
+  EXPECT_NE(*table.open(*fake, changed), *a);
+}
+
+// A session that tells when and where it died, and runs what the test says.
+struct Probe {
+  std::promise<std::thread::id> died;
+  std::function<Status(int slot)> run = [](int) { return Status(); };
+  std::atomic<int> cancelled{0};
+};
+
+class ProbeSession final : public Session {
+ public:
+  ProbeSession(ModelSignature signature, Probe& probe, RunKind kind, int slots, bool fixed_batch)
+      : signature_(std::move(signature)), probe_(probe), kind_(kind), slots_(slots), static_batch_(fixed_batch) {}
+  ~ProbeSession() override { probe_.died.set_value(std::this_thread::get_id()); }
+  const ModelSignature& signature() const override { return signature_; }
+  std::string_view backend() const override { return "probe"; }
+  RunKind kind() const override { return kind_; }
+  int slots() const override { return slots_; }
+  bool static_batch() const override { return static_batch_; }
+  Placement placement() const override { return {}; }
+  Status run(int slot, std::span<const Tensor* const> in, std::span<Tensor* const> out) override {
+    last_bytes = in[0]->bytes;
+    std::memcpy(out[0]->data, in[0]->data, in[0]->bytes);
+    return probe_.run(slot);
+  }
+  void cancel(int) override { ++probe_.cancelled; }
+  std::atomic<std::size_t> last_bytes{0};
+
+ private:
+  ModelSignature signature_;
+  Probe& probe_;
+  RunKind kind_;
+  int slots_;
+  bool static_batch_;
+};
+
+class ProbeBackend final : public Backend {
+ public:
+  explicit ProbeBackend(Probe& probe, RunKind kind, int slots, bool static_batch = false)
+      : probe_(probe), kind_(kind), slots_(slots), static_batch_(static_batch) {}
+  std::string_view name() const override { return "probe"; }
+  Status available() override { return {}; }
+  const std::vector<OptionDeclaration>& options() const override {
+    static const std::vector<OptionDeclaration> kNone;
+    return kNone;
+  }
+  Result<std::unique_ptr<Session>> open(const SessionRequest& r) override {
+    SLUICE_ASSIGN(ModelSignature signature, read_signature(r.model));
+    auto session = std::make_unique<ProbeSession>(std::move(signature), probe_, kind_, slots_, static_batch_);
+    last = session.get();
+    return std::unique_ptr<Session>(std::move(session));
+  }
+  ProbeSession* last = nullptr;
+
+ private:
+  Probe& probe_;
+  RunKind kind_;
+  int slots_;
+  bool static_batch_;
+};
+
+TEST_F(Sessions, ReplacedOneDiesElsewhereWithItsLastFrame) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  ManualClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 1);
+  auto node = table.open(backend, request()).value();
+  SessionHandle frame = node;
+  node.reset();
+  EXPECT_EQ(died.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  frame.reset();
+  EXPECT_NE(died.get(), std::this_thread::get_id());
+}
+
+TEST_F(Sessions, HungRunIsGivenUpAndTheNextOneWorks) {
+  // Declared first: outlives the run that hangs.
+  Probe probe;
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  auto died = probe.died.get_future();
+  std::atomic<int> runs{0};
+  probe.run = [&](int) {
+    if (runs++ == 0) released.wait();
+    return Status();
+  };
+  SteppedClock clock;
+  auto table = std::make_unique<SessionTable>(clock);
+  ProbeBackend backend(probe, RunKind::kWaits, 2);
+  auto session = table->open(backend, request({{"run_timeout_ms", {50.0}}})).value();
+  RunTensors run(session->signature());
+
+  auto hung = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+  clock.await_sleepers(1);
+  while (runs.load() == 0) std::this_thread::yield();
+  clock.advance(from_ms(49));
+  EXPECT_EQ(hung.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  clock.advance(from_ms(1));
+  const Status status = hung.get();
+  EXPECT_EQ(status.code(), Code::kTimeout);
+  EXPECT_THAT(status.message(), HasSubstr("took longer than 50 ms and was given up"));
+  EXPECT_EQ(session->abandoned(), 1u);
+  EXPECT_EQ(probe.cancelled.load(), 1);
+
+  EXPECT_TRUE(SharedSession::run(session, run.in, run.out).ok());
+  // The end does not wait for the hung run: the session lives until that comes back.
+  session.reset();
+  table.reset();
+  EXPECT_EQ(died.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  release.set_value();
+  died.wait();
+}
+
+TEST_F(Sessions, AHungRunKeepsItsBuffers) {
+  Probe probe;
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  auto died = probe.died.get_future();
+  std::atomic<bool> running{false};
+  probe.run = [&](int) {
+    running = true;
+    released.wait();
+    return Status();
+  };
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kWaits, 2);
+  auto session = table.open(backend, request({{"run_timeout_ms", {5.0}}})).value();
+  auto pool = BufferPool::create("out", 32, 1).value();
+  RunTensors run(session->signature());
+  run.outputs[0].tensor.buffer = pool->acquire();
+  run.outputs[0].tensor.data = run.outputs[0].tensor.buffer.data();
+  auto hung = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+  while (!running) std::this_thread::yield();
+  clock.await_sleepers(1);
+  clock.advance(from_ms(5));
+  EXPECT_EQ(hung.get().code(), Code::kTimeout);
+  run.outputs[0].tensor.buffer.reset();
+  EXPECT_EQ(pool->stats().in_use, 1u);
+  release.set_value();
+  session.reset();
+  died.wait();
+  EXPECT_EQ(pool->stats().in_use, 0u);
+}
+
+TEST_F(Sessions, WhenAllSlotsHangRunsFailAtOnce) {
+  Probe probe;
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  auto died = probe.died.get_future();
+  std::atomic<int> running{0};
+  probe.run = [&](int) {
+    ++running;
+    released.wait();
+    return Status();
+  };
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kWaits, 1);
+  auto session = table.open(backend, request({{"run_timeout_ms", {5.0}}})).value();
+  RunTensors run(session->signature());
+  auto hung = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+  while (running == 0) std::this_thread::yield();
+  clock.await_sleepers(1);
+  clock.advance(from_ms(5));
+  EXPECT_EQ(hung.get().code(), Code::kTimeout);
+  EXPECT_THAT(SharedSession::run(session, run.in, run.out).message(), HasSubstr("all 1 run slots of backend 'probe' hang"));
+  release.set_value();
+  session.reset();
+  died.wait();
+}
+
+TEST_F(Sessions, FakeHangsUntilGivenUp) {
+  SteppedClock clock;
+  const auto fake = make_fake_backend(clock);
+  SessionTable table(clock);
+  auto session = table.open(*fake, request({{"latency_ms", {0.0}}, {"hang_at", numbers({0})}, {"run_timeout_ms", {20.0}}})).value();
+  RunTensors run(session->signature());
+  auto hung = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+  clock.await_sleepers(1);
+  while (hung.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    clock.advance(from_ms(20));
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(hung.get().code(), Code::kTimeout);
+  EXPECT_TRUE(SharedSession::run(session, run.in, run.out).ok());
+}
+
+TEST_F(Sessions, NothingWaitsUnderAManualClock) {
+  ManualClock clock;
+  const auto fake = make_fake_backend(clock);
+  SessionTable table(clock);
+  auto session = table.open(*fake, request({{"latency_ms", {1000.0}}, {"hang_at", numbers({1})}})).value();
+  RunTensors run(session->signature());
+  EXPECT_TRUE(SharedSession::run(session, run.in, run.out).ok());
+  EXPECT_EQ(SharedSession::run(session, run.in, run.out).code(), Code::kTimeout);
+  EXPECT_TRUE(SharedSession::run(session, run.in, run.out).ok());
+}
+
+TEST_F(Sessions, LaneRunsTheMostUrgentFirst) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  std::promise<void> go;
+  auto gone = go.get_future().share();
+  std::atomic<int> runs{0};
+  std::mutex mutex;
+  std::vector<int> order;
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kWaits, 4);
+  auto session = table.open(backend, request()).value();
+  std::vector<std::unique_ptr<RunTensors>> tensors;
+  for (int i = 0; i < 4; ++i) tensors.push_back(std::make_unique<RunTensors>(session->signature()));
+  // Each run but the first stops until the caller before it has noted its end: the order of the notes is that of the runs.
+  probe.run = [&](int) {
+    const int run = runs++;
+    if (run == 0) gone.wait();
+    const auto noted = [&] {
+      std::lock_guard lock(mutex);
+      return static_cast<int>(order.size());
+    };
+    while (noted() < run) std::this_thread::yield();
+    return Status();
+  };
+  std::vector<std::thread> threads;
+  const auto start = [&](int index, RunOrder urgency) {
+    threads.emplace_back([&, index, urgency] {
+      RunTensors& t = *tensors[static_cast<std::size_t>(index)];
+      t.inputs[0].set(std::vector<float>(8, static_cast<float>(index)));
+      EXPECT_TRUE(SharedSession::run(session, t.in, t.out, urgency).ok());
+      std::lock_guard lock(mutex);
+      order.push_back(index);
+    });
+    clock.await_sleepers(index + 1);
+  };
+  start(0, {});
+  while (runs.load() == 0) std::this_thread::yield();
+  start(1, {.priority = 0, .due = 500});
+  start(2, {.priority = 0, .due = 100});
+  start(3, {.priority = 5, .due = kNever});
+  go.set_value();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(order, ::testing::ElementsAre(0, 3, 2, 1));
+  session.reset();
+  died.wait();
+}
+
+class Batches : public Sessions {
+ protected:
+  // Runs `count` callers at once with inputs of their own; returns their outputs.
+  std::vector<std::vector<float>> run_all(const SessionHandle& session, int count, std::size_t elements) {
+    std::vector<std::unique_ptr<RunTensors>> runs;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < count; ++i) {
+      runs.push_back(std::make_unique<RunTensors>(session->signature()));
+      std::vector<float> values(elements);
+      for (std::size_t k = 0; k < elements; ++k) values[k] = static_cast<float>((k * 7 + static_cast<std::size_t>(i) * 13) % 100) / 50 - 1;
+      runs.back()->inputs[0].set(values);
+    }
+    for (int i = 0; i < count; ++i) {
+      threads.emplace_back([&session, &run = *runs[static_cast<std::size_t>(i)]] {
+        const Status status = SharedSession::run(session, run.in, run.out);
+        EXPECT_TRUE(status.ok()) << status.message();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    std::vector<std::vector<float>> out;
+    for (const auto& run : runs) out.push_back(run->outputs[0].values<float>());
+    return out;
+  }
+};
+
+TEST_F(Batches, GiveWhatSingleRunsGive) {
+  SteadyClock clock;
+  SessionTable table(clock);
+  const auto cpu = make_cpu_backend();
+  SessionRequest r = request();
+  r.backend = "cpu";
+  r.slots = 8;
+  r.model = request_for(fetched_model("face_detection_front_128x128_batch.onnx"));
+  SessionRequest batched = r;
+  batched.batch = 4;
+  batched.batch_wait_ms = 1000;  // four callers fill it long before
+  const auto single = table.open(*cpu, r);
+  ASSERT_TRUE(single.ok()) << single.status().message();
+  EXPECT_TRUE((*single)->signature().symbolic_batch);
+  constexpr std::size_t kElements = 128 * 128 * 3;
+  const auto expected = run_all(*single, 4, kElements);
+  SessionTable other(clock);
+  const auto many = other.open(*cpu, batched);
+  ASSERT_TRUE(many.ok()) << many.status().message();
+  const auto got = run_all(*many, 4, kElements);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    for (std::size_t k = 0; k < got[i].size(); ++k) ASSERT_NEAR(got[i][k], expected[i][k], 2e-4f) << i << " " << k;
+}
+
+TEST_F(Batches, AreCollectedAndPaddedWhereShapesAreStatic) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  SteadyClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2, true);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 4;
+  r.batch_wait_ms = 1;
+  auto session = table.open(backend, r).value();
+  const auto out = run_all(session, 1, 8);
+  EXPECT_EQ(backend.last->last_bytes.load(), 4 * 8 * sizeof(float));
+  EXPECT_EQ(out[0][0], -1.0f);  // the probe copies its input
+  session.reset();
+  died.wait();
+}
+
+TEST_F(Batches, ShortOnesGoAfterTheirWait) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 3;
+  r.batch_wait_ms = 10;
+  auto session = table.open(backend, r).value();
+  RunTensors run(session->signature());
+  auto result = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+  clock.await_sleepers(1);
+  clock.advance(from_ms(9));
+  EXPECT_EQ(result.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  clock.advance(from_ms(1));
+  EXPECT_TRUE(result.get().ok());
+  EXPECT_EQ(backend.last->last_bytes.load(), 8 * sizeof(float));
+  session.reset();
+  died.wait();
+}
+
+TEST_F(Batches, FailTogether) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  probe.run = [](int) { return failed("broken"); };
+  SteadyClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 2;
+  r.batch_wait_ms = 1000;
+  auto session = table.open(backend, r).value();
+  RunTensors a(session->signature()), b(session->signature());
+  auto first = std::async(std::launch::async, [&] { return SharedSession::run(session, a.in, a.out); });
+  EXPECT_EQ(SharedSession::run(session, b.in, b.out).message(), "broken");
+  EXPECT_EQ(first.get().message(), "broken");
+  session.reset();
+  died.wait();
+}
+
+TEST_F(Batches, NodesMustAgree) {
+  ManualClock clock;
+  SessionTable table(clock);
+  const auto fake = make_fake_backend(clock);
+  SessionRequest first = request({}, {"N", 8});
+  first.batch = 4;
+  const auto session = table.open(*fake, first);
+  SessionRequest second = first;
+  second.node = "b";
+  second.batch = 2;
+  const auto other = table.open(*fake, second);
+  EXPECT_EQ(other.status().code(), Code::kInvalid);
+  EXPECT_THAT(other.status().message(), HasSubstr("nodes 'a' and 'b' share a session of model 'm', but one has batch: "
+                                                  "{max: 4, wait_ms: 0} and the other {max: 2, wait_ms: 0}"));
+}
+
+}  // namespace
+}  // namespace sluice

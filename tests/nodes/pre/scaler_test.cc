@@ -1,0 +1,401 @@
+// The pixel engine against the float64 reference, by properties and by hand-computed pictures.
+#include "nodes/pixels/scaler.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "framework/core/half.h"
+#include "tests/nodes/pre/reference.h"
+
+namespace sluice::pixels {
+namespace {
+
+using testing::Reference;
+using testing::ReferenceTarget;
+
+// A picture of seeded samples in memory without a byte to spare, so that sanitizers see each read outside.
+struct Picture {
+  Image image;
+  std::array<std::vector<std::uint8_t>, 3> memory;
+};
+
+Picture make_picture(const ImageType& type, int extra_stride, bool smooth, std::mt19937& random) {
+  Picture picture;
+  picture.image.type = type;
+  for (int p = 0; p < plane_count(type.format); ++p) {
+    const PlaneSize size = plane_size(type, p);
+    const int stride = size.width * size.bytes_per_sample + extra_stride;
+    auto& memory = picture.memory[static_cast<std::size_t>(p)];
+    memory.resize(static_cast<std::size_t>(stride * (size.height - 1) + size.width * size.bytes_per_sample));
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+      memory[i] = static_cast<std::uint8_t>(smooth ? i * 7 / static_cast<std::size_t>(stride + 1) + i % 64
+                                                   : random());
+    }
+    picture.image.planes[static_cast<std::size_t>(p)] = memory.data();
+    picture.image.strides[static_cast<std::size_t>(p)] = stride;
+  }
+  return picture;
+}
+
+double element(const std::byte* data, DType dtype, std::size_t i) {
+  const auto read = [&]<typename T>(T value) {
+    std::memcpy(&value, data + i * sizeof(T), sizeof(T));
+    return value;
+  };
+  switch (dtype) {
+    case DType::kFloat16:
+      return from_half(read(std::uint16_t{}));
+    case DType::kUint8:
+      return read(std::uint8_t{});
+    case DType::kInt8:
+      return read(std::int8_t{});
+    case DType::kUint16:
+      return read(std::uint16_t{});
+    case DType::kInt16:
+      return read(std::int16_t{});
+    default:
+      return static_cast<double>(read(float{}));
+  }
+}
+
+// The pixel value (0..255) that element (x, y, c) stands for.
+double pixel_of(const std::vector<std::byte>& tensor, const Target& t, int x, int y, int c) {
+  const int channels = t.channels();
+  const int place =
+      t.layout == Layout::kNhwc ? (y * t.width + x) * channels + c : (c * t.height + y) * t.width + x;
+  double value = element(tensor.data(), t.dtype, static_cast<std::size_t>(place));
+  const auto channel = static_cast<std::size_t>(c);
+  if (t.quant) {
+    const std::size_t q = t.quant->per_tensor() ? 0 : channel;
+    value = (value - t.quant->zero_point[q]) * static_cast<double>(t.quant->scale[q]);
+  }
+  return value * t.std[channel] + t.mean[channel];
+}
+
+struct Errors {
+  double max = 0;
+  double mean = 0;
+};
+
+Errors errors_of(const std::vector<std::byte>& tensor, const Target& t, const Image& image) {
+  const Reference reference(
+      image, {static_cast<ReferenceTarget::Fit>(t.fit), static_cast<ReferenceTarget::Color>(t.color), t.width,
+              t.height, t.pad_value});
+  Errors errors;
+  for (int y = 0; y < t.height; ++y) {
+    for (int x = 0; x < t.width; ++x) {
+      const std::array<double, 3> want = reference.pixel(x, y);
+      for (int c = 0; c < t.channels(); ++c) {
+        const double off = std::abs(pixel_of(tensor, t, x, y, c) - want[static_cast<std::size_t>(c)]);
+        errors.max = std::max(errors.max, off);
+        errors.mean += off / (t.width * t.height * t.channels());
+      }
+    }
+  }
+  return errors;
+}
+
+std::vector<std::byte> tensor_for(const Target& t) {
+  return std::vector<std::byte>(static_cast<std::size_t>(t.width * t.height * t.channels()) *
+                                size_of(t.dtype));
+}
+
+template <typename T>
+T pick(std::mt19937& random, std::initializer_list<T> from) {
+  return *(from.begin() + random() % from.size());
+}
+
+ImageType random_type(std::mt19937& random) {
+  ImageType type;
+  type.format = pick(random, {PixelFormat::kNv12, PixelFormat::kI420, PixelFormat::kI422, PixelFormat::kI444,
+                              PixelFormat::kBgr, PixelFormat::kRgb, PixelFormat::kGray});
+  type.width = 1 + static_cast<int>(random() % pick(random, {8u, 60u, 200u}));
+  type.height = 1 + static_cast<int>(random() % pick(random, {8u, 60u, 130u}));
+  type.color.matrix = pick(
+      random, {ColorMatrix::kUnspecified, ColorMatrix::kBt601, ColorMatrix::kBt709, ColorMatrix::kBt2020});
+  type.color.range = pick(random, {ColorRange::kUnspecified, ColorRange::kLimited, ColorRange::kFull});
+  type.rotation = pick(random, {0, 0, 90, 180, 270});
+  return type;
+}
+
+Target random_target(std::mt19937& random) {
+  Target t;
+  t.width = 1 + static_cast<int>(random() % 70);
+  t.height = 1 + static_cast<int>(random() % 70);
+  t.layout = pick(random, {Layout::kNchw, Layout::kNhwc});
+  t.dtype = pick(
+      random, {DType::kFloat32, DType::kFloat16, DType::kUint8, DType::kUint16, DType::kInt8, DType::kInt16});
+  t.fit = pick(random, {Fit::kStretch, Fit::kLetterbox, Fit::kCrop});
+  t.color = pick(random, {Color::kRgb, Color::kBgr, Color::kGray});
+  t.pad_value = pick(random, {0.0, 114.0, 127.5, 255.0});
+  const bool plain = t.dtype == DType::kUint8 || t.dtype == DType::kUint16 || t.dtype == DType::kInt16;
+  if (plain && random() % 2) return t;
+  if (t.dtype == DType::kFloat32 || t.dtype == DType::kFloat16) {
+    t.mean = {123.675, 116.28, 103.53};
+    t.std = {58.395, 57.12, 57.375};
+    return t;
+  }
+  // Integers with room for the whole range: real values are 0..1 or -1..1.
+  t.std = {255, 255, 255};
+  const std::int32_t levels = size_of(t.dtype) == 1 ? 255 : 65535;
+  const std::int32_t zero = t.dtype == DType::kInt8 ? -128 : t.dtype == DType::kInt16 ? -32768 : 0;
+  t.quant = QuantParams{{1.0f / static_cast<float>(levels)}, {zero}, -1};
+  if (random() % 2 == 0 && t.color != Color::kGray) {
+    t.quant = QuantParams{{1.0f / static_cast<float>(levels), 1.1f / static_cast<float>(levels),
+                           1.2f / static_cast<float>(levels)},
+                          {zero, zero, zero},
+                          t.layout == Layout::kNchw ? 1 : 3};
+  }
+  return t;
+}
+
+TEST(Scaler, StaysWithinTheContractsErrorForAnyPictureAndTarget) {
+  const KernelList sets = usable_kernels();
+  for (unsigned seed = 1; seed <= 600; ++seed) {
+    std::mt19937 random(seed);
+    const Picture picture =
+        make_picture(random_type(random), static_cast<int>(random() % 40), random() % 4 == 0, random);
+    const Target target = random_target(random);
+    const ImageType& type = picture.image.type;
+    std::vector<std::byte> first;
+    for (int k = 0; k < sets.count; ++k) {
+      const Kernels& use = *sets.sets[static_cast<std::size_t>(k)];
+      SCOPED_TRACE(::testing::Message()
+                   << "seed " << seed << ", kernels " << use.name << ": " << name_of(type.format) << " "
+                   << type.width << "x" << type.height << " rotation " << type.rotation << " -> "
+                   << target.width << "x" << target.height << " " << name_of(target.dtype) << " "
+                   << name_of(target.layout) << " fit " << static_cast<int>(target.fit) << " color "
+                   << static_cast<int>(target.color));
+      auto scaler = PictureScaler::create(target, use);
+      ASSERT_TRUE(scaler.ok()) << scaler.status().message();
+      std::vector<std::byte> tensor = tensor_for(target);
+      ASSERT_TRUE(scaler->run(picture.image, tensor.data()).ok());
+      const Errors errors = errors_of(tensor, target, picture.image);
+      // Integers round to half a level on top; 8-bit ones of 1.2 times the range to 0.6.
+      const double rounding = is_integer(target.dtype) ? 0.61 : 0.0;
+      ASSERT_LT(errors.max, 0.25 + rounding);
+      ASSERT_LT(errors.mean, 0.1 + rounding);
+      if (k > 0) {
+        ASSERT_EQ(tensor, first) << "every kernel set gives the same numbers";
+      }
+      first = std::move(tensor);
+    }
+  }
+}
+
+TEST(Scaler, OneScalerFollowsPicturesOfChangingTypes) {
+  std::mt19937 random(7);
+  Target target;
+  target.width = 31;
+  target.height = 17;
+  auto scaler = PictureScaler::create(target);
+  ASSERT_TRUE(scaler.ok());
+  for (int i = 0; i < 50; ++i) {
+    const Picture picture = make_picture(random_type(random), 0, false, random);
+    std::vector<std::byte> tensor = tensor_for(target);
+    ASSERT_TRUE(scaler->run(picture.image, tensor.data()).ok());
+    ASSERT_LT(errors_of(tensor, target, picture.image).max, 0.25) << i;
+    EXPECT_EQ(scaler->geometry().source_width, picture.image.type.upright_width());
+  }
+}
+
+TEST(Scaler, GeometryMapsGridCornersToTheUprightSource) {
+  Target target;
+  target.width = 100;
+  target.height = 100;
+  target.fit = Fit::kLetterbox;
+  auto scaler = PictureScaler::create(target);
+  ASSERT_TRUE(scaler.ok());
+  std::mt19937 random(3);
+  ImageType type{
+      PixelFormat::kGray, 200, 100, {}, 90};  // upright: 100 wide, 200 high -> 50 x 100, 25 to the left
+  const Picture picture = make_picture(type, 0, false, random);
+  std::vector<std::byte> tensor = tensor_for(target);
+  ASSERT_TRUE(scaler->run(picture.image, tensor.data()).ok());
+  const Geometry& g = scaler->geometry();
+  EXPECT_DOUBLE_EQ(g.xx * 25 + g.x0, 0);
+  EXPECT_DOUBLE_EQ(g.xx * 75 + g.x0, 100);
+  EXPECT_DOUBLE_EQ(g.yy * 100 + g.y0, 200);
+  EXPECT_EQ(g.source_width, 100);
+  EXPECT_EQ(g.source_height, 200);
+  EXPECT_EQ(g.grid_width, 100);
+}
+
+// A bright dot is found where the geometry says it is, for every fit and rotation.
+TEST(Scaler, GeometryFindsAMarkedPixelAgain) {
+  std::mt19937 random(11);
+  for (int i = 0; i < 200; ++i) {
+    ImageType type{PixelFormat::kGray,
+                   40 + static_cast<int>(random() % 60),
+                   40 + static_cast<int>(random() % 60),
+                   {},
+                   pick(random, {0, 90, 180, 270})};
+    Picture picture = make_picture(type, 0, false, random);
+    std::fill(picture.memory[0].begin(), picture.memory[0].end(), std::uint8_t{0});
+    const int x = type.width / 2 + static_cast<int>(random() % 7) - 3;
+    const int y = type.height / 2 + static_cast<int>(random() % 7) - 3;
+    picture.memory[0][static_cast<std::size_t>(y * type.width + x)] = 255;
+    Target target;
+    target.width = 150;
+    target.height = 130;
+    target.color = Color::kGray;
+    target.fit = pick(random, {Fit::kStretch, Fit::kLetterbox, Fit::kCrop});
+    auto scaler = PictureScaler::create(target);
+    ASSERT_TRUE(scaler.ok());
+    std::vector<std::byte> tensor = tensor_for(target);
+    ASSERT_TRUE(scaler->run(picture.image, tensor.data()).ok());
+    double sum = 0, sum_x = 0, sum_y = 0;
+    for (int ty = 0; ty < target.height; ++ty) {
+      for (int tx = 0; tx < target.width; ++tx) {
+        const double v = pixel_of(tensor, target, tx, ty, 0);
+        sum += v;
+        sum_x += v * (tx + 0.5);
+        sum_y += v * (ty + 0.5);
+      }
+    }
+    const Geometry& g = scaler->geometry();
+    const double found_x = g.xx * sum_x / sum + g.x0;
+    const double found_y = g.yy * sum_y / sum + g.y0;
+    const double cx = x + 0.5, cy = y + 0.5;
+    const double want_x[] = {cx, type.height - cy, type.width - cx, cy};
+    const double want_y[] = {cy, cx, type.height - cy, type.width - cx};
+    const auto turn = static_cast<std::size_t>(type.rotation / 90);
+    EXPECT_NEAR(found_x, want_x[turn], 0.25) << "rotation " << type.rotation;
+    EXPECT_NEAR(found_y, want_y[turn], 0.25) << "rotation " << type.rotation;
+  }
+}
+
+std::vector<float> run_float(const Image& image, const Target& target) {
+  auto scaler = PictureScaler::create(target);
+  EXPECT_TRUE(scaler.ok());
+  std::vector<float> out(static_cast<std::size_t>(target.width * target.height * target.channels()));
+  EXPECT_TRUE(scaler->run(image, reinterpret_cast<std::byte*>(out.data())).ok());
+  return out;
+}
+
+// 4x1 gray to 2x1: cell centres map to 1 and 3, half-way between the samples of each half.
+TEST(Scaler, HandComputedGrayHalves) {
+  std::uint8_t samples[] = {10, 20, 40, 81};
+  Image image;
+  image.type = {PixelFormat::kGray, 4, 1, {}, 0};
+  image.planes[0] = samples;
+  image.strides[0] = 4;
+  Target target;
+  target.width = 2;
+  target.height = 1;
+  target.color = Color::kGray;
+  target.mean = {15, 0, 0};
+  target.std = {2, 1, 1};
+  const std::vector<float> out = run_float(image, target);
+  EXPECT_NEAR(out[0], (15.0 - 15) / 2, 1e-6);
+  EXPECT_NEAR(out[1], (60.5 - 15) / 2, 1e-6);
+}
+
+// 2x2 NV12, BT.601 limited, at its own size: Y = 81, U = 90, V = 240 is pure red; Y 235 with neutral chroma
+// white.
+TEST(Scaler, HandComputedRedInNv12) {
+  std::uint8_t luma[] = {81, 81, 81, 81};
+  std::uint8_t chroma[] = {90, 240};
+  Image image;
+  image.type = {PixelFormat::kNv12, 2, 2, {ColorMatrix::kBt601, ColorRange::kLimited}, 0};
+  image.planes = {luma, chroma, nullptr};
+  image.strides = {2, 2, 0};
+  Target target;
+  target.width = 2;
+  target.height = 2;
+  target.layout = Layout::kNhwc;
+  const std::vector<float> out = run_float(image, target);
+  // 1.16438 * 65 + 1.59603 * 112 = 254.44; 75.685 + 0.391762 * 38 - 0.812968 * 112 = -0.48; 75.685 - 2.01723
+  // * 38 = -0.97
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(out[3 * i], 254.44, 0.1);
+    EXPECT_EQ(out[3 * i + 1], 0);
+    EXPECT_EQ(out[3 * i + 2], 0);
+  }
+}
+
+// 2x1 RGB into 4x4, letterboxed: scale 2, so 4x2 with one line of padding above and below. Centres map to
+// 0.25, 0.75, 1.25, 1.75: samples 0 (clamped), 3:1, 1:3, 1.
+TEST(Scaler, HandComputedLetterbox) {
+  std::uint8_t pixels[] = {0, 100, 200, 80, 60, 40};
+  Image image;
+  image.type = {PixelFormat::kRgb, 2, 1, {}, 0};
+  image.planes[0] = pixels;
+  image.strides[0] = 6;
+  Target target;
+  target.width = 4;
+  target.height = 4;
+  target.fit = Fit::kLetterbox;
+  target.color = Color::kBgr;
+  target.dtype = DType::kFloat32;
+  target.pad_value = 114;
+  const std::vector<float> out = run_float(image, target);
+  const float blue[] = {200, 160, 80, 40};
+  const float red[] = {0, 20, 60, 80};
+  for (std::size_t x = 0; x < 4; ++x) {
+    EXPECT_EQ(out[x], 114);
+    EXPECT_EQ(out[12 + x], 114);
+    EXPECT_EQ(out[4 + x], blue[x]);
+    EXPECT_EQ(out[8 + x], blue[x]);
+    EXPECT_EQ(out[32 + 4 + x], red[x]);
+  }
+}
+
+// Half values round to even and too large ones saturate: 10.5 -> 10, 11.5 -> 12.
+TEST(Scaler, PlainIntegersRoundHalfToEvenAndSaturate) {
+  std::uint8_t samples[] = {10, 11, 11, 12, 200, 200, 0, 0};
+  Image image;
+  image.type = {PixelFormat::kGray, 8, 1, {}, 0};
+  image.planes[0] = samples;
+  image.strides[0] = 8;
+  Target target;
+  target.width = 4;
+  target.height = 1;
+  target.color = Color::kGray;
+  target.dtype = DType::kInt8;
+  auto scaler = PictureScaler::create(target);
+  ASSERT_TRUE(scaler.ok());
+  std::int8_t out[4];
+  ASSERT_TRUE(scaler->run(image, reinterpret_cast<std::byte*>(out)).ok());
+  EXPECT_EQ(out[0], 10);
+  EXPECT_EQ(out[1], 12);
+  EXPECT_EQ(out[2], 127);
+  EXPECT_EQ(out[3], 0);
+}
+
+TEST(Scaler, RefusesWhatCannotBe) {
+  Target target;
+  EXPECT_EQ(PictureScaler::create(target).status().message(), "target size is 0x0, allowed: 1..16384");
+  target.width = target.height = 8;
+  target.std = {1, 0, 1};
+  EXPECT_EQ(PictureScaler::create(target).status().message(),
+            "mean is 0 and std is 0, allowed: finite, and std above 0");
+  target.std = {1, 1, 1};
+  target.pad_value = 300;
+  EXPECT_EQ(PictureScaler::create(target).status().message(), "pad_value is 300, allowed: 0..255");
+  target.pad_value = 0;
+  target.dtype = DType::kInt64;
+  EXPECT_EQ(PictureScaler::create(target).status().message(),
+            "a picture cannot be written as int64, allowed: float32, float16, uint8, int8, uint16, int16");
+  target.dtype = DType::kUint8;
+  target.quant = QuantParams{{1, 1}, {0, 0}, 1};
+  EXPECT_EQ(PictureScaler::create(target).status().message(),
+            "a picture of 3 channel(s) cannot be quantised with 2 scale(s) and 2 zero point(s)");
+  target.quant = QuantParams{{0}, {0}, -1};
+  EXPECT_EQ(PictureScaler::create(target).status().message(), "scale is 0, allowed: positive and finite");
+  target.quant.reset();
+  auto scaler = PictureScaler::create(target);
+  ASSERT_TRUE(scaler.ok());
+  std::vector<std::byte> tensor = tensor_for(target);
+  const Status status = scaler->run(Image{}, tensor.data());
+  EXPECT_EQ(status.code(), Code::kFailed);
+  EXPECT_EQ(status.message(),
+            "a picture of 0x0 pixels, format none, rotation 0 cannot be scaled; allowed: 1..16384 "
+            "pixels a side, rotation 0, 90, 180, 270");
+}
+
+}  // namespace
+}  // namespace sluice::pixels

@@ -1,0 +1,115 @@
+#include "runtime/atomic_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+
+class AtomicFile : public ::testing::Test {
+ protected:
+  AtomicFile() : folder_(fs::path(::testing::TempDir()) / ("atomic_file_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~AtomicFile() override { fs::remove_all(folder_); }
+
+  std::string at(const char* name) const { return (folder_ / name).string(); }
+  static std::string read(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+  }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(AtomicFile, WritesANewFile) {
+  ASSERT_TRUE(replace_file(at("a"), std::string("x\0y\n", 4)).ok());
+  EXPECT_EQ(read(at("a")), std::string("x\0y\n", 4));
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(AtomicFile, ReplacesTheWholeFile) {
+  ASSERT_TRUE(replace_file(at("a"), "a long text").ok());
+  ASSERT_TRUE(replace_file(at("a"), "b").ok());
+  EXPECT_EQ(read(at("a")), "b");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(AtomicFile, AReaderKeepsTheOldFile) {
+  ASSERT_TRUE(replace_file(at("a"), "old").ok());
+  std::ifstream reader(at("a"));
+  ASSERT_TRUE(replace_file(at("a"), "new").ok());
+  std::string text;
+  reader >> text;
+  EXPECT_EQ(text, "old");
+}
+
+TEST_F(AtomicFile, Permissions) {
+  const mode_t before = ::umask(027);
+  ASSERT_TRUE(replace_file(at("a"), "x").ok());
+  ::umask(before);
+  struct stat info {};
+  ASSERT_EQ(::stat(at("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+  ASSERT_EQ(::chmod(at("a").c_str(), 0604), 0);
+  ASSERT_TRUE(replace_file(at("a"), "y").ok());
+  ASSERT_EQ(::stat(at("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0604u);
+}
+
+TEST_F(AtomicFile, FollowsASymbolicLink) {
+  fs::create_directory(folder_ / "sub");
+  ASSERT_TRUE(replace_file(at("sub/target"), "x").ok());
+  fs::create_symlink("sub/target", folder_ / "link");
+  ASSERT_TRUE(replace_file(at("link"), "y").ok());
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(read(at("sub/target")), "y");
+}
+
+TEST_F(AtomicFile, MissingFolder) {
+  const Status status = replace_file(at("none/a"), "x");
+  EXPECT_EQ(status.code(), Code::kFailed);
+  EXPECT_THAT(status.message(), ::testing::EndsWith("none/a' cannot be written: No such file or directory"));
+}
+
+TEST_F(AtomicFile, AFolderIsNoFile) {
+  EXPECT_THAT(replace_file(folder_.string(), "x").message(), ::testing::EndsWith("cannot be written: Is a directory"));
+}
+
+TEST_F(AtomicFile, DevicesAreWrittenInPlace) {
+  EXPECT_EQ(replace_file("/dev/full", "x").message(), "'/dev/full' cannot be written: No space left on device");
+  EXPECT_TRUE(replace_file("/dev/null", "x").ok());
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
+}
+
+TEST_F(AtomicFile, AFailedWriteLeavesTheOldFileAndNothingElse) {
+  ASSERT_TRUE(replace_file(at("a"), "old").ok());
+  const auto old_action = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{1000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Status status = replace_file(at("a"), std::string(5000, 'x'));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old_action);
+  EXPECT_THAT(status.message(), ::testing::EndsWith("cannot be written: File too large"));
+  EXPECT_EQ(read(at("a")), "old");
+  EXPECT_EQ(entries(), 1u);
+}
+
+}  // namespace
+}  // namespace sluice

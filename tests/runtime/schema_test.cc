@@ -1,0 +1,86 @@
+#include "runtime/schema.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/runtime/registry_fixture.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class Schema : public ::testing::Test {
+ protected:
+  Json schema_ = Json::parse(make_schema(testing::registry()));
+  const Json& definition(const std::string& name) { return schema_.at("$defs").at(name); }
+};
+
+TEST_F(Schema, IsTheSameForTheSameRegistry) { EXPECT_EQ(make_schema(testing::registry()), make_schema(testing::registry())); }
+
+TEST_F(Schema, TopLevelIsClosed) {
+  EXPECT_EQ(schema_["$schema"], "https://json-schema.org/draft/2020-12/schema");
+  EXPECT_EQ(schema_["type"], "object");
+  EXPECT_EQ(schema_["required"], Json::parse(R"(["version", "nodes"])"));
+  EXPECT_EQ(schema_["additionalProperties"], false);
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : schema_["properties"].items()) keys.push_back(key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"version", "name", "models", "nodes", "flow", "selector", "backends", "device"}));
+  EXPECT_EQ(schema_["properties"]["version"]["const"], 1);
+}
+
+TEST_F(Schema, NodesKnowTheirTypesAndEachTypeItsOptions) {
+  const Json& node = definition("node");
+  EXPECT_EQ(node["additionalProperties"], false);
+  EXPECT_EQ(node["properties"]["type"]["oneOf"][0], Json::parse(R"({"const": "camera", "description": "Makes frames."})"));
+  EXPECT_EQ(node["allOf"].size(), 3u);
+  EXPECT_EQ(node["allOf"][0], Json::parse(R"({"if": {"properties": {"type": {"const": "camera"}}, "required": ["type"]},
+      "then": {"properties": {"options": {"$ref": "#/$defs/options.camera"}}, "required": ["options"]}})"));
+  EXPECT_FALSE(node["allOf"][1]["then"].contains("required"));
+}
+
+TEST_F(Schema, Options) {
+  const Json& camera = definition("options.camera");
+  EXPECT_EQ(camera["required"], Json::parse(R"(["uri"])"));
+  EXPECT_EQ(camera["additionalProperties"], false);
+  EXPECT_EQ(camera["properties"]["uri"], Json::parse(R"({"type": "string", "description": "What to open."})"));
+  EXPECT_EQ(camera["properties"]["timeout_ms"], Json::parse(R"({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 60000},
+      {"$ref": "#/$defs/expanded"}], "description": "Longest silence. In ms.", "default": 5000})"));
+  EXPECT_EQ(camera["properties"]["pace"], Json::parse(R"({"anyOf": [{"enum": ["realtime", "max"]},
+      {"type": "number", "exclusiveMinimum": 0}, {"$ref": "#/$defs/expanded"}]})"));
+  const Json& filter = definition("options.filter")["properties"];
+  EXPECT_EQ(filter["fit"]["anyOf"][0], Json::parse(R"({"enum": ["stretch", "crop"]})"));
+  EXPECT_EQ(filter["fit"]["default"], "stretch");
+  EXPECT_EQ(filter["batch"]["properties"]["max"]["description"], "Most per run.");
+  EXPECT_EQ(filter["batch"]["additionalProperties"], false);
+  EXPECT_EQ(filter["steps"]["items"]["properties"].contains("rate_hz"), true);
+  EXPECT_EQ(filter["labels"]["anyOf"][1]["items"]["type"], "string");
+}
+
+TEST_F(Schema, SectionsComeFromTheirDeclarations) {
+  EXPECT_TRUE(schema_["properties"]["backends"]["properties"].contains("htp"));
+  EXPECT_TRUE(schema_["properties"]["selector"]["properties"].contains("policy"));
+  EXPECT_TRUE(schema_["properties"]["device"]["properties"].contains("telemetry"));
+}
+
+TEST_F(Schema, EveryReferenceHasItsDefinition) {
+  std::vector<const Json*> open = {&schema_};
+  int references = 0;
+  while (!open.empty()) {
+    const Json* const at = open.back();
+    open.pop_back();
+    if (at->is_object() && at->contains("$ref")) {
+      ++references;
+      const std::string name = at->at("$ref").get<std::string>();
+      EXPECT_TRUE(schema_["$defs"].contains(name.substr(std::string("#/$defs/").size()))) << name;
+    }
+    if (at->is_structured()) {
+      for (const Json& child : *at) open.push_back(&child);
+    }
+  }
+  EXPECT_GT(references, 20);
+}
+
+}  // namespace
+}  // namespace sluice

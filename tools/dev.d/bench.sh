@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# tools/dev bench [NAME] [ARGUMENTS]: runs build/release/bin/bench_NAME, or all of them one after the other.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+if [ "${1:-}" = --help ]; then echo "usage: tools/dev bench [name] [arguments of the benchmark]"; exit 0; fi
+"$ROOT/tools/dev" build release
+cd "$ROOT"
+shopt -s nullglob
+programs=(build/release/bin/bench_*)
+names=$(printf ', %s' "${programs[@]##*/bench_}")
+names=${names:2}
+if [ $# -gt 0 ]; then
+  programs=("build/release/bin/bench_${1#bench_}")
+  [ -x "${programs[0]}" ] || bad_usage "bench: no benchmark '$1', there are: $names"
+  shift
+fi
+status=0
+for program in "${programs[@]}"; do
+  echo "== ${program##*/}"
+  "$program" "$@" || status=1
+done
+exit "$status"

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# tools/dev build [PRESET] [TARGET...]: set-up where needed, then CMake; compiled objects are kept in the cache.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+presets='dev release asan tsan fuzz'
+preset=release
+case " $presets " in *" ${1:-} "*) preset=$1; shift ;; esac
+for argument in "$@"; do
+  case $argument in
+    -h | --help) echo "usage: tools/dev build [${presets// /|}] [target...]"; exit 0 ;;
+    -*) bad_usage "build: unknown argument '$argument', allowed: a preset (${presets// /, }), then targets" ;;
+  esac
+done
+
+setup=()
+case $preset in tsan) setup=(--tsan) ;; fuzz) setup=(--lint) ;; esac
+"$ROOT/tools/dev" setup "${setup[@]}"
+
+# Paths are hashed relative to the checkout, so that another clone finds the same objects.
+export CCACHE_DIR=${CCACHE_DIR:-$SLUICE_CACHE/ccache} CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=time_macros,include_file_ctime,include_file_mtime
+
+cd "$ROOT"
+# Configuring again is CMake's own business once it has succeeded for this cache.
+if [ ! -f "build/$preset/build.ninja" ] || ! grep -qsxF "$SLUICE_CACHE" "build/$preset/.sluice_cache"; then
+  quietly cmake --fresh --preset "$preset"
+  echo "$SLUICE_CACHE" > "build/$preset/.sluice_cache"
+fi
+cmake --build "build/$preset" ${1:+--target "$@"}

@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Sourced by every verb: tools/dev has exported ROOT and SLUICE_CACHE.
+set -euo pipefail
+: "${ROOT:?run this through tools/dev}" "${SLUICE_CACHE:?run this through tools/dev}"
+
+say() { echo "tools/dev: $*" >&2; }
+die() { say "$*"; exit 1; }
+bad_usage() { say "$*"; exit 2; }
+
+# Runs a command in silence; its output appears only when it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" > "$log" 2>&1 || status=$?
+  if [ "$status" -ne 0 ]; then
+    cat "$log" >&2
+    say "failed with exit code $status: $*"
+  fi
+  rm -f "$log"
+  return "$status"
+}
+
+# Files that differ from the main branch (or from the last commit), committed or not.
+changed_files() {
+  local base
+  base=$(git -C "$ROOT" merge-base HEAD origin/main 2> /dev/null || true)
+  if [ -z "$base" ] || [ "$base" = "$(git -C "$ROOT" rev-parse HEAD 2> /dev/null)" ]; then
+    base=$(git -C "$ROOT" rev-parse -q --verify HEAD~ 2> /dev/null || true)
+  fi
+  {
+    if [ -n "$base" ]; then git -C "$ROOT" diff --name-only --diff-filter=d "$base"; else git -C "$ROOT" ls-files; fi
+    git -C "$ROOT" ls-files --others --exclude-standard
+  } | sort -u
+}
+
+cxx_only() { grep -E '\.(cc|h)$' || true; }

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# fuzz.sh SECONDS: builds the fuzz_* programs and shares the seconds among them; findings stay in build/fuzz/findings.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+seconds=${1:?usage: fuzz.sh SECONDS}
+cd "$ROOT"
+if ! git ls-files --cached --others --exclude-standard | grep -qE '(^|/)fuzz_[^/]*\.cc$'; then
+  say "no fuzz_* programs"
+  exit 0
+fi
+"$ROOT/tools/dev" build fuzz help > /dev/null  # configures
+mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -nE 's,^bin/(fuzz_[^:/]*): .*,\1,p' | sort -u)
+[ ${#targets[@]} -gt 0 ] || die "there are fuzz_*.cc files, but the preset 'fuzz' builds none of them"
+"$ROOT/tools/dev" build fuzz "${targets[@]}"
+
+status=0
+for target in "${targets[@]}"; do
+  work=build/fuzz/corpus/$target
+  mkdir -p "$work" build/fuzz/findings
+  seeds=$(find tests -type d -path "*corpus/${target#fuzz_}" | head -n 1)
+  say "fuzzing $target for $((seconds / ${#targets[@]})) s"
+  "build/fuzz/bin/$target" -max_total_time=$((seconds / ${#targets[@]})) -timeout=10 -rss_limit_mb=2048 \
+    -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/findings/ "$work" ${seeds:+"$seeds"} || status=1
+done
+exit "$status"

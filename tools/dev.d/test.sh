@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# tools/dev test [CTEST ARGUMENTS]: builds release and runs the tests; the last line is 'N passed, N failed'.
+# SLUICE_PRESET chooses another build.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+if [ "${1:-}" = --help ]; then echo "usage: [SLUICE_PRESET=release] tools/dev test [ctest arguments]"; exit 0; fi
+preset=${SLUICE_PRESET:-release}
+"$ROOT/tools/dev" build "$preset"
+
+# LeakSanitizer cannot see into the closed library; the rest is Sluice's own.
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$ROOT/tools/dev.d/lsan.supp:print_suppressions=0}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:second_deadlock_stack=1}
+
+export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
+junit=$ROOT/build/$preset/test_results.xml
+rm -f "$junit"
+status=0
+ctest --test-dir "$ROOT/build/$preset" --output-on-failure --no-tests=error --output-junit "$junit" "$@" || status=$?
+python3 "$ROOT/tools/dev.d/test_summary.py" "$junit" || status=1
+exit "$status"

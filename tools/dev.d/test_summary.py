@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""test_summary.py JUNIT: prints the slowest 20 tests of a CTest run, then 'N passed, N failed' as the last line."""
+import os
+import sys
+import xml.etree.ElementTree as ET
+
+
+def skipped_itself(case):
+    """The test said that it cannot run here; one whose program is missing has failed."""
+    skipped = case.find('skipped')
+    return skipped is not None and skipped.get('message', '').startswith('SKIP_')
+
+
+def main():
+    path = sys.argv[1]
+    if not os.path.exists(path):
+        print('0 passed, 1 failed')
+        return 1
+    passed, failed, times = 0, 0, []
+    for case in ET.parse(path).getroot().iter('testcase'):
+        times.append((float(case.get('time') or 0), case.get('name')))
+        status = case.get('status')
+        if status == 'run':
+            passed += 1
+        elif status != 'disabled' and not skipped_itself(case):
+            failed += 1
+    print('\nslowest tests:')
+    for seconds, name in sorted(times, reverse=True)[:20]:
+        print(f'{seconds:9.2f} s  {name}')
+    print(f'{passed} passed, {failed} failed')
+    return 1 if failed or not passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

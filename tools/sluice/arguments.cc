@@ -1,0 +1,134 @@
+#include "tools/sluice/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+#include "runtime/library.h"
+#include "tools/sluice/duration.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr int kUsage = 2;
+
+// CLI::ValidationError carries the message; CLI11 puts the option's name in front.
+std::pair<std::string, std::string> parse_set(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::size_t dot = text.find('.');
+  if (equals == std::string::npos || dot == std::string::npos || dot == 0 || dot + 1 >= equals) {
+    throw CLI::ValidationError("--set", "'" + text + "' is no node.option=value");
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void add_set(CLI::App& app, std::vector<std::pair<std::string, std::string>>& set) {
+  app.add_option_function<std::vector<std::string>>(
+         "--set",
+         [&set](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) set.push_back(parse_set(text));
+         },
+         "Give an option another value; may be repeated")
+      ->type_name("NODE.OPTION=VALUE")
+      ->allow_extra_args(false);
+}
+
+void add_pace(CLI::App& app, std::optional<std::string>& pace) {
+  app.add_option("--pace", pace, "Speed of files: realtime, max, or frames per second")->type_name("PACE");
+}
+
+void add_file(CLI::App& app, std::string& file) { app.add_option("FILE", file, "A pipeline file")->required(); }
+
+void add_run(CLI::App& app, RunArguments& args) {
+  CLI::App* const run = app.add_subcommand("run", "Run a pipeline");
+  add_file(*run, args.file);
+  add_set(*run, args.set);
+  run->add_option("--frames", args.frames, "Captures per source")->check(CLI::PositiveNumber);
+  run->add_option_function<std::string>(
+         "--duration",
+         [&args](const std::string& text) {
+           args.duration_s = parse_duration(text);
+           if (!args.duration_s) throw CLI::ValidationError("--duration", "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
+         },
+         "Stop after this time (500ms, 10s, 30m, 1h)")
+      ->type_name("TIME");
+  add_pace(*run, args.pace);
+  run->add_option("--report", args.report, "Write what happened as JSON")->type_name("FILE");
+  run->add_option("--trace", args.trace, "Write what ran when, for Perfetto")->type_name("FILE");
+  run->add_flag("--quiet", args.quiet, "Only errors");
+  run->add_flag_callback("-v,--verbose", [&args] { args.log_level = "debug"; }, "More messages");
+  run->add_option("--log-level", args.log_level, "Least level that is written")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  run->add_option("--log-file", args.log_file, "Messages go to a file instead of stderr")->type_name("FILE");
+}
+
+void add_plan(CLI::App& app, PlanArguments& args) {
+  CLI::App* const plan = app.add_subcommand("plan", "Show what would run");
+  add_file(*plan, args.file);
+  add_set(*plan, args.set);
+  add_pace(*plan, args.pace);
+  plan->add_option("--format", args.format, "How it is written")->check(CLI::IsMember({"text", "json", "dot", "svg"}));
+  plan->add_flag("--probe", args.probe, "Also open the sources once and make the pools");
+}
+
+void add_eval(CLI::App& app, EvalArguments& args) {
+  CLI::App* const eval = app.add_subcommand("eval", "Accuracy of a pipeline on labelled pictures");
+  add_file(*eval, args.file);
+  eval->add_option("--labels", args.labels, "COCO JSON, dlib XML, or a folder with one folder per class")->required()->type_name("PATH");
+  add_set(*eval, args.set);
+  eval->add_option("--iou", args.iou, "Overlap from which a box counts as found")->check(CLI::Range(0.01, 1.0));
+  eval->add_option("--min-recall", args.min_recall, "Exit with 4 below this")->check(CLI::Range(0.0, 1.0));
+  eval->add_option("--min-precision", args.min_precision, "Exit with 4 below this")->check(CLI::Range(0.0, 1.0));
+  eval->add_flag("--json", args.json, "One JSON document");
+}
+
+struct All {
+  RunArguments run;
+  CheckArguments check;
+  PlanArguments plan;
+  NodesArguments nodes;
+  DoctorArguments doctor;
+  InspectArguments inspect;
+  EvalArguments eval;
+};
+
+void declare(CLI::App& app, All& all) {
+  app.set_version_flag("--version", std::string("sluice ") + version());
+  app.require_subcommand(1);
+  add_run(app, all.run);
+  app.add_subcommand("check", "Validate pipeline files")->add_option("FILE", all.check.files, "Pipeline files")->required();
+  add_plan(app, all.plan);
+  app.add_subcommand("nodes", "Node types; ports and options of one")->add_option("TYPE", all.nodes.type, "A node type");
+  app.add_subcommand("schema", "JSON Schema of the pipeline file");
+  app.add_subcommand("doctor", "What this machine can do, and what is missing")->add_flag("--json", all.doctor.json, "One JSON document");
+  CLI::App* const inspect = app.add_subcommand("inspect", "Inputs, outputs and operators of a model");
+  inspect->add_option("MODEL", all.inspect.model, "An ONNX file")->required();
+  inspect->add_flag("--json", all.inspect.json, "One JSON document");
+  add_eval(app, all.eval);
+}
+
+Arguments chosen(const CLI::App& app, All&& all) {
+  const std::string name = app.get_subcommands().front()->get_name();
+  if (name == "run") return std::move(all.run);
+  if (name == "check") return std::move(all.check);
+  if (name == "plan") return std::move(all.plan);
+  if (name == "nodes") return std::move(all.nodes);
+  if (name == "doctor") return all.doctor;
+  if (name == "inspect") return std::move(all.inspect);
+  if (name == "eval") return std::move(all.eval);
+  return SchemaArguments{};
+}
+
+}  // namespace
+
+std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) {
+  CLI::App app("Sluice: dataflow for camera AI at the edge", "sluice");
+  All all;
+  declare(app, all);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  return chosen(app, std::move(all));
+}
+
+}  // namespace sluice::cli

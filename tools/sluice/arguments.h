@@ -1,0 +1,68 @@
+// What a command line asks for, as plain data. arguments.cc is the only file that includes CLI11.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace sluice::cli {
+
+struct RunArguments {
+  std::string file;
+  std::vector<std::pair<std::string, std::string>> set;  // node.option, value
+  std::optional<std::int64_t> frames;
+  std::optional<double> duration_s;
+  std::optional<std::string> pace;
+  std::string report, trace;  // paths; empty: none
+  bool quiet = false;
+  std::string log_level = "info";
+  std::string log_file;
+};
+
+struct CheckArguments {
+  std::vector<std::string> files;
+};
+
+struct PlanArguments {
+  std::string file;
+  std::vector<std::pair<std::string, std::string>> set;
+  std::optional<std::string> pace;
+  std::string format = "text";
+  bool probe = false;
+};
+
+struct NodesArguments {
+  std::string type;  // empty: all
+};
+
+struct SchemaArguments {};
+
+struct DoctorArguments {
+  bool json = false;
+};
+
+struct InspectArguments {
+  std::string model;
+  bool json = false;
+};
+
+struct EvalArguments {
+  std::string file;
+  std::string labels;
+  std::vector<std::pair<std::string, std::string>> set;
+  double iou = 0.5;
+  std::optional<double> min_recall, min_precision;
+  bool json = false;
+};
+
+using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments, DoctorArguments,
+                               InspectArguments, EvalArguments>;
+
+// The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an error
+// (stderr).
+std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv);
+
+}  // namespace sluice::cli

@@ -1,0 +1,17 @@
+// The commands. Each returns the program's exit code; results go to stdout, everything else to stderr.
+#pragma once
+
+#include "tools/sluice/arguments.h"
+
+namespace sluice::cli {
+
+int execute(const RunArguments& arguments);
+int execute(const CheckArguments& arguments);
+int execute(const PlanArguments& arguments);
+int execute(const NodesArguments& arguments);
+int execute(const SchemaArguments& arguments);
+int execute(const DoctorArguments& arguments);
+int execute(const InspectArguments& arguments);
+int execute(const EvalArguments& arguments);
+
+}  // namespace sluice::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace sluice::cli {
+
+// "500ms", "10s", "30m", "1.5h" or plain seconds, as seconds; nothing for anything else, 0 and below.
+std::optional<double> parse_duration(std::string_view text);
+
+}  // namespace sluice::cli

@@ -1,0 +1,76 @@
+#include "tools/sluice/interrupts.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+#include "tools/sluice/output.h"
+
+namespace sluice::cli {
+namespace {
+
+sigset_t both() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+int checked(int fd) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "waiting for signals");
+  return fd;
+}
+
+}  // namespace
+
+Interrupts::Interrupts() {
+  const sigset_t set = both();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal_fd_ = checked(::signalfd(-1, &set, SFD_CLOEXEC));
+  end_fd_ = checked(::eventfd(0, EFD_CLOEXEC));
+  thread_ = std::thread(&Interrupts::wait_for_signals, this);
+}
+
+Interrupts::~Interrupts() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(end_fd_, &one, sizeof one);
+  thread_.join();
+  ::close(signal_fd_);
+  ::close(end_fd_);
+}
+
+void Interrupts::on_first(std::function<void()> action) {
+  const std::lock_guard lock(mutex_);
+  action_ = std::move(action);
+  if (signals_ > 0 && action_) std::exchange(action_, nullptr)();
+}
+
+bool Interrupts::interrupted() const {
+  const std::lock_guard lock(mutex_);
+  return signals_ > 0;
+}
+
+void Interrupts::wait_for_signals() {
+  for (;;) {
+    std::array<pollfd, 2> ready = {{{signal_fd_, POLLIN, 0}, {end_fd_, POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0) continue;
+    if (ready[1].revents != 0) return;
+    signalfd_siginfo info{};
+    if (::read(signal_fd_, &info, sizeof info) != sizeof info) continue;
+    const std::lock_guard lock(mutex_);
+    if (++signals_ > 1) ::_exit(kInterrupted);
+    if (action_) std::exchange(action_, nullptr)();
+  }
+}
+
+}  // namespace sluice::cli

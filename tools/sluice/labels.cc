@@ -1,0 +1,80 @@
+#include "tools/sluice/labels.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "framework/core/suggest.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kMaxBytes = 256u << 20;
+
+bool is_picture(const fs::path& path) {
+  constexpr std::array<std::string_view, 10> kEndings = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"};
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+}
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) out.push_back(entry.path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<LabelSet> read_folder(const std::string& path) {
+  LabelSet out;
+  out.classes = true;
+  for (const fs::path& folder : sorted_entries(path)) {
+    if (!fs::is_directory(folder)) continue;
+    for (const fs::path& picture : sorted_entries(folder)) {
+      if (is_picture(picture)) out.pictures.push_back({picture.string(), {}, folder.filename().string()});
+    }
+  }
+  return out;
+}
+
+Result<std::string> read_text(const std::string& path) {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (error) return invalid("cannot be read: " + error.message());
+  if (size > kMaxBytes) return invalid("has more than 256 MiB, the most allowed");
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+Result<LabelSet> read_any(const std::string& path) {
+  if (fs::is_directory(path)) return read_folder(path);
+  const std::string ending = fs::path(path).extension().string();
+  if (ending != ".json" && ending != ".xml") {
+    return invalid("is neither a folder nor COCO JSON (*.json) nor dlib XML (*.xml)");
+  }
+  SLUICE_ASSIGN(const std::string text, read_text(path));
+  const std::string folder = fs::path(path).parent_path().string();
+  return ending == ".json" ? parse_coco(text, folder) : parse_dlib(text, folder);
+}
+
+}  // namespace
+
+Result<LabelSet> read_labels(const std::string& path) {
+  const std::string place = "labels " + in_quotes(path) + ": ";
+  auto labels = read_any(path);
+  if (!labels.ok()) return labels.status().with_context(place);
+  if (labels->pictures.empty()) return invalid(place + "there is no picture in it");
+  for (const LabelledPicture& picture : labels->pictures) {
+    if (!fs::is_regular_file(picture.path)) return invalid(place + "the picture " + in_quotes(picture.path) + " is missing");
+  }
+  return labels;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,50 @@
+// What this machine can do and what is missing, for `sluice doctor`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::cli {
+
+struct BackendState {
+  std::string name;
+  bool available = false;
+  std::string reason;  // exactly why not
+};
+
+struct LibraryState {
+  std::string name;
+  std::optional<std::string> version;  // none: not there
+  std::string detail;                  // where it lies, or why it is not there
+  std::string warning;                 // known-bad; empty: nothing known against it
+};
+
+struct Sensor {
+  std::string name;
+  std::optional<double> celsius;  // none: it is there and cannot be read
+};
+
+struct Machine {
+  std::string version;       // of Sluice
+  std::string architecture;  // "x86_64"
+  std::string cpu;
+  int cores = 0;
+  std::optional<double> memory_mb;
+  std::vector<BackendState> backends;
+  std::vector<LibraryState> libraries;
+  std::vector<Sensor> sensors;
+  std::vector<std::string> cameras;  // /dev/videoN
+};
+
+// `root` stands for "/" in tests. Loads ONNX Runtime; everything else is looked at only.
+Machine look_at_machine(const std::string& root = "/");
+
+// Empty when `version` is at least `floor`, comparing dotted numbers; else what to do.
+std::string floor_warning(std::string_view version, std::string_view floor);
+
+std::string machine_text(const Machine& machine);
+std::string machine_json(const Machine& machine);
+
+}  // namespace sluice::cli

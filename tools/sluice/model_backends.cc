@@ -1,0 +1,41 @@
+#include "backends/backends.h"
+#include "framework/core/clock.h"
+#include "inference/backend_options.h"
+#include "tools/sluice/model_facts.h"
+
+namespace sluice::cli {
+namespace {
+
+BackendFacts ask(Backend& backend, const std::string& path) {
+  BackendFacts out{std::string(backend.name()), {}, std::nullopt};
+  if (const Status status = backend.available(); !status.ok()) {
+    out.reason = status.message();
+    return out;
+  }
+  SessionRequest request;
+  request.model.name = path;
+  request.model.path = path;
+  request.backend = out.name;
+  request.options = with_defaults(out.name, {});
+  request.on_fallback = "allow";
+  const auto session = backend.open(request);
+  if (session.ok()) {
+    out.placement = (*session)->placement();
+  } else {
+    out.reason = session.status().message();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<BackendFacts> ask_backends(const std::string& path) {
+  std::vector<BackendFacts> out;
+  SteadyClock clock;
+  for (const auto& backend : make_backends(clock)) {
+    if (backend->name() != "fake") out.push_back(ask(*backend, path));
+  }
+  return out;
+}
+
+}  // namespace sluice::cli

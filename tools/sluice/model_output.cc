@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/sluice/model_facts.h"
+
+namespace sluice::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string line(const char* role, const TensorFacts& t) {
+  std::string shape;
+  for (const std::string& dim : t.shape) shape += (shape.empty() ? "" : "x") + dim;
+  std::string out = fmt::format("{} {}: {} {}", role, t.name, t.dtype, shape.empty() ? "scalar" : shape);
+  if (t.scale) out += fmt::format(" (scale {:.9g}, zero point {})", *t.scale, t.zero_point.value_or(0));
+  return out + "\n";
+}
+
+std::string backend_line(const BackendFacts& b) {
+  if (!b.placement) return fmt::format("  {}: {}\n", b.name, b.reason);
+  std::string out = fmt::format("  {}: {} of {} operators", b.name, b.placement->on_backend, b.placement->total);
+  for (const auto& [place, count] : b.placement->elsewhere) out += fmt::format(", {} on {}", count, place);
+  out += "\n";
+  for (const std::string& reason : b.placement->reasons) out += "    " + reason + "\n";
+  return out;
+}
+
+std::string macs_text(const ModelFacts& facts) {
+  if (facts.macs) return fmt::format("{:.1f} million multiply-accumulates", static_cast<double>(*facts.macs) * 1e-6);
+  if (facts.without_shape == 0) return "multiply-accumulates unknown: the graph has branches or loops";
+  return fmt::format("multiply-accumulates unknown: the file gives no fixed shape for {} operators", facts.without_shape);
+}
+
+Json tensor(const TensorFacts& t) {
+  Json shape = Json::array();
+  for (const std::string& dim : t.shape) {
+    const bool fixed = !dim.empty() && dim.find_first_not_of("0123456789") == std::string::npos;
+    shape.push_back(fixed ? Json(std::stoll(dim)) : Json(dim));
+  }
+  Json quant = nullptr;
+  if (t.scale) quant = {{"scale", *t.scale}, {"zero_point", t.zero_point.value_or(0)}};
+  return {{"name", t.name}, {"dtype", t.dtype}, {"shape", shape}, {"quantisation", quant}};
+}
+
+Json backend(const BackendFacts& b) {
+  Json operators = nullptr;
+  if (b.placement) {
+    operators = {{"total", b.placement->total}, {"on_backend", b.placement->on_backend}, {"elsewhere", b.placement->elsewhere}};
+  }
+  return {{"name", b.name}, {"operators", operators}, {"reason", b.reason.empty() ? Json(nullptr) : Json(b.reason)}};
+}
+
+}  // namespace
+
+std::string facts_text(const ModelFacts& facts) {
+  std::string out = fmt::format("{}: {:.1f} KiB", facts.path, static_cast<double>(facts.bytes) / 1024);
+  if (!facts.producer.empty()) out += ", by " + facts.producer;
+  for (const auto& [domain, opset] : facts.opsets) out += fmt::format(", opset {}{}{}", domain, domain.empty() ? "" : " ", opset);
+  out += "\n";
+  for (const TensorFacts& t : facts.inputs) out += line("input ", t);
+  for (const TensorFacts& t : facts.outputs) out += line("output", t);
+  int total = 0;
+  std::string types;
+  for (const auto& [type, count] : facts.operators) {
+    total += count;
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, type);
+  }
+  out += fmt::format("{} operators: {}\n{} parameters, {}\nbackends\n", total, types, facts.parameters, macs_text(facts));
+  for (const BackendFacts& b : facts.backends) out += backend_line(b);
+  return out;
+}
+
+std::string facts_json(const ModelFacts& facts) {
+  Json inputs = Json::array(), outputs = Json::array(), backends = Json::array();
+  for (const TensorFacts& t : facts.inputs) inputs.push_back(tensor(t));
+  for (const TensorFacts& t : facts.outputs) outputs.push_back(tensor(t));
+  for (const BackendFacts& b : facts.backends) backends.push_back(backend(b));
+  const Json out = {{"version", 1},
+                    {"path", facts.path},
+                    {"bytes", facts.bytes},
+                    {"producer", facts.producer},
+                    {"opsets", facts.opsets},
+                    {"inputs", inputs},
+                    {"outputs", outputs},
+                    {"operators", facts.operators},
+                    {"parameters", facts.parameters},
+                    {"macs", facts.macs ? Json(*facts.macs) : Json(nullptr)},
+                    {"backends", backends}};
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,51 @@
+#include "tools/sluice/output.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "framework/core/redact.h"
+
+namespace sluice::cli {
+namespace {
+
+void print_lines(std::string_view head, std::string_view message) {
+  std::string out;
+  while (!message.empty()) {
+    const std::size_t end = message.find('\n');
+    out += std::string(head) + redact_url(message.substr(0, end)) + "\n";
+    message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
+  }
+  std::fwrite(out.data(), 1, out.size(), stderr);
+}
+
+}  // namespace
+
+Exit exit_code_of(const Status& status) {
+  switch (status.code()) {
+    case Code::kOk: return kDone;
+    case Code::kInvalid: return kWrongUse;
+    case Code::kUnavailable: return kCannotUse;
+    default: return kRunFailed;
+  }
+}
+
+Exit print_result(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (written) return kDone;
+  print_error(std::string("stdout cannot be written: ") + std::strerror(errno));
+  return kRunFailed;
+}
+
+void print_error(std::string_view message) { print_lines("sluice: error: ", message); }
+void print_note(std::string_view message) { print_lines("sluice: ", message); }
+
+Exit print_issues(const LoadIssues& issues, bool quiet) {
+  for (const Issue& issue : issues.issues) {
+    if (!issue.warning || !quiet) print_lines("", format(issues.file, issue));
+  }
+  return exit_code_of(issues.status());
+}
+
+}  // namespace sluice::cli
