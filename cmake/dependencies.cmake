@@ -20,7 +20,7 @@ find_package(Boost 1.74 REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-find_package(OpenCV 4.5 REQUIRED COMPONENTS core imgproc)
+find_package(OpenCV 4.5 REQUIRED COMPONENTS core imgproc highgui)
 pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavcodec libavformat libavutil libswscale)
 
 # ONNX Runtime is loaded at run time (dlopen): only its headers are needed to build, and the library's place is

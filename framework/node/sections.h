@@ -1,5 +1,5 @@
-// The sections `selector`, `backends` and `device` of the pipeline file, declared like a node's options (contract
-// section 1): the plan checks them, the schema and the infer node take them from here.
+// The sections `selector`, `backends` and `device` of the pipeline file, declared like a node's options
+// (contract section 1): the plan checks them, the schema and the infer node take them from here.
 #pragma once
 
 #include <deque>

@@ -1,4 +1,5 @@
-// What must hold of the graph as a whole: no cycle, fitting kinds, an exact input from one source, every output used.
+// What must hold of the graph as a whole: no cycle, fitting kinds, an exact input from one source, every
+// output used.
 #include <algorithm>
 #include <filesystem>
 #include <functional>
@@ -107,8 +108,9 @@ void check_kinds(Draft& d) {
       const PayloadType* payload = d.draft(link.from).output_payloads[output];
       const PortDeclaration& input = d.type(n).inputs[static_cast<std::size_t>(link.to_port)];
       if (!fits(kind, payload, input)) {
-        d.error(link.spec->mark, d.owner(n) + ": input '" + input.name + "' takes " + kind_text(input.kind, input.payload) +
-                                     ", but " + in_quotes(link.spec->from) + " is " + kind_text(kind, payload));
+        d.error(link.spec->mark, d.owner(n) + ": input '" + input.name + "' takes " +
+                                     kind_text(input.kind, input.payload) + ", but " +
+                                     in_quotes(link.spec->from) + " is " + kind_text(kind, payload));
       }
       if (link.to_port == 0 && first == PortKind::kAny) {
         first = kind;
@@ -144,10 +146,13 @@ void check_one_source(Draft& d, int n) {
       through = link.from;
       d.node(n).source = source;
     } else if (source != d.node(n).source) {
-      const auto origin = [&](int s) { return "'" + d.node(d.plan->sources[static_cast<std::size_t>(s)].node).id + "'"; };
-      d.error(link.spec->mark, d.owner(n) + ": its exact inputs come from two sources, " + origin(d.node(n).source) +
-                                   " (through '" + d.node(through).id + "') and " + origin(source) + " (through '" +
-                                   d.node(link.from).id + "'), whose frames have nothing in common; make one 'sync: latest'");
+      const auto origin = [&](int s) {
+        return "'" + d.node(d.plan->sources[static_cast<std::size_t>(s)].node).id + "'";
+      };
+      d.error(link.spec->mark, d.owner(n) + ": its exact inputs come from two sources, " +
+                                   origin(d.node(n).source) + " (through '" + d.node(through).id + "') and " +
+                                   origin(source) + " (through '" + d.node(link.from).id +
+                                   "'), whose frames have nothing in common; make one 'sync: latest'");
       return;
     }
   }
@@ -160,8 +165,8 @@ bool report_missing_inputs(Draft& d, int n) {
     const bool connected = std::any_of(d.draft(n).in.begin(), d.draft(n).in.end(),
                                        [&](int l) { return d.link(l).to_port == static_cast<int>(p); });
     if (connected || inputs[p].optional) continue;
-    d.error(d.node(n).mark, d.owner(n) + ": input '" + inputs[p].name + "' (" + kind_text(inputs[p].kind, inputs[p].payload) +
-                                ") is missing");
+    d.error(d.node(n).mark, d.owner(n) + ": input '" + inputs[p].name + "' (" +
+                                kind_text(inputs[p].kind, inputs[p].payload) + ") is missing");
     missing = true;
   }
   return missing;
@@ -172,8 +177,11 @@ void check_inputs(Draft& d, int n) {
   const auto& in = d.draft(n).in;
   if (in.empty()) {
     d.error(d.node(n).mark, d.owner(n) + ": it has no input, so nothing would ever start it");
-  } else if (std::all_of(in.begin(), in.end(), [&](int l) { return d.link(l).spec->sync == Sync::kLatest; })) {
-    d.error(d.node(n).mark, d.owner(n) + ": all its inputs are 'sync: latest', so nothing would ever start it; one must be exact");
+  } else if (std::all_of(in.begin(), in.end(),
+                         [&](int l) { return d.link(l).spec->sync == Sync::kLatest; })) {
+    d.error(d.node(n).mark,
+            d.owner(n) +
+                ": all its inputs are 'sync: latest', so nothing would ever start it; one must be exact");
   }
 }
 
@@ -208,12 +216,14 @@ void check_sinks(Draft& d) {
       if (option.kind != OptionKind::kPathOut || !d.node(n).options->has(option.name)) continue;
       const std::string& path = d.node(n).options->text(option.name);
       std::error_code unreadable;
-      const auto real = path == "-" ? std::filesystem::path(path) : std::filesystem::weakly_canonical(path, unreadable);
+      const auto real =
+          path == "-" ? std::filesystem::path(path) : std::filesystem::weakly_canonical(path, unreadable);
       const auto [other, first] = owners.emplace(unreadable ? path : real.string(), n);
       if (first) continue;
       const Value* written = d.draft(n).spec->options.find(option.name);
       d.error(written ? written->mark : d.node(n).mark,
-              d.owner(n) + ": option '" + option.name + "' is " + in_quotes(path) + ", but '" + d.node(other->second).id +
+              d.owner(n) + ": option '" + option.name + "' is " + in_quotes(path) + ", but '" +
+                  d.node(other->second).id +
                   "' writes there too; two sinks on one path would mix their output");
     }
   }

@@ -1,4 +1,5 @@
-// What the options of infer nodes must agree on: one batch per shared session, ladders that name what is there.
+// What the options of infer nodes must agree on: one batch per shared session, ladders that name what is
+// there.
 #include <algorithm>
 
 #include "framework/core/suggest.h"
@@ -24,10 +25,12 @@ int batch_of(const NodePlan& node) {
 
 // Same model, same backends, same settings of them: one session.
 bool share_session(Draft& d, int a, int b) {
-  if (d.draft(a).model != d.draft(b).model || option(d.node(a), "backends") != option(d.node(b), "backends")) return false;
-  return std::all_of(backends_section().begin(), backends_section().end(), [&](const OptionDeclaration& backend) {
-    return option(d.node(a), backend.name) == option(d.node(b), backend.name);
-  });
+  if (d.draft(a).model != d.draft(b).model || option(d.node(a), "backends") != option(d.node(b), "backends"))
+    return false;
+  return std::all_of(backends_section().begin(), backends_section().end(),
+                     [&](const OptionDeclaration& backend) {
+                       return option(d.node(a), backend.name) == option(d.node(b), backend.name);
+                     });
 }
 
 void check_shared_batches(Draft& d, const std::vector<int>& infers) {
@@ -38,9 +41,10 @@ void check_shared_batches(Draft& d, const std::vector<int>& infers) {
       if (option(d.node(first), "batch") != option(d.node(n), "batch")) {
         const Value* written = d.draft(n).spec->options.find("batch");
         d.error(written ? written->mark : d.node(n).mark,
-                d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id +
-                    "' (max " + std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
-                    "), and both share the session of model '" + d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
+                d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id + "' (max " +
+                    std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
+                    "), and both share the session of model '" +
+                    d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
                     "'; write the same in both");
       }
       break;  // agreeing with the first that shares is agreeing with all
@@ -52,7 +56,8 @@ std::vector<std::string> known_names(Draft& d, int n, const std::string& key) {
   std::vector<std::string> out;
   if (key == "backend") return d.node(n).options->texts("backends");
   if (d.draft(n).model < 0) return out;
-  for (const auto& v : d.plan->models[static_cast<std::size_t>(d.draft(n).model)].variants) out.push_back(v.name);
+  for (const auto& v : d.plan->models[static_cast<std::size_t>(d.draft(n).model)].variants)
+    out.push_back(v.name);
   return out;
 }
 
@@ -88,7 +93,8 @@ void check_ladder(Draft& d, int n) {
       d.error(list && i < list->size() ? (*list)[i].mark : written->mark,
               d.owner(n) + ": option 'degrade' names " + missing + names);
     } else {
-      d.say(d.owner(n) + " skips step " + std::to_string(i + 1) + " of selector.degrade: it has no " + missing);
+      d.say(d.owner(n) + " skips step " + std::to_string(i + 1) + " of selector.degrade: it has no " +
+            missing);
     }
   }
   if (kept.size() == steps->size()) return;

@@ -20,7 +20,8 @@ enum class Step { kNone, kQuantize, kDequantize, kBoth, kImpossible };
 // From what comes to what a model's input takes.
 Step compare(const TensorType& have, const TensorType& want) {
   if (!(have.shape == want.shape)) return Step::kImpossible;
-  if (have.layout != Layout::kNone && want.layout != Layout::kNone && have.layout != want.layout) return Step::kImpossible;
+  if (have.layout != Layout::kNone && want.layout != Layout::kNone && have.layout != want.layout)
+    return Step::kImpossible;
   if (have.dtype == want.dtype && have.quant.has_value() == want.quant.has_value() &&
       (!have.quant || agree(*have.quant, *want.quant))) {
     return Step::kNone;
@@ -74,7 +75,8 @@ std::string unique_id(Draft& d, const std::string& base) {
 }
 
 // An inserted node with the same work on the same output serves a second reader too.
-int find_inserted(Draft& d, std::string_view type, int from, int output, const std::vector<TensorType>& want) {
+int find_inserted(Draft& d, std::string_view type, int from, int output,
+                  const std::vector<TensorType>& want) {
   for (std::size_t n = d.spec.nodes.size(); n < d.plan->nodes.size(); ++n) {
     const NodePlan& node = d.plan->nodes[n];
     const PlanEdge& in = d.edge(node.inputs[0][0]);
@@ -114,8 +116,9 @@ bool insert(Draft& d, std::string_view type, int edge, const std::vector<TensorT
   if (index < 0) {
     const auto declaration = d.find_type(type);
     if (!declaration) {
-      d.error(d.node(old.to_node).mark, d.owner(old.to_node) + ": its input '" + d.node(old.from_node).id + "' needs a '" +
-                                            std::string(type) + "' node, which this registry lacks");
+      d.error(d.node(old.to_node).mark, d.owner(old.to_node) + ": its input '" + d.node(old.from_node).id +
+                                            "' needs a '" + std::string(type) +
+                                            "' node, which this registry lacks");
       return false;
     }
     NodePlan node;
@@ -123,9 +126,11 @@ bool insert(Draft& d, std::string_view type, int edge, const std::vector<TensorT
     node.mark = d.node(old.to_node).mark;
     node.declaration = declaration;
     Issues none;
-    node.options = std::make_shared<const Options>(parse_options(node.id, declaration->options, Value{}, "", none));
+    node.options =
+        std::make_shared<const Options>(parse_options(node.id, declaration->options, Value{}, "", none));
     node.file_index = d.node(old.to_node).file_index;
-    node.inserted = "'" + d.node(old.to_node).id + "' takes " + short_text(want.back()) + " from '" + d.node(old.from_node).id + "'";
+    node.inserted = "'" + d.node(old.to_node).id + "' takes " + short_text(want.back()) + " from '" +
+                    d.node(old.from_node).id + "'";
     node.thread = declaration->thread;
     node.source = d.node(old.from_node).source;
     node.choice = d.node(old.from_node).choice;
@@ -133,7 +138,8 @@ bool insert(Draft& d, std::string_view type, int edge, const std::vector<TensorT
     for (std::size_t r = 0; r < routes.size(); ++r) {
       node.routes.push_back(converted(routes[r], static_cast<std::size_t>(old.from_output), want[r]));
     }
-    node.outputs.push_back({.name = node.routes[0].outputs[0].name, .max_packets = node.routes[0].outputs[0].max_packets});
+    node.outputs.push_back(
+        {.name = node.routes[0].outputs[0].name, .max_packets = node.routes[0].outputs[0].max_packets});
     index = static_cast<int>(d.plan->nodes.size());
     d.say("'" + node.id + "' is inserted: " + node.inserted);
     d.node_index.emplace(node.id, index);
@@ -170,9 +176,11 @@ class EdgeConverter {
     if (from.choice == d_.node(node_).choice && !edge.latest) return true;
     for (const NodeRoute& route : from.routes) {
       const auto output = static_cast<std::size_t>(edge.from_output);
-      if (compare(*route.outputs[output].tensor, *from.routes[0].outputs[output].tensor) == Step::kNone) continue;
-      d_.error(d_.node(node_).mark, d_.owner(node_) + ": the tensor of " + from_text() +
-                                        " differs between the variants of its model, so it cannot be read with 'sync: latest'");
+      if (compare(*route.outputs[output].tensor, *from.routes[0].outputs[output].tensor) == Step::kNone)
+        continue;
+      d_.error(d_.node(node_).mark,
+               d_.owner(node_) + ": the tensor of " + from_text() +
+                   " differs between the variants of its model, so it cannot be read with 'sync: latest'");
       return false;
     }
     return true;
@@ -200,19 +208,22 @@ class EdgeConverter {
       const TensorType& given = *have(r).tensor;
       const Step step = compare(given, *type);
       const bool own_numbers = d_.type(origin(d_, d_.edge(edge_).from_node)).infers;
-      if (step == Step::kImpossible || (step == Step::kBoth && !own_numbers)) return contradiction(r, given, *type);
+      if (step == Step::kImpossible || (step == Step::kBoth && !own_numbers))
+        return contradiction(r, given, *type);
       quantize = quantize || step == Step::kQuantize || step == Step::kBoth;
       dequantize = dequantize || step == Step::kDequantize || step == Step::kBoth;
       want.push_back(*type);
     }
-    return (!dequantize || insert_dequantize(quantize ? nullptr : &want)) && (!quantize || insert_step(kQuantizeType, want));
+    return (!dequantize || insert_dequantize(quantize ? nullptr : &want)) &&
+           (!quantize || insert_step(kQuantizeType, want));
   }
 
   bool contradiction(std::size_t route, const TensorType& given, const TensorType& type) {
     const std::string& model = d_.plan->models[static_cast<std::size_t>(d_.draft(node_).model)].name;
     const std::string variant(variant_name(d_, d_.node(node_).choice, route));
-    return refuse("input '" + type.name + "' of model '" + model + "'" + (variant.empty() ? "" : ", variant '" + variant + "',") +
-                  " takes " + short_text(type) + ", but " + from_text() + " gives " + short_text(given));
+    return refuse("input '" + type.name + "' of model '" + model + "'" +
+                  (variant.empty() ? "" : ", variant '" + variant + "',") + " takes " + short_text(type) +
+                  ", but " + from_text() + " gives " + short_text(given));
   }
 
   // Dequantises where the routes need it; others pass.
@@ -254,12 +265,14 @@ class EdgeConverter {
     if (!fold) return false;
     for (std::size_t r = 0; r < routes(); ++r) {
       const TensorType& given = *have(r).tensor;
-      if (is_quantised(given) && !fold(RouteContext(d_, node_, r), FoldDirection::kInput, given)) return false;
+      if (is_quantised(given) && !fold(RouteContext(d_, node_, r), FoldDirection::kInput, given))
+        return false;
     }
     for (std::size_t r = 0; r < routes(); ++r) {
       if (!is_quantised(*have(r).tensor)) continue;
       d_.node(node_).folded.push_back("dequantize " + have(r).tensor->text());
-      d_.say("dequantize is folded into '" + d_.node(node_).id + "': it reads " + have(r).tensor->text() + " itself");
+      d_.say("dequantize is folded into '" + d_.node(node_).id + "': it reads " + have(r).tensor->text() +
+             " itself");
     }
     return true;
   }
@@ -273,8 +286,8 @@ class EdgeConverter {
 
 // ---- folding into the producer ----
 
-// The infer links that read `node`'s first output, also behind nodes that pass it on; false when something else reads
-// it too, which asked for float.
+// The infer links that read `node`'s first output, also behind nodes that pass it on; false when something
+// else reads it too, which asked for float.
 bool only_models_read(Draft& d, int node, std::vector<int>& links) {
   for (const int l : d.draft(node).out) {
     const Link& link = d.link(l);
@@ -287,8 +300,10 @@ bool only_models_read(Draft& d, int node, std::vector<int>& links) {
   return !d.draft(node).out.empty();
 }
 
-// What all readers agree on in a route, when that is an integer where the node would write float; null: nothing to do.
-const TensorType* common_integer(Draft& d, int node, const std::vector<int>& links, std::size_t route, bool& agreed) {
+// What all readers agree on in a route, when that is an integer where the node would write float; null:
+// nothing to do.
+const TensorType* common_integer(Draft& d, int node, const std::vector<int>& links, std::size_t route,
+                                 bool& agreed) {
   const TensorType& have = *d.node(node).routes[route].outputs[0].tensor;
   const int choice = d.node(node).choice;
   const TensorType* common = nullptr;

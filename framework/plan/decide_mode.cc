@@ -44,8 +44,8 @@ void set_pace(NodePlan& node, const OptionValue& pace) {
 }
 
 struct Sources {
-  int live = -1;          // a live source's node
-  int unpaced = -1;       // a file's that runs as fast as it can
+  int live = -1;     // a live source's node
+  int unpaced = -1;  // a file's that runs as fast as it can
   bool any_file = false;
 };
 
@@ -60,7 +60,8 @@ void settle_source(Draft& d, SourcePlan& source, const OptionValue& forced, Sour
     seen.live = source.node;
     source.pace = "realtime";
     if (!written.empty() && written != "realtime") {
-      d.warn(node.mark, d.owner(source.node) + ": pace " + in_quotes(written) + " has no effect, a live source sets its own");
+      d.warn(node.mark, d.owner(source.node) + ": pace " + in_quotes(written) +
+                            " has no effect, a live source sets its own");
     }
     return;
   }
@@ -76,7 +77,8 @@ Sources settle_sources(Draft& d) {
   if (d.inputs.pace) {
     forced = parse_pace(*d.inputs.pace);
     if (forced.is_null()) {
-      d.error({}, "--pace is " + in_quotes(*d.inputs.pace) + ", allowed: realtime, max, or a positive number of frames per second");
+      d.error({}, "--pace is " + in_quotes(*d.inputs.pace) +
+                      ", allowed: realtime, max, or a positive number of frames per second");
     }
   }
   Sources seen;
@@ -94,7 +96,8 @@ void imply_mode(Draft& d, const Sources& seen) {
   if (seen.live >= 0) {
     d.say("flow.mode is realtime: source '" + d.node(seen.live).id + "' is live");
   } else if (d.plan->lossless) {
-    d.say("flow.mode is lossless: source '" + d.node(seen.unpaced).id + "' is a file read as fast as the graph allows");
+    d.say("flow.mode is lossless: source '" + d.node(seen.unpaced).id +
+          "' is a file read as fast as the graph allows");
   } else {
     d.say("flow.mode is realtime: every source is paced");
   }
@@ -103,10 +106,13 @@ void imply_mode(Draft& d, const Sources& seen) {
 // In lossless: an error where the file says lossless, else ignored and said. True: it is to be ignored.
 bool refuse_loss(Draft& d, Mark mark, const std::string& what) {
   if (d.spec.flow.mode) {
-    d.error(mark, what + " contradicts flow.mode 'lossless', which never drops a frame; write 'mode: realtime' or remove it");
+    d.error(mark, what +
+                      " contradicts flow.mode 'lossless', which never drops a frame; write 'mode: realtime' "
+                      "or remove it");
     return false;
   }
-  d.warn(mark, what + " is ignored: flow.mode is lossless here, because the sources are files without a pace");
+  d.warn(mark,
+         what + " is ignored: flow.mode is lossless here, because the sources are files without a pace");
   return true;
 }
 
@@ -122,7 +128,9 @@ void check_edges(Draft& d) {
     if (d.plan->lossless && rule != WhenFull::kBlock) {
       refuse_loss(d, link.spec->when_full_mark, what);
     } else if (!d.plan->lossless && rule == WhenFull::kBlock) {
-      d.error(link.spec->when_full_mark, what + " contradicts mode 'realtime', which never queues up; allowed: drop_oldest, drop_newest");
+      d.error(
+          link.spec->when_full_mark,
+          what + " contradicts mode 'realtime', which never queues up; allowed: drop_oldest, drop_newest");
     }
   }
 }

@@ -1,5 +1,5 @@
-// Draft: a plan in the making, and the passes that make it. Each pass reports all its errors; the stage 'file' ends
-// after decide_mode, the stage 'models' after size_pools (contract section 3 rule 9).
+// Draft: a plan in the making, and the passes that make it. Each pass reports all its errors; the stage
+// 'file' ends after decide_mode, the stage 'models' after size_pools (contract section 3 rule 9).
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@ namespace sluice::planning {
 // One written input, resolved as far as the file alone allows: outputs named by a model are matched later.
 struct Link {
   int from = 0;
-  int from_port = 0;      // declared output of `from`; kNamedByModel: output `from_name` of a dynamic port
+  int from_port = 0;        // declared output of `from`; kNamedByModel: output `from_name` of a dynamic port
   bool whole_node = false;  // all outputs of `from`, into a set
   std::string from_name;
   int to = 0;
@@ -33,12 +33,12 @@ struct DraftNode {
   bool mentioned = false;          // some input names it, rightly or not
   bool wrong_inputs = false;       // an input was reported: do not report it as missing too
   bool wrong_options = false;
-  std::vector<int> in;             // Draft::links
+  std::vector<int> in;  // Draft::links
   std::vector<int> out;
-  std::vector<PortKind> output_kinds;             // declared ports; `any` outputs resolved
+  std::vector<PortKind> output_kinds;  // declared ports; `any` outputs resolved
   std::vector<const PayloadType*> output_payloads;
-  int model = -1;   // index into Plan::models that its first model option names
-  int batch = 1;    // of infer nodes
+  int model = -1;      // index into Plan::models that its first model option names
+  int batch = 1;       // of infer nodes
   bool typed = false;  // its outputs' types are known
 };
 
@@ -58,20 +58,24 @@ struct Draft {
   std::vector<Link> links;
   std::map<std::string, int, std::less<>> node_index;
   std::map<std::string, std::shared_ptr<const NodeDeclaration>, std::less<>> types;
-  bool incomplete = false;       // the spec itself was not right (reported by its parser): no plan
-  std::vector<int> order;        // topological, over exact and latest links; later inserted nodes included
+  bool incomplete = false;          // the spec itself was not right (reported by its parser): no plan
+  std::vector<int> order;           // topological, over exact and latest links; later inserted nodes included
   std::vector<ModelRoutes> models;  // parallel to plan->models
   std::vector<const InputSpec*> edge_specs;  // parallel to plan->edges; null: the plan's own
 
   NodePlan& node(int index) { return plan->nodes[static_cast<std::size_t>(index)]; }
-  const NodeDeclaration& type(int index) const { return *plan->nodes[static_cast<std::size_t>(index)].declaration; }
+  const NodeDeclaration& type(int index) const {
+    return *plan->nodes[static_cast<std::size_t>(index)].declaration;
+  }
   DraftNode& draft(int index) { return nodes[static_cast<std::size_t>(index)]; }
   PlanEdge& edge(int index) { return plan->edges[static_cast<std::size_t>(index)]; }
   Link& link(int index) { return links[static_cast<std::size_t>(index)]; }
   std::string owner(int index) { return "node '" + node(index).id + "'"; }
 
   void error(Mark mark, std::string message) { issues.push_back({mark, std::move(message)}); }
-  void warn(Mark mark, std::string message) { issues.push_back({mark, std::move(message), Code::kInvalid, true}); }
+  void warn(Mark mark, std::string message) {
+    issues.push_back({mark, std::move(message), Code::kInvalid, true});
+  }
   void fail(Mark mark, const Status& status) { issues.push_back({mark, status.message(), status.code()}); }
   void say(std::string sentence) { plan->adjustments.push_back(std::move(sentence)); }
   bool failed() const;
@@ -90,11 +94,11 @@ void decide_mode(Draft& draft);    // sources, realtime or lossless, what contra
 void check_infer(Draft& draft);    // nodes that share a session, ladders
 
 // Stage 'models'.
-void read_models(Draft& draft);    // signatures, batches
-void list_choices(Draft& draft);   // variants in use
-void type_nodes(Draft& draft);     // links -> edges; types per route; conversions
-void size_flow(Draft& draft);      // units, concurrency, capacities, credits, slots
-void size_pools(Draft& draft);     // in-place writing, buffers, bytes
+void read_models(Draft& draft);   // signatures, batches
+void list_choices(Draft& draft);  // variants in use
+void type_nodes(Draft& draft);    // links -> edges; types per route; conversions
+void size_flow(Draft& draft);     // units, concurrency, capacities, credits, slots
+void size_pools(Draft& draft);    // in-place writing, buffers, bytes
 
 // ---- shared by several passes ----
 
@@ -108,8 +112,8 @@ const TensorType* wanted(Draft& draft, int link, std::size_t route);
 bool is_end(const NodeDeclaration& type);  // a sink or an observer
 // All nodes, inserted ones included; producers before consumers.
 std::vector<int> topological(const Plan& plan);
-// By node: whether a counting end of its source is reached over exact edges (itself included). Where none is, a frame
-// gives its credit back without waiting for the node.
+// By node: whether a counting end of its source is reached over exact edges (itself included). Where none is,
+// a frame gives its credit back without waiting for the node.
 std::vector<bool> leads_to_due(const Plan& plan);
 // Per source: the nodes whose data or absence makes a frame done (contract section 3 rule 4).
 std::vector<int> due_nodes(const Plan& plan, int source);

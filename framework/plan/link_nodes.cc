@@ -33,7 +33,8 @@ bool takes_several(const PortDeclaration& port) { return port.dynamic || port.ki
 
 class Linker {
  public:
-  Linker(Draft& draft, int node) : d_(draft), node_(node), type_(draft.type(node)), spec_(*draft.draft(node).spec) {}
+  Linker(Draft& draft, int node)
+      : d_(draft), node_(node), type_(draft.type(node)), spec_(*draft.draft(node).spec) {}
 
   void run() {
     if (type_.source) return no_inputs_expected();
@@ -52,11 +53,14 @@ class Linker {
   }
 
  private:
-  void wrong(const Link& link, const std::string& rest) { d_.error(link.spec->mark, d_.owner(node_) + ": " + rest); }
+  void wrong(const Link& link, const std::string& rest) {
+    d_.error(link.spec->mark, d_.owner(node_) + ": " + rest);
+  }
 
   void no_inputs_expected() {
     if (spec_.inputs.empty()) return;
-    d_.error(spec_.inputs.front().mark, d_.owner(node_) + ": a '" + type_.type + "' is a source and takes no inputs");
+    d_.error(spec_.inputs.front().mark,
+             d_.owner(node_) + ": a '" + type_.type + "' is a source and takes no inputs");
     d_.draft(node_).wrong_inputs = true;
     for (const InputSpec& input : spec_.inputs) mention(input.from);
   }
@@ -70,7 +74,8 @@ class Linker {
   bool find_port(Link& link) {
     const std::string& port = link.spec->port;
     link.to_port = index_of(type_.inputs, port);
-    if (link.to_port >= 0 && !link.element.empty() && type_.inputs[static_cast<std::size_t>(link.to_port)].kind != PortKind::kTensorSet) {
+    if (link.to_port >= 0 && !link.element.empty() &&
+        type_.inputs[static_cast<std::size_t>(link.to_port)].kind != PortKind::kTensorSet) {
       mention(link.spec->from);
       wrong(link, "input " + in_quotes(port) + " takes one value, not a map of several");
       return false;
@@ -82,7 +87,8 @@ class Linker {
       return true;
     }
     mention(link.spec->from);
-    wrong(link, "type '" + type_.type + "' has no input " + in_quotes(port) + allowed(port, port_names(type_.inputs)));
+    wrong(link, "type '" + type_.type + "' has no input " + in_quotes(port) +
+                    allowed(port, port_names(type_.inputs)));
     return false;
   }
 
@@ -95,8 +101,10 @@ class Linker {
     }
     mention(link.spec->from);
     const auto names = port_names(type_.inputs);
-    wrong(link, "input " + std::to_string(position + 1) + " of " + std::to_string(spec_.inputs.size()) + ", but type '" +
-                    type_.type + "' takes " + (names.empty() ? "none" : "at most " + std::to_string(names.size()) + ": " + comma_list(names)));
+    wrong(link, "input " + std::to_string(position + 1) + " of " + std::to_string(spec_.inputs.size()) +
+                    ", but type '" + type_.type + "' takes " +
+                    (names.empty() ? "none"
+                                   : "at most " + std::to_string(names.size()) + ": " + comma_list(names)));
     return false;
   }
 

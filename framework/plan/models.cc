@@ -21,15 +21,17 @@ std::string owner_of(const Draft& d, std::size_t model, std::size_t variant) {
 }
 
 void refuse(Draft& d, std::size_t model, std::size_t variant, const std::string& rest) {
-  d.issues.push_back({place_of(d, model, variant), owner_of(d, model, variant) + ": " + rest, Code::kUnavailable});
+  d.issues.push_back(
+      {place_of(d, model, variant), owner_of(d, model, variant) + ": " + rest, Code::kUnavailable});
 }
 
 bool check_static(Draft& d, std::size_t model, std::size_t variant, const std::vector<TensorType>& tensors,
                   const char* what) {
   for (const TensorType& t : tensors) {
     if (t.shape.is_static()) continue;
-    refuse(d, model, variant, std::string(what) + " '" + t.name + "' is " + t.shape.text() +
-                                  " and buffers need sizes; fix the symbolic dimensions with `dims`");
+    refuse(d, model, variant,
+           std::string(what) + " '" + t.name + "' is " + t.shape.text() +
+               " and buffers need sizes; fix the symbolic dimensions with `dims`");
     return false;
   }
   return true;
@@ -44,10 +46,12 @@ std::vector<std::string> names_of(const std::vector<TensorType>& tensors) {
 // Contract section 2: a variant has the same inputs and outputs by name.
 bool check_same_names(Draft& d, std::size_t model, std::size_t variant, const ModelSignature& own,
                       const ModelSignature& other) {
-  const auto check = [&](const std::vector<TensorType>& a, const std::vector<TensorType>& b, const char* what) {
+  const auto check = [&](const std::vector<TensorType>& a, const std::vector<TensorType>& b,
+                         const char* what) {
     if (names_of(a) == names_of(b)) return true;
-    refuse(d, model, variant, std::string("its ") + what + " are " + comma_list(names_of(b)) + ", but the model's are " +
-                                  comma_list(names_of(a)) + "; a variant has the same, by name and order");
+    refuse(d, model, variant,
+           std::string("its ") + what + " are " + comma_list(names_of(b)) + ", but the model's are " +
+               comma_list(names_of(a)) + "; a variant has the same, by name and order");
     return false;
   };
   return check(own.inputs, other.inputs, "inputs") && check(own.outputs, other.outputs, "outputs");
@@ -58,9 +62,10 @@ void check_batch(Draft& d, std::size_t model, std::size_t variant, const ModelSi
   if (signature.symbolic_batch) return;
   for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
     if (!d.type(n).infers || d.draft(n).model != static_cast<int>(model) || d.draft(n).batch < 2) continue;
-    refuse(d, model, variant, d.owner(n) + " batches up to " + std::to_string(d.draft(n).batch) +
-                                  " frames, but the first dimension of its inputs and outputs is fixed; export the model "
-                                  "with a symbolic one, take it out of `dims`, or set batch.max to 1");
+    refuse(d, model, variant,
+           d.owner(n) + " batches up to " + std::to_string(d.draft(n).batch) +
+               " frames, but the first dimension of its inputs and outputs is fixed; export the model "
+               "with a symbolic one, take it out of `dims`, or set batch.max to 1");
     return;
   }
 }
@@ -69,7 +74,8 @@ void say_single_frames(Draft& d, std::size_t model, const ModelSignature& signat
   const bool batched = std::any_of(d.nodes.begin(), d.nodes.end(), [&](const DraftNode& n) {
     return n.model == static_cast<int>(model) && n.batch > 1;
   });
-  if (signature.symbolic_batch && !batched) d.say(owner_of(d, model, 0) + ": its symbolic first dimension is 1, one frame per run");
+  if (signature.symbolic_batch && !batched)
+    d.say(owner_of(d, model, 0) + ": its symbolic first dimension is 1, one frame per run");
 }
 
 bool read_variant(Draft& d, std::size_t model, std::size_t variant) {
@@ -92,7 +98,8 @@ bool read_variant(Draft& d, std::size_t model, std::size_t variant) {
   bool usable = check_static(d, model, variant, signature.inputs, "input") &&
                 check_static(d, model, variant, signature.outputs, "output");
   auto& variants = d.models[model].variants;
-  if (variant > 0 && variants.size() == variant) usable = check_same_names(d, model, variant, variants[0], signature) && usable;
+  if (variant > 0 && variants.size() == variant)
+    usable = check_same_names(d, model, variant, variants[0], signature) && usable;
   variants.push_back(std::move(signature));
   return usable;
 }
@@ -102,10 +109,10 @@ bool read_variant(Draft& d, std::size_t model, std::size_t variant) {
 bool names_variant(const OptionValue& steps) {
   const auto* list = std::get_if<OptionList>(&steps.data);
   return list && std::any_of(list->begin(), list->end(), [](const OptionValue& step) {
-    const auto* map = std::get_if<OptionMap>(&step.data);
-    const auto variant = map ? map->find("variant") : OptionMap::const_iterator{};
-    return map && variant != map->end() && !variant->second.is_null();
-  });
+           const auto* map = std::get_if<OptionMap>(&step.data);
+           const auto variant = map ? map->find("variant") : OptionMap::const_iterator{};
+           return map && variant != map->end() && !variant->second.is_null();
+         });
 }
 
 // `fixed` without a ladder never leaves the model's own path.
@@ -122,7 +129,8 @@ class Groups {
   explicit Groups(std::size_t size) : parent_(size) { std::iota(parent_.begin(), parent_.end(), 0); }
   int find(int n) {
     while (parent_[static_cast<std::size_t>(n)] != n) {
-      n = parent_[static_cast<std::size_t>(n)] = parent_[static_cast<std::size_t>(parent_[static_cast<std::size_t>(n)])];
+      n = parent_[static_cast<std::size_t>(n)] =
+          parent_[static_cast<std::size_t>(parent_[static_cast<std::size_t>(n)])];
     }
     return n;
   }
@@ -150,15 +158,17 @@ void add_choice(Draft& d, int n, std::map<int, int>& by_group, int group) {
   if (added) {
     RouteChoice choice;
     choice.model = model;
-    for (const ModelSignature& s : d.models[static_cast<std::size_t>(model)].variants) choice.variants.push_back(s.variant);
+    for (const ModelSignature& s : d.models[static_cast<std::size_t>(model)].variants)
+      choice.variants.push_back(s.variant);
     d.plan->choices.push_back(std::move(choice));
   }
   RouteChoice& choice = d.plan->choices[static_cast<std::size_t>(entry->second)];
   if (choice.model != model) {
-    d.error(d.node(n).mark, d.owner(n) + ": it exchanges tensors with '" + d.node(choice.infer_nodes.front()).id +
-                                "', and both their models ('" + d.plan->models[static_cast<std::size_t>(choice.model)].name + "', '" +
-                                d.plan->models[static_cast<std::size_t>(model)].name +
-                                "') have variants in use; give one of them 'policy: fixed' and no variant in 'degrade'");
+    d.error(d.node(n).mark,
+            d.owner(n) + ": it exchanges tensors with '" + d.node(choice.infer_nodes.front()).id +
+                "', and both their models ('" + d.plan->models[static_cast<std::size_t>(choice.model)].name +
+                "', '" + d.plan->models[static_cast<std::size_t>(model)].name +
+                "') have variants in use; give one of them 'policy: fixed' and no variant in 'degrade'");
     return;
   }
   choice.infer_nodes.push_back(n);
@@ -170,7 +180,8 @@ void read_models(Draft& d) {
   d.models.resize(d.plan->models.size());
   for (std::size_t m = 0; m < d.models.size(); ++m) {
     bool usable = true;
-    for (std::size_t v = 0; v <= d.plan->models[m].variants.size(); ++v) usable = read_variant(d, m, v) && usable;
+    for (std::size_t v = 0; v <= d.plan->models[m].variants.size(); ++v)
+      usable = read_variant(d, m, v) && usable;
     d.models[m].usable = usable;
   }
 }
@@ -183,7 +194,8 @@ void list_choices(Draft& d) {
   std::map<int, int> by_group;
   for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
     const int model = d.draft(n).model;
-    if (!d.type(n).infers || model < 0 || d.plan->models[static_cast<std::size_t>(model)].variants.empty()) continue;
+    if (!d.type(n).infers || model < 0 || d.plan->models[static_cast<std::size_t>(model)].variants.empty())
+      continue;
     if (may_switch(*d.plan, *d.node(n).options)) add_choice(d, n, by_group, groups.find(n));
   }
   for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
@@ -213,7 +225,8 @@ int model_input(Draft& d, int index) {
     const auto position = std::find(in.begin(), in.end(), index) - in.begin();
     return position < static_cast<std::ptrdiff_t>(inputs.size()) ? static_cast<int>(position) : -1;
   }
-  const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const TensorType& t) { return t.name == link.element; });
+  const auto found =
+      std::find_if(inputs.begin(), inputs.end(), [&](const TensorType& t) { return t.name == link.element; });
   return found == inputs.end() ? -1 : static_cast<int>(found - inputs.begin());
 }
 

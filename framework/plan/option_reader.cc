@@ -20,7 +20,9 @@ std::string number_text(double value) {
 
 std::string shown(const Value& value) { return value.text() ? in_quotes(*value.text()) : describe(value); }
 
-std::string with_unit(const OptionDeclaration& option) { return option.unit.empty() ? "" : " " + option.unit; }
+std::string with_unit(const OptionDeclaration& option) {
+  return option.unit.empty() ? "" : " " + option.unit;
+}
 
 std::string range_text(const OptionDeclaration& option) {
   if (std::isinf(option.max)) return "at least " + number_text(option.min) + with_unit(option);
@@ -65,12 +67,15 @@ class Reader {
 
   // Checks the range; an integer stays one.
   template <typename T>
-  OptionValue in_range(const std::string& name, const OptionDeclaration& option, const Value& written, T number);
+  OptionValue in_range(const std::string& name, const OptionDeclaration& option, const Value& written,
+                       T number);
   bool among_choices(const OptionDeclaration& option, const Value& written) const;
   OptionValue wrong(const std::string& name, const Value& written, const std::string& rest);
   OptionValue wrong_type(const std::string& name, const OptionDeclaration& option, const Value& written,
                          const std::string& wanted);
-  std::string subject(const std::string& name) const { return place_.owner + ": " + place_.noun + " '" + name + "'"; }
+  std::string subject(const std::string& name) const {
+    return place_.owner + ": " + place_.noun + " '" + name + "'";
+  }
 
   const OptionPlace& place_;
   Issues& issues_;
@@ -105,7 +110,8 @@ OptionMap Reader::map(const std::string& prefix, const Declared& declared, const
     std::vector<std::string> names;
     for (const OptionDeclaration* d : declared) names.push_back(d->name);
     const std::string rest = names.empty() ? ", there are none" : allowed(entry.key, names);
-    issues_.push_back({entry.key_mark, place_.owner + ": unknown " + place_.noun + " " + in_quotes(prefix + entry.key) + rest});
+    issues_.push_back({entry.key_mark, place_.owner + ": unknown " + place_.noun + " " +
+                                           in_quotes(prefix + entry.key) + rest});
   }
   return out;
 }
@@ -118,32 +124,42 @@ OptionValue Reader::value(const std::string& name, const OptionDeclaration& opti
   switch (option.kind) {
     case OptionKind::kNumbers:
     case OptionKind::kTexts:
-    case OptionKind::kTextsOrPath: return list_of(name, option, written);
+    case OptionKind::kTextsOrPath:
+      return list_of(name, option, written);
     case OptionKind::kMap:
       if (!written.map()) return wrong_type(name, option, written, "a map");
       return {map(name + ".", declared(option.children), written)};
-    case OptionKind::kMaps: return maps(name, option, written);
-    default: return element(name, option, written);
+    case OptionKind::kMaps:
+      return maps(name, option, written);
+    default:
+      return element(name, option, written);
   }
 }
 
 OptionValue Reader::element(const std::string& name, const OptionDeclaration& option, const Value& written) {
   switch (option.kind) {
-    case OptionKind::kBool: return flag(name, option, written);
-    case OptionKind::kInteger: return integer(name, option, written);
+    case OptionKind::kBool:
+      return flag(name, option, written);
+    case OptionKind::kInteger:
+      return integer(name, option, written);
     case OptionKind::kNumber:
     case OptionKind::kNumbers:
-    case OptionKind::kRate: return number(name, option, written);
-    case OptionKind::kChoice: return choice(name, option, written);
+    case OptionKind::kRate:
+      return number(name, option, written);
+    case OptionKind::kChoice:
+      return choice(name, option, written);
     case OptionKind::kPath:
-    case OptionKind::kPathOut: return path(name, option, written);
-    default: return text(name, option, written);
+    case OptionKind::kPathOut:
+      return path(name, option, written);
+    default:
+      return text(name, option, written);
   }
 }
 
 bool Reader::among_choices(const OptionDeclaration& option, const Value& written) const {
   const std::string text = scalar_text(written);
-  return !text.empty() && std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end();
+  return !text.empty() &&
+         std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end();
 }
 
 OptionValue Reader::flag(const std::string& name, const OptionDeclaration& option, const Value& written) {
@@ -153,14 +169,16 @@ OptionValue Reader::flag(const std::string& name, const OptionDeclaration& optio
 }
 
 template <typename T>
-OptionValue Reader::in_range(const std::string& name, const OptionDeclaration& option, const Value& written, T number) {
+OptionValue Reader::in_range(const std::string& name, const OptionDeclaration& option, const Value& written,
+                             T number) {
   const auto value = static_cast<double>(number);
   if (value >= option.min && value <= option.max) return {number};
   return wrong(name, written, "allowed: " + range_text(option));
 }
 
 OptionValue Reader::integer(const std::string& name, const OptionDeclaration& option, const Value& written) {
-  if (const auto* whole = std::get_if<std::int64_t>(&written.data)) return in_range(name, option, written, *whole);
+  if (const auto* whole = std::get_if<std::int64_t>(&written.data))
+    return in_range(name, option, written, *whole);
   if (among_choices(option, written)) return {scalar_text(written)};
   return wrong_type(name, option, written, "a whole number");
 }
@@ -170,11 +188,13 @@ OptionValue Reader::number(const std::string& name, const OptionDeclaration& opt
   const auto* real = std::get_if<double>(&written.data);
   if (whole || real) {
     const double value = whole ? static_cast<double>(*whole) : *real;
-    if (option.kind == OptionKind::kRate && value <= 0) return wrong(name, written, "allowed: more than 0" + with_unit(option));
+    if (option.kind == OptionKind::kRate && value <= 0)
+      return wrong(name, written, "allowed: more than 0" + with_unit(option));
     return in_range(name, option, written, value);
   }
   if (among_choices(option, written)) return {scalar_text(written)};
-  return wrong_type(name, option, written, option.kind == OptionKind::kRate ? "a positive number" : "a number");
+  return wrong_type(name, option, written,
+                    option.kind == OptionKind::kRate ? "a positive number" : "a number");
 }
 
 OptionValue Reader::text(const std::string& name, const OptionDeclaration& option, const Value& written) {
@@ -228,15 +248,18 @@ Declared pointers(const Options& options) {
 Declared declared(const std::deque<OptionDeclaration>& options) { return pointers(options); }
 Declared declared(const std::vector<OptionDeclaration>& options) { return pointers(options); }
 
-OptionMap read_options(const OptionPlace& place, const Declared& options, const Value& written, Issues& issues) {
+OptionMap read_options(const OptionPlace& place, const Declared& options, const Value& written,
+                       Issues& issues) {
   if (!written.is_null() && !written.map()) {
-    issues.push_back({written.mark, place.owner + ": " + place.noun + "s are " + shown(written) + ", but must be a map"});
+    issues.push_back(
+        {written.mark, place.owner + ": " + place.noun + "s are " + shown(written) + ", but must be a map"});
     return {};
   }
   return Reader(place, issues).map("", options, written);
 }
 
-void fill_defaults(const OptionPlace& place, const Declared& options, Mark mark, OptionMap& values, Issues& issues) {
+void fill_defaults(const OptionPlace& place, const Declared& options, Mark mark, OptionMap& values,
+                   Issues& issues) {
   for (const OptionDeclaration* option : options) {
     const auto [entry, added] = values.try_emplace(option->name, option->fallback);
     if (option->kind == OptionKind::kMap) {
@@ -267,7 +290,8 @@ void overlay(const OptionMap& over, OptionMap& values) {
 }
 
 std::string resolve_path(std::string_view base, std::string_view path) {
-  if (base.empty() || base == "." || path.empty() || path.front() == '/' || has_scheme(path)) return std::string(path);
+  if (base.empty() || base == "." || path.empty() || path.front() == '/' || has_scheme(path))
+    return std::string(path);
   return (std::filesystem::path(base) / path).lexically_normal().string();
 }
 
@@ -285,8 +309,8 @@ Value nested_value(std::string_view name, Value value) {
 
 namespace sluice {
 
-OptionMap parse_options(const std::string& owner, const std::deque<OptionDeclaration>& declared, const Value& written,
-                        const std::string& base, Issues& issues) {
+OptionMap parse_options(const std::string& owner, const std::deque<OptionDeclaration>& declared,
+                        const Value& written, const std::string& base, Issues& issues) {
   const planning::OptionPlace place{owner, "option", base};
   const planning::Declared options = planning::declared(declared);
   OptionMap values = planning::read_options(place, options, written, issues);
@@ -298,7 +322,8 @@ Result<OptionsPtr> set_option(const NodePlan& node, std::string_view option, std
   const std::string owner = "node '" + node.id + "'";
   const std::string_view first = option.substr(0, option.find('.'));
   const auto& options = node.declaration->options;
-  const auto found = std::find_if(options.begin(), options.end(), [&](const auto& o) { return o.name == first; });
+  const auto found =
+      std::find_if(options.begin(), options.end(), [&](const auto& o) { return o.name == first; });
   if (found != options.end() && !found->live) {
     return invalid(owner + ": option " + in_quotes(option) + " cannot be changed while running");
   }

@@ -24,17 +24,21 @@ struct OptionPlace {
   std::string base;   // relative paths are relative to this; empty or ".": the working directory
 };
 
-// What `written` (a map or null) says, typed; no defaults. A key whose value is wrong is left null after its issue.
-OptionMap read_options(const OptionPlace& place, const Declared& declared, const Value& written, Issues& issues);
+// What `written` (a map or null) says, typed; no defaults. A key whose value is wrong is left null after its
+// issue.
+OptionMap read_options(const OptionPlace& place, const Declared& declared, const Value& written,
+                       Issues& issues);
 
-// Adds defaults and null entries for what was not written; a required option that is missing is an issue at `mark`.
-void fill_defaults(const OptionPlace& place, const Declared& declared, Mark mark, OptionMap& values, Issues& issues);
+// Adds defaults and null entries for what was not written; a required option that is missing is an issue at
+// `mark`.
+void fill_defaults(const OptionPlace& place, const Declared& declared, Mark mark, OptionMap& values,
+                   Issues& issues);
 
 // Values of `over` win; maps are merged key by key.
 void overlay(const OptionMap& over, OptionMap& values);
 
-// `path` as seen from the working directory when it was written relative to `base`. Texts with a scheme ("rtsp://...",
-// "test:bars") are no paths and stay as they are.
+// `path` as seen from the working directory when it was written relative to `base`. Texts with a scheme
+// ("rtsp://...", "test:bars") are no paths and stay as they are.
 std::string resolve_path(std::string_view base, std::string_view path);
 
 // {name: value}, or {a: {b: value}} for "a.b".

@@ -8,7 +8,8 @@
 namespace sluice::planning {
 namespace {
 
-OptionMap read_section(Draft& d, const std::string& name, const std::deque<OptionDeclaration>& section, const Value& value) {
+OptionMap read_section(Draft& d, const std::string& name, const std::deque<OptionDeclaration>& section,
+                       const Value& value) {
   const OptionPlace place{name, "key", d.spec.directory};
   OptionMap out = read_options(place, declared(section), value, d.issues);
   fill_defaults(place, declared(section), value.mark, out, d.issues);
@@ -35,7 +36,8 @@ OptionMap read_overrides(Draft& d, const NodePlan& node) {
   const OptionPlace place{"--set: node '" + node.id + "'", "option", ""};
   OptionMap out;
   for (const auto& [name, text] : d.inputs.set) {
-    if (std::string_view(name).substr(0, name.find('.')) != node.id || name.size() <= node.id.size() + 1) continue;
+    if (std::string_view(name).substr(0, name.find('.')) != node.id || name.size() <= node.id.size() + 1)
+      continue;
     auto value = parse_value(text);
     if (!value.ok()) {
       d.error({}, "--set " + name + ": " + value.status().message());
@@ -110,7 +112,8 @@ bool find_type_of(Draft& d, int index) {
   if (spec.type.empty()) return false;
   std::vector<std::string> names;
   for (const NodeDeclaration* type : d.inputs.registry->all()) names.push_back(type->type);
-  d.error(spec.type_mark, d.owner(index) + ": unknown type " + in_quotes(spec.type) + allowed(spec.type, names));
+  d.error(spec.type_mark,
+          d.owner(index) + ": unknown type " + in_quotes(spec.type) + allowed(spec.type, names));
   return false;
 }
 

@@ -23,9 +23,11 @@ std::vector<std::string> RouteContext::input_names(std::size_t port) const {
 Result<ModelSignature> RouteContext::model(std::string_view option) const {
   const std::string& name = options().text(option);
   const auto& models = d_.plan->models;
-  const auto found = std::find_if(models.begin(), models.end(), [&](const ModelPlan& m) { return m.name == name; });
+  const auto found =
+      std::find_if(models.begin(), models.end(), [&](const ModelPlan& m) { return m.name == name; });
   if (found == models.end()) {
-    return invalid("node '" + std::string(node_id()) + "': option '" + std::string(option) + "' names no model");
+    return invalid("node '" + std::string(node_id()) + "': option '" + std::string(option) +
+                   "' names no model");
   }
   return signature(d_, static_cast<int>(found - models.begin()), d_.node(node_).choice, route_);
 }

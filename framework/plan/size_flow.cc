@@ -1,8 +1,9 @@
 // Units, concurrency, capacities, credits and slots (contract section 3 rule 5).
 //
-// An exact edge into a slow stage (infer, a sink, a node with its own thread) holds one frame in realtime and drops the
-// oldest; so does one into a branch that no sink waits for, whose frames hold no credit. Other edges are bounded by the
-// credits. In lossless every exact edge holds as many frames as there are credits and blocks.
+// An exact edge into a slow stage (infer, a sink, a node with its own thread) holds one frame in realtime and
+// drops the oldest; so does one into a branch that no sink waits for, whose frames hold no credit. Other
+// edges are bounded by the credits. In lossless every exact edge holds as many frames as there are credits
+// and blocks.
 #include <algorithm>
 #include <thread>
 
@@ -44,12 +45,15 @@ class FlowSizer {
   int sources() const { return static_cast<int>(p_.sources.size()); }
   SourcePlan& source(int s) { return p_.sources[static_cast<std::size_t>(s)]; }
   UnitPlan& unit_of(int n) { return p_.units[static_cast<std::size_t>(d_.node(n).unit)]; }
-  const InputSpec* spec_of(const PlanEdge& e) const { return d_.edge_specs[static_cast<std::size_t>(&e - p_.edges.data())]; }
+  const InputSpec* spec_of(const PlanEdge& e) const {
+    return d_.edge_specs[static_cast<std::size_t>(&e - p_.edges.data())];
+  }
 
   // ---- concurrency ----
 
   int cores() const {
-    const int cores = d_.inputs.cores > 0 ? d_.inputs.cores : static_cast<int>(std::thread::hardware_concurrency());
+    const int cores =
+        d_.inputs.cores > 0 ? d_.inputs.cores : static_cast<int>(std::thread::hardware_concurrency());
     return std::max(1, p_.lossless ? cores : cores / 2);  // realtime: half is left to everything else
   }
 
@@ -58,7 +62,8 @@ class FlowSizer {
     if (!d_.type(n).infers) return std::clamp(cores(), 1, kMostAutoConcurrency);
     const Options& options = *d_.node(n).options;
     const auto written = options.all().find("concurrency");
-    const auto* number = written == options.all().end() ? nullptr : std::get_if<std::int64_t>(&written->second.data);
+    const auto* number =
+        written == options.all().end() ? nullptr : std::get_if<std::int64_t>(&written->second.data);
     const int batch = d_.draft(n).batch;
     if (number) return static_cast<int>(std::clamp<std::int64_t>(*number, 1, kMostConcurrency)) * batch;
     return batch > 1 ? batch : auto_runs(options);
@@ -75,7 +80,8 @@ class FlowSizer {
     const auto cpu = options.all().find("cpu");
     const auto* map = cpu == options.all().end() ? nullptr : std::get_if<OptionMap>(&cpu->second.data);
     if (map && map->contains("threads")) {
-      if (const auto* t = std::get_if<std::int64_t>(&map->at("threads").data)) threads = std::max<std::int64_t>(1, *t);
+      if (const auto* t = std::get_if<std::int64_t>(&map->at("threads").data))
+        threads = std::max<std::int64_t>(1, *t);
     }
     return static_cast<int>(std::clamp<std::int64_t>(cores() / threads, 1, kMostAutoConcurrency));
   }
@@ -94,7 +100,8 @@ class FlowSizer {
   bool fusible(int n) const {
     const NodePlan& node = p_.nodes[static_cast<std::size_t>(n)];
     const NodeDeclaration& type = *node.declaration;
-    return type.cheap && type.serial && node.thread == ThreadKind::kWorker && !type.source && !type.infers && !is_end(type);
+    return type.cheap && type.serial && node.thread == ThreadKind::kWorker && !type.source && !type.infers &&
+           !is_end(type);
   }
 
   // The node that `n` follows within its unit; -1: `n` starts one.
@@ -113,7 +120,8 @@ class FlowSizer {
       const int before = predecessor(n);
       if (before < 0) {
         d_.node(n).unit = static_cast<int>(p_.units.size());
-        p_.units.push_back({.nodes = {n}, .source = d_.node(n).source, .concurrency = d_.node(n).concurrency});
+        p_.units.push_back(
+            {.nodes = {n}, .source = d_.node(n).source, .concurrency = d_.node(n).concurrency});
       } else {
         d_.node(n).unit = d_.node(before).unit;
         unit_of(n).nodes.push_back(n);
@@ -143,7 +151,8 @@ class FlowSizer {
     for (const int n : order_) {
       int& burst = burst_[static_cast<std::size_t>(n)];
       if (d_.type(n).infers) burst = std::max(burst, d_.draft(n).batch);
-      for (const int e : exact_inputs(p_, n)) burst = std::max(burst, burst_[static_cast<std::size_t>(d_.edge(e).from_node)]);
+      for (const int e : exact_inputs(p_, n))
+        burst = std::max(burst, burst_[static_cast<std::size_t>(d_.edge(e).from_node)]);
     }
   }
 
@@ -188,7 +197,8 @@ class FlowSizer {
     }
     unit.capacity = written > 0 ? written : by_default;
     if (written == 0) return;
-    for (const int i : exact_inputs(p_, unit.nodes.front())) {  // one inbox: what is written holds for all its edges
+    for (const int i :
+         exact_inputs(p_, unit.nodes.front())) {  // one inbox: what is written holds for all its edges
       d_.edge(i).capacity = unit.capacity;
       d_.edge(i).when_full = unit.when_full;
     }
@@ -214,10 +224,12 @@ class FlowSizer {
   }
 
   void say_credits(int s, int credits) {
-    d_.say("source '" + d_.node(source(s).node).id + "': at most " + std::to_string(credits) + " frames are in flight");
+    d_.say("source '" + d_.node(source(s).node).id + "': at most " + std::to_string(credits) +
+           " frames are in flight");
   }
 
-  // A stage that some sinks wait for and others do not can hold frames for which the others have nothing left to do.
+  // A stage that some sinks wait for and others do not can hold frames for which the others have nothing left
+  // to do.
   void check_starving(int s, int written) {
     const std::vector<int> due = due_nodes(p_, s);
     std::vector<std::vector<bool>> reaches(p_.nodes.size(), std::vector<bool>(due.size()));
@@ -226,7 +238,8 @@ class FlowSizer {
       if (d_.node(*n).source != s) continue;
       for (const int e : exact_inputs(p_, *n)) {
         auto& into = reaches[static_cast<std::size_t>(d_.edge(e).from_node)];
-        for (std::size_t i = 0; i < due.size(); ++i) into[i] = into[i] || reaches[static_cast<std::size_t>(*n)][i];
+        for (std::size_t i = 0; i < due.size(); ++i)
+          into[i] = into[i] || reaches[static_cast<std::size_t>(*n)][i];
       }
     }
     int needed = 1;
@@ -241,9 +254,10 @@ class FlowSizer {
     }
     if (written >= needed) return;
     d_.error(d_.spec.flow.max_in_flight_mark,
-             "flow.max_in_flight is " + std::to_string(written) + ", needed: at least " + std::to_string(needed) +
-                 "; slow branches of source '" + d_.node(source(s).node).id + "' can hold that many frames less one (" +
-                 joined(holders, ", ") + ") and would starve its other sinks");
+             "flow.max_in_flight is " + std::to_string(written) + ", needed: at least " +
+                 std::to_string(needed) + "; slow branches of source '" + d_.node(source(s).node).id +
+                 "' can hold that many frames less one (" + joined(holders, ", ") +
+                 ") and would starve its other sinks");
   }
 
   // Enough to keep the source, each unit of the longest path, and each run of a model busy.
@@ -254,12 +268,14 @@ class FlowSizer {
     for (const int n : order_) {
       if (d_.node(n).source != s) continue;
       int& own = length[static_cast<std::size_t>(n)];
-      for (const int e : exact_inputs(p_, n)) own = std::max(own, length[static_cast<std::size_t>(d_.edge(e).from_node)]);
+      for (const int e : exact_inputs(p_, n))
+        own = std::max(own, length[static_cast<std::size_t>(d_.edge(e).from_node)]);
       if (unit_of(n).nodes.front() == n) ++own;
       longest = std::max(longest, own);
       if (d_.type(n).infers) more_runs += d_.node(n).concurrency - 1;
     }
-    const int credits = std::clamp(2 + longest, kLeastCredits, kMostLosslessCredits) + std::min(more_runs, kMostConcurrency);
+    const int credits =
+        std::clamp(2 + longest, kLeastCredits, kMostLosslessCredits) + std::min(more_runs, kMostConcurrency);
     say_credits(s, credits);
     return credits;
   }

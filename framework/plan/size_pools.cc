@@ -1,15 +1,17 @@
 // In-place writing and pool sizes.
 //
-// A pool has as many packets as can be alive at once. A list of an output is alive while its node makes it, while it
-// waits at a reader, while a reader works on it, and in the mailboxes of `latest` readers. So, in lists of at most
-// `max_packets`:
+// A pool has as many packets as can be alive at once. A list of an output is alive while its node makes it,
+// while it waits at a reader, while a reader works on it, and in the mailboxes of `latest` readers. So, in
+// lists of at most `max_packets`:
 //
-//   alive = min(frames, made + sum over exact readers (capacity + concurrency) + 1) + sum over mailboxes (1 + concurrency)
+//   alive = min(frames, made + sum over exact readers (capacity + concurrency) + 1) + sum over mailboxes (1 +
+//   concurrency)
 //
-// frames: all frames there can be: the credits of the source, one more that a source holds while it asks for a credit,
-// and in realtime what branches without a sink hold of frames that gave their credit back. The second term of the
-// minimum (made: the node's own concurrency; 1: a packet handed over while the oldest is dropped) counts only where each
-// exact reader has a bounded inbox of its own (one exact input: no join to wait in) and keeps the packet to itself.
+// frames: all frames there can be: the credits of the source, one more that a source holds while it asks for
+// a credit, and in realtime what branches without a sink hold of frames that gave their credit back. The
+// second term of the minimum (made: the node's own concurrency; 1: a packet handed over while the oldest is
+// dropped) counts only where each exact reader has a bounded inbox of its own (one exact input: no join to
+// wait in) and keeps the packet to itself.
 #include <algorithm>
 
 #include "framework/plan/draft.h"
@@ -69,7 +71,8 @@ class PoolSizer {
         const PlanEdge& edge = d_.edge(e);
         if (edge.from_output != port) continue;
         found.push_back(e);
-        for (const int next : carried_on(edge.to_node, edge.to_port, through_editors)) open.emplace_back(edge.to_node, next);
+        for (const int next : carried_on(edge.to_node, edge.to_port, through_editors))
+          open.emplace_back(edge.to_node, next);
       }
     }
     return found;
@@ -97,18 +100,20 @@ class PoolSizer {
   std::string reason_to_copy(int n, int edge) {
     int from = d_.edge(edge).from_node, output = d_.edge(edge).from_output;
     if (d_.edge(edge).latest) return "it stays in a mailbox";
-    while (d_.type(from).outputs[declared_index(from, output)].kind == PortKind::kAny && !d_.node(from).inputs.empty() &&
-           !d_.node(from).inputs[0].empty()) {
+    while (d_.type(from).outputs[declared_index(from, output)].kind == PortKind::kAny &&
+           !d_.node(from).inputs.empty() && !d_.node(from).inputs[0].empty()) {
       const PlanEdge& before = d_.edge(d_.node(from).inputs[0][0]);
       if (before.latest) return "it stays in a mailbox";
       from = before.from_node;
       output = before.from_output;
     }
-    if (d_.type(from).outputs[declared_index(from, output)].read_only) return "'" + d_.node(from).id + "' still reads it";
+    if (d_.type(from).outputs[declared_index(from, output)].read_only)
+      return "'" + d_.node(from).id + "' still reads it";
     const std::vector<bool> before = exact_ancestors(n);
     for (const int e : readers(from, output, false)) {
       const PlanEdge& other = d_.edge(e);
-      const bool done_by_then = !other.latest && other.to_node != n && before[static_cast<std::size_t>(other.to_node)];
+      const bool done_by_then =
+          !other.latest && other.to_node != n && before[static_cast<std::size_t>(other.to_node)];
       if (e != edge && !done_by_then) return "'" + d_.node(other.to_node).id + "' reads it too";
     }
     return {};
@@ -133,8 +138,8 @@ class PoolSizer {
         continue;
       }
       d_.node(n).outputs[static_cast<std::size_t>(output)].pooled_copy_for_edit = true;
-      d_.say("'" + d_.node(n).id + "' edits a copy of the " + ports[p].name + " from '" + d_.node(d_.edge(edge).from_node).id +
-             "': " + reason);
+      d_.say("'" + d_.node(n).id + "' edits a copy of the " + ports[p].name + " from '" +
+             d_.node(d_.edge(edge).from_node).id + "': " + reason);
     }
   }
 
@@ -144,7 +149,8 @@ class PoolSizer {
     int frames = p_.sources[static_cast<std::size_t>(s)].credits;
     if (p_.lossless) return frames;
     for (const UnitPlan& unit : p_.units) {
-      const bool without_credit = unit.source == s && !leads_to_due_[static_cast<std::size_t>(unit.nodes.front())];
+      const bool without_credit =
+          unit.source == s && !leads_to_due_[static_cast<std::size_t>(unit.nodes.front())];
       if (without_credit) frames += unit.capacity + unit.concurrency;
     }
     return frames;

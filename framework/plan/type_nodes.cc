@@ -46,8 +46,9 @@ bool expand(Draft& d, const Link& link) {
   for (const OutputPlan& o : outputs) names.push_back(o.name);
   const auto found = std::find(names.begin(), names.end(), link.from_name);
   if (found == names.end()) {
-    d.error(link.spec->mark, d.owner(link.to) + ": input " + in_quotes(link.spec->from) + ": '" + d.node(link.from).id +
-                                 "' has no output " + in_quotes(link.from_name) + allowed(link.from_name, names));
+    d.error(link.spec->mark, d.owner(link.to) + ": input " + in_quotes(link.spec->from) + ": '" +
+                                 d.node(link.from).id + "' has no output " + in_quotes(link.from_name) +
+                                 allowed(link.from_name, names));
     return false;
   }
   add_edge(d, link, static_cast<int>(found - names.begin()));
@@ -71,8 +72,10 @@ bool check_model_inputs(Draft& d, int n) {
       continue;
     }
     right = false;
-    const std::string what = link.element.empty() ? "more inputs than model '" + model + "' has, which are: " + comma_list(names)
-                                                  : "model '" + model + "' has no input " + in_quotes(link.element) + allowed(link.element, names);
+    const std::string what =
+        link.element.empty()
+            ? "more inputs than model '" + model + "' has, which are: " + comma_list(names)
+            : "model '" + model + "' has no input " + in_quotes(link.element) + allowed(link.element, names);
     d.error(link.spec->mark, d.owner(n) + ": " + what);
   }
   for (std::size_t i = 0; i < fed.size() && right; ++i) {
@@ -103,7 +106,8 @@ void make_routes(Draft& d, int n) {
       for (const int e : node.inputs[p]) {
         const NodePlan& from = d.node(d.edge(e).from_node);
         const std::size_t route = from.choice == node.choice ? r : 0;
-        node.routes[r].inputs[p].push_back(from.routes[route].outputs[static_cast<std::size_t>(d.edge(e).from_output)]);
+        node.routes[r].inputs[p].push_back(
+            from.routes[route].outputs[static_cast<std::size_t>(d.edge(e).from_output)]);
       }
     }
   }
@@ -140,7 +144,8 @@ int list_length(Draft& d, int n, std::size_t route) {
 
 Status check_output(const PortType& type) {
   if (type.kind != PortKind::kTensor) return {};
-  if (!type.tensor) return invalid("output '" + type.name + "' is a tensor of unknown type; its node type needs infer_types");
+  if (!type.tensor)
+    return invalid("output '" + type.name + "' is a tensor of unknown type; its node type needs infer_types");
   auto bytes = byte_size(type.tensor->dtype, type.tensor->shape);
   return bytes.ok() ? Status{} : bytes.status().with_context("output '" + type.name + "': ");
 }
@@ -153,7 +158,8 @@ Result<std::vector<PortType>> infer_outputs(Draft& d, int n, std::size_t route) 
     types = declared_outputs(d, n, route);
   }
   if (types.size() > kMostOutputs) {
-    return invalid("it has " + std::to_string(types.size()) + " outputs, allowed: at most " + std::to_string(kMostOutputs));
+    return invalid("it has " + std::to_string(types.size()) + " outputs, allowed: at most " +
+                   std::to_string(kMostOutputs));
   }
   const auto& outputs = d.type(n).outputs;
   const int length = list_length(d, n, route);

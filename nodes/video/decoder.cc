@@ -30,7 +30,8 @@ Status Decoder::open(const AVCodecParameters& parameters, AVRational time_base, 
   codec_.reset(avcodec_alloc_context3(implementation));
   if (!codec_ || avcodec_parameters_to_context(codec_.get(), &parameters) < 0) return failed("out of memory");
   codec_->pkt_timebase = time_base;
-  codec_->thread_count = 1;  // measured: more threads gain speed only by CPU that the graph needs
+  codec_->thread_count =
+      1;  // the graph works beside it, and each frame thread would hold back one more picture
   codec_->max_pixels = kMostPixels;
   codec_->opaque = this;
   codec_->get_buffer2 = &Decoder::get_buffer;

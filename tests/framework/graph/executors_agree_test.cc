@@ -125,7 +125,7 @@ ModelGraph random_graph_with_costs(std::uint64_t seed) {
 
 TEST(ExecutorsAgree, OnRandomGraphs) {
   DropCounts total{};
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 250; ++seed) {
     const ModelGraph graph = random_graph_with_costs(seed);
     const TimeNs stop = seed % 5 == 0 ? from_ms(static_cast<double>(seed % 97)) + 77 : kNever;
     const DropCounts dropped = compare(graph, stop, seed % 2 ? 1 : 3);

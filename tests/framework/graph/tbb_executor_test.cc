@@ -90,7 +90,11 @@ TEST(TbbExecutor, ModelledCostsOnTheRealClockEndCleanly) {
   }
 }
 
-const int threads_at_start = threads_of_this_process();
+// With the thread that ThreadSanitizer adds when the first one starts.
+const int threads_at_start = [] {
+  std::thread([] {}).join();
+  return threads_of_this_process();
+}();
 
 TEST(TbbExecutor, LeavesNoThreadBehind) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) ASSERT_TRUE(run_real(random_graph(seed), 4, -1).empty());
@@ -99,7 +103,7 @@ TEST(TbbExecutor, LeavesNoThreadBehind) {
   while (threads_of_this_process() > threads_at_start && std::chrono::steady_clock::now() < limit) {
     std::this_thread::yield();
   }
-  EXPECT_EQ(threads_of_this_process(), threads_at_start);
+  EXPECT_LE(threads_of_this_process(), threads_at_start);
 }
 
 // --- sources that are pushed to ---------------------------------------------------------------------------------------

@@ -12,10 +12,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::string pipeline(const std::string& pre, const std::string& detect, const std::string& model = "quant.onnx") {
-  return "models: {face: {path: " + model + "}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: " + pre + ", inputs: cam}\n"
-         "- {id: face, type: infer, inputs: pre, options: {model: face}}\n- {id: boxes, type: " + detect +
-         ", inputs: face}\n- {id: out, type: void, inputs: boxes}\n";
+std::string pipeline(const std::string& pre, const std::string& detect,
+                     const std::string& model = "quant.onnx") {
+  return "models: {face: {path: " + model +
+         "}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: " + pre +
+         ", inputs: cam}\n"
+         "- {id: face, type: infer, inputs: pre, options: {model: face}}\n- {id: boxes, type: " +
+         detect + ", inputs: face}\n- {id: out, type: void, inputs: boxes}\n";
 }
 
 TEST(Convert, FoldsIntoNeighboursThatCan) {
@@ -26,7 +29,9 @@ TEST(Convert, FoldsIntoNeighboursThatCan) {
   EXPECT_THAT(node(result, "pre").folded, ElementsAre("quantize uint8 1x3x8x8 (scale 0.5, zero point 128)"));
   EXPECT_EQ(node(result, "boxes").folded.size(), 2U);
   EXPECT_EQ(node(result, "boxes").routes[0].inputs[0][0].tensor->dtype, DType::kUint8);
-  EXPECT_THAT(result.plan->adjustments, Contains("quantize is folded into 'pre': it writes uint8 1x3x8x8 (scale 0.5, zero point 128) itself"));
+  EXPECT_THAT(
+      result.plan->adjustments,
+      Contains("quantize is folded into 'pre': it writes uint8 1x3x8x8 (scale 0.5, zero point 128) itself"));
 }
 
 TEST(Convert, InsertsNodesWhereNeighboursCannot) {
@@ -47,26 +52,35 @@ TEST(Convert, InsertsNodesWhereNeighboursCannot) {
 }
 
 TEST(Convert, SharesAnInsertedNode) {
-  const PlanResult result = plan_of("models: {face: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: prefloat, inputs: cam}\n"
-                                    "- {id: a, type: infer, inputs: pre, options: {model: face}}\n- {id: b, type: infer, inputs: pre, options: {model: face}}\n"
-                                    "- {id: out, type: sink, inputs: [a, b]}\n");
+  const PlanResult result = plan_of(
+      "models: {face: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: prefloat, "
+      "inputs: cam}\n"
+      "- {id: a, type: infer, inputs: pre, options: {model: face}}\n- {id: b, type: infer, inputs: pre, "
+      "options: {model: face}}\n"
+      "- {id: out, type: sink, inputs: [a, b]}\n");
   ASSERT_TRUE(result.plan);
   EXPECT_EQ(result.plan->nodes.size(), 6U);
   EXPECT_EQ(edge(result, "a.quantize", "b").from_output, 0);
 }
 
 TEST(Convert, FoldsOnlyWhenEveryReaderAgrees) {
-  const PlanResult result = plan_of("models: {q: {path: quant.onnx}, f: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: cam}\n"
-                                    "- {id: a, type: infer, inputs: pre, options: {model: q}}\n- {id: b, type: infer, inputs: pre, options: {model: f}}\n"
-                                    "- {id: out, type: sink, inputs: [a, b]}\n");
+  const PlanResult result = plan_of(
+      "models: {q: {path: quant.onnx}, f: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: "
+      "pre, type: pre, inputs: cam}\n"
+      "- {id: a, type: infer, inputs: pre, options: {model: q}}\n- {id: b, type: infer, inputs: pre, "
+      "options: {model: f}}\n"
+      "- {id: out, type: sink, inputs: [a, b]}\n");
   ASSERT_TRUE(result.plan);
   EXPECT_EQ(node(result, "pre").routes[0].outputs[0].tensor->dtype, DType::kFloat32);
   EXPECT_EQ(node(result, "a.quantize").routes[0].outputs[0].tensor->dtype, DType::kUint8);
 }
 
 TEST(Convert, FoldsThroughNodesThatPassOn) {
-  const PlanResult result = plan_of("models: {q: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: cam}\n"
-                                    "- {id: p, type: pass, inputs: pre}\n- {id: a, type: infer, inputs: p, options: {model: q}}\n- {id: out, type: void, inputs: a}\n");
+  const PlanResult result = plan_of(
+      "models: {q: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: "
+      "cam}\n"
+      "- {id: p, type: pass, inputs: pre}\n- {id: a, type: infer, inputs: p, options: {model: q}}\n- {id: "
+      "out, type: void, inputs: a}\n");
   EXPECT_EQ(node(result, "p").routes[0].outputs[0].tensor->dtype, DType::kUint8);
   EXPECT_EQ(result.plan->nodes.size(), 5U);
 }
@@ -78,8 +92,11 @@ TEST(Convert, APlainIntegerInputIsWrittenRounded) {
 }
 
 TEST(Convert, OneModelsNumbersBecomeAnothers) {
-  const PlanResult result = plan_of("models: {q: {path: quant.onnx}, c: {path: chain.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: cam}\n"
-                                    "- {id: a, type: infer, inputs: pre, options: {model: q}}\n- {id: b, type: infer, inputs: a, options: {model: c}}\n- {id: out, type: void, inputs: b}\n");
+  const PlanResult result = plan_of(
+      "models: {q: {path: quant.onnx}, c: {path: chain.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: "
+      "pre, type: pre, inputs: cam}\n"
+      "- {id: a, type: infer, inputs: pre, options: {model: q}}\n- {id: b, type: infer, inputs: a, options: "
+      "{model: c}}\n- {id: out, type: void, inputs: b}\n");
   ASSERT_TRUE(result.plan) << result.issues.front().message;
   EXPECT_EQ(edge(result, "a", "b.dequantize").from_output, 0);
   EXPECT_EQ(edge(result, "b.dequantize", "b.quantize").from_output, 0);
@@ -88,31 +105,44 @@ TEST(Convert, OneModelsNumbersBecomeAnothers) {
 
 TEST(Convert, WrittenParametersThatContradictNameBothScales) {
   const auto with_scale = [](const std::string& scale) {
-    return issues_of("models: {q: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: prefloat, inputs: cam}\n"
-                     "- {id: own, type: quantize, inputs: pre, options: {scale: " + scale + "}}\n"
-                     "- {id: a, type: infer, inputs: own, options: {model: q}}\n- {id: out, type: void, inputs: a}\n");
+    return issues_of(
+        "models: {q: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: prefloat, "
+        "inputs: cam}\n"
+        "- {id: own, type: quantize, inputs: pre, options: {scale: " +
+        scale +
+        "}}\n"
+        "- {id: a, type: infer, inputs: own, options: {model: q}}\n- {id: out, type: void, inputs: a}\n");
   };
   EXPECT_THAT(with_scale("0.5"), IsEmpty());
   EXPECT_THAT(with_scale("0.75"),
-              ElementsAre("7:32: node 'a': input 'image' of model 'q' takes uint8 1x3x8x8 (scale 0.5, zero point 128), but 'own' gives uint8 1x3x8x8 "
+              ElementsAre("7:32: node 'a': input 'image' of model 'q' takes uint8 1x3x8x8 (scale 0.5, zero "
+                          "point 128), but 'own' gives uint8 1x3x8x8 "
                           "(scale 0.75, zero point 128)"));
 }
 
 TEST(Convert, ShapesMustFit) {
   EXPECT_THAT(issues_of(pipeline("prefloat", "detect", "small.onnx")),
-              ElementsAre("6:35: node 'face': input 'image' of model 'face' takes float32 1x3x4x4, but 'pre' gives float32 1x3x8x8"));
+              ElementsAre("6:35: node 'face': input 'image' of model 'face' takes float32 1x3x4x4, but 'pre' "
+                          "gives float32 1x3x8x8"));
 }
 
 TEST(Convert, VariantsAreComparedToo) {
-  const std::string text = "models: {q: {path: quant.onnx, variants: {v: quant2.onnx}}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: prefloat, inputs: cam}\n"
-                           "- {id: own, type: quantize, inputs: pre, options: {scale: 0.5}}\n- {id: a, type: infer, inputs: own, options: {model: q, policy: ";
+  const std::string text =
+      "models: {q: {path: quant.onnx, variants: {v: quant2.onnx}}}\nnodes:\n- {id: cam, type: source}\n- "
+      "{id: pre, type: prefloat, inputs: cam}\n"
+      "- {id: own, type: quantize, inputs: pre, options: {scale: 0.5}}\n- {id: a, type: infer, inputs: own, "
+      "options: {model: q, policy: ";
   EXPECT_THAT(issues_of(text + "fixed}}\n- {id: out, type: void, inputs: a}\n"), IsEmpty());
-  EXPECT_THAT(issues_of(text + "balanced}}\n- {id: out, type: void, inputs: a}\n"), ElementsAre(HasSubstr("of model 'q', variant 'v', takes uint8 1x3x8x8 (scale 0.75")));
+  EXPECT_THAT(issues_of(text + "balanced}}\n- {id: out, type: void, inputs: a}\n"),
+              ElementsAre(HasSubstr("of model 'q', variant 'v', takes uint8 1x3x8x8 (scale 0.75")));
 }
 
 TEST(Convert, OneRouteMayNeedWhatAnotherDoesNot) {
-  const PlanResult result = plan_of("models: {q: {path: float.onnx, variants: {v: quant.onnx}}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: prefloat, inputs: cam}\n"
-                                    "- {id: a, type: infer, inputs: pre, options: {model: q, policy: balanced}}\n- {id: out, type: void, inputs: a}\n");
+  const PlanResult result = plan_of(
+      "models: {q: {path: float.onnx, variants: {v: quant.onnx}}}\nnodes:\n- {id: cam, type: source}\n- {id: "
+      "pre, type: prefloat, inputs: cam}\n"
+      "- {id: a, type: infer, inputs: pre, options: {model: q, policy: balanced}}\n- {id: out, type: void, "
+      "inputs: a}\n");
   const NodePlan& quantize = node(result, "a.quantize");
   ASSERT_EQ(quantize.routes.size(), 2U);
   EXPECT_EQ(quantize.routes[0].outputs[0].tensor->dtype, DType::kFloat32);  // passes on

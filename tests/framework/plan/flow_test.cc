@@ -12,9 +12,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::string simple(const std::string& source, const std::string& flow = "", const std::string& input = "cam") {
-  return (flow.empty() ? "" : "flow: {" + flow + "}\n") + "nodes:\n- {id: cam, type: source, options: {" + source +
-         "}}\n- {id: out, type: sink, inputs: " + input + "}\n";
+std::string simple(const std::string& source, const std::string& flow = "",
+                   const std::string& input = "cam") {
+  return (flow.empty() ? "" : "flow: {" + flow + "}\n") + "nodes:\n- {id: cam, type: source, options: {" +
+         source + "}}\n- {id: out, type: sink, inputs: " + input + "}\n";
 }
 
 TEST(Mode, IsImpliedByTheSources) {
@@ -25,12 +26,14 @@ TEST(Mode, IsImpliedByTheSources) {
   EXPECT_FALSE(plan_of(simple("live: true")).plan->lossless);
   EXPECT_FALSE(plan_of(simple("", "mode: realtime")).plan->lossless);
   EXPECT_TRUE(plan_of(simple("pace: 30", "mode: lossless")).plan->lossless);
-  EXPECT_THAT(plan_of(simple("live: true")).plan->adjustments, Contains("flow.mode is realtime: source 'cam' is live"));
+  EXPECT_THAT(plan_of(simple("live: true")).plan->adjustments,
+              Contains("flow.mode is realtime: source 'cam' is live"));
 }
 
 TEST(Mode, LosslessCannotThrottleALiveSource) {
   EXPECT_THAT(issues_of(simple("live: true", "mode: lossless")),
-              ElementsAre("2:14: flow.mode is 'lossless', but source 'cam' is live and cannot be throttled; allowed: realtime"));
+              ElementsAre("2:14: flow.mode is 'lossless', but source 'cam' is live and cannot be throttled; "
+                          "allowed: realtime"));
 }
 
 TEST(Mode, PaceActsOnFiles) {
@@ -40,25 +43,35 @@ TEST(Mode, PaceActsOnFiles) {
   EXPECT_FALSE(result.plan->lossless);
   EXPECT_EQ(result.plan->sources[0].pace, "15");
   EXPECT_EQ(node(result, "cam").options->value("pace"), OptionValue{15.0});
-  EXPECT_THAT(issues_of(simple("live: true"), inputs), ElementsAre("0:0: --pace acts on files, but every source of this pipeline is live"));
+  EXPECT_THAT(issues_of(simple("live: true"), inputs),
+              ElementsAre("0:0: --pace acts on files, but every source of this pipeline is live"));
   inputs.pace = "-3";
-  EXPECT_THAT(issues_of(simple(""), inputs), ElementsAre("0:0: --pace is '-3', allowed: realtime, max, or a positive number of frames per second"));
-  EXPECT_THAT(issues_of(simple("live: true, pace: max")), ElementsAre("3:8: warning: node 'cam': pace 'max' has no effect, a live source sets its own"));
+  EXPECT_THAT(
+      issues_of(simple(""), inputs),
+      ElementsAre("0:0: --pace is '-3', allowed: realtime, max, or a positive number of frames per second"));
+  EXPECT_THAT(issues_of(simple("live: true, pace: max")),
+              ElementsAre("3:8: warning: node 'cam': pace 'max' has no effect, a live source sets its own"));
 }
 
 TEST(Policies, LossIsRefusedInAWrittenLossless) {
   EXPECT_THAT(issues_of(simple("", "mode: lossless, deadline_ms: 50", "{from: cam, when_full: drop_oldest}")),
-              ElementsAre("2:37: flow.deadline_ms contradicts flow.mode 'lossless', which never drops a frame; write 'mode: realtime' or remove it",
-                          "5:56: node 'out': 'when_full: drop_oldest' contradicts flow.mode 'lossless', which never drops a frame; write 'mode: "
+              ElementsAre("2:37: flow.deadline_ms contradicts flow.mode 'lossless', which never drops a "
+                          "frame; write 'mode: realtime' or remove it",
+                          "5:56: node 'out': 'when_full: drop_oldest' contradicts flow.mode 'lossless', "
+                          "which never drops a frame; write 'mode: "
                           "realtime' or remove it"));
-  EXPECT_THAT(issues_of("flow: {mode: lossless}\nnodes:\n- {id: cam, type: source}\n- {id: s, type: drop_stale, inputs: cam, options: {max_age_ms: 5}}\n- {id: out, type: void, inputs: s}\n"),
-              ElementsAre(HasSubstr("5:8: node 's': 'drop_stale' contradicts flow.mode 'lossless'")));
+  EXPECT_THAT(
+      issues_of("flow: {mode: lossless}\nnodes:\n- {id: cam, type: source}\n- {id: s, type: drop_stale, "
+                "inputs: cam, options: {max_age_ms: 5}}\n- {id: out, type: void, inputs: s}\n"),
+      ElementsAre(HasSubstr("5:8: node 's': 'drop_stale' contradicts flow.mode 'lossless'")));
 }
 
 TEST(Policies, LossIsIgnoredAndSaidInAnImpliedLossless) {
   const std::string text = simple("", "deadline_ms: 50", "{from: cam, when_full: drop_newest}");
-  EXPECT_THAT(issues_of(text), ElementsAre("2:21: warning: flow.deadline_ms is ignored: flow.mode is lossless here, because the sources are files without a pace",
-                                           HasSubstr("warning: node 'out': 'when_full: drop_newest' is ignored")));
+  EXPECT_THAT(issues_of(text),
+              ElementsAre("2:21: warning: flow.deadline_ms is ignored: flow.mode is lossless here, because "
+                          "the sources are files without a pace",
+                          HasSubstr("warning: node 'out': 'when_full: drop_newest' is ignored")));
   const PlanResult result = plan_of(text);
   EXPECT_EQ(result.plan->deadline, 0);
   EXPECT_EQ(edge(result, "cam", "out").when_full, WhenFull::kBlock);
@@ -66,15 +79,19 @@ TEST(Policies, LossIsIgnoredAndSaidInAnImpliedLossless) {
 
 TEST(Policies, BlockIsRefusedInRealtime) {
   EXPECT_THAT(issues_of(simple("live: true", "", "{from: cam, when_full: block}")),
-              ElementsAre("4:56: node 'out': 'when_full: block' contradicts mode 'realtime', which never queues up; allowed: drop_oldest, drop_newest"));
+              ElementsAre("4:56: node 'out': 'when_full: block' contradicts mode 'realtime', which never "
+                          "queues up; allowed: drop_oldest, drop_newest"));
 }
 
 constexpr const char* kPreview = "models: {face: {path: float.onnx}}\n";
 std::string preview(const std::string& flow) {
   return kPreview + std::string(flow.empty() ? "" : "flow: {" + flow + "}\n") +
-         "nodes:\n- {id: cam, type: source, options: {live: true}}\n- {id: pre, type: pre, inputs: cam, options: {model: face}}\n"
-         "- {id: face, type: infer, inputs: pre, options: {model: face, concurrency: 1}}\n- {id: boxes, type: detect, inputs: face}\n"
-         "- {id: overlay, type: draw, inputs: {image: cam, detections: {from: boxes, sync: latest, max_age_ms: 500}}}\n"
+         "nodes:\n- {id: cam, type: source, options: {live: true}}\n- {id: pre, type: pre, inputs: cam, "
+         "options: {model: face}}\n"
+         "- {id: face, type: infer, inputs: pre, options: {model: face, concurrency: 1}}\n- {id: boxes, "
+         "type: detect, inputs: face}\n"
+         "- {id: overlay, type: draw, inputs: {image: cam, detections: {from: boxes, sync: latest, "
+         "max_age_ms: 500}}}\n"
          "- {id: preview, type: sink, inputs: overlay}\n- {id: out, type: sink, inputs: boxes}\n";
 }
 
@@ -89,33 +106,38 @@ TEST(Realtime, SlowStagesHoldOneFrameAndDropTheOldest) {
   EXPECT_TRUE(edge(result, "boxes", "overlay").latest);
   EXPECT_EQ(edge(result, "boxes", "overlay").max_age, 500'000'000);
   EXPECT_EQ(result.plan->deadline, 100'000'000);
-  EXPECT_EQ(result.plan->sources[0].credits, 7);  // 1 + infer 2 + two sinks 2 each
+  EXPECT_EQ(result.plan->sources[0].credits, 7);     // 1 + infer 2 + two sinks 2 each
   EXPECT_EQ(result.plan->sources[0].slots, 7 + 10);  // 7 units, of which three hold one frame
 }
 
 TEST(Realtime, TooFewCreditsNameTheNumberNeeded) {
   EXPECT_THAT(issues_of(preview("max_in_flight: 2")),
-              ElementsAre("3:23: flow.max_in_flight is 2, needed: at least 3; slow branches of source 'cam' can hold that many frames less one "
+              ElementsAre("3:23: flow.max_in_flight is 2, needed: at least 3; slow branches of source 'cam' "
+                          "can hold that many frames less one "
                           "('face' 2) and would starve its other sinks"));
   EXPECT_EQ(plan_of(preview("max_in_flight: 3")).plan->sources[0].credits, 3);
 }
 
 TEST(Realtime, WrittenCapacitiesWin) {
-  const PlanResult result = plan_of(simple("live: true", "", "{from: cam, capacity: 4, when_full: drop_newest}"));
+  const PlanResult result =
+      plan_of(simple("live: true", "", "{from: cam, capacity: 4, when_full: drop_newest}"));
   EXPECT_EQ(edge(result, "cam", "out").capacity, 4);
   EXPECT_EQ(edge(result, "cam", "out").when_full, WhenFull::kDropNewest);
   EXPECT_EQ(result.plan->sources[0].credits, 6);
 }
 
 TEST(Realtime, BranchesWithoutASinkAreBoundedToo) {
-  const PlanResult result = plan_of("nodes:\n- {id: cam, type: source, options: {live: true}}\n- {id: w, type: work, inputs: cam}\n"
-                                    "- {id: j, type: join, inputs: [cam, {from: w, sync: latest}]}\n- {id: out, type: sink, inputs: j}\n");
+  const PlanResult result = plan_of(
+      "nodes:\n- {id: cam, type: source, options: {live: true}}\n- {id: w, type: work, inputs: cam}\n"
+      "- {id: j, type: join, inputs: [cam, {from: w, sync: latest}]}\n- {id: out, type: sink, inputs: j}\n");
   EXPECT_EQ(edge(result, "cam", "w").capacity, 1);
   EXPECT_EQ(edge(result, "cam", "j").capacity, 0);
 }
 
 TEST(Lossless, EveryExactEdgeBlocksAtTheCredits) {
-  const PlanResult result = plan_of("nodes:\n- {id: cam, type: source}\n- {id: w, type: work, inputs: cam}\n- {id: out, type: sink, inputs: w}\n");
+  const PlanResult result = plan_of(
+      "nodes:\n- {id: cam, type: source}\n- {id: w, type: work, inputs: cam}\n- {id: out, type: sink, "
+      "inputs: w}\n");
   EXPECT_EQ(result.plan->sources[0].credits, 5);  // 2 + three units
   EXPECT_EQ(result.plan->sources[0].slots, 5);
   EXPECT_EQ(edge(result, "cam", "w").capacity, 5);
@@ -124,8 +146,11 @@ TEST(Lossless, EveryExactEdgeBlocksAtTheCredits) {
 }
 
 TEST(Units, CheapChainsRunAsOneTask) {
-  const PlanResult result = plan_of("nodes:\n- {id: cam, type: source}\n- {id: a, type: pass, inputs: cam}\n- {id: b, type: pass, inputs: a}\n"
-                                    "- {id: c, type: pass, inputs: b}\n- {id: w, type: work, inputs: c}\n- {id: d, type: pass, inputs: w}\n- {id: out, type: void, inputs: d}\n");
+  const PlanResult result = plan_of(
+      "nodes:\n- {id: cam, type: source}\n- {id: a, type: pass, inputs: cam}\n- {id: b, type: pass, inputs: "
+      "a}\n"
+      "- {id: c, type: pass, inputs: b}\n- {id: w, type: work, inputs: c}\n- {id: d, type: pass, inputs: "
+      "w}\n- {id: out, type: void, inputs: d}\n");
   EXPECT_EQ(node(result, "a").unit, node(result, "c").unit);
   EXPECT_NE(node(result, "a").unit, node(result, "w").unit);
   EXPECT_NE(node(result, "d").unit, node(result, "out").unit);
@@ -136,25 +161,42 @@ TEST(Units, CheapChainsRunAsOneTask) {
 
 TEST(Units, AreNotFusedAcrossBranchesMailboxesAndWrittenCapacities) {
   const auto units = [](const std::string& b, const std::string& more) {
-    const PlanResult result = plan_of("nodes:\n- {id: cam, type: source, options: {live: true}}\n- {id: a, type: pass, inputs: cam}\n- {id: b, " + b + "}\n- {id: out, type: void, inputs: b}\n" + more);
+    const PlanResult result = plan_of(
+        "nodes:\n- {id: cam, type: source, options: {live: true}}\n- {id: a, type: pass, inputs: cam}\n- "
+        "{id: b, " +
+        b + "}\n- {id: out, type: void, inputs: b}\n" + more);
     return node(result, "a").unit == node(result, "b").unit;
   };
   EXPECT_TRUE(units("type: pass, inputs: a", ""));
   EXPECT_FALSE(units("type: pass, inputs: {from: a, capacity: 2}", ""));
   EXPECT_FALSE(units("type: pass, inputs: a", "- {id: out2, type: void, inputs: a}\n"));
-  EXPECT_FALSE(units("type: pass, inputs: a", "- {id: j, type: join, inputs: [cam, {from: a, sync: latest}]}\n- {id: out2, type: void, inputs: j}\n"));
+  EXPECT_FALSE(units("type: pass, inputs: a",
+                     "- {id: j, type: join, inputs: [cam, {from: a, sync: latest}]}\n- {id: out2, type: "
+                     "void, inputs: j}\n"));
   EXPECT_FALSE(units("type: work, inputs: a", ""));
 }
 
 TEST(Concurrency, UsesTheCoresThatAreThere) {
-  const std::string text = "models: {face: {path: float.onnx}}\nbackends: {cpu: {threads: 2}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: cam, options: {model: face}}\n"
-                           "- {id: face, type: infer, inputs: pre, options: {model: face, backends: [";
+  const std::string text =
+      "models: {face: {path: float.onnx}}\nbackends: {cpu: {threads: 2}}\nnodes:\n- {id: cam, type: "
+      "source}\n- {id: pre, type: pre, inputs: cam, options: {model: face}}\n"
+      "- {id: face, type: infer, inputs: pre, options: {model: face, backends: [";
   PlanInputs inputs = plan_inputs();
   inputs.cores = 8;
-  EXPECT_EQ(node(plan_of(text + "cpu]}}\n- {id: out, type: void, inputs: face}\n", inputs), "face").concurrency, 4);
-  EXPECT_EQ(node(plan_of("flow: {mode: realtime}\n" + text + "cpu]}}\n- {id: out, type: void, inputs: face}\n", inputs), "face").concurrency, 2);
-  EXPECT_EQ(node(plan_of(text + "htp]}}\n- {id: out, type: void, inputs: face}\n", inputs), "face").concurrency, 2);
-  EXPECT_EQ(node(plan_of(text + "cpu], concurrency: 3}}\n- {id: out, type: void, inputs: face}\n", inputs), "face").concurrency, 3);
+  EXPECT_EQ(
+      node(plan_of(text + "cpu]}}\n- {id: out, type: void, inputs: face}\n", inputs), "face").concurrency, 4);
+  EXPECT_EQ(
+      node(plan_of("flow: {mode: realtime}\n" + text + "cpu]}}\n- {id: out, type: void, inputs: face}\n",
+                   inputs),
+           "face")
+          .concurrency,
+      2);
+  EXPECT_EQ(
+      node(plan_of(text + "htp]}}\n- {id: out, type: void, inputs: face}\n", inputs), "face").concurrency, 2);
+  EXPECT_EQ(
+      node(plan_of(text + "cpu], concurrency: 3}}\n- {id: out, type: void, inputs: face}\n", inputs), "face")
+          .concurrency,
+      3);
 }
 
 }  // namespace

@@ -13,75 +13,93 @@ using ::testing::IsEmpty;
 
 // Lines 2..: one source, one `pre` with these options, one sink.
 std::string with_pre(const std::string& options) {
-  return "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: cam, options: {" +
+  return "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, "
+         "inputs: cam, options: {" +
          options + "}}\n- {id: out, type: void, inputs: pre}\n";
 }
 
 std::string with_infer(const std::string& options, const std::string& more = "") {
   return "models: {face: {path: float.onnx, variants: {small: small.onnx}}}\n" + more +
          "nodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: cam, options: {model: face}}\n"
-         "- {id: face, type: infer, inputs: pre, options: {model: face, " + options +
-         "}}\n- {id: out, type: void, inputs: face}\n";
+         "- {id: face, type: infer, inputs: pre, options: {model: face, " +
+         options + "}}\n- {id: out, type: void, inputs: face}\n";
 }
 
 TEST(Options, NameTheChoiceThatWasMeant) {
   EXPECT_THAT(issues_of(with_pre("fit: leterbox")),
-              ElementsAre("5:52: node 'pre': option 'fit' is 'leterbox', allowed: stretch, letterbox, crop; did you mean 'letterbox'?"));
+              ElementsAre("5:52: node 'pre': option 'fit' is 'leterbox', allowed: stretch, letterbox, crop; "
+                          "did you mean 'letterbox'?"));
 }
 
 TEST(Options, NameTheOptionThatWasMeant) {
-  EXPECT_THAT(issues_of(with_pre("fitt: crop")),
-              ElementsAre("5:47: node 'pre': unknown option 'fitt', allowed: model, fit, mean; did you mean 'fit'?"));
+  EXPECT_THAT(
+      issues_of(with_pre("fitt: crop")),
+      ElementsAre("5:47: node 'pre': unknown option 'fitt', allowed: model, fit, mean; did you mean 'fit'?"));
 }
 
 TEST(Options, CheckTypeAndRangeWithUnits) {
   EXPECT_THAT(issues_of(with_infer("concurrency: 17")),
               ElementsAre(HasSubstr("node 'face': option 'concurrency' is 17, allowed: 1 to 16")));
-  EXPECT_THAT(issues_of(with_infer("concurrency: many")),
-              ElementsAre(HasSubstr("option 'concurrency' is 'many', but must be a whole number, or one of: auto")));
+  EXPECT_THAT(
+      issues_of(with_infer("concurrency: many")),
+      ElementsAre(HasSubstr("option 'concurrency' is 'many', but must be a whole number, or one of: auto")));
   EXPECT_THAT(issues_of(with_infer("batch: {wait_ms: 2000}")),
               ElementsAre(HasSubstr("option 'batch.wait_ms' is 2000, allowed: 0 to 1000 ms")));
   EXPECT_THAT(issues_of(with_infer("batch: {wait_ms: 5ms}")),
               ElementsAre(HasSubstr("option 'batch.wait_ms' is '5ms', but must be a number in ms")));
-  EXPECT_THAT(issues_of(with_infer("batch: {maxx: 2}")),
-              ElementsAre(HasSubstr("unknown option 'batch.maxx', allowed: max, wait_ms; did you mean 'max'?")));
-  EXPECT_THAT(issues_of(with_infer("batch: 4")), ElementsAre(HasSubstr("option 'batch' is 4, but must be a map")));
+  EXPECT_THAT(
+      issues_of(with_infer("batch: {maxx: 2}")),
+      ElementsAre(HasSubstr("unknown option 'batch.maxx', allowed: max, wait_ms; did you mean 'max'?")));
+  EXPECT_THAT(issues_of(with_infer("batch: 4")),
+              ElementsAre(HasSubstr("option 'batch' is 4, but must be a map")));
   EXPECT_THAT(issues_of(with_infer("backends: [cpu, gpo]")),
-              ElementsAre(HasSubstr("option 'backends' is 'gpo', allowed: htp, gpu, cpu, fake; did you mean 'gpu'?")));
-  EXPECT_THAT(issues_of(with_pre("mean: [1, x]")), ElementsAre(HasSubstr("option 'mean' is 'x', but must be a number")));
+              ElementsAre(HasSubstr(
+                  "option 'backends' is 'gpo', allowed: htp, gpu, cpu, fake; did you mean 'gpu'?")));
+  EXPECT_THAT(issues_of(with_pre("mean: [1, x]")),
+              ElementsAre(HasSubstr("option 'mean' is 'x', but must be a number")));
   EXPECT_THAT(issues_of(with_pre("fit: ~")), ElementsAre(HasSubstr("option 'fit' has no value")));
 }
 
 TEST(Options, RatesArePositiveOrNamed) {
   const auto pace = [](const std::string& p) {
-    return issues_of("nodes:\n- {id: cam, type: source, options: {pace: " + p + "}}\n- {id: out, type: void, inputs: cam}\n");
+    return issues_of("nodes:\n- {id: cam, type: source, options: {pace: " + p +
+                     "}}\n- {id: out, type: void, inputs: cam}\n");
   };
   EXPECT_THAT(pace("0"), ElementsAre("3:43: node 'cam': option 'pace' is 0, allowed: more than 0 fps"));
-  EXPECT_THAT(pace("fast"), ElementsAre(HasSubstr("option 'pace' is 'fast', but must be a positive number in fps, or one of: realtime, max")));
+  EXPECT_THAT(
+      pace("fast"),
+      ElementsAre(HasSubstr(
+          "option 'pace' is 'fast', but must be a positive number in fps, or one of: realtime, max")));
   EXPECT_THAT(pace("29.97"), IsEmpty());
 }
 
 TEST(Options, ReportAllErrorsOfAFileAtOnce) {
-  EXPECT_THAT(issues_of("nodes:\n- {id: cam, type: sorce}\n- {id: pre, type: pre, inputs: cem, options: {fit: x, b: 1}}\n"
-                        "- {id: out, type: void, inputs: pre}\n"),
-              ElementsAre(HasSubstr("3:19: node 'cam': unknown type 'sorce', allowed: source, "),
-                          HasSubstr("4:32: node 'pre': input 'cem' names no node; did you mean 'cam'?"),
-                          HasSubstr("option 'fit' is 'x'"), HasSubstr("unknown option 'b'")));
+  EXPECT_THAT(
+      issues_of(
+          "nodes:\n- {id: cam, type: sorce}\n- {id: pre, type: pre, inputs: cem, options: {fit: x, b: 1}}\n"
+          "- {id: out, type: void, inputs: pre}\n"),
+      ElementsAre(HasSubstr("3:19: node 'cam': unknown type 'sorce', allowed: source, "),
+                  HasSubstr("4:32: node 'pre': input 'cem' names no node; did you mean 'cam'?"),
+                  HasSubstr("option 'fit' is 'x'"), HasSubstr("unknown option 'b'")));
 }
 
 TEST(Options, RequiredOnesMustBeThere) {
-  EXPECT_THAT(issues_of("nodes:\n- {id: cam, type: source}\n- {id: f, type: infer, inputs: cam}\n- {id: out, type: void, inputs: f}\n"),
+  EXPECT_THAT(issues_of("nodes:\n- {id: cam, type: source}\n- {id: f, type: infer, inputs: cam}\n- {id: out, "
+                        "type: void, inputs: f}\n"),
               ElementsAre("4:8: node 'f': option 'model' is missing",
                           "4:32: node 'f': input 'inputs' takes a tensor, but 'cam' is a frame"));
 }
 
 TEST(Options, NameModelsOfTheFile) {
-  EXPECT_THAT(issues_of(with_pre("model: fase")),
-              ElementsAre(HasSubstr("node 'pre': option 'model' is 'fase', allowed: face; did you mean 'face'?")));
+  EXPECT_THAT(
+      issues_of(with_pre("model: fase")),
+      ElementsAre(HasSubstr("node 'pre': option 'model' is 'fase', allowed: face; did you mean 'face'?")));
 }
 
 TEST(Options, PathsAreRelativeToTheFileOrTheWorkingDirectory) {
-  const std::string text = "nodes:\n- {id: cam, type: source}\n- {id: out, type: sink, inputs: cam, options: {path: ../x/out.json}}\n";
+  const std::string text =
+      "nodes:\n- {id: cam, type: source}\n- {id: out, type: sink, inputs: cam, options: {path: "
+      "../x/out.json}}\n";
   EXPECT_EQ(node(plan_of(text), "out").options->text("path"), "x/out.json");
   PlanInputs inputs = plan_inputs();
   inputs.set = {{"out.path", "here.json"}};
@@ -113,23 +131,30 @@ TEST(Options, SetIsCheckedLikeTheFile) {
   EXPECT_THAT(issues_of(with_pre(""), inputs),
               ElementsAre("0:0: --set 'prex.fit' names no node, allowed: cam, pre, out; did you mean 'pre'?",
                           "0:0: --set 'pre' names no option; write node.option=value",
-                          "0:0: --set: node 'pre': option 'fit' is 'krop', allowed: stretch, letterbox, crop; did you mean 'crop'?",
+                          "0:0: --set: node 'pre': option 'fit' is 'krop', allowed: stretch, letterbox, "
+                          "crop; did you mean 'crop'?",
                           "0:0: --set: node 'pre': unknown option 'nothing', allowed: model, fit, mean"));
 }
 
 TEST(Options, SetMayGiveWhatIsRequired) {
   PlanInputs inputs = plan_inputs();
   inputs.set = {{"stale.max_age_ms", "40"}};
-  EXPECT_THAT(issues_of("flow: {mode: realtime}\nnodes:\n- {id: cam, type: source}\n- {id: stale, type: drop_stale, inputs: cam}\n"
-                        "- {id: out, type: void, inputs: stale}\n", inputs), IsEmpty());
+  EXPECT_THAT(issues_of("flow: {mode: realtime}\nnodes:\n- {id: cam, type: source}\n- {id: stale, type: "
+                        "drop_stale, inputs: cam}\n"
+                        "- {id: out, type: void, inputs: stale}\n",
+                        inputs),
+              IsEmpty());
 }
 
 TEST(Options, SectionsAreDeclared) {
-  EXPECT_THAT(issues_of(with_pre("") + "selector: {polcy: fixed, dwell_s: -1}\nbackends: {cpu: {threads: none}}\ndevice: {telemetry: x}\n"),
-              ElementsAre(HasSubstr("7:12: selector: unknown key 'polcy', allowed: policy, "),
-                          HasSubstr("selector: key 'dwell_s' is -1, allowed: at least 0 s"),
-                          HasSubstr("backends: key 'cpu.threads' is 'none', but must be a whole number, or one of: auto"),
-                          HasSubstr("device: key 'telemetry' is 'x', allowed: auto, sysfs, simulated, trace, none")));
+  EXPECT_THAT(
+      issues_of(with_pre("") + "selector: {polcy: fixed, dwell_s: -1}\nbackends: {cpu: {threads: "
+                               "none}}\ndevice: {telemetry: x}\n"),
+      ElementsAre(
+          HasSubstr("7:12: selector: unknown key 'polcy', allowed: policy, "),
+          HasSubstr("selector: key 'dwell_s' is -1, allowed: at least 0 s"),
+          HasSubstr("backends: key 'cpu.threads' is 'none', but must be a whole number, or one of: auto"),
+          HasSubstr("device: key 'telemetry' is 'x', allowed: auto, sysfs, simulated, trace, none")));
   const PlanResult result = plan_of(with_pre(""));
   ASSERT_TRUE(result.plan);
   EXPECT_EQ(result.plan->selector.at("min_gain"), OptionValue{0.15});
@@ -140,26 +165,34 @@ TEST(Options, SectionsAreDeclared) {
 TEST(Options, WrittenStepsMustBePossibleInheritedOnesAreSkipped) {
   EXPECT_THAT(issues_of(with_infer("degrade: [{variant: small}, {variant: tiny}]")),
               ElementsAre(HasSubstr("node 'face': option 'degrade' names variant 'tiny', allowed: small")));
-  const PlanResult result = plan_of(with_infer("concurrency: 1", "selector: {degrade: [{backend: gpu}, {rate_hz: 5}]}\n"));
+  const PlanResult result =
+      plan_of(with_infer("concurrency: 1", "selector: {degrade: [{backend: gpu}, {rate_hz: 5}]}\n"));
   EXPECT_EQ(std::get<OptionList>(node(result, "face").options->value("degrade").data).size(), 1U);
   EXPECT_THAT(result.plan->adjustments,
               ::testing::Contains("node 'face' skips step 1 of selector.degrade: it has no backend 'gpu'"));
 }
 
 TEST(Options, SetOptionTakesOnlyLiveOnes) {
-  const PlanResult result = plan_of("models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: cam, options: {model: face}}\n"
-                                    "- {id: face, type: infer, inputs: pre, options: {model: face}}\n- {id: boxes, type: detect, inputs: face}\n- {id: out, type: void, inputs: boxes}\n");
+  const PlanResult result = plan_of(
+      "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: "
+      "cam, options: {model: face}}\n"
+      "- {id: face, type: infer, inputs: pre, options: {model: face}}\n- {id: boxes, type: detect, inputs: "
+      "face}\n- {id: out, type: void, inputs: boxes}\n");
   const NodePlan& boxes = node(result, "boxes");
   EXPECT_DOUBLE_EQ((*set_option(boxes, "min_score", "0.75"))->number("min_score"), 0.75);
   EXPECT_DOUBLE_EQ(boxes.options->number("min_score"), 0.5);
-  EXPECT_EQ(set_option(boxes, "min_score", "2").status().message(), "node 'boxes': option 'min_score' is 2, allowed: 0 to 1");
-  EXPECT_EQ(set_option(boxes, "max_detections", "2").status().message(), "node 'boxes': option 'max_detections' cannot be changed while running");
+  EXPECT_EQ(set_option(boxes, "min_score", "2").status().message(),
+            "node 'boxes': option 'min_score' is 2, allowed: 0 to 1");
+  EXPECT_EQ(set_option(boxes, "max_detections", "2").status().message(),
+            "node 'boxes': option 'max_detections' cannot be changed while running");
   EXPECT_THAT(set_option(boxes, "min_scor", "1").status().message(), HasSubstr("did you mean 'min_score'?"));
 }
 
 TEST(Options, OnErrorFollowsTheKindOfNode) {
-  const PlanResult result = plan_of("nodes:\n- {id: cam, type: source}\n- {id: a, type: pass, inputs: cam, on_error: stop}\n"
-                                    "- {id: b, type: pass, inputs: a}\n- {id: out, type: void, inputs: b}\n- {id: out2, type: void, inputs: b, on_error: drop}\n");
+  const PlanResult result = plan_of(
+      "nodes:\n- {id: cam, type: source}\n- {id: a, type: pass, inputs: cam, on_error: stop}\n"
+      "- {id: b, type: pass, inputs: a}\n- {id: out, type: void, inputs: b}\n- {id: out2, type: void, "
+      "inputs: b, on_error: drop}\n");
   EXPECT_TRUE(node(result, "a").stop_on_error);
   EXPECT_FALSE(node(result, "b").stop_on_error);
   EXPECT_TRUE(node(result, "out").stop_on_error);

@@ -59,7 +59,8 @@ void describe_pre(NodeDeclaration& d) {
   d.input("frame", PortKind::kFrame);
   d.output("tensor", PortKind::kTensor);
   d.option("model", OptionKind::kModel);
-  d.option("fit", OptionKind::kChoice).any_of({"stretch", "letterbox", "crop"}).fallback = {std::string("stretch")};
+  d.option("fit", OptionKind::kChoice).any_of({"stretch", "letterbox", "crop"}).fallback = {
+      std::string("stretch")};
   d.option("mean", OptionKind::kNumbers).fallback = {0.0};
   d.infer_types = pre_types;
 }
@@ -77,7 +78,8 @@ void describe_infer(NodeDeclaration& d) {
   d.option("model", OptionKind::kModel).must();
   d.option("backends", OptionKind::kTexts).any_of({"htp", "gpu", "cpu", "fake"}).fallback = {
       OptionList{{std::string("cpu")}}};
-  d.option("concurrency", OptionKind::kInteger).range(1, 16).any_of({"auto"}).fallback = {std::string("auto")};
+  d.option("concurrency", OptionKind::kInteger).range(1, 16).any_of({"auto"}).fallback = {
+      std::string("auto")};
   d.option("batch", OptionKind::kMap)
       .child(child("max", OptionKind::kInteger, {std::int64_t{1}}).range(1, 64))
       .child(child("wait_ms", OptionKind::kNumber, {0.0}).range(0, 1000).in_unit("ms"));
@@ -168,19 +170,25 @@ void add_plain_types(Registry& r) {
   });
   add(r, "sink", describe_sink);
   add(r, "void", [](NodeDeclaration& d) { d.sink = true, d.input("in", PortKind::kAny); });
-  add(r, "view", [](NodeDeclaration& d) { d.observer = true, d.thread = ThreadKind::kOwn, d.input("in", PortKind::kAny); });
+  add(r, "view", [](NodeDeclaration& d) {
+    d.observer = true, d.thread = ThreadKind::kOwn, d.input("in", PortKind::kAny);
+  });
 }
 
 void add_model_types(Registry& r) {
   add(r, "pre", [](NodeDeclaration& d) {
     describe_pre(d);
-    d.fold = [](const TypeContext&, FoldDirection direction, const TensorType&) { return direction == FoldDirection::kOutput; };
+    d.fold = [](const TypeContext&, FoldDirection direction, const TensorType&) {
+      return direction == FoldDirection::kOutput;
+    };
   });
   add(r, "prefloat", describe_pre);
   add(r, "infer", describe_infer);
   add(r, "detect", [](NodeDeclaration& d) {
     describe_detect(d);
-    d.fold = [](const TypeContext&, FoldDirection direction, const TensorType&) { return direction == FoldDirection::kInput; };
+    d.fold = [](const TypeContext&, FoldDirection direction, const TensorType&) {
+      return direction == FoldDirection::kInput;
+    };
   });
   add(r, "floatdetect", describe_detect);
   add(r, "draw", describe_draw);
@@ -251,7 +259,8 @@ PlanInputs plan_inputs() {
 
 PlanResult plan_of(std::string_view text, const PlanInputs& inputs) {
   static std::vector<std::unique_ptr<ParsedSpec>> kept;  // plans point into no spec, issues are copied
-  kept.push_back(std::make_unique<ParsedSpec>(parse_spec_text("version: 1\n" + std::string(text), "p.yaml", "dir")));
+  kept.push_back(
+      std::make_unique<ParsedSpec>(parse_spec_text("version: 1\n" + std::string(text), "p.yaml", "dir")));
   for (const Issue& issue : kept.back()->issues) ADD_FAILURE() << format("p.yaml", issue);
   return make_plan(kept.back()->spec, inputs);
 }
@@ -259,8 +268,8 @@ PlanResult plan_of(std::string_view text, const PlanInputs& inputs) {
 std::vector<std::string> issues_of(std::string_view text, const PlanInputs& inputs) {
   std::vector<std::string> out;
   for (const Issue& i : plan_of(text, inputs).issues) {
-    out.push_back(std::to_string(i.mark.line) + ":" + std::to_string(i.mark.column) + ": " + (i.warning ? "warning: " : "") +
-                  i.message + (i.code == Code::kUnavailable ? " (3)" : ""));
+    out.push_back(std::to_string(i.mark.line) + ":" + std::to_string(i.mark.column) + ": " +
+                  (i.warning ? "warning: " : "") + i.message + (i.code == Code::kUnavailable ? " (3)" : ""));
   }
   return out;
 }
@@ -276,7 +285,9 @@ const NodePlan& node(const PlanResult& result, std::string_view id) {
 const PlanEdge& edge(const PlanResult& result, std::string_view from, std::string_view to) {
   const auto& nodes = result.plan->nodes;
   for (const PlanEdge& e : result.plan->edges) {
-    if (nodes[static_cast<std::size_t>(e.from_node)].id == from && nodes[static_cast<std::size_t>(e.to_node)].id == to) return e;
+    if (nodes[static_cast<std::size_t>(e.from_node)].id == from &&
+        nodes[static_cast<std::size_t>(e.to_node)].id == to)
+      return e;
   }
   throw std::logic_error("no edge from " + std::string(from) + " to " + std::string(to));
 }

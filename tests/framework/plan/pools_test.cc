@@ -9,13 +9,20 @@ namespace {
 
 using ::testing::Contains;
 
-const OutputPlan& output(const PlanResult& result, std::string_view id) { return node(result, id).outputs.at(0); }
+const OutputPlan& output(const PlanResult& result, std::string_view id) {
+  return node(result, id).outputs.at(0);
+}
 
 std::string drawing(const std::string& source, const std::string& more, const std::string& image = "cam") {
-  return "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: " + source + "}\n- {id: pre, type: pre, inputs: cam, options: {model: face}}\n"
-         "- {id: face, type: infer, inputs: pre, options: {model: face}}\n- {id: boxes, type: detect, inputs: face}\n"
-         "- {id: p, type: pass, inputs: cam}\n- {id: d, type: draw, inputs: {image: " + image + ", detections: boxes}}\n"
-         "- {id: out, type: sink, inputs: d}\n- {id: out2, type: void, inputs: " + more + "}\n";
+  return "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: " + source +
+         "}\n- {id: pre, type: pre, inputs: cam, options: {model: face}}\n"
+         "- {id: face, type: infer, inputs: pre, options: {model: face}}\n- {id: boxes, type: detect, "
+         "inputs: face}\n"
+         "- {id: p, type: pass, inputs: cam}\n- {id: d, type: draw, inputs: {image: " +
+         image +
+         ", detections: boxes}}\n"
+         "- {id: out, type: sink, inputs: d}\n- {id: out2, type: void, inputs: " +
+         more + "}\n";
 }
 
 TEST(InPlace, TheLastReaderWritesIntoThePacket) {
@@ -30,36 +37,47 @@ TEST(InPlace, ASharedPacketIsCopied) {
   const PlanResult result = plan_of(drawing("source", "p"));
   EXPECT_TRUE(output(result, "d").pooled_copy_for_edit);
   EXPECT_GT(output(result, "d").buffers, 0);
-  EXPECT_THAT(result.plan->adjustments, Contains("'d' edits a copy of the image from 'cam': 'p' reads it too"));
+  EXPECT_THAT(result.plan->adjustments,
+              Contains("'d' edits a copy of the image from 'cam': 'p' reads it too"));
 }
 
 TEST(InPlace, WhatADecoderStillReadsIsCopied) {
   const PlanResult result = plan_of(drawing("decoder", "boxes", "p"));
   EXPECT_TRUE(output(result, "d").pooled_copy_for_edit);
-  EXPECT_THAT(result.plan->adjustments, Contains("'d' edits a copy of the image from 'p': 'cam' still reads it"));
+  EXPECT_THAT(result.plan->adjustments,
+              Contains("'d' edits a copy of the image from 'p': 'cam' still reads it"));
 }
 
 TEST(InPlace, WhatStaysInAMailboxIsCopied) {
-  const PlanResult result = plan_of("nodes:\n- {id: cam, type: source}\n- {id: p, type: pass, inputs: cam}\n- {id: d, type: draw, inputs: p}\n"
-                                    "- {id: j, type: join, inputs: [d, {from: p, sync: latest}]}\n- {id: out, type: void, inputs: j}\n");
+  const PlanResult result = plan_of(
+      "nodes:\n- {id: cam, type: source}\n- {id: p, type: pass, inputs: cam}\n- {id: d, type: draw, inputs: "
+      "p}\n"
+      "- {id: j, type: join, inputs: [d, {from: p, sync: latest}]}\n- {id: out, type: void, inputs: j}\n");
   EXPECT_TRUE(output(result, "d").pooled_copy_for_edit);
 }
 
 TEST(Pools, LosslessNeedsWhatTheCreditsAllow) {
-  const PlanResult result = plan_of("nodes:\n- {id: cam, type: source}\n- {id: w, type: join, inputs: cam}\n- {id: out, type: void, inputs: w}\n");
+  const PlanResult result = plan_of(
+      "nodes:\n- {id: cam, type: source}\n- {id: w, type: join, inputs: cam}\n- {id: out, type: void, "
+      "inputs: w}\n");
   EXPECT_EQ(result.plan->sources[0].credits, 5);
   EXPECT_EQ(output(result, "cam").buffers, 6);  // one more waits for its credit
   EXPECT_EQ(output(result, "w").buffers, 5);
 }
 
 TEST(Pools, ABoundedReaderNeedsLess) {
-  const PlanResult result = plan_of("flow: {mode: realtime, max_in_flight: 12}\nnodes:\n- {id: cam, type: source}\n- {id: w, type: join, inputs: cam}\n- {id: out, type: sink, inputs: w}\n");
+  const PlanResult result = plan_of(
+      "flow: {mode: realtime, max_in_flight: 12}\nnodes:\n- {id: cam, type: source}\n- {id: w, type: join, "
+      "inputs: cam}\n- {id: out, type: sink, inputs: w}\n");
   EXPECT_EQ(output(result, "cam").buffers, 13);
-  EXPECT_EQ(output(result, "w").buffers, 1 + 1 + (1 + 1));  // in the making, handed over, waiting, in the sink
+  EXPECT_EQ(output(result, "w").buffers,
+            1 + 1 + (1 + 1));  // in the making, handed over, waiting, in the sink
 }
 
 TEST(Pools, MailboxesKeepOneAndTheirReaderAnother) {
-  const std::string text = "nodes:\n- {id: cam, type: source}\n- {id: w, type: join, inputs: cam}\n- {id: j, type: join, inputs: [cam, {from: w, sync: ";
+  const std::string text =
+      "nodes:\n- {id: cam, type: source}\n- {id: w, type: join, inputs: cam}\n- {id: j, type: join, inputs: "
+      "[cam, {from: w, sync: ";
   const PlanResult exact = plan_of(text + "exact}]}\n- {id: out, type: void, inputs: j}\n");
   const PlanResult latest = plan_of(text + "latest}]}\n- {id: out, type: void, inputs: j}\n");
   EXPECT_EQ(output(exact, "w").buffers, exact.plan->sources[0].credits);
@@ -67,14 +85,19 @@ TEST(Pools, MailboxesKeepOneAndTheirReaderAnother) {
 }
 
 TEST(Pools, NodesThatPassOnHaveNone) {
-  const PlanResult result = plan_of("nodes:\n- {id: cam, type: source}\n- {id: s, type: switch, inputs: cam}\n- {id: j, type: join, inputs: [cam, {from: s.b, sync: latest}]}\n- {id: out, type: void, inputs: [j]}\n");
+  const PlanResult result = plan_of(
+      "nodes:\n- {id: cam, type: source}\n- {id: s, type: switch, inputs: cam}\n- {id: j, type: join, "
+      "inputs: [cam, {from: s.b, sync: latest}]}\n- {id: out, type: void, inputs: [j]}\n");
   EXPECT_EQ(output(result, "s").buffers, 0);
-  EXPECT_EQ(output(result, "cam").buffers, result.plan->sources[0].credits + 1 + 2);  // the mailbox behind the switch holds it
+  EXPECT_EQ(output(result, "cam").buffers,
+            result.plan->sources[0].credits + 1 + 2);  // the mailbox behind the switch holds it
 }
 
 TEST(Pools, ListsMultiply) {
-  const PlanResult result = plan_of("models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: m, type: many, inputs: cam}\n- {id: pre, type: pre, inputs: m, options: {model: face}}\n"
-                                    "- {id: out, type: void, inputs: pre}\n");
+  const PlanResult result = plan_of(
+      "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: m, type: many, inputs: "
+      "cam}\n- {id: pre, type: pre, inputs: m, options: {model: face}}\n"
+      "- {id: out, type: void, inputs: pre}\n");
   EXPECT_EQ(output(result, "m").max_packets, 4);
   EXPECT_EQ(output(result, "pre").max_packets, 4);
   EXPECT_EQ(output(result, "pre").buffers % 4, 0);
