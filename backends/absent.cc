@@ -7,7 +7,8 @@ namespace {
 
 class AbsentBackend final : public Backend {
  public:
-  AbsentBackend(std::string name, std::string missing) : name_(std::move(name)), missing_(std::move(missing)) {}
+  AbsentBackend(std::string name, std::string missing)
+      : name_(std::move(name)), missing_(std::move(missing)) {}
   std::string_view name() const override { return name_; }
   Status available() override { return unavailable("backend '" + name_ + "' is not available: " + missing_); }
   const std::vector<OptionDeclaration>& options() const override { return backend_options(name_); }

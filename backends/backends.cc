@@ -9,7 +9,8 @@ namespace sluice {
 
 std::vector<std::unique_ptr<Backend>> make_backends(Clock& clock) {
   std::vector<std::unique_ptr<Backend>> out;
-  out.push_back(make_absent_backend("htp", "this build does not contain the Hexagon backend (ONNX Runtime's QNN provider)"));
+  out.push_back(make_absent_backend(
+      "htp", "this build does not contain the Hexagon backend (ONNX Runtime's QNN provider)"));
   out.push_back(make_absent_backend("gpu", "this build does not contain the OpenCL backend"));
   out.push_back(make_cpu_backend());
   out.push_back(make_fake_backend(clock));

@@ -10,7 +10,8 @@
 
 namespace sluice {
 
-// htp, gpu, cpu, fake: in the order of `doctor`. Loads nothing; `available()` of one does. `clock` outlives them.
+// htp, gpu, cpu, fake: in the order of `doctor`. Loads nothing; `available()` of one does. `clock` outlives
+// them.
 std::vector<std::unique_ptr<Backend>> make_backends(Clock& clock);
 
 // "1.29.0 (PATH)" of the ONNX Runtime in use, or why there is none. Loads it.

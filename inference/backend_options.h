@@ -15,7 +15,8 @@ std::vector<std::string> backend_names();
 const std::vector<OptionDeclaration>& backend_options(std::string_view backend);
 // `written` with the defaults of what it leaves out.
 OptionMap with_defaults(std::string_view backend, OptionMap written);
-// True for backends whose runs wait for an accelerator (or, fake, for the clock) instead of computing in the caller.
+// True for backends whose runs wait for an accelerator (or, fake, for the clock) instead of computing in the
+// caller.
 bool backend_waits(std::string_view backend);
 
 }  // namespace sluice

@@ -39,8 +39,10 @@ Batcher::Batcher(SharedSession& owner, Clock& clock)
   const auto add = [this](const std::vector<TensorType>& types, std::vector<Port>& ports) {
     for (const TensorType& type : types) {
       auto port = make_port(type, most_, most_in_flight_ + kSpareBuffers);
-      if (port.ok()) ports.push_back(std::move(port).value());
-      else broken_ = port.status();
+      if (port.ok())
+        ports.push_back(std::move(port).value());
+      else
+        broken_ = port.status();
     }
   };
   add(owner.signature().inputs, inputs_);
@@ -130,7 +132,8 @@ Status Batcher::run_batch(const std::shared_ptr<SharedSession>& session, Items i
                                                 {out_pointers.data(), outputs_.size()}, order));
   for (std::size_t i = 0; i < outputs_.size(); ++i)
     for (std::size_t k = 0; k < items.size(); ++k)
-      std::memcpy(items[k]->outputs[i]->data, out[i].data + k * outputs_[i].item_bytes, outputs_[i].item_bytes);
+      std::memcpy(items[k]->outputs[i]->data, out[i].data + k * outputs_[i].item_bytes,
+                  outputs_[i].item_bytes);
   return {};
 }
 

@@ -18,9 +18,10 @@
 
 namespace sluice {
 
-// The first caller of a batch leads it: waits until the batch is full or `wait_ms` has passed, copies the inputs side by
-// side, runs, and hands the outputs back. A batch of one runs on the caller's own tensors. Short batches are padded with
-// their last item where the backend's shapes are static. Callers block, so they are lane threads, never workers.
+// The first caller of a batch leads it: waits until the batch is full or `wait_ms` has passed, copies the
+// inputs side by side, runs, and hands the outputs back. A batch of one runs on the caller's own tensors.
+// Short batches are padded with their last item where the backend's shapes are static. Callers block, so they
+// are lane threads, never workers.
 class Batcher {
  public:
   Batcher(SharedSession& owner, Clock& clock);

@@ -44,10 +44,13 @@ Cache& cache() {
 // Other formats that people try; told from the name and the first bytes.
 Status check_format(const std::string& path, std::string_view bytes) {
   if (path.ends_with(".tflite") || (bytes.size() > 8 && bytes.substr(4, 4) == "TFL3"))
-    return unavailable("'" + path + "' is a TensorFlow Lite model, Sluice runs ONNX; convert it with "
-                       "python -m tf2onnx.convert --tflite " + path + " --output model.onnx");
+    return unavailable("'" + path +
+                       "' is a TensorFlow Lite model, Sluice runs ONNX; convert it with "
+                       "python -m tf2onnx.convert --tflite " +
+                       path + " --output model.onnx");
   if (path.ends_with(".dlc"))
-    return unavailable("'" + path + "' is a DLC of Qualcomm's SNPE, which cannot be converted back; export the "
+    return unavailable("'" + path +
+                       "' is a DLC of Qualcomm's SNPE, which cannot be converted back; export the "
                        "original network as ONNX (torch.onnx.export, tf2onnx) and use backend htp");
   return {};
 }
@@ -59,12 +62,13 @@ Status check_versions(const onnx::ModelHeader& header) {
   const auto it = header.opsets.find("");
   if (it == header.opsets.end()) return {};
   if (it->second > kMaxOpset)
-    return unavailable("needs ONNX opset " + std::to_string(it->second) + ", " + std::to_string(kMinOpset) + " to " +
-                       std::to_string(kMaxOpset) + " are supported; export it with opset_version=" +
+    return unavailable("needs ONNX opset " + std::to_string(it->second) + ", " + std::to_string(kMinOpset) +
+                       " to " + std::to_string(kMaxOpset) + " are supported; export it with opset_version=" +
                        std::to_string(kMaxOpset) + " or lower");
   if (it->second < kMinOpset)
-    return unavailable("uses ONNX opset " + std::to_string(it->second) + ", " + std::to_string(kMinOpset) + " to " +
-                       std::to_string(kMaxOpset) + " are supported; raise it with onnx.version_converter");
+    return unavailable("uses ONNX opset " + std::to_string(it->second) + ", " + std::to_string(kMinOpset) +
+                       " to " + std::to_string(kMaxOpset) +
+                       " are supported; raise it with onnx.version_converter");
   return {};
 }
 
@@ -73,7 +77,8 @@ Result<std::shared_ptr<const CheckedModel>> read_model(const std::string& path) 
   SLUICE_ASSIGN(model->file, ModelFile::open(path));
   SLUICE_RETURN_IF_ERROR(check_format(path, model->file->bytes()));
   SLUICE_ASSIGN(model->header, onnx::read_header(model->file->bytes(), path));
-  if (const Status status = check_versions(model->header); !status.ok()) return status.with_context("'" + path + "' ");
+  if (const Status status = check_versions(model->header); !status.ok())
+    return status.with_context("'" + path + "' ");
   SLUICE_RETURN_IF_ERROR(onnx::check_external_data(model->header.external, folder_of(path)));
   model->edges = onnx::find_quantised_edges(model->header);
   return std::shared_ptr<const CheckedModel>(std::move(model));

@@ -1,4 +1,5 @@
-// A model file that was checked from its header alone: what the plan types its graph with and what sessions are made of.
+// A model file that was checked from its header alone: what the plan types its graph with and what sessions
+// are made of.
 #pragma once
 
 #include <memory>
@@ -24,15 +25,17 @@ struct CheckedModel {
   onnx::QuantisedEdges edges;
 };
 
-// Opens and checks; kUnavailable (exit 3) with a message that names the model, the value and what to do: missing, empty,
-// cut short, not ONNX, too large, opset, external data that escapes, another hash than `request.sha256`. Results are kept
-// by path, time and size of the file, so asking again costs one stat.
+// Opens and checks; kUnavailable (exit 3) with a message that names the model, the value and what to do:
+// missing, empty, cut short, not ONNX, too large, opset, external data that escapes, another hash than
+// `request.sha256`. Results are kept by path, time and size of the file, so asking again costs one stat.
 Result<std::shared_ptr<const CheckedModel>> check_model(const ModelRequest& request);
 
-// The model's inputs and outputs with all dimensions fixed: by `request.dims`, and a free batch (the first dimension) by 1
-// (`symbolic_batch` says so). Quantised edges have their integer type and `quant`; those named in `keep_float` stay
-// float32. kUnavailable as above and for dynamic shapes, saying which `dims` to write.
-Result<ModelSignature> read_signature(const ModelRequest& request, const std::vector<std::string>& keep_float = {});
+// The model's inputs and outputs with all dimensions fixed: by `request.dims`, and a free batch (the first
+// dimension) by 1
+// (`symbolic_batch` says so). Quantised edges have their integer type and `quant`; those named in
+// `keep_float` stay float32. kUnavailable as above and for dynamic shapes, saying which `dims` to write.
+Result<ModelSignature> read_signature(const ModelRequest& request,
+                                      const std::vector<std::string>& keep_float = {});
 
 // SHA-256 of the file as 64 hexadecimal digits; kept like the header.
 Result<std::string> hash_of(const ModelRequest& request);

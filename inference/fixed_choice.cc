@@ -15,18 +15,21 @@ std::string joined(const std::vector<std::string>& names) {
 std::string describe_elsewhere(const std::string& backend, const Placement& placement) {
   std::string text = "backend '" + backend + "' takes " + std::to_string(placement.on_backend) + " of " +
                      std::to_string(placement.total) + " operators";
-  for (const auto& [place, count] : placement.elsewhere) text += ", " + place + " takes " + std::to_string(count);
+  for (const auto& [place, count] : placement.elsewhere)
+    text += ", " + place + " takes " + std::to_string(count);
   for (const std::string& reason : placement.reasons) text += " (" + reason + ")";
   return text;
 }
 
 // Into the report, and under `warn` said to the user too.
 void note_fallback(const ChoiceRequest& choice, InferenceRecord& record, std::string text) {
-  if (choice.request.on_fallback == "warn") log_message(LogLevel::kWarning, "node '" + choice.request.node + "': " + text);
+  if (choice.request.on_fallback == "warn")
+    log_message(LogLevel::kWarning, "node '" + choice.request.node + "': " + text);
   record.warn(std::move(text));
 }
 
-Result<SessionHandle> try_backend(InferenceServices& services, const ChoiceRequest& choice, const std::string& name) {
+Result<SessionHandle> try_backend(InferenceServices& services, const ChoiceRequest& choice,
+                                  const std::string& name) {
   Backend* backend = services.backend(name);
   if (!backend) return unavailable("backend '" + name + "' is not available: this build does not know it");
   SLUICE_RETURN_IF_ERROR(backend->available());
@@ -40,7 +43,8 @@ Result<SessionHandle> try_backend(InferenceServices& services, const ChoiceReque
 
 }  // namespace
 
-Result<SessionHandle> open_first_usable(InferenceServices& services, const ChoiceRequest& choice, InferenceRecord& record) {
+Result<SessionHandle> open_first_usable(InferenceServices& services, const ChoiceRequest& choice,
+                                        InferenceRecord& record) {
   const bool strict = choice.request.on_fallback == "error";
   std::string skipped;
   for (const std::string& name : choice.backends) {
@@ -59,8 +63,11 @@ Result<SessionHandle> open_first_usable(InferenceServices& services, const Choic
       if (strict) return unavailable(split + "; on_fallback is 'error'");
       note_fallback(choice, record, split);
     }
-    Choice why{.at = services.clock().now(), .backend = name, .variant = choice.request.model.variant,
-               .performance_mode = {}, .step = 0,
+    Choice why{.at = services.clock().now(),
+               .backend = name,
+               .variant = choice.request.model.variant,
+               .performance_mode = {},
+               .step = 0,
                .reason = "policy fixed: the first usable of " + joined(choice.backends)};
     if (!skipped.empty()) why.reason += " (" + skipped + ")";
     record.choose(std::move(why), placement, (*session)->session().simulated());

@@ -28,7 +28,7 @@ struct ModelRequest {
   std::string name;     // of the entry in `models`
   std::string variant;  // empty: the model's own path
   std::string path;
-  std::string sha256;   // expected; empty: not checked
+  std::string sha256;                                      // expected; empty: not checked
   std::vector<std::pair<std::string, std::int64_t>> dims;  // "N" or "input.0" -> size
 };
 
@@ -40,8 +40,8 @@ struct Placement {
   std::vector<std::string> reasons;      // in the backend's own words
 };
 
-// A loaded model on one backend, shared by all nodes that asked for the same thing. Thread-safe: up to `slots()` runs at
-// once, each in its own slot. Destroyed outside the workers when its last frame is done.
+// A loaded model on one backend, shared by all nodes that asked for the same thing. Thread-safe: up to
+// `slots()` runs at once, each in its own slot. Destroyed outside the workers when its last frame is done.
 class Session {
  public:
   virtual ~Session() = default;
@@ -53,8 +53,8 @@ class Session {
   // True when a run always takes the whole batch it was opened with: short batches are padded by the caller.
   virtual bool static_batch() const { return false; }
   virtual Placement placement() const = 0;
-  // Inputs and outputs in the signature's order; dense host tensors of exactly its types (the batch dimension as bound).
-  // Writes the outputs in place. No allocation of ours after the first run with the same buffers.
+  // Inputs and outputs in the signature's order; dense host tensors of exactly its types (the batch dimension
+  // as bound). Writes the outputs in place. No allocation of ours after the first run with the same buffers.
   virtual Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) = 0;
   // The run in this slot took too long and was given up; a backend that can stop it does so. From any thread.
   virtual void cancel(int /*slot*/) {}
@@ -63,10 +63,10 @@ class Session {
 struct SessionRequest {
   ModelRequest model;
   std::string backend;
-  OptionMap options;       // of the backend, merged: node over `backends` over defaults
-  std::string on_fallback; // "warn", "error", "allow"
+  OptionMap options;        // of the backend, merged: node over `backends` over defaults
+  std::string on_fallback;  // "warn", "error", "allow"
   int slots = 1;
-  int batch = 1;           // > 1: the symbolic first dimension is bound to this at most
+  int batch = 1;                        // > 1: the symbolic first dimension is bound to this at most
   double batch_wait_ms = 0;             // how long a short batch waits for more
   std::vector<std::string> keep_float;  // quantised edges that the plan left float32 (not stripped)
   std::string node;                     // who asks, for messages

@@ -53,6 +53,8 @@ std::shared_ptr<LaneJob> Lane::Queue::take(std::uint64_t mine) {
   running = true;
   job->started_ = clock->now();
   job->state_.store(LaneJob::State::kRunning);
+  // Under the lock, which giving up takes too: a run that is given up has left the clock.
+  if (job->announce_start_.load()) clock->interrupt();
   return job;
 }
 
@@ -79,11 +81,12 @@ void Lane::start_thread() {
 
 void Lane::work(const std::shared_ptr<Queue>& queue, std::uint64_t generation) {
   while (const std::shared_ptr<LaneJob> job = queue->take(generation)) {
-    if (job->announce_start_.load()) queue->clock->interrupt();
     job->execute();
     auto running = LaneJob::State::kRunning;
     if (job->state_.compare_exchange_strong(running, LaneJob::State::kDone)) {
       queue->clock->interrupt();
+      job->woken_.store(true);
+      job->woken_.notify_one();
       continue;
     }
     // Given up meanwhile: this thread has a successor, and the clock may be gone.
@@ -117,28 +120,34 @@ Status Lane::run(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const Make
   {
     std::lock_guard lock(queue_->mutex);
     job->state_.store(State::kQueued);
+    job->woken_.store(false);
     job->announce_start_.store(queue_->running || !queue_->waiting.empty());
     queue_->waiting.push_back(job);
   }
   queue_->wake.notify_one();
   wait_for(*job, timeout);
   if (job->state_.load() != State::kDone) return give_up(job, timeout, make_late, given_up);
-  job->release_tensors();
-  return std::move(job->status_);
+  return take_result(*job);
+}
+
+Status Lane::take_result(LaneJob& job) {
+  job.woken_.wait(false);  // its thread is done with the clock, which may go when the caller returns
+  job.release_tensors();
+  return std::move(job.status_);
 }
 
 Status Lane::give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late,
-                 bool& given_up) {
+                     bool& given_up) {
   using State = LaneJob::State;
   job->late_ = make_late();
-  auto running = State::kRunning;
-  if (!job->state_.compare_exchange_strong(running, State::kAbandoned)) {
-    job->late_ = nullptr;  // it came back at the last moment
-    job->release_tensors();
-    return std::move(job->status_);
-  }
   {
-    std::lock_guard lock(queue_->mutex);
+    std::unique_lock lock(queue_->mutex);
+    auto running = State::kRunning;
+    if (!job->state_.compare_exchange_strong(running, State::kAbandoned)) {
+      lock.unlock();
+      job->late_ = nullptr;  // it came back at the last moment
+      return take_result(*job);
+    }
     ++queue_->generation;
     queue_->running = false;
     thread_.detach();

@@ -1,5 +1,6 @@
-// Lane: the thread of one accelerator queue (architecture rule 6). Runs of sessions that wait go through it one at a time,
-// the most urgent first; one that hangs is abandoned together with its thread, and the lane goes on with a new one.
+// Lane: the thread of one accelerator queue (architecture rule 6). Runs of sessions that wait go through it
+// one at a time, the most urgent first; one that hangs is abandoned together with its thread, and the lane
+// goes on with a new one.
 #pragma once
 
 #include <atomic>
@@ -18,14 +19,15 @@
 
 namespace sluice {
 
-// Which of the waiting runs goes first: the higher priority, then the earlier due time, then the earlier arrival.
+// Which of the waiting runs goes first: the higher priority, then the earlier due time, then the earlier
+// arrival.
 struct RunOrder {
   int priority = 0;
   TimeNs due = kNever;
 };
 
-// One run on its way through a lane. Made once per slot and used again; copies of the tensors keep their buffers alive
-// while a hung run may still write to them.
+// One run on its way through a lane. Made once per slot and used again; copies of the tensors keep their
+// buffers alive while a hung run may still write to them.
 class LaneJob {
  public:
   LaneJob(Session& session, int slot);
@@ -46,7 +48,9 @@ class LaneJob {
   RunOrder order_;
   TimeNs started_ = 0;
   std::atomic<State> state_{State::kIdle};
-  std::atomic<bool> announce_start_{false};  // the caller waits behind other runs: its time counts from the start
+  std::atomic<bool> announce_start_{
+      false};                      // the caller waits behind other runs: its time counts from the start
+  std::atomic<bool> woken_{true};  // the lane's thread has woken the caller and lets go of the clock
   Status status_;
   std::function<void()> late_;  // set when abandoned: called by the hung thread should it ever return
 };
@@ -61,8 +65,8 @@ class Lane {
   // Makes what a hung thread calls should its run come back after all; it keeps alive what that run uses.
   using MakeLate = std::function<std::function<void()>()>;
 
-  // Runs the job in the lane's thread and blocks the caller until it is done (its own status), or `timeout` after it
-  // started: then kTimeout, `given_up` is set and the session is told to cancel.
+  // Runs the job in the lane's thread and blocks the caller until it is done (its own status), or `timeout`
+  // after it started: then kTimeout, `given_up` is set and the session is told to cancel.
   Status run(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late, bool& given_up);
 
  private:
@@ -70,7 +74,9 @@ class Lane {
   void start_thread();
   void wait_for(LaneJob& job, TimeNs timeout);
   static void work(const std::shared_ptr<Queue>& queue, std::uint64_t generation);
-  Status give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late, bool& given_up);
+  static Status take_result(LaneJob& job);
+  Status give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late,
+                 bool& given_up);
 
   Clock& clock_;
   std::shared_ptr<Queue> queue_;

@@ -15,7 +15,8 @@ namespace {
 std::string quoted(const std::string& path) { return "'" + path + "'"; }
 
 Status cannot_open(const std::string& path, int error) {
-  if (error == ENOENT) return unavailable("there is no file " + quoted(path) + "; check 'path', or run tools/dev setup");
+  if (error == ENOENT)
+    return unavailable("there is no file " + quoted(path) + "; check 'path', or run tools/dev setup");
   return unavailable("cannot open " + quoted(path) + ": " + std::strerror(error));
 }
 
@@ -51,7 +52,7 @@ std::string folder_of(const std::string& path) {
 }
 
 Result<FileStamp> ModelFile::stamp_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return cannot_open(path, errno);
   SLUICE_RETURN_IF_ERROR(check(path, info));
   return make_stamp(info);
@@ -61,7 +62,7 @@ Result<std::shared_ptr<const ModelFile>> ModelFile::open(const std::string& path
   // Non-blocking: a FIFO in place of the file must not stop us.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return cannot_open(path, errno);
-  struct stat info {};
+  struct stat info{};
   Status status = ::fstat(fd, &info) == 0 ? check(path, info) : cannot_open(path, errno);
   void* data = MAP_FAILED;
   if (status.ok()) {
@@ -70,7 +71,8 @@ Result<std::shared_ptr<const ModelFile>> ModelFile::open(const std::string& path
   }
   ::close(fd);
   if (!status.ok()) return status;
-  return std::shared_ptr<const ModelFile>(new ModelFile(path, static_cast<const char*>(data), make_stamp(info)));
+  return std::shared_ptr<const ModelFile>(
+      new ModelFile(path, static_cast<const char*>(data), make_stamp(info)));
 }
 
 ModelFile::~ModelFile() { ::munmap(const_cast<char*>(data_), static_cast<std::size_t>(stamp_.size)); }

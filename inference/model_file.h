@@ -22,8 +22,8 @@ struct FileStamp {
 // ONNX's own limit: protobuf messages end at 2 GiB.
 constexpr std::int64_t kMaxModelBytes = (std::int64_t{1} << 31) - 1;
 
-// Read-only mapping of a regular file; pages are read when they are looked at, so that a header costs no weights.
-// Immutable; any thread.
+// Read-only mapping of a regular file; pages are read when they are looked at, so that a header costs no
+// weights. Immutable; any thread.
 class ModelFile {
  public:
   // kUnavailable, saying what to do: missing, unreadable, no regular file, empty, above 2 GiB.

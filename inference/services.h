@@ -1,4 +1,5 @@
-// What the runtime gives to infer nodes (OpenContext::services): backends, models, sessions, and the report they write.
+// What the runtime gives to infer nodes (OpenContext::services): backends, models, sessions, and the report
+// they write.
 #pragma once
 
 #include <atomic>

@@ -103,13 +103,21 @@ Status SharedSession::run_now(const SessionHandle& self, std::span<const Tensor*
   const std::shared_ptr<LaneJob>& job = self->jobs_[static_cast<std::size_t>(slot)];
   job->set(inputs, outputs, order);
   // One pointer to capture: the callback must not allocate.
-  const struct { const SessionHandle& session; int slot; } run{self, slot};
+  const struct {
+    const SessionHandle& session;
+    int slot;
+  } run{self, slot};
   bool given_up = false;
-  Status status = self->lane_->run(job, self->timeout_, [&run]() -> std::function<void()> {
-    return [session = run.session, slot = run.slot] { session->come_back(slot); };
-  }, given_up);
-  if (given_up) self->lose_slot();
-  else self->give_slot(slot);
+  Status status = self->lane_->run(
+      job, self->timeout_,
+      [&run]() -> std::function<void()> {
+        return [session = run.session, slot = run.slot] { session->come_back(slot); };
+      },
+      given_up);
+  if (given_up)
+    self->lose_slot();
+  else
+    self->give_slot(slot);
   return status;
 }
 
@@ -173,8 +181,9 @@ Result<SessionHandle> SessionTable::open(Backend& backend, SessionRequest reques
   request.generation = ++generation_;
   SLUICE_ASSIGN(std::unique_ptr<Session> session, backend.open(request));
   if (!reaper_) reaper_ = std::make_shared<Reaper>();
-  SessionHandle handle(new SharedSession(std::move(session), request, clock_),
-                       [reaper = reaper_](SharedSession* dead) { reaper->take(std::unique_ptr<SharedSession>(dead)); });
+  SessionHandle handle(
+      new SharedSession(std::move(session), request, clock_),
+      [reaper = reaper_](SharedSession* dead) { reaper->take(std::unique_ptr<SharedSession>(dead)); });
   sessions_[key] = handle;
   return handle;
 }

@@ -21,9 +21,9 @@ namespace sluice {
 
 class Batcher;
 
-// A session with its run slots, its lane when its backend waits, and its batcher when runs are gathered. Held by
-// shared_ptr: by the nodes that use it and by every run in flight, so that a replaced one lives as long as its last frame.
-// Thread-safe.
+// A session with its run slots, its lane when its backend waits, and its batcher when runs are gathered. Held
+// by shared_ptr: by the nodes that use it and by every run in flight, so that a replaced one lives as long as
+// its last frame. Thread-safe.
 class SharedSession {
  public:
   SharedSession(std::unique_ptr<Session> session, const SessionRequest& request, Clock& clock);
@@ -38,8 +38,9 @@ class SharedSession {
   // Runs that hung and were given up.
   std::uint64_t abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
 
-  // One run of `self`: tensors in the signature's order, outputs written in place. Blocks the caller (a worker computes,
-  // a lane thread waits). kTimeout: given up as hung, its tensors stay pinned until the run returns. kFailed otherwise.
+  // One run of `self`: tensors in the signature's order, outputs written in place. Blocks the caller (a
+  // worker computes, a lane thread waits). kTimeout: given up as hung, its tensors stay pinned until the run
+  // returns. kFailed otherwise.
   static Status run(const std::shared_ptr<SharedSession>& self, std::span<const Tensor* const> inputs,
                     std::span<Tensor* const> outputs, RunOrder order = {});
 
@@ -69,7 +70,8 @@ class SharedSession {
 
 using SessionHandle = std::shared_ptr<SharedSession>;
 
-// Destroys sessions in a thread of its own: tearing down an accelerator takes long and must not block a worker.
+// Destroys sessions in a thread of its own: tearing down an accelerator takes long and must not block a
+// worker.
 class Reaper {
  public:
   Reaper();
@@ -94,8 +96,8 @@ class SessionTable {
   // Waits for the destruction of all sessions that nobody holds, not for runs that hang.
   ~SessionTable();
 
-  // The session for this request, new or shared. kInvalid when nodes that share it disagree on `batch`; else what the
-  // backend said.
+  // The session for this request, new or shared. kInvalid when nodes that share it disagree on `batch`; else
+  // what the backend said.
   Result<SessionHandle> open(Backend& backend, SessionRequest request);
   // How many sessions are alive.
   std::size_t size();

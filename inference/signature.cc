@@ -9,17 +9,28 @@ namespace {
 
 std::optional<DType> dtype_of(std::int32_t element) {
   switch (element) {
-    case onnx::kFloat: return DType::kFloat32;
-    case onnx::kUint8: return DType::kUint8;
-    case onnx::kInt8: return DType::kInt8;
-    case onnx::kUint16: return DType::kUint16;
-    case onnx::kInt16: return DType::kInt16;
-    case onnx::kInt32: return DType::kInt32;
-    case onnx::kInt64: return DType::kInt64;
-    case onnx::kBoolean: return DType::kBool;
-    case onnx::kHalf: return DType::kFloat16;
-    case onnx::kDouble: return DType::kFloat64;
-    default: return std::nullopt;
+    case onnx::kFloat:
+      return DType::kFloat32;
+    case onnx::kUint8:
+      return DType::kUint8;
+    case onnx::kInt8:
+      return DType::kInt8;
+    case onnx::kUint16:
+      return DType::kUint16;
+    case onnx::kInt16:
+      return DType::kInt16;
+    case onnx::kInt32:
+      return DType::kInt32;
+    case onnx::kInt64:
+      return DType::kInt64;
+    case onnx::kBoolean:
+      return DType::kBool;
+    case onnx::kHalf:
+      return DType::kFloat16;
+    case onnx::kDouble:
+      return DType::kFloat64;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -81,8 +92,9 @@ Result<Shape> Dimensions::fix(const onnx::ValueInfo& value, bool output) {
                          std::to_string(dim.value) + " in the file, dims says " + std::to_string(*size));
     if (dim.value < 0 && !size && !is_batch(name, i, output)) {
       const std::string key = name.empty() ? place : name;
-      return unavailable(std::string(output ? "output '" : "input '") + std::string(value.name) + "' has the symbolic dimension '" +
-                         key + "', which must be fixed; write dims: {" + key + ": SIZE} under the model");
+      return unavailable(std::string(output ? "output '" : "input '") + std::string(value.name) +
+                         "' has the symbolic dimension '" + key + "', which must be fixed; write dims: {" +
+                         key + ": SIZE} under the model");
     }
     if (dim.value < 0 && !size) {
       ++free_first_;
@@ -99,8 +111,8 @@ Status Dimensions::all_used() const {
     if (used_.contains(key) || !request_.variant.empty()) continue;
     std::string names;
     for (const std::string& name : symbolic_) names += (names.empty() ? "" : ", ") + name;
-    return unavailable("dims names '" + key + "', the model's symbolic dimensions are: " +
-                       (names.empty() ? "none" : names));
+    return unavailable("dims names '" + key +
+                       "', the model's symbolic dimensions are: " + (names.empty() ? "none" : names));
   }
   return {};
 }
@@ -109,15 +121,19 @@ struct SignatureBuilder {
   Dimensions dimensions;
   const std::vector<std::string>& keep_float;
 
-  Result<TensorType> type(const onnx::ValueInfo& value, const std::optional<onnx::EdgeQuant>& quant, bool output) {
+  Result<TensorType> type(const onnx::ValueInfo& value, const std::optional<onnx::EdgeQuant>& quant,
+                          bool output) {
     const std::string what = (output ? "output '" : "input '") + std::string(value.name) + "'";
     const auto dtype = value.is_tensor ? dtype_of(value.element) : std::nullopt;
     if (!dtype)
-      return unavailable(what + " is no tensor of float32, float16, float64, bool or integers of 8 to 64 bits (ONNX type " +
-                         std::to_string(value.element) + "), which is all that travels between nodes");
+      return unavailable(
+          what + " is no tensor of float32, float16, float64, bool or integers of 8 to 64 bits (ONNX type " +
+          std::to_string(value.element) + "), which is all that travels between nodes");
     if (!value.has_shape)
-      return unavailable(what + " has no shape in the file; add it with onnx.shape_inference.infer_shapes and save again");
-    TensorType type{.name = std::string(value.name), .dtype = *dtype, .shape = {}, .layout = Layout::kNone, .quant = {}};
+      return unavailable(
+          what + " has no shape in the file; add it with onnx.shape_inference.infer_shapes and save again");
+    TensorType type{
+        .name = std::string(value.name), .dtype = *dtype, .shape = {}, .layout = Layout::kNone, .quant = {}};
     auto shape = dimensions.fix(value, output);
     if (!shape.ok()) return Status(Code::kUnavailable, shape.status().message());
     type.shape = *shape;
@@ -135,12 +151,14 @@ struct SignatureBuilder {
 
 }  // namespace
 
-Result<ModelSignature> read_signature(const ModelRequest& request, const std::vector<std::string>& keep_float) {
+Result<ModelSignature> read_signature(const ModelRequest& request,
+                                      const std::vector<std::string>& keep_float) {
   SLUICE_ASSIGN(const auto model, check_model(request));
   const onnx::ModelHeader& header = model->header;
   SignatureBuilder builder{Dimensions(request), keep_float};
   ModelSignature signature{.name = request.name, .variant = request.variant, .inputs = {}, .outputs = {}};
-  const auto add = [&](const auto& values, const auto& quants, bool output, std::vector<TensorType>& types) -> Status {
+  const auto add = [&](const auto& values, const auto& quants, bool output,
+                       std::vector<TensorType>& types) -> Status {
     for (std::size_t i = 0; i < values.size(); ++i) {
       SLUICE_ASSIGN(TensorType type, builder.type(values[i], quants[i], output));
       types.push_back(std::move(type));

@@ -29,20 +29,29 @@ std::uint64_t count_ends(const Tensor& tensor) {
 
 std::uint64_t count_non_finite(DType dtype, const Tensor& tensor) {
   switch (dtype) {
-    case DType::kFloat32: return count_exponent<std::uint32_t>(tensor, 0x7f800000u);
-    case DType::kFloat16: return count_exponent<std::uint16_t>(tensor, 0x7c00u);
-    case DType::kFloat64: return count_exponent<std::uint64_t>(tensor, 0x7ff0000000000000u);
-    default: return 0;
+    case DType::kFloat32:
+      return count_exponent<std::uint32_t>(tensor, 0x7f800000u);
+    case DType::kFloat16:
+      return count_exponent<std::uint16_t>(tensor, 0x7c00u);
+    case DType::kFloat64:
+      return count_exponent<std::uint64_t>(tensor, 0x7ff0000000000000u);
+    default:
+      return 0;
   }
 }
 
 std::uint64_t count_at_ends(DType dtype, const Tensor& tensor) {
   switch (dtype) {
-    case DType::kUint8: return count_ends<std::uint8_t>(tensor);
-    case DType::kInt8: return count_ends<std::int8_t>(tensor);
-    case DType::kUint16: return count_ends<std::uint16_t>(tensor);
-    case DType::kInt16: return count_ends<std::int16_t>(tensor);
-    default: return 0;
+    case DType::kUint8:
+      return count_ends<std::uint8_t>(tensor);
+    case DType::kInt8:
+      return count_ends<std::int8_t>(tensor);
+    case DType::kUint16:
+      return count_ends<std::uint16_t>(tensor);
+    case DType::kInt16:
+      return count_ends<std::int16_t>(tensor);
+    default:
+      return 0;
   }
 }
 

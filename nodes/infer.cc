@@ -1,15 +1,21 @@
 // infer: runs a model on the first usable of its backends.
 //
-// inputs   one tensor per input of the model, by its name (a single one: any name); dense, of exactly the model's type
-// outputs  one tensor per output of the model, by its name, with the geometry of the first input
-// options  model; backends [cpu]; on_fallback warn|error|allow; concurrency auto|1..256; batch {max 1..64 (1), wait_ms 0..1000
-//          (0)}; priority -10..10 (0); finish_within_ms (0); rate_hz (none); the keys of `selector`; maps htp, gpu, cpu, fake
-// drops    failed: the backend failed, or an output is NaN or infinite; timeout: the run hung and was given up;
+// inputs   one tensor per input of the model, by its name (a single one: any name); dense, of exactly the
+// model's type outputs  one tensor per output of the model, by its name, with the geometry of the first input
+// options  model; backends [cpu]; on_fallback warn|error|allow; concurrency auto|1..256; batch {max 1..64
+// (1), wait_ms 0..1000
+//          (0)}; priority -10..10 (0); finish_within_ms (0); rate_hz (none); the keys of `selector`; maps
+//          htp, gpu, cpu, fake
+// drops    failed: the backend failed, or an output is NaN or infinite; timeout: the run hung and was given
+// up;
 //          pool_empty: no output buffer. Filters by rate_hz.
-// thread   worker when all listed backends compute (cpu), lane when one waits or runs are batched; several frames at once
+// thread   worker when all listed backends compute (cpu), lane when one waits or runs are batched; several
+// frames at once
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <thread>
 
 #include "framework/node/node.h"
 #include "inference/checked_model.h"
@@ -21,8 +27,12 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kMostTensors = 32;       // inputs or outputs of a model
-constexpr int kMostNonFinite = 10;             // in a row: the backend is broken, not the frame
+constexpr std::size_t kMostTensors = 32;  // inputs or outputs of a model
+constexpr int kMostNonFinite = 10;        // in a row: the backend is broken, not the frame
+
+// As many as workers and lanes can use at once, over all nodes that share the session, and some that may
+// hang.
+int run_slots() { return std::max(16, static_cast<int>(std::thread::hardware_concurrency()) + 4); }
 
 // Lets through at most `rate_hz` frames per second of media time. Thread-safe; frames come nearly in order.
 class RateGate {
@@ -72,7 +82,8 @@ class InferNode final : public Node {
   std::atomic<int> non_finite_in_a_row_{0};
 };
 
-Result<ChoiceRequest> InferNode::read_options(const OpenContext& context, const InferenceServices& services) const {
+Result<ChoiceRequest> InferNode::read_options(const OpenContext& context,
+                                              const InferenceServices& services) const {
   const Options& options = *context.options;
   ChoiceRequest choice;
   choice.backends = options.texts("backends");
@@ -80,6 +91,7 @@ Result<ChoiceRequest> InferNode::read_options(const OpenContext& context, const 
   SLUICE_ASSIGN(choice.request.model, services.model(options.text("model")));
   choice.request.on_fallback = options.text("on_fallback");
   choice.request.node = context.node_id;
+  choice.request.slots = run_slots();
   const Options batch(options.map("batch"));
   choice.request.batch = batch.has("max") ? static_cast<int>(batch.integer("max")) : 1;
   choice.request.batch_wait_ms = batch.has("wait_ms") ? batch.number("wait_ms") : 0;
@@ -92,14 +104,17 @@ Status InferNode::match_edges(const OpenContext& context, std::vector<std::strin
   SLUICE_ASSIGN(const ModelRequest model, services->model(context.options->text("model")));
   SLUICE_ASSIGN(const ModelSignature signature, read_signature(model));
   if (signature.inputs.size() > kMostTensors || signature.outputs.size() > kMostTensors)
-    return unavailable("model '" + model.name + "' has more than " + std::to_string(kMostTensors) + " inputs or outputs");
+    return unavailable("model '" + model.name + "' has more than " + std::to_string(kMostTensors) +
+                       " inputs or outputs");
   SLUICE_ASSIGN(edges_, match_inputs(signature.inputs, context.input_names.at(0)));
   const NodeRoute& route = context.routes.front();
   const auto check = [keep_float](const TensorType& wanted, const PortType& port) -> Status {
     if (!port.tensor) return {};
-    if (wanted.quant && port.tensor->dtype == DType::kFloat32) keep_float->push_back(wanted.name);
+    if (wanted.quant && port.tensor->dtype == DType::kFloat32)
+      keep_float->push_back(wanted.name);
     else if (port.tensor->dtype != wanted.dtype || !(port.tensor->shape == wanted.shape))
-      return invalid("'" + wanted.name + "' of the model is " + wanted.text() + ", the plan gives it " + port.tensor->text());
+      return invalid("'" + wanted.name + "' of the model is " + wanted.text() + ", the plan gives it " +
+                     port.tensor->text());
     return {};
   };
   for (std::size_t i = 0; i < edges_.size(); ++i)
@@ -111,12 +126,17 @@ Status InferNode::match_edges(const OpenContext& context, std::vector<std::strin
 
 Status InferNode::open(const OpenContext& context) {
   auto* services = static_cast<InferenceServices*>(context.services);
-  if (!services || context.routes.empty()) return invalid("infer needs the services and routes of a pipeline");
+  if (!services || context.routes.empty())
+    return invalid("infer needs the services and routes of a pipeline");
   const Options& options = *context.options;
   SLUICE_ASSIGN(ChoiceRequest choice, read_options(context, *services));
   SLUICE_RETURN_IF_ERROR(match_edges(context, &choice.request.keep_float));
-  record_ = &services->add_record({.node = std::string(context.node_id), .model = choice.request.model.name, .variant = {},
-                                   .backend = {}, .requested = choice.backends, .on_fallback = choice.request.on_fallback});
+  record_ = &services->add_record({.node = std::string(context.node_id),
+                                   .model = choice.request.model.name,
+                                   .variant = {},
+                                   .backend = {},
+                                   .requested = choice.backends,
+                                   .on_fallback = choice.request.on_fallback});
   if (options.has("policy") && options.text("policy") != "fixed")
     record_->warn("policy '" + options.text("policy") + "' is not in this build; 'fixed' is used");
   SLUICE_ASSIGN(session_, open_first_usable(*services, choice, *record_));
@@ -140,7 +160,8 @@ Status InferNode::process(Context& context) {
   std::array<Tensor*, kMostTensors> out{};
   for (std::size_t i = 0; i < edges_.size(); ++i) {
     in[i] = context.input<Tensor>(0, edges_[i]);
-    if (!in[i]) return failed("input '" + session->signature().inputs[i].name + "' of the model got no tensor");
+    if (!in[i])
+      return failed("input '" + session->signature().inputs[i].name + "' of the model got no tensor");
   }
   for (std::size_t i = 0; i < outputs; ++i) {
     SLUICE_ASSIGN(packets[i], context.make(i));
@@ -166,10 +187,12 @@ Status InferNode::check_outputs(std::span<Tensor* const> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const std::uint64_t bad = count_non_finite(types[i].dtype, *outputs[i]);
     if (bad == 0) continue;
-    const std::string what = "output '" + types[i].name + "' of backend '" + std::string(session_->session().backend()) +
-                             "' has " + std::to_string(bad) + " values that are NaN or infinite";
+    const std::string what = "output '" + types[i].name + "' of backend '" +
+                             std::string(session_->session().backend()) + "' has " + std::to_string(bad) +
+                             " values that are NaN or infinite";
     if (non_finite_in_a_row_.fetch_add(1) + 1 < kMostNonFinite) return failed(what);
-    return unavailable(what + ", " + std::to_string(kMostNonFinite) + " frames in a row: a failure of the backend");
+    return unavailable(what + ", " + std::to_string(kMostNonFinite) +
+                       " frames in a row: a failure of the backend");
   }
   non_finite_in_a_row_.store(0, std::memory_order_relaxed);
   return {};

@@ -97,6 +97,7 @@ OpenContext Engine::open_context(int index) const {
     for (int e : port) names.push_back(plan_->edges[static_cast<std::size_t>(e)].element);
   }
   for (const SourcePlan& s : plan_->sources) context.source_names.push_back(plan_->nodes[static_cast<std::size_t>(s.node)].id);
+  for (const SourceInfo& info : infos_) context.source_rates.push_back(info.fps);
   context.services = services_.get();
   return context;
 }
@@ -140,7 +141,9 @@ Status Engine::make_pools() {
 // The source's own frames, and those that nodes below make in the same size (copies to draw on).
 Status Engine::make_frame_pools(int source, const SourceInfo& info) {
   if (info.type.format == PixelFormat::kNone) return {};
-  SLUICE_ASSIGN(const std::size_t bytes, image_bytes(info.type, kRowAlign));
+  SLUICE_ASSIGN(std::size_t bytes, image_bytes(info.type, kRowAlign));
+  // Pictures of a folder differ in size: the source knows the largest.
+  if (info.decoder_buffers == 0) bytes = std::max(bytes, info.buffer_bytes);
   for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
     const NodePlan& plan = plan_->nodes[n];
     if (plan.source != source) continue;
@@ -236,6 +239,7 @@ void Engine::connect_app_sources() {
 Status Engine::start(const RunOptions& options) {
   if (started_) return invalid("the pipeline was already started");
   SLUICE_RETURN_IF_ERROR(probe(options));
+  SLUICE_RETURN_IF_ERROR(begin_run());
   started_ = true;
   started_at_ = clock_.now();
   watchdog_ = std::make_unique<Watchdog>(*plan_, *executor_, clock_);
@@ -246,6 +250,16 @@ Status Engine::start(const RunOptions& options) {
   executor_->start();
   connect_app_sources();
   return {};
+}
+
+// The probe has succeeded everywhere: sinks may create their files now.
+Status Engine::begin_run() {
+  Status all;
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    const Status status = guarded([&] { return nodes_[n]->begin_run(); });
+    add_failure(all, status.with_context(fmt::format("node '{}': ", plan_->nodes[n].id)));
+  }
+  return all;
 }
 
 void Engine::stop(bool by_user) {

@@ -40,6 +40,7 @@ class Engine {
  private:
   Status open_sources();
   Status open_nodes();
+  Status begin_run();
   Status make_pools();
   Status make_frame_pools(int source, const SourceInfo& info);
   void make_services();

@@ -20,6 +20,8 @@ std::string sentence(const Plan& plan, const Waiting& w) {
   switch (w.what) {
     case Waiting::For::kInput:
       return fmt::format("node '{}' waits for {} from '{}'", node, frame, name_of_unit(plan, w.producer));
+    case Waiting::For::kMessage:
+      return fmt::format("the message of '{}' to node '{}' for {} is lost", name_of_unit(plan, w.producer), node, frame);
     case Waiting::For::kTurn: return fmt::format("{} waits for its turn at node '{}'", frame, node);
     case Waiting::For::kRun: return fmt::format("node '{}' is still working on {}", node, frame);
     case Waiting::For::kPool: return fmt::format("node '{}' waits for a free buffer for {}", node, frame);

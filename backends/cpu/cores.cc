@@ -38,8 +38,8 @@ bool parse_number(std::string_view text, int& value) {
 Status wrong(std::string_view choice, const std::vector<Core>& cores) {
   std::string there;
   for (const Core& core : cores) there += (there.empty() ? "" : ",") + std::to_string(core.number);
-  return invalid("option 'cpu.cores' is '" + std::string(choice) + "', allowed: auto, big, all, or a list of the cores " +
-                 there + " such as '0,1' or '0-1'");
+  return invalid("option 'cpu.cores' is '" + std::string(choice) +
+                 "', allowed: auto, big, all, or a list of the cores " + there + " such as '0,1' or '0-1'");
 }
 
 }  // namespace
@@ -70,11 +70,14 @@ Result<std::vector<int>> choose_cores(std::string_view choice, const std::vector
     const std::size_t dash = part.find('-');
     int first = 0, last = 0;
     if (!parse_number(part.substr(0, dash), first)) return wrong(whole, cores);
-    if (dash == std::string_view::npos) last = first;
-    else if (!parse_number(part.substr(dash + 1), last)) return wrong(whole, cores);
+    if (dash == std::string_view::npos)
+      last = first;
+    else if (!parse_number(part.substr(dash + 1), last))
+      return wrong(whole, cores);
     if (last < first || last - first > CPU_SETSIZE) return wrong(whole, cores);
     for (int n = first; n <= last; ++n) {
-      if (std::ranges::none_of(cores, [n](const Core& core) { return core.number == n; })) return wrong(whole, cores);
+      if (std::ranges::none_of(cores, [n](const Core& core) { return core.number == n; }))
+        return wrong(whole, cores);
       out.push_back(n);
     }
   }

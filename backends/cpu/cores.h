@@ -1,4 +1,5 @@
-// Which CPU cores a session's threads may use: on big.LITTLE chips eight cores are slower than the four big ones.
+// Which CPU cores a session's threads may use: on big.LITTLE chips eight cores are slower than the four big
+// ones.
 #pragma once
 
 #include <string>
@@ -18,8 +19,9 @@ struct Core {
 // The cores that this process may run on. `root` is replaced in tests.
 std::vector<Core> read_cores(const std::string& root = "/sys/devices/system/cpu");
 
-// The numbers of the cores that `choice` means: "all"; "big": those of the highest capacity; "auto": big where capacities
-// differ, else all; or a list such as "0,4-7". kInvalid for another text or a core that is not there.
+// The numbers of the cores that `choice` means: "all"; "big": those of the highest capacity; "auto": big
+// where capacities differ, else all; or a list such as "0,4-7". kInvalid for another text or a core that is
+// not there.
 Result<std::vector<int>> choose_cores(std::string_view choice, const std::vector<Core>& cores);
 
 }  // namespace sluice

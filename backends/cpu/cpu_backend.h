@@ -1,4 +1,5 @@
-// `cpu`: ONNX Runtime's CPU provider. Runs compute in the calling worker; options `threads`, `cores`, `spinning`.
+// `cpu`: ONNX Runtime's CPU provider. Runs compute in the calling worker; options `threads`, `cores`,
+// `spinning`.
 #pragma once
 
 #include <memory>
@@ -7,8 +8,9 @@
 
 namespace sluice {
 
-// `threads: auto` is 1: two sessions of one thread beat one session of two on small models, and the worker that calls is
-// that thread. Further threads are the session's own; `cores` binds those (the calling worker is the scheduler's).
+// `threads: auto` is 1: two sessions of one thread beat one session of two on small models, and the worker
+// that calls is that thread. Further threads are the session's own; `cores` binds those (the calling worker
+// is the scheduler's).
 std::unique_ptr<Backend> make_cpu_backend();
 
 }  // namespace sluice

@@ -60,16 +60,31 @@ void put(std::byte* data, std::size_t index, T value) {
 
 void put_stamp(std::byte* data, DType dtype, std::size_t index, std::uint64_t value) {
   switch (dtype) {
-    case DType::kFloat32: put(data, index, static_cast<float>(value) / 1024.0f); break;
-    case DType::kFloat64: put(data, index, static_cast<double>(value) / 1024.0); break;
-    case DType::kFloat16: put(data, index, half_of_stamp(value)); break;
+    case DType::kFloat32:
+      put(data, index, static_cast<float>(value) / 1024.0f);
+      break;
+    case DType::kFloat64:
+      put(data, index, static_cast<double>(value) / 1024.0);
+      break;
+    case DType::kFloat16:
+      put(data, index, half_of_stamp(value));
+      break;
     case DType::kUint8:
-    case DType::kInt8: put(data, index, static_cast<std::uint8_t>(value)); break;
+    case DType::kInt8:
+      put(data, index, static_cast<std::uint8_t>(value));
+      break;
     case DType::kUint16:
-    case DType::kInt16: put(data, index, static_cast<std::uint16_t>(value)); break;
-    case DType::kInt32: put(data, index, static_cast<std::int32_t>(value)); break;
-    case DType::kInt64: put(data, index, static_cast<std::int64_t>(value)); break;
-    case DType::kBool: break;
+    case DType::kInt16:
+      put(data, index, static_cast<std::uint16_t>(value));
+      break;
+    case DType::kInt32:
+      put(data, index, static_cast<std::int32_t>(value));
+      break;
+    case DType::kInt64:
+      put(data, index, static_cast<std::int64_t>(value));
+      break;
+    case DType::kBool:
+      break;
   }
 }
 
@@ -84,7 +99,8 @@ void fill_zero(const TensorType& type, Tensor& tensor) {
 
 void fill_nan(const TensorType& type, Tensor& tensor) {
   if (type.dtype != DType::kFloat32) return;
-  for (std::size_t i = 0; i < tensor.bytes / 4; ++i) put(tensor.data, i, std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t i = 0; i < tensor.bytes / 4; ++i)
+    put(tensor.data, i, std::numeric_limits<float>::quiet_NaN());
 }
 
 class FakeSession final : public Session {
@@ -95,6 +111,7 @@ class FakeSession final : public Session {
         slots_(std::max(1, request.slots)),
         behaviour_(options),
         clock_(clock),
+        manual_(clock.manual()),
         cancelled_(static_cast<std::size_t>(slots_)) {}
 
   const ModelSignature& signature() const override { return signature_; }
@@ -115,6 +132,7 @@ class FakeSession final : public Session {
   const int slots_;
   const Behaviour behaviour_;
   Clock& clock_;
+  const bool manual_;
   std::atomic<std::uint64_t> runs_{0};  // also those that fail
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -126,7 +144,7 @@ Status FakeSession::run(int slot, std::span<const Tensor* const>, std::span<Tens
   const TimeNs duration = behaviour_.duration(run);
   // A run that will be given up must not be found waiting on the clock, which it may outlive.
   if (Behaviour::has(behaviour_.hang_at, run) || duration >= behaviour_.timeout) return hang(slot, run);
-  if (!clock_.manual()) clock_.sleep_until(clock_.now() + duration, [] { return false; });
+  if (!manual_) clock_.sleep_until(clock_.now() + duration, [] { return false; });
   if (Behaviour::has(behaviour_.fail_at, run))
     return failed("backend 'fake' was told to fail in run " + std::to_string(run) + " (option 'fail_at')");
   write(outputs, run);
@@ -135,7 +153,7 @@ Status FakeSession::run(int slot, std::span<const Tensor* const>, std::span<Tens
 
 Status FakeSession::hang(int slot, std::uint64_t run) {
   const auto index = static_cast<std::size_t>(slot);
-  if (!clock_.manual()) {
+  if (!manual_) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this, index] { return cancelled_[index] != 0; });
     cancelled_[index] = 0;
@@ -159,7 +177,8 @@ void FakeSession::write(std::span<Tensor* const> outputs, std::uint64_t run) con
   }
   const TensorType& type = signature_.outputs[0];
   if (nan || outputs[0]->bytes / size_of(type.dtype) < FakeStamp::kElements) return;
-  const std::uint64_t stamp[FakeStamp::kElements] = {FakeStamp::kBackend, fake_variant_hash(signature_.variant), generation_, run};
+  const std::uint64_t stamp[FakeStamp::kElements] = {FakeStamp::kBackend,
+                                                     fake_variant_hash(signature_.variant), generation_, run};
   for (std::size_t i = 0; i < FakeStamp::kElements; ++i)
     put_stamp(outputs[0]->data, type.dtype, i, stamp[i] % FakeStamp::kModulus);
 }
@@ -173,7 +192,8 @@ class FakeBackend final : public Backend {
   Result<std::unique_ptr<Session>> open(const SessionRequest& request) override {
     SLUICE_ASSIGN(ModelSignature signature, read_signature(request.model, request.keep_float));
     const Options options(with_defaults("fake", request.options));
-    return std::unique_ptr<Session>(std::make_unique<FakeSession>(std::move(signature), request, options, clock_));
+    return std::unique_ptr<Session>(
+        std::make_unique<FakeSession>(std::move(signature), request, options, clock_));
   }
 
  private:

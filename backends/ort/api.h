@@ -1,5 +1,5 @@
-// The one way to include ONNX Runtime: its API is set by hand after the library was loaded (facts: mixing this with its
-// automatic set-up in one program is a crash).
+// The one way to include ONNX Runtime: its API is set by hand after the library was loaded (facts: mixing
+// this with its automatic set-up in one program is a crash).
 #pragma once
 
 #ifndef ORT_API_MANUAL_INIT

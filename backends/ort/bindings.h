@@ -14,8 +14,8 @@ namespace sluice::ort {
 
 ONNXTensorElementDataType element_of(DType dtype);
 
-// The tensors that one input or output was bound to, by address and size. Pools have few buffers; beyond kMost the oldest
-// entry makes room. Not thread-safe: a slot runs one thing at a time.
+// The tensors that one input or output was bound to, by address and size. Pools have few buffers; beyond
+// kMost the oldest entry makes room. Not thread-safe: a slot runs one thing at a time.
 class PortBindings {
  public:
   explicit PortBindings(const TensorType& type) : type_(type) {}

@@ -12,7 +12,8 @@ constexpr int kOldestApi = 24;
 
 std::string folder_of_this_library() {
   Dl_info info{};
-  if (::dladdr(reinterpret_cast<const void*>(&folder_of_this_library), &info) == 0 || !info.dli_fname) return {};
+  if (::dladdr(reinterpret_cast<const void*>(&folder_of_this_library), &info) == 0 || !info.dli_fname)
+    return {};
   const std::string path = info.dli_fname;
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
@@ -40,7 +41,8 @@ Result<Library> load_one(const std::string& path) {
     library.api_version = version;
   }
   if (!library.api)
-    return unavailable(path + ": is ONNX Runtime " + library.version + ", 1." + std::to_string(kOldestApi) + " or newer is needed");
+    return unavailable(path + ": is ONNX Runtime " + library.version + ", 1." + std::to_string(kOldestApi) +
+                       " or newer is needed");
   return library;
 }
 
@@ -49,7 +51,8 @@ Result<Library> load_one(const std::string& path) {
 std::vector<std::string> library_candidates() {
   if (const char* named = std::getenv("SLUICE_ONNXRUNTIME"); named && *named) return {named};
   std::vector<std::string> out;
-  if (const std::string folder = folder_of_this_library(); !folder.empty()) out.push_back(folder + "/libonnxruntime.so.1");
+  if (const std::string folder = folder_of_this_library(); !folder.empty())
+    out.push_back(folder + "/libonnxruntime.so.1");
 #ifdef SLUICE_ONNXRUNTIME_LIBRARY
   out.emplace_back(SLUICE_ONNXRUNTIME_LIBRARY);
 #endif

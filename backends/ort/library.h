@@ -16,12 +16,12 @@ struct Library {
   std::string path;     // of the file that was loaded
 };
 
-// Where it is looked for, in order: SLUICE_ONNXRUNTIME alone when it is set; else next to our own library, where it was
-// found when Sluice was built, and wherever the loader finds its name.
+// Where it is looked for, in order: SLUICE_ONNXRUNTIME alone when it is set; else next to our own library,
+// where it was found when Sluice was built, and wherever the loader finds its name.
 std::vector<std::string> library_candidates();
 
-// The first candidate that loads and is new enough (API 24, 1.24). It is never unloaded. kUnavailable with every candidate
-// and why it failed.
+// The first candidate that loads and is new enough (API 24, 1.24). It is never unloaded. kUnavailable with
+// every candidate and why it failed.
 Result<Library> load_library(const std::vector<std::string>& candidates);
 
 }  // namespace sluice::ort

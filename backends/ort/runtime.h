@@ -10,11 +10,12 @@
 
 namespace sluice::ort {
 
-// Held by every session, so that the environment is destroyed after the last of them (any other order crashes). The
-// process keeps one reference until it exits. Thread-safe.
+// Held by every session, so that the environment is destroyed after the last of them (any other order
+// crashes). The process keeps one reference until it exits. Thread-safe.
 class Runtime {
  public:
-  // Loads the library and makes the environment with the first call; later calls answer the same. kUnavailable.
+  // Loads the library and makes the environment with the first call; later calls answer the same.
+  // kUnavailable.
   static Result<std::shared_ptr<Runtime>> get();
   ~Runtime();
   Runtime(const Runtime&) = delete;
@@ -32,8 +33,8 @@ class Runtime {
   Ort::Env env_{nullptr};
 };
 
-// What ONNX Runtime logged at warning level or above in this thread since the last call of `forget_warnings`, newest last
-// and cut to a few lines; its errors rarely say why. Empty: nothing.
+// What ONNX Runtime logged at warning level or above in this thread since the last call of `forget_warnings`,
+// newest last and cut to a few lines; its errors rarely say why. Empty: nothing.
 std::string recent_warnings();
 void forget_warnings();
 

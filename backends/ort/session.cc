@@ -9,7 +9,8 @@ namespace sluice::ort {
 namespace {
 
 // The bytes to load: the file's, or without the quantised edges that the plan uses as integers.
-std::string_view model_bytes(const CheckedModel& model, const std::vector<std::string>& keep_float, std::string& edited) {
+std::string_view model_bytes(const CheckedModel& model, const std::vector<std::string>& keep_float,
+                             std::string& edited) {
   onnx::QuantisedEdges edges = model.edges;
   const auto keep = [&keep_float](const auto& values, auto& quants) {
     for (std::size_t i = 0; i < quants.size(); ++i)
@@ -29,8 +30,8 @@ std::size_t bytes_of(const TensorType& type) {
 
 }  // namespace
 
-OrtSession::OrtSession(std::shared_ptr<Runtime> runtime, ModelSignature signature, const SessionRequest& request,
-                       const SessionConfig& config)
+OrtSession::OrtSession(std::shared_ptr<Runtime> runtime, ModelSignature signature,
+                       const SessionRequest& request, const SessionConfig& config)
     : runtime_(std::move(runtime)),
       signature_(std::move(signature)),
       backend_(config.backend),
@@ -75,25 +76,30 @@ void OrtSession::read_placement(const std::string& provider) {
     const int count = static_cast<int>(subgraph.GetNodes().size());
     placement_.total += count;
     const std::string name = subgraph.GetEpName();
-    if (name == provider) placement_.on_backend += count;
-    else placement_.elsewhere[name == "CPUExecutionProvider" ? "cpu" : name] += count;
+    if (name == provider)
+      placement_.on_backend += count;
+    else
+      placement_.elsewhere[name == "CPUExecutionProvider" ? "cpu" : name] += count;
   }
   if (!placement_.elsewhere.empty()) placement_.reasons.push_back(recent_warnings());
 }
 
-Result<std::unique_ptr<Session>> OrtSession::open(std::shared_ptr<Runtime> runtime, const SessionRequest& request,
+Result<std::unique_ptr<Session>> OrtSession::open(std::shared_ptr<Runtime> runtime,
+                                                  const SessionRequest& request,
                                                   const SessionConfig& config) {
   SLUICE_ASSIGN(const auto model, check_model(request.model));
   SLUICE_ASSIGN(ModelSignature signature, read_signature(request.model, request.keep_float));
   if (request.batch > 1 && !signature.symbolic_batch)
-    return unavailable(describe(request.model) + ": batch {max: " + std::to_string(request.batch) +
-                       "} needs a free first dimension in all inputs and outputs; export the model with a symbolic "
-                       "batch, take its name out of 'dims', or write batch: {max: 1}");
+    return unavailable(
+        describe(request.model) + ": batch {max: " + std::to_string(request.batch) +
+        "} needs a free first dimension in all inputs and outputs; export the model with a symbolic "
+        "batch, take its name out of 'dims', or write batch: {max: 1}");
   forget_warnings();
   try {
     std::string edited;
     const std::string_view bytes = model_bytes(*model, request.keep_float, edited);
-    std::unique_ptr<OrtSession> session(new OrtSession(std::move(runtime), std::move(signature), request, config));
+    std::unique_ptr<OrtSession> session(
+        new OrtSession(std::move(runtime), std::move(signature), request, config));
     session->load(request, config, bytes, folder_of(request.model.path));
     return std::unique_ptr<Session>(std::move(session));
   } catch (const std::exception& error) {
@@ -101,12 +107,18 @@ Result<std::unique_ptr<Session>> OrtSession::open(std::shared_ptr<Runtime> runti
   }
 }
 
-Result<std::size_t> OrtSession::batch_of(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) const {
+Result<std::size_t> OrtSession::batch_of(std::span<const Tensor* const> inputs,
+                                         std::span<Tensor* const> outputs) const {
   if (inputs.size() != input_bytes_.size() || outputs.size() != output_bytes_.size())
-    return invalid("a run of " + describe({.name = signature_.name, .variant = signature_.variant, .path = {}, .sha256 = {}, .dims = {}}) +
-                   " got another number of tensors than the model has");
+    return invalid(
+        "a run of " +
+        describe(
+            {.name = signature_.name, .variant = signature_.variant, .path = {}, .sha256 = {}, .dims = {}}) +
+        " got another number of tensors than the model has");
   const std::size_t batch = inputs[0]->bytes / input_bytes_[0];
-  const auto fits = [batch](const Tensor& tensor, std::size_t item) { return tensor.data && tensor.bytes == item * batch; };
+  const auto fits = [batch](const Tensor& tensor, std::size_t item) {
+    return tensor.data && tensor.bytes == item * batch;
+  };
   bool good = batch >= 1 && batch <= static_cast<std::size_t>(most_batch_);
   for (std::size_t i = 0; i < inputs.size(); ++i) good = good && fits(*inputs[i], input_bytes_[i]);
   for (std::size_t i = 0; i < outputs.size(); ++i) good = good && fits(*outputs[i], output_bytes_[i]);
@@ -127,7 +139,8 @@ Status OrtSession::bind(Slot& slot, std::span<const Tensor* const> inputs, std::
   return {};
 }
 
-Status OrtSession::run(int slot_index, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) {
+Status OrtSession::run(int slot_index, std::span<const Tensor* const> inputs,
+                       std::span<Tensor* const> outputs) {
   SLUICE_ASSIGN(const std::size_t batch, batch_of(inputs, outputs));
   Slot& slot = slots_[static_cast<std::size_t>(slot_index)];
   SLUICE_RETURN_IF_ERROR(bind(slot, inputs, outputs, batch));

@@ -1,4 +1,5 @@
-// A Session on one of ONNX Runtime's execution providers. What differs between providers comes as SessionConfig.
+// A Session on one of ONNX Runtime's execution providers. What differs between providers comes as
+// SessionConfig.
 #pragma once
 
 #include <functional>
@@ -13,8 +14,8 @@
 namespace sluice::ort {
 
 struct SessionConfig {
-  std::string backend;                                 // our name: "cpu"
-  std::string provider;                                // ONNX Runtime's: "CPUExecutionProvider"
+  std::string backend;   // our name: "cpu"
+  std::string provider;  // ONNX Runtime's: "CPUExecutionProvider"
   RunKind kind = RunKind::kCompute;
   std::function<void(Ort::SessionOptions&)> configure;  // may throw Ort::Exception
 };
@@ -22,9 +23,10 @@ struct SessionConfig {
 // Runs write straight into the callers' tensors: values that view them are made once per buffer and slot.
 class OrtSession final : public Session {
  public:
-  // Checks the model, strips its quantised edges (but `keep_float`) and loads it. kUnavailable with ONNX Runtime's words.
-  static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime, const SessionRequest& request,
-                                               const SessionConfig& config);
+  // Checks the model, strips its quantised edges (but `keep_float`) and loads it. kUnavailable with ONNX
+  // Runtime's words.
+  static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime,
+                                               const SessionRequest& request, const SessionConfig& config);
 
   const ModelSignature& signature() const override { return signature_; }
   std::string_view backend() const override { return backend_; }
@@ -36,10 +38,12 @@ class OrtSession final : public Session {
  private:
   OrtSession(std::shared_ptr<Runtime> runtime, ModelSignature signature, const SessionRequest& request,
              const SessionConfig& config);
-  void load(const SessionRequest& request, const SessionConfig& config, std::string_view model, const std::string& folder);
+  void load(const SessionRequest& request, const SessionConfig& config, std::string_view model,
+            const std::string& folder);
   void read_placement(const std::string& provider);
   Result<std::size_t> batch_of(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) const;
-  Status bind(Slot& slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, std::size_t batch);
+  Status bind(Slot& slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs,
+              std::size_t batch);
 
   const std::shared_ptr<Runtime> runtime_;  // first: destroyed last
   const ModelSignature signature_;

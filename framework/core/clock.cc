@@ -49,7 +49,7 @@ void SteadyClock::cancel(TimerId id) {
   std::unique_lock lock(mutex_);
   erase_timer(timers_, id);
   if (std::this_thread::get_id() == thread_.get_id()) return;
-  callback_over_.wait(lock, [&] { return running_ != id; });
+  callback_over_.wait(lock, [&] { return running_ == 0 || running_ != id; });
 }
 
 void SteadyClock::run_timers() {

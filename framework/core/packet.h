@@ -124,6 +124,8 @@ class PacketPool {
 
   // Empty when all are out (counted). The value is as its last user left it, recycled.
   Packet acquire(const FrameInfo& frame);
+  // Calls `f` with the value of each packet; before use.
+  void for_each_value(const std::function<void(void* value)>& f);
   void on_available(std::function<void()> callback);
   PoolStats stats() const;
   const PayloadType* type() const;

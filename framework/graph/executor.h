@@ -154,7 +154,7 @@ void Executor::with_core(F&& f) {
   {
     std::lock_guard lock(mutex_);
     f(core_, setup_.clock->now(), actions);
-    progress_.fetch_add(1, std::memory_order_relaxed);
+    progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // one writer: the lock
     if (draining_ > 0 || (core_.idle() && finished_locked())) changed_.notify_all();
   }
   setup_.bodies->sweep();

@@ -87,8 +87,8 @@ struct TbbExecutor::Impl {
   void unbusy();
 
   TbbExecutor& owner;
+  tbb::global_control limit;  // before the scheduler, so that TBB starts with it
   Scheduler scheduler;
-  tbb::global_control limit;
   tbb::task_arena arena;
   std::unique_ptr<tbb::flow::graph> graph;
   std::vector<std::unique_ptr<UnitNode>> nodes;      // by unit; null for sources

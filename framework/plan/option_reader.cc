@@ -150,6 +150,7 @@ OptionValue Reader::element(const std::string& name, const OptionDeclaration& op
       return choice(name, option, written);
     case OptionKind::kPath:
     case OptionKind::kPathOut:
+    case OptionKind::kUri:
       return path(name, option, written);
     default:
       return text(name, option, written);

@@ -25,7 +25,8 @@ Status check_component(const ExternalData& data, const std::string& path, bool l
   if (!last) return {};
   if (!S_ISREG(info.st_mode)) return refuse(data, "which is not a regular file");
   if (info.st_nlink > 1)
-    return refuse(data, std::string("which is a hard link to a file that lies elsewhere too") + kStay + "; copy the file");
+    return refuse(data, std::string("which is a hard link to a file that lies elsewhere too") + kStay +
+                            "; copy the file");
   return {};
 }
 
@@ -35,7 +36,7 @@ Status check_one(const ExternalData& data, const std::string& folder) {
   if (location.find('\0') != std::string_view::npos) return refuse(data, "which has a NUL in its name");
   if (location.front() == '/') return refuse(data, std::string("an absolute path") + kStay);
   std::string path = folder;
-  struct stat info {};
+  struct stat info{};
   for (std::size_t at = 0; at < location.size();) {
     const std::size_t slash = std::min(location.find('/', at), location.size());
     const std::string_view part = location.substr(at, slash - at);
@@ -49,7 +50,8 @@ Status check_one(const ExternalData& data, const std::string& folder) {
   const auto size = static_cast<std::uint64_t>(info.st_size);
   if (data.offset > size || data.length > size - data.offset)
     return refuse(data, "which has " + std::to_string(size) + " bytes where the model wants " +
-                            std::to_string(data.length) + " from " + std::to_string(data.offset) + "; copy it again");
+                            std::to_string(data.length) + " from " + std::to_string(data.offset) +
+                            "; copy it again");
   return {};
 }
 

@@ -9,8 +9,9 @@
 
 namespace sluice::onnx {
 
-// kUnavailable for a location that is empty, absolute, has '..', passes through a symbolic link, has other hard links
-// (ONNX Runtime does not look for those), is no regular file, is missing, or is shorter than the model says.
+// kUnavailable for a location that is empty, absolute, has '..', passes through a symbolic link, has other
+// hard links (ONNX Runtime does not look for those), is no regular file, is missing, or is shorter than the
+// model says.
 Status check_external_data(const std::vector<ExternalData>& external, const std::string& folder);
 
 }  // namespace sluice::onnx

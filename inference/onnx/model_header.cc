@@ -156,15 +156,26 @@ bool HeaderReader::attribute(Bytes message, Operator& op, int depth) {
   for (Field f; reader.next(f);) {
     bool good = true;
     switch (f.number) {
-      case field::kAttributeName: name = f.bytes; break;
-      case field::kAttributeInt: number = static_cast<std::int64_t>(f.value); break;
+      case field::kAttributeName:
+        name = f.bytes;
+        break;
+      case field::kAttributeInt:
+        number = static_cast<std::int64_t>(f.value);
+        break;
       case field::kAttributeTensor:
-      case field::kAttributeTensors: good = tensor_location(f.bytes); break;
+      case field::kAttributeTensors:
+        good = tensor_location(f.bytes);
+        break;
       case field::kAttributeSparse:
-      case field::kAttributeSparses: good = sparse(f.bytes); break;
+      case field::kAttributeSparses:
+        good = sparse(f.bytes);
+        break;
       case field::kAttributeGraph:
-      case field::kAttributeGraphs: good = inner_graph(f.bytes, depth + 1); break;
-      default: break;
+      case field::kAttributeGraphs:
+        good = inner_graph(f.bytes, depth + 1);
+        break;
+      default:
+        break;
     }
     if (!good) return false;
   }
@@ -176,15 +187,26 @@ bool HeaderReader::node(Bytes message, Operator& op, int depth) {
   Reader reader(message);
   for (Field f; reader.next(f);) {
     switch (f.number) {
-      case field::kNodeInput: op.inputs.push_back(f.bytes); break;
-      case field::kNodeOutput: op.outputs.push_back(f.bytes); break;
-      case field::kNodeName: op.name = f.bytes; break;
-      case field::kOpType: op.type = f.bytes; break;
-      case field::kNodeDomain: op.domain = f.bytes == "ai.onnx" ? Bytes{} : f.bytes; break;
+      case field::kNodeInput:
+        op.inputs.push_back(f.bytes);
+        break;
+      case field::kNodeOutput:
+        op.outputs.push_back(f.bytes);
+        break;
+      case field::kNodeName:
+        op.name = f.bytes;
+        break;
+      case field::kOpType:
+        op.type = f.bytes;
+        break;
+      case field::kNodeDomain:
+        op.domain = f.bytes == "ai.onnx" ? Bytes{} : f.bytes;
+        break;
       case field::kAttribute:
         if (!attribute(f.bytes, op, depth)) return false;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return reader.complete();
@@ -217,13 +239,26 @@ bool HeaderReader::graph(Bytes message) {
   for (Field f; reader.next(f);) {
     bool good = true;
     switch (f.number) {
-      case field::kNode: good = node(f.bytes, header_.operators.emplace_back(), 0); break;
-      case field::kInitializer: good = initializer(f.bytes, header_.initializers.emplace_back()); break;
-      case field::kSparseInitializer: good = sparse(f.bytes); break;
-      case field::kInput: good = value_info(f.bytes, header_.inputs.emplace_back()); break;
-      case field::kOutput: good = value_info(f.bytes, header_.outputs.emplace_back()); break;
-      case field::kValueInfo: good = value_info(f.bytes, header_.values.emplace_back()); break;
-      default: break;
+      case field::kNode:
+        good = node(f.bytes, header_.operators.emplace_back(), 0);
+        break;
+      case field::kInitializer:
+        good = initializer(f.bytes, header_.initializers.emplace_back());
+        break;
+      case field::kSparseInitializer:
+        good = sparse(f.bytes);
+        break;
+      case field::kInput:
+        good = value_info(f.bytes, header_.inputs.emplace_back());
+        break;
+      case field::kOutput:
+        good = value_info(f.bytes, header_.outputs.emplace_back());
+        break;
+      case field::kValueInfo:
+        good = value_info(f.bytes, header_.values.emplace_back());
+        break;
+      default:
+        break;
     }
     if (!good) return false;
   }
@@ -232,18 +267,26 @@ bool HeaderReader::graph(Bytes message) {
 
 bool HeaderReader::model_field(const Field& f) {
   switch (f.number) {
-    case field::kIrVersion: header_.ir_version = static_cast<std::int64_t>(f.value); return true;
-    case field::kProducer: header_.producer = f.bytes; return true;
-    case field::kOpset: return opset(f.bytes);
-    case field::kGraph: return f.type == WireType::kBytes && graph(f.bytes);
-    case field::kFunctions: return inner_nodes(f.bytes, field::kFunctionNode, 0);
+    case field::kIrVersion:
+      header_.ir_version = static_cast<std::int64_t>(f.value);
+      return true;
+    case field::kProducer:
+      header_.producer = f.bytes;
+      return true;
+    case field::kOpset:
+      return opset(f.bytes);
+    case field::kGraph:
+      return f.type == WireType::kBytes && graph(f.bytes);
+    case field::kFunctions:
+      return inner_nodes(f.bytes, field::kFunctionNode, 0);
     case field::kTraining: {
       Reader reader(f.bytes);
       for (Field t; reader.next(t);)
         if (t.number <= 2 && t.type == WireType::kBytes && !inner_graph(t.bytes, 1)) return false;
       return reader.complete();
     }
-    default: return true;
+    default:
+      return true;
   }
 }
 
@@ -263,7 +306,8 @@ bool starts_with_ir_version(Bytes file) {
 Status not_onnx(Bytes file, const std::string& path) {
   if (file.starts_with("version https://git-lfs"))
     return unavailable("'" + path + "' is a Git LFS pointer, not the model itself; run git lfs pull");
-  return unavailable("'" + path + "' is not an ONNX model; export one, for instance with torch.onnx.export or tf2onnx");
+  return unavailable("'" + path +
+                     "' is not an ONNX model; export one, for instance with torch.onnx.export or tf2onnx");
 }
 
 }  // namespace
@@ -279,7 +323,8 @@ Result<ModelHeader> read_header(Bytes file, const std::string& path) {
                        " bytes, the file ends after " + std::to_string(file.size()) + "; copy it again");
   if (!good || !reader.complete() || header.ir_version <= 0) return not_onnx(file, path);
   if (!parts.has_graph() || header.operators.empty())
-    return unavailable("'" + path + "' is an ONNX file without a graph: there is nothing to run; export it again");
+    return unavailable("'" + path +
+                       "' is an ONNX file without a graph: there is nothing to run; export it again");
   parts.skip_initialized_inputs();
   return header;
 }
@@ -287,7 +332,8 @@ Result<ModelHeader> read_header(Bytes file, const std::string& path) {
 namespace {
 
 // The first element's bytes, or its value where the file wrote it as a number.
-std::optional<std::uint64_t> first_number(const Initializer& initializer, std::uint32_t typed, std::size_t width) {
+std::optional<std::uint64_t> first_number(const Initializer& initializer, std::uint32_t typed,
+                                          std::size_t width) {
   if (initializer.elements != 1) return std::nullopt;
   Reader reader(initializer.message);
   for (Field f; reader.next(f);) {
@@ -326,10 +372,14 @@ std::optional<std::int32_t> scalar_int(const Initializer& initializer) {
   const auto bits = first_number(initializer, field::kInt32Data, narrow ? 1 : 2);
   if (!bits) return std::nullopt;
   switch (initializer.element) {
-    case kUint8: return static_cast<std::uint8_t>(*bits);
-    case kInt8: return static_cast<std::int8_t>(*bits);
-    case kUint16: return static_cast<std::uint16_t>(*bits);
-    default: return static_cast<std::int16_t>(*bits);
+    case kUint8:
+      return static_cast<std::uint8_t>(*bits);
+    case kInt8:
+      return static_cast<std::int8_t>(*bits);
+    case kUint16:
+      return static_cast<std::uint16_t>(*bits);
+    default:
+      return static_cast<std::int16_t>(*bits);
   }
 }
 

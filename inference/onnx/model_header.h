@@ -1,5 +1,5 @@
-// What an ONNX file says about itself, without its weights: read straight from the protobuf bytes in one pass, so that
-// planning needs no inference engine and touches only the pages that hold names and shapes.
+// What an ONNX file says about itself, without its weights: read straight from the protobuf bytes in one
+// pass, so that planning needs no inference engine and touches only the pages that hold names and shapes.
 #pragma once
 
 #include <cstdint>
@@ -15,28 +15,73 @@ namespace sluice::onnx {
 
 // Field numbers of onnx.proto (onnx/onnx on GitHub, Apache-2.0) that we read or write.
 namespace field {
-enum Model : std::uint32_t { kIrVersion = 1, kProducer = 2, kGraph = 7, kOpset = 8, kTraining = 20, kFunctions = 25 };
+enum Model : std::uint32_t {
+  kIrVersion = 1,
+  kProducer = 2,
+  kGraph = 7,
+  kOpset = 8,
+  kTraining = 20,
+  kFunctions = 25
+};
 enum Opset : std::uint32_t { kOpsetDomain = 1, kOpsetVersion = 2 };
-enum Graph : std::uint32_t { kNode = 1, kGraphName = 2, kInitializer = 5, kInput = 11, kOutput = 12, kValueInfo = 13,
-                             kSparseInitializer = 15 };
+enum Graph : std::uint32_t {
+  kNode = 1,
+  kGraphName = 2,
+  kInitializer = 5,
+  kInput = 11,
+  kOutput = 12,
+  kValueInfo = 13,
+  kSparseInitializer = 15
+};
 enum Value : std::uint32_t { kValueName = 1, kValueType = 2 };
 enum Type : std::uint32_t { kTensorType = 1 };
 enum TensorType : std::uint32_t { kElement = 1, kShape = 2 };
 enum Dimension : std::uint32_t { kDimension = 1, kDimValue = 1, kDimParam = 2 };
-enum Node : std::uint32_t { kNodeInput = 1, kNodeOutput = 2, kNodeName = 3, kOpType = 4, kAttribute = 5, kNodeDomain = 7 };
-enum Attribute : std::uint32_t { kAttributeName = 1, kAttributeInt = 3, kAttributeTensor = 5, kAttributeGraph = 6,
-                                 kAttributeTensors = 10, kAttributeGraphs = 11, kAttributeSparse = 22,
-                                 kAttributeSparses = 23 };
-enum Tensor : std::uint32_t { kDims = 1, kDataType = 2, kFloatData = 4, kInt32Data = 5, kTensorName = 8, kRawData = 9,
-                              kExternalData = 13, kDataLocation = 14 };
+enum Node : std::uint32_t {
+  kNodeInput = 1,
+  kNodeOutput = 2,
+  kNodeName = 3,
+  kOpType = 4,
+  kAttribute = 5,
+  kNodeDomain = 7
+};
+enum Attribute : std::uint32_t {
+  kAttributeName = 1,
+  kAttributeInt = 3,
+  kAttributeTensor = 5,
+  kAttributeGraph = 6,
+  kAttributeTensors = 10,
+  kAttributeGraphs = 11,
+  kAttributeSparse = 22,
+  kAttributeSparses = 23
+};
+enum Tensor : std::uint32_t {
+  kDims = 1,
+  kDataType = 2,
+  kFloatData = 4,
+  kInt32Data = 5,
+  kTensorName = 8,
+  kRawData = 9,
+  kExternalData = 13,
+  kDataLocation = 14
+};
 enum Entry : std::uint32_t { kEntryKey = 1, kEntryValue = 2 };
 enum Function : std::uint32_t { kFunctionNode = 7 };
 }  // namespace field
 
 // TensorProto.DataType, as far as Sluice names them.
 enum Element : std::int32_t {
-  kFloat = 1, kUint8 = 2, kInt8 = 3, kUint16 = 4, kInt16 = 5, kInt32 = 6, kInt64 = 7, kString = 8, kBoolean = 9,
-  kHalf = 10, kDouble = 11
+  kFloat = 1,
+  kUint8 = 2,
+  kInt8 = 3,
+  kUint16 = 4,
+  kInt16 = 5,
+  kInt32 = 6,
+  kInt64 = 7,
+  kString = 8,
+  kBoolean = 9,
+  kHalf = 10,
+  kDouble = 11
 };
 
 struct Dim {
@@ -81,7 +126,7 @@ struct ModelHeader {
   std::map<std::string, std::int64_t> opsets;  // by domain; "" is ONNX's own
   std::vector<ValueInfo> inputs;               // without those that are initializers too
   std::vector<ValueInfo> outputs;
-  std::vector<ValueInfo> values;               // inner tensors whose type the file gives
+  std::vector<ValueInfo> values;  // inner tensors whose type the file gives
   std::vector<Operator> operators;
   std::vector<Initializer> initializers;
   std::vector<ExternalData> external;

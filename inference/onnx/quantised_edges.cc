@@ -85,7 +85,8 @@ std::optional<EdgeQuant> parameters(const Uses& uses, std::size_t index) {
     quant.element = zero->element;
     quant.zero_point = *point;
   } else {
-    quant.element = op.type == "QuantizeLinear" ? element_without_zero_point(op) : element_of_inner(uses, op.inputs[0]);
+    quant.element =
+        op.type == "QuantizeLinear" ? element_without_zero_point(op) : element_of_inner(uses, op.inputs[0]);
   }
   if (!quantised_element(quant.element)) return std::nullopt;
   quant.operators.push_back(index);
@@ -115,7 +116,8 @@ std::optional<EdgeQuant> input_quant(const Uses& uses, const ValueInfo& input) {
   return all;
 }
 
-std::optional<EdgeQuant> output_quant(const Uses& uses, const ValueInfo& output, const std::set<Bytes>& taken) {
+std::optional<EdgeQuant> output_quant(const Uses& uses, const ValueInfo& output,
+                                      const std::set<Bytes>& taken) {
   const std::size_t* maker = uses.maker(output.name);
   if (output.element != kFloat || !maker || !uses.readers(output.name).empty()) return std::nullopt;
   const Operator& op = uses.op(*maker);
@@ -157,14 +159,15 @@ QuantisedEdges find_quantised_edges(const ModelHeader& header) {
 namespace {
 
 struct Edit {
-  std::set<std::size_t> removed;            // operators
-  std::map<Bytes, Bytes> renamed;           // tensors
-  std::map<Bytes, std::int32_t> retyped;    // graph inputs and outputs
+  std::set<std::size_t> removed;          // operators
+  std::map<Bytes, Bytes> renamed;         // tensors
+  std::map<Bytes, std::int32_t> retyped;  // graph inputs and outputs
 };
 
 Edit plan_edit(const ModelHeader& header, const QuantisedEdges& edges) {
   Edit edit;
-  const auto add = [&edit](const std::vector<ValueInfo>& values, const std::vector<std::optional<EdgeQuant>>& quants) {
+  const auto add = [&edit](const std::vector<ValueInfo>& values,
+                           const std::vector<std::optional<EdgeQuant>>& quants) {
     for (std::size_t i = 0; i < quants.size(); ++i) {
       if (!quants[i]) continue;
       edit.removed.insert(quants[i]->operators.begin(), quants[i]->operators.end());
@@ -201,14 +204,14 @@ std::string retype(Bytes value_info, std::int32_t element) {
   return rewrite(value_info, [element](const Field& value, Writer& out) {
     if (value.number != field::kValueType) return false;
     out.bytes(value.number, rewrite(value.bytes, [element](const Field& type, Writer& tensor_out) {
-      if (type.number != field::kTensorType) return false;
-      tensor_out.bytes(type.number, rewrite(type.bytes, [element](const Field& f, Writer& w) {
-        if (f.number != field::kElement) return false;
-        w.varint(f.number, static_cast<std::uint64_t>(element));
-        return true;
-      }));
-      return true;
-    }));
+                if (type.number != field::kTensorType) return false;
+                tensor_out.bytes(type.number, rewrite(type.bytes, [element](const Field& f, Writer& w) {
+                                   if (f.number != field::kElement) return false;
+                                   w.varint(f.number, static_cast<std::uint64_t>(element));
+                                   return true;
+                                 }));
+                return true;
+              }));
     return true;
   });
 }
@@ -227,7 +230,8 @@ std::string edit_graph(Bytes graph, const Edit& edit) {
       case field::kNode:
         if (!edit.removed.contains(node++)) writer.bytes(f.number, rename_tensors(f.bytes, edit));
         return true;
-      case field::kValueInfo: return edit.renamed.contains(name_of_value(f.bytes));
+      case field::kValueInfo:
+        return edit.renamed.contains(name_of_value(f.bytes));
       case field::kInput:
       case field::kOutput: {
         const auto it = edit.retyped.find(name_of_value(f.bytes));
@@ -235,7 +239,8 @@ std::string edit_graph(Bytes graph, const Edit& edit) {
         writer.bytes(f.number, retype(f.bytes, it->second));
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   });
 }

@@ -1,5 +1,6 @@
-// Quantisation at a model's edges: a graph input that only feeds QuantizeLinear, or an output that only comes from
-// DequantizeLinear, is really an integer tensor (contract section 2, Tensors). Finds such pairs and takes them out.
+// Quantisation at a model's edges: a graph input that only feeds QuantizeLinear, or an output that only comes
+// from DequantizeLinear, is really an integer tensor (contract section 2, Tensors). Finds such pairs and
+// takes them out.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,12 @@ struct QuantisedEdges {
   bool any() const;
 };
 
-// Per-tensor float32 pairs with constant parameters. Graphs with subgraphs have none: those may read the inner tensors.
+// Per-tensor float32 pairs with constant parameters. Graphs with subgraphs have none: those may read the
+// inner tensors.
 QuantisedEdges find_quantised_edges(const ModelHeader& header);
 
-// The model without the pairs in `edges`: their nodes are gone, the graph's inputs and outputs keep their names and take
-// the integer type. `header` was read from `model`.
+// The model without the pairs in `edges`: their nodes are gone, the graph's inputs and outputs keep their
+// names and take the integer type. `header` was read from `model`.
 std::string strip_quantised_edges(Bytes model, const ModelHeader& header, const QuantisedEdges& edges);
 
 }  // namespace sluice::onnx

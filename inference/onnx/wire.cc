@@ -35,19 +35,26 @@ bool Reader::next(Field& field) {
     case WireType::kVarint:
       if (!varint(field.value)) return false;
       break;
-    case WireType::kFixed64: length = 8; break;
-    case WireType::kFixed32: length = 4; break;
+    case WireType::kFixed64:
+      length = 8;
+      break;
+    case WireType::kFixed32:
+      length = 4;
+      break;
     case WireType::kBytes:
       if (!varint(length)) return false;
       break;
-    default: return stop(WireEnd::kMalformed);
+    default:
+      return stop(WireEnd::kMalformed);
   }
   if (length > bytes_.size() - at_) {
     wanted_ = length;
     return stop(WireEnd::kCut);
   }
-  if (field.type == WireType::kBytes) field.bytes = bytes_.substr(at_, length);
-  else if (length > 0) std::memcpy(&field.value, bytes_.data() + at_, length);
+  if (field.type == WireType::kBytes)
+    field.bytes = bytes_.substr(at_, length);
+  else if (length > 0)
+    std::memcpy(&field.value, bytes_.data() + at_, length);
   at_ += length;
   field.raw = bytes_.substr(start, at_ - start);
   return true;

@@ -16,8 +16,8 @@ using Bytes = std::string_view;
 
 enum class WireType : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-// One field of a message. `value` holds varints and fixed numbers, `bytes` what is length-delimited; `raw` is the whole
-// field with its key, to be copied unchanged. Views into the reader's bytes.
+// One field of a message. `value` holds varints and fixed numbers, `bytes` what is length-delimited; `raw` is
+// the whole field with its key, to be copied unchanged. Views into the reader's bytes.
 struct Field {
   std::uint32_t number = 0;
   WireType type = WireType::kVarint;

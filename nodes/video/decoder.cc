@@ -30,8 +30,8 @@ Status Decoder::open(const AVCodecParameters& parameters, AVRational time_base, 
   codec_.reset(avcodec_alloc_context3(implementation));
   if (!codec_ || avcodec_parameters_to_context(codec_.get(), &parameters) < 0) return failed("out of memory");
   codec_->pkt_timebase = time_base;
-  codec_->thread_count =
-      1;  // the graph works beside it, and each frame thread would hold back one more picture
+  // The graph works beside it, and each further frame thread would hold one more picture back.
+  codec_->thread_count = 1;
   codec_->max_pixels = kMostPixels;
   codec_->opaque = this;
   codec_->get_buffer2 = &Decoder::get_buffer;

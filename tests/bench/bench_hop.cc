@@ -1,5 +1,5 @@
-// What passing a frame from one node to the next costs, with statistics on: one worker, one frame in flight, cost of a
-// hop = (time through 20 nodes - time through 4) / 16, against the same measured for a raw serial
+// What passing a frame from one node to the next costs, with statistics on: one worker, one frame in flight,
+// cost of a hop = (time through 20 nodes - time through 4) / 16, against the same measured for a raw serial
 // tbb::flow::function_node<int, int> chain. The three are interleaved; medians of 5.
 //   bench_hop [frames per measurement]
 #include <algorithm>
@@ -174,7 +174,8 @@ int run_bench(int frames) {
   std::printf("ns per hop (1 worker, 1 frame in flight, median of %d, %d frames)\n", kRounds, frames);
   std::printf("  raw tbb function_node      %7.1f\n", base);
   std::printf("  sluice, one task per node  %7.1f  ratio %.2f\n", median(unfused), median(unfused) / base);
-  std::printf("  sluice, fused chain        %7.1f  ratio %.2f  (at most 1.50)\n", median(fused), median(fused) / base);
+  std::printf("  sluice, fused chain        %7.1f  ratio %.2f  (at most 1.50)\n", median(fused),
+              median(fused) / base);
   return median(fused) <= 1.5 * base ? 0 : 1;
 }
 

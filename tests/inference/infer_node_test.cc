@@ -109,26 +109,31 @@ TEST_F(InferNode, SkipsUnavailableBackendsAndSaysSo) {
 }
 
 TEST_F(InferNode, OnFallbackErrorRefuses) {
-  const Status status = open(relu_model(), {{"backends", texts({"htp", "cpu"})}, {"on_fallback", text("error")}});
+  const Status status =
+      open(relu_model(), {{"backends", texts({"htp", "cpu"})}, {"on_fallback", text("error")}});
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_THAT(status.message(), HasSubstr("backend 'htp' is not available"));
   EXPECT_THAT(status.message(), HasSubstr("on_fallback is 'error'"));
 }
 
 TEST_F(InferNode, NoUsableBackend) {
-  const Status status = open(relu_model(), {{"backends", texts({"htp", "gpu"})}, {"on_fallback", text("allow")}});
+  const Status status =
+      open(relu_model(), {{"backends", texts({"htp", "gpu"})}, {"on_fallback", text("allow")}});
   EXPECT_EQ(status.code(), Code::kUnavailable);
-  EXPECT_THAT(status.message(), HasSubstr("none of the backends htp, gpu can be used: backend 'htp' is not available"));
+  EXPECT_THAT(status.message(),
+              HasSubstr("none of the backends htp, gpu can be used: backend 'htp' is not available"));
 }
 
 TEST_F(InferNode, OtherPoliciesAreSaidToBeMissing) {
   ASSERT_TRUE(open(relu_model(), {{"policy", text("balanced")}}).ok());
-  EXPECT_THAT(entry().warnings, ::testing::ElementsAre("policy 'balanced' is not in this build; 'fixed' is used"));
+  EXPECT_THAT(entry().warnings,
+              ::testing::ElementsAre("policy 'balanced' is not in this build; 'fixed' is used"));
 }
 
 TEST_F(InferNode, FakeIsLabelledAndItsFailuresCount) {
   ASSERT_TRUE(open(relu_model(), {{"backends", texts({"fake"})},
-                                  {"fake", map({{"fail_at", numbers({1})}, {"hang_at", numbers({2})}})}}).ok());
+                                  {"fake", map({{"fail_at", numbers({1})}, {"hang_at", numbers({2})}})}})
+                  .ok());
   EXPECT_TRUE(entry().simulated);
   EXPECT_TRUE(process().ok());
   EXPECT_EQ(process().code(), Code::kFailed);
@@ -148,7 +153,8 @@ TEST_F(InferNode, NonFiniteOutputsFailTenAreABackendFailure) {
   for (int i = 1; i < 5; ++i) {
     const Status status = process();
     EXPECT_EQ(status.code(), Code::kFailed);
-    EXPECT_THAT(status.message(), HasSubstr("output 'y' of backend 'fake' has 4 values that are NaN or infinite"));
+    EXPECT_THAT(status.message(),
+                HasSubstr("output 'y' of backend 'fake' has 4 values that are NaN or infinite"));
   }
   EXPECT_TRUE(process().ok());  // starts the count anew
   for (int i = 0; i < 9; ++i) EXPECT_EQ(process().code(), Code::kFailed) << i;
@@ -201,8 +207,10 @@ TEST(InferDeclaration, ThreadFollowsTheBackends) {
 TEST(InferTypes, OutputsAreTheModels) {
   const NodeDeclaration d = declaration();
   FakeTypes types(options_of(d));
-  const TensorType in{.name = "x", .dtype = DType::kFloat32, .shape = {1, 4}, .layout = Layout::kNone, .quant = {}};
-  const TensorType out{.name = "Identity:0", .dtype = DType::kFloat32, .shape = {1, 2}, .layout = Layout::kNone, .quant = {}};
+  const TensorType in{
+      .name = "x", .dtype = DType::kFloat32, .shape = {1, 4}, .layout = Layout::kNone, .quant = {}};
+  const TensorType out{
+      .name = "Identity:0", .dtype = DType::kFloat32, .shape = {1, 2}, .layout = Layout::kNone, .quant = {}};
   types.models["model"] = {.name = "m", .variant = {}, .inputs = {in}, .outputs = {out}};
   types.ports = {{tensor_port(in)}};
   types.names = {{"whatever"}};
@@ -220,10 +228,12 @@ TEST(InferTypes, WrongShapeAndBatch) {
   types.models["model"] = {.name = "m", .variant = {}, .inputs = {in}, .outputs = {in}};
   types.ports = {{tensor_port(in)}};
   EXPECT_EQ(d.infer_types(types).status().code(), Code::kUnavailable);
-  EXPECT_THAT(d.infer_types(types).status().message(), HasSubstr("batch.max is 4, but model 'm' has no free first dimension"));
+  EXPECT_THAT(d.infer_types(types).status().message(),
+              HasSubstr("batch.max is 4, but model 'm' has no free first dimension"));
   in.shape = {1, 5};
   types.ports = {{tensor_port(in)}};
-  EXPECT_THAT(d.infer_types(types).status().message(), HasSubstr("input 'x' takes float32 1x4, it gets float32 1x5"));
+  EXPECT_THAT(d.infer_types(types).status().message(),
+              HasSubstr("input 'x' takes float32 1x4, it gets float32 1x5"));
 }
 
 TEST(InferInputs, MatchedByNameOrPlace) {
@@ -231,24 +241,41 @@ TEST(InferInputs, MatchedByNameOrPlace) {
   using Edges = std::vector<std::size_t>;
   EXPECT_EQ(*match_inputs(two, {"b", "a"}), (Edges{1, 0}));
   EXPECT_EQ(*match_inputs(two, {"", ""}), (Edges{0, 1}));
-  EXPECT_THAT(match_inputs(two, {"a"}).status().message(), HasSubstr("the model takes 2 input(s) (a, b), 1 are connected"));
-  EXPECT_THAT(match_inputs(two, {"a", "c"}).status().message(), HasSubstr("the model has no input 'c', allowed: a, b"));
-  EXPECT_THAT(match_inputs(two, {"a", "a"}).status().message(), HasSubstr("input 'a' of the model is connected twice"));
+  EXPECT_THAT(match_inputs(two, {"a"}).status().message(),
+              HasSubstr("the model takes 2 input(s) (a, b), 1 are connected"));
+  EXPECT_THAT(match_inputs(two, {"a", "c"}).status().message(),
+              HasSubstr("the model has no input 'c', allowed: a, b"));
+  EXPECT_THAT(match_inputs(two, {"a", "a"}).status().message(),
+              HasSubstr("input 'a' of the model is connected twice"));
 }
 
 TEST(TensorChecks, CountNonFiniteAndEnds) {
   const auto filled = [](DType dtype, auto values) {
-    OwnTensor own({.name = {}, .dtype = dtype, .shape = {static_cast<std::int64_t>(values.size())}, .layout = Layout::kNone, .quant = {}});
+    OwnTensor own({.name = {},
+                   .dtype = dtype,
+                   .shape = {static_cast<std::int64_t>(values.size())},
+                   .layout = Layout::kNone,
+                   .quant = {}});
     own.set(values);
     return own;
   };
   const float inf = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(count_non_finite(DType::kFloat32, filled(DType::kFloat32, std::vector<float>{1, inf, -inf, NAN, 3e38f, -0.0f}).tensor), 3u);
-  EXPECT_EQ(count_non_finite(DType::kFloat16, filled(DType::kFloat16, std::vector<std::uint16_t>{0x7c00, 0xfc01, 0x7bff}).tensor), 2u);
-  EXPECT_EQ(count_non_finite(DType::kFloat64, filled(DType::kFloat64, std::vector<double>{1, NAN}).tensor), 1u);
+  EXPECT_EQ(
+      count_non_finite(DType::kFloat32,
+                       filled(DType::kFloat32, std::vector<float>{1, inf, -inf, NAN, 3e38f, -0.0f}).tensor),
+      3u);
+  EXPECT_EQ(
+      count_non_finite(DType::kFloat16,
+                       filled(DType::kFloat16, std::vector<std::uint16_t>{0x7c00, 0xfc01, 0x7bff}).tensor),
+      2u);
+  EXPECT_EQ(count_non_finite(DType::kFloat64, filled(DType::kFloat64, std::vector<double>{1, NAN}).tensor),
+            1u);
   EXPECT_EQ(count_non_finite(DType::kInt8, filled(DType::kInt8, std::vector<std::int8_t>{-1}).tensor), 0u);
-  EXPECT_EQ(count_at_ends(DType::kInt8, filled(DType::kInt8, std::vector<std::int8_t>{-128, 127, 0}).tensor), 2u);
-  EXPECT_EQ(count_at_ends(DType::kUint16, filled(DType::kUint16, std::vector<std::uint16_t>{65535, 0, 255}).tensor), 2u);
+  EXPECT_EQ(count_at_ends(DType::kInt8, filled(DType::kInt8, std::vector<std::int8_t>{-128, 127, 0}).tensor),
+            2u);
+  EXPECT_EQ(
+      count_at_ends(DType::kUint16, filled(DType::kUint16, std::vector<std::uint16_t>{65535, 0, 255}).tensor),
+      2u);
 }
 
 }  // namespace

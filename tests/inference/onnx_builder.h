@@ -28,8 +28,10 @@ inline std::string value_info(const std::string& name, std::int32_t element, con
   onnx::Writer shape;
   for (const DimSpec& dim : dims) {
     onnx::Writer d;
-    if (dim.value >= 0) d.varint(pb::kDimValue, static_cast<std::uint64_t>(dim.value));
-    else if (!dim.name.empty()) d.bytes(pb::kDimParam, dim.name);
+    if (dim.value >= 0)
+      d.varint(pb::kDimValue, static_cast<std::uint64_t>(dim.value));
+    else if (!dim.name.empty())
+      d.bytes(pb::kDimParam, dim.name);
     shape.bytes(pb::kDimension, d.text());
   }
   onnx::Writer tensor, type, info;
@@ -44,16 +46,18 @@ std::string tensor(const std::string& name, std::int32_t element, const std::vec
   onnx::Writer out;
   for (const std::int64_t dim : dims) out.varint(pb::kDims, static_cast<std::uint64_t>(dim));
   out.varint(pb::kDataType, static_cast<std::uint64_t>(element)).bytes(pb::kTensorName, name);
-  return out.bytes(pb::kRawData, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)}).take();
+  return out.bytes(pb::kRawData, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)})
+      .take();
 }
 
-inline std::string external_tensor(const std::string& name, const std::vector<std::int64_t>& dims, const std::string& location,
-                                   const std::string& length = "") {
+inline std::string external_tensor(const std::string& name, const std::vector<std::int64_t>& dims,
+                                   const std::string& location, const std::string& length = "") {
   onnx::Writer out;
   for (const std::int64_t dim : dims) out.varint(pb::kDims, static_cast<std::uint64_t>(dim));
   out.varint(pb::kDataType, onnx::kFloat).bytes(pb::kTensorName, name);
   const auto entry = [&out](const std::string& key, const std::string& value) {
-    out.bytes(pb::kExternalData, onnx::Writer().bytes(pb::kEntryKey, key).bytes(pb::kEntryValue, value).text());
+    out.bytes(pb::kExternalData,
+              onnx::Writer().bytes(pb::kEntryKey, key).bytes(pb::kEntryValue, value).text());
   };
   entry("location", location);
   if (!length.empty()) entry("length", length);
@@ -61,15 +65,24 @@ inline std::string external_tensor(const std::string& name, const std::vector<st
 }
 
 inline std::string int_attribute(const std::string& name, std::int64_t value) {
-  return onnx::Writer().bytes(pb::kAttributeName, name).varint(pb::kAttributeInt, static_cast<std::uint64_t>(value))
-      .varint(20, 2).take();  // type INT
+  return onnx::Writer()
+      .bytes(pb::kAttributeName, name)
+      .varint(pb::kAttributeInt, static_cast<std::uint64_t>(value))
+      .varint(20, 2)
+      .take();  // type INT
 }
 
 // A model of one graph; add to it, then take `bytes()`.
 class ModelBuilder {
  public:
-  ModelBuilder& opset(std::int64_t version) { opset_ = version; return *this; }
-  ModelBuilder& ir(std::int64_t version) { ir_ = version; return *this; }
+  ModelBuilder& opset(std::int64_t version) {
+    opset_ = version;
+    return *this;
+  }
+  ModelBuilder& ir(std::int64_t version) {
+    ir_ = version;
+    return *this;
+  }
   ModelBuilder& input(const std::string& name, const Dims& dims, std::int32_t element = onnx::kFloat) {
     graph_.bytes(pb::kInput, value_info(name, element, dims));
     return *this;
@@ -78,7 +91,8 @@ class ModelBuilder {
     graph_.bytes(pb::kOutput, value_info(name, element, dims));
     return *this;
   }
-  ModelBuilder& node(const std::string& type, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
+  ModelBuilder& node(const std::string& type, const std::vector<std::string>& inputs,
+                     const std::vector<std::string>& outputs,
                      const std::vector<std::string>& attributes = {}) {
     onnx::Writer node;
     for (const std::string& name : inputs) node.bytes(pb::kNodeInput, name);
@@ -99,8 +113,10 @@ class ModelBuilder {
     onnx::Writer model;
     model.varint(pb::kIrVersion, static_cast<std::uint64_t>(ir_));
     const std::string graph = onnx::Writer().bytes(pb::kGraphName, "g").raw(graph_.text()).text();
-    model.bytes(pb::kOpset, onnx::Writer().bytes(pb::kOpsetDomain, "")
-                                .varint(pb::kOpsetVersion, static_cast<std::uint64_t>(opset_)).text());
+    model.bytes(pb::kOpset, onnx::Writer()
+                                .bytes(pb::kOpsetDomain, "")
+                                .varint(pb::kOpsetVersion, static_cast<std::uint64_t>(opset_))
+                                .text());
     return model.bytes(pb::kGraph, graph).take();
   }
 
@@ -115,7 +131,8 @@ inline ModelBuilder relu_model(const Dims& dims = {1, 4}) {
   return ModelBuilder().input("x", dims).output("y", dims).node("Relu", {"x"}, {"y"});
 }
 
-// x -> Q -> DQ -> Relu -> Q -> DQ -> y, uint8 in (scale 0.5, zero point 128) and int8 out (scale 0.25, zero point -3).
+// x -> Q -> DQ -> Relu -> Q -> DQ -> y, uint8 in (scale 0.5, zero point 128) and int8 out (scale 0.25, zero
+// point -3).
 inline ModelBuilder qdq_model() {
   return ModelBuilder()
       .input("x", {1, 8})

@@ -30,8 +30,11 @@ class QuantisedEdges : public ::testing::Test {
   }
   // Input scale 1, output scale 2, both uint8 with zero point 0, around `middle`.
   static ModelBuilder base() {
-    return ModelBuilder().input("x", {1, 4}).output("y", {1, 4}).scale("s", 1.0f).weight(
-        tensor<std::uint8_t>("z", onnx::kUint8, {}, {0}));
+    return ModelBuilder()
+        .input("x", {1, 4})
+        .output("y", {1, 4})
+        .scale("s", 1.0f)
+        .weight(tensor<std::uint8_t>("z", onnx::kUint8, {}, {0}));
   }
   ScratchFolder folder_;
   std::unique_ptr<Backend> backend_ = make_cpu_backend();
@@ -55,15 +58,24 @@ TEST_F(QuantisedEdges, KeptFloatOnDemand) {
 }
 
 TEST_F(QuantisedEdges, SixteenBitAndDefaults) {
-  const ModelSignature wide = signature(ModelBuilder().input("x", {1}).output("y", {1}).scale("s", 0.1f)
-      .weight(tensor<std::uint16_t>("z", onnx::kUint16, {}, {40000}))
-      .node("QuantizeLinear", {"x", "s", "z"}, {"q"}).node("DequantizeLinear", {"q", "s", "z"}, {"d"}).node("Relu", {"d"}, {"y"}));
+  const ModelSignature wide = signature(ModelBuilder()
+                                            .input("x", {1})
+                                            .output("y", {1})
+                                            .scale("s", 0.1f)
+                                            .weight(tensor<std::uint16_t>("z", onnx::kUint16, {}, {40000}))
+                                            .node("QuantizeLinear", {"x", "s", "z"}, {"q"})
+                                            .node("DequantizeLinear", {"q", "s", "z"}, {"d"})
+                                            .node("Relu", {"d"}, {"y"}));
   EXPECT_EQ(wide.inputs[0].dtype, DType::kUint16);
   EXPECT_EQ(wide.inputs[0].quant->zero_point[0], 40000);
   // No zero point: uint8 and 0, unless output_dtype says otherwise.
   const auto without = [](const std::vector<std::string>& attributes) {
-    return ModelBuilder().input("x", {1}).output("y", {1}).scale("s", 0.1f)
-        .node("QuantizeLinear", {"x", "s"}, {"q"}, attributes).node("DequantizeLinear", {"q", "s"}, {"y"});
+    return ModelBuilder()
+        .input("x", {1})
+        .output("y", {1})
+        .scale("s", 0.1f)
+        .node("QuantizeLinear", {"x", "s"}, {"q"}, attributes)
+        .node("DequantizeLinear", {"q", "s"}, {"y"});
   };
   EXPECT_EQ(signature(without({})).inputs[0].dtype, DType::kUint8);
   EXPECT_EQ(signature(without({int_attribute("output_dtype", onnx::kInt16)})).inputs[0].dtype, DType::kInt16);
@@ -71,33 +83,66 @@ TEST_F(QuantisedEdges, SixteenBitAndDefaults) {
 
 TEST_F(QuantisedEdges, OtherUsesKeepFloat) {
   // The input also feeds another operator.
-  EXPECT_EQ(signature(base().node("QuantizeLinear", {"x", "s", "z"}, {"q"}).node("DequantizeLinear", {"q", "s", "z"}, {"d"})
-                          .node("Add", {"d", "x"}, {"y"})).inputs[0].dtype, DType::kFloat32);
+  EXPECT_EQ(signature(base()
+                          .node("QuantizeLinear", {"x", "s", "z"}, {"q"})
+                          .node("DequantizeLinear", {"q", "s", "z"}, {"d"})
+                          .node("Add", {"d", "x"}, {"y"}))
+                .inputs[0]
+                .dtype,
+            DType::kFloat32);
   // The output is read inside too.
-  EXPECT_EQ(signature(base().node("Relu", {"x"}, {"r"}).node("QuantizeLinear", {"r", "s", "z"}, {"q"})
-                          .node("DequantizeLinear", {"q", "s", "z"}, {"y"}).node("Relu", {"y"}, {"unused"})).outputs[0].dtype,
+  EXPECT_EQ(signature(base()
+                          .node("Relu", {"x"}, {"r"})
+                          .node("QuantizeLinear", {"r", "s", "z"}, {"q"})
+                          .node("DequantizeLinear", {"q", "s", "z"}, {"y"})
+                          .node("Relu", {"y"}, {"unused"}))
+                .outputs[0]
+                .dtype,
             DType::kFloat32);
   // Per-axis scales are not stripped.
-  EXPECT_EQ(signature(ModelBuilder().input("x", {1, 2}).output("y", {1, 2}).weight(tensor<float>("s", onnx::kFloat, {2}, {1, 2}))
-                          .node("QuantizeLinear", {"x", "s"}, {"q"}).node("DequantizeLinear", {"q", "s"}, {"y"})).inputs[0].dtype,
+  EXPECT_EQ(signature(ModelBuilder()
+                          .input("x", {1, 2})
+                          .output("y", {1, 2})
+                          .weight(tensor<float>("s", onnx::kFloat, {2}, {1, 2}))
+                          .node("QuantizeLinear", {"x", "s"}, {"q"})
+                          .node("DequantizeLinear", {"q", "s"}, {"y"}))
+                .inputs[0]
+                .dtype,
             DType::kFloat32);
   // A scale that a run computes.
-  EXPECT_EQ(signature(ModelBuilder().input("x", {1, 2}).input("s", {}).output("y", {1, 2})
-                          .node("QuantizeLinear", {"x", "s"}, {"q"}).node("DequantizeLinear", {"q", "s"}, {"y"})).inputs[0].dtype,
+  EXPECT_EQ(signature(ModelBuilder()
+                          .input("x", {1, 2})
+                          .input("s", {})
+                          .output("y", {1, 2})
+                          .node("QuantizeLinear", {"x", "s"}, {"q"})
+                          .node("DequantizeLinear", {"q", "s"}, {"y"}))
+                .inputs[0]
+                .dtype,
             DType::kFloat32);
 }
 
 TEST_F(QuantisedEdges, SubgraphsMayReadInnerTensors) {
-  const std::string body = onnx::Writer().bytes(pb::kAttributeName, "body").bytes(pb::kAttributeGraph,
-      onnx::Writer().bytes(pb::kGraphName, "inner").text()).take();
-  EXPECT_EQ(signature(base().node("QuantizeLinear", {"x", "s", "z"}, {"q"}).node("DequantizeLinear", {"q", "s", "z"}, {"d"})
-                          .node("Foo", {"d"}, {"y"}, {body})).inputs[0].dtype, DType::kFloat32);
+  const std::string body =
+      onnx::Writer()
+          .bytes(pb::kAttributeName, "body")
+          .bytes(pb::kAttributeGraph, onnx::Writer().bytes(pb::kGraphName, "inner").text())
+          .take();
+  EXPECT_EQ(signature(base()
+                          .node("QuantizeLinear", {"x", "s", "z"}, {"q"})
+                          .node("DequantizeLinear", {"q", "s", "z"}, {"d"})
+                          .node("Foo", {"d"}, {"y"}, {body}))
+                .inputs[0]
+                .dtype,
+            DType::kFloat32);
 }
 
 TEST_F(QuantisedEdges, SeveralEqualQuantizersAreOne) {
-  const ModelBuilder model = base().node("QuantizeLinear", {"x", "s", "z"}, {"q1"}).node("QuantizeLinear", {"x", "s", "z"}, {"q2"})
-      .node("DequantizeLinear", {"q1", "s", "z"}, {"d1"}).node("DequantizeLinear", {"q2", "s", "z"}, {"d2"})
-      .node("Add", {"d1", "d2"}, {"y"});
+  const ModelBuilder model = base()
+                                 .node("QuantizeLinear", {"x", "s", "z"}, {"q1"})
+                                 .node("QuantizeLinear", {"x", "s", "z"}, {"q2"})
+                                 .node("DequantizeLinear", {"q1", "s", "z"}, {"d1"})
+                                 .node("DequantizeLinear", {"q2", "s", "z"}, {"d2"})
+                                 .node("Add", {"d1", "d2"}, {"y"});
   EXPECT_EQ(signature(model).inputs[0].dtype, DType::kUint8);
   const auto session = open(model);
   ASSERT_TRUE(session);
@@ -109,7 +154,8 @@ TEST_F(QuantisedEdges, SeveralEqualQuantizersAreOne) {
 
 TEST_F(QuantisedEdges, QuantizeFollowedByDequantizeAlone) {
   // Both pairs meet in one tensor: only the input is stripped.
-  const auto session = open(base().node("QuantizeLinear", {"x", "s", "z"}, {"q"}).node("DequantizeLinear", {"q", "s", "z"}, {"y"}));
+  const auto session = open(
+      base().node("QuantizeLinear", {"x", "s", "z"}, {"q"}).node("DequantizeLinear", {"q", "s", "z"}, {"y"}));
   ASSERT_TRUE(session);
   EXPECT_EQ(session->signature().inputs[0].dtype, DType::kUint8);
   EXPECT_EQ(session->signature().outputs[0].dtype, DType::kFloat32);
@@ -132,7 +178,8 @@ TEST_F(QuantisedEdges, StrippedEqualsUnstripped) {
   ASSERT_TRUE(stripped->run(0, run.in, run.out).ok());
   const std::vector<std::int8_t> out = run.outputs[0].values<std::int8_t>();
   const std::vector<float> expected = real.outputs[0].values<float>();
-  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ((static_cast<float>(out[i]) + 3) * 0.25f, expected[i]) << i;
+  for (std::size_t i = 0; i < out.size(); ++i)
+    EXPECT_EQ((static_cast<float>(out[i]) + 3) * 0.25f, expected[i]) << i;
 }
 
 }  // namespace

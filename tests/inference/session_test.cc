@@ -52,7 +52,8 @@ TEST_F(Sessions, FakeWritesZerosAndItsStamp) {
   ASSERT_TRUE((*session)->run(0, run.in, run.out).ok());
   ASSERT_TRUE((*session)->run(0, run.in, run.out).ok());
   const float variant = static_cast<float>(fake_variant_hash("small") % FakeStamp::kModulus);
-  EXPECT_THAT(run.outputs[0].values<float>(), ::testing::ElementsAre(77 / 1024.0f, variant / 1024, 7 / 1024.0f, 1 / 1024.0f, 0, 0, 0, 0));
+  EXPECT_THAT(run.outputs[0].values<float>(),
+              ::testing::ElementsAre(77 / 1024.0f, variant / 1024, 7 / 1024.0f, 1 / 1024.0f, 0, 0, 0, 0));
 }
 
 TEST_F(Sessions, FakeStampsQuantisedOutputsAroundTheirZero) {
@@ -84,10 +85,12 @@ TEST_F(Sessions, FakeTakesItsTimeOnTheClock) {
 
 TEST_F(Sessions, FakeFailsAndWritesNanWhereToldTo) {
   ManualClock clock;
-  const auto session = make_fake_backend(clock)->open(request({{"fail_at", numbers({1})}, {"nan_at", numbers({2})}}));
+  const auto session =
+      make_fake_backend(clock)->open(request({{"fail_at", numbers({1})}, {"nan_at", numbers({2})}}));
   RunTensors run((*session)->signature());
   EXPECT_TRUE((*session)->run(0, run.in, run.out).ok());
-  EXPECT_THAT((*session)->run(0, run.in, run.out).message(), HasSubstr("told to fail in run 1 (option 'fail_at')"));
+  EXPECT_THAT((*session)->run(0, run.in, run.out).message(),
+              HasSubstr("told to fail in run 1 (option 'fail_at')"));
   EXPECT_TRUE((*session)->run(0, run.in, run.out).ok());
   EXPECT_TRUE(std::isnan(run.outputs[0].values<float>()[0]));
 }
@@ -129,7 +132,11 @@ struct Probe {
 class ProbeSession final : public Session {
  public:
   ProbeSession(ModelSignature signature, Probe& probe, RunKind kind, int slots, bool fixed_batch)
-      : signature_(std::move(signature)), probe_(probe), kind_(kind), slots_(slots), static_batch_(fixed_batch) {}
+      : signature_(std::move(signature)),
+        probe_(probe),
+        kind_(kind),
+        slots_(slots),
+        static_batch_(fixed_batch) {}
   ~ProbeSession() override { probe_.died.set_value(std::this_thread::get_id()); }
   const ModelSignature& signature() const override { return signature_; }
   std::string_view backend() const override { return "probe"; }
@@ -283,7 +290,8 @@ TEST_F(Sessions, WhenAllSlotsHangRunsFailAtOnce) {
   clock.await_sleepers(1);
   clock.advance(from_ms(5));
   EXPECT_EQ(hung.get().code(), Code::kTimeout);
-  EXPECT_THAT(SharedSession::run(session, run.in, run.out).message(), HasSubstr("all 1 run slots of backend 'probe' hang"));
+  EXPECT_THAT(SharedSession::run(session, run.in, run.out).message(),
+              HasSubstr("all 1 run slots of backend 'probe' hang"));
   release.set_value();
   session.reset();
   died.wait();
@@ -293,7 +301,11 @@ TEST_F(Sessions, FakeHangsUntilGivenUp) {
   SteppedClock clock;
   const auto fake = make_fake_backend(clock);
   SessionTable table(clock);
-  auto session = table.open(*fake, request({{"latency_ms", {0.0}}, {"hang_at", numbers({0})}, {"run_timeout_ms", {20.0}}})).value();
+  auto session =
+      table
+          .open(*fake,
+                request({{"latency_ms", {0.0}}, {"hang_at", numbers({0})}, {"run_timeout_ms", {20.0}}}))
+          .value();
   RunTensors run(session->signature());
   auto hung = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
   clock.await_sleepers(1);
@@ -330,7 +342,8 @@ TEST_F(Sessions, LaneRunsTheMostUrgentFirst) {
   auto session = table.open(backend, request()).value();
   std::vector<std::unique_ptr<RunTensors>> tensors;
   for (int i = 0; i < 4; ++i) tensors.push_back(std::make_unique<RunTensors>(session->signature()));
-  // Each run but the first stops until the caller before it has noted its end: the order of the notes is that of the runs.
+  // Each run but the first stops until the caller before it has noted its end: the order of the notes is that
+  // of the runs.
   probe.run = [&](int) {
     const int run = runs++;
     if (run == 0) gone.wait();
@@ -373,7 +386,8 @@ class Batches : public Sessions {
     for (int i = 0; i < count; ++i) {
       runs.push_back(std::make_unique<RunTensors>(session->signature()));
       std::vector<float> values(elements);
-      for (std::size_t k = 0; k < elements; ++k) values[k] = static_cast<float>((k * 7 + static_cast<std::size_t>(i) * 13) % 100) / 50 - 1;
+      for (std::size_t k = 0; k < elements; ++k)
+        values[k] = static_cast<float>((k * 7 + static_cast<std::size_t>(i) * 13) % 100) / 50 - 1;
       runs.back()->inputs[0].set(values);
     }
     for (int i = 0; i < count; ++i) {
@@ -410,7 +424,8 @@ TEST_F(Batches, GiveWhatSingleRunsGive) {
   ASSERT_TRUE(many.ok()) << many.status().message();
   const auto got = run_all(*many, 4, kElements);
   for (std::size_t i = 0; i < got.size(); ++i)
-    for (std::size_t k = 0; k < got[i].size(); ++k) ASSERT_NEAR(got[i][k], expected[i][k], 2e-4f) << i << " " << k;
+    for (std::size_t k = 0; k < got[i].size(); ++k)
+      ASSERT_NEAR(got[i][k], expected[i][k], 2e-4f) << i << " " << k;
 }
 
 TEST_F(Batches, AreCollectedAndPaddedWhereShapesAreStatic) {
@@ -483,8 +498,9 @@ TEST_F(Batches, NodesMustAgree) {
   second.batch = 2;
   const auto other = table.open(*fake, second);
   EXPECT_EQ(other.status().code(), Code::kInvalid);
-  EXPECT_THAT(other.status().message(), HasSubstr("nodes 'a' and 'b' share a session of model 'm', but one has batch: "
-                                                  "{max: 4, wait_ms: 0} and the other {max: 2, wait_ms: 0}"));
+  EXPECT_THAT(other.status().message(),
+              HasSubstr("nodes 'a' and 'b' share a session of model 'm', but one has batch: "
+                        "{max: 4, wait_ms: 0} and the other {max: 2, wait_ms: 0}"));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// What the inference tests share: a scratch folder, models, tensors with memory of their own, a clock driven by hand.
+// What the inference tests share: a scratch folder, models, tensors with memory of their own, a clock driven
+// by hand.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -36,7 +37,9 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-inline ModelRequest request_for(const std::string& path) { return {.name = "m", .variant = {}, .path = path, .sha256 = {}, .dims = {}}; }
+inline ModelRequest request_for(const std::string& path) {
+  return {.name = "m", .variant = {}, .path = path, .sha256 = {}, .dims = {}};
+}
 
 // What tools/dev setup fetched.
 inline std::string fetched_model(const std::string& name) {
@@ -85,11 +88,14 @@ struct RunTensors {
   std::vector<Tensor*> out;
 };
 
-// Stands still until the test moves it, like ManualClock, but threads may wait for it: they are the test's to wake.
+// Stands still until the test moves it, like ManualClock, but threads may wait for it: they are the test's to
+// wake.
 class SteppedClock final : public Clock {
  public:
   TimeNs now() const override { return clock_.now(); }
-  TimerId at(TimeNs due, TimerKey key, std::function<void()> callback) override { return clock_.at(due, key, std::move(callback)); }
+  TimerId at(TimeNs due, TimerKey key, std::function<void()> callback) override {
+    return clock_.at(due, key, std::move(callback));
+  }
   void cancel(TimerId id) override { clock_.cancel(id); }
   bool sleep_until(TimeNs due, const std::function<bool()>& woken) override {
     sleepers_.fetch_add(1);

@@ -1,5 +1,5 @@
-// Both executors drive the same flow core: with modelled costs and a clock that moves only when nothing is left to do,
-// every count and every reason must be the same.
+// Both executors drive the same flow core: with modelled costs and a clock that moves only when nothing is
+// left to do, every count and every reason must be the same.
 #include <gtest/gtest.h>
 
 #include "framework/graph/discrete_executor.h"
@@ -101,8 +101,9 @@ DropCounts compare(const ModelGraph& graph, TimeNs stop, int workers) {
   const RunResult tbb = run_tbb(graph, stop, workers);
   EXPECT_TRUE(discrete.findings.empty()) << discrete.findings.front();
   EXPECT_TRUE(tbb.findings.empty()) << tbb.findings.front();
-  // Lossless, a unit that frees a place at the same instant as another may be heard first: which frame a parallel unit
-  // takes next, and so the times, may differ; what became of each frame may not (unless a stop came in between).
+  // Lossless, a unit that frees a place at the same instant as another may be heard first: which frame a
+  // parallel unit takes next, and so the times, may differ; what became of each frame may not (unless a stop
+  // came in between).
   const bool same_times = !graph.flow.lossless;
   if (same_times || stop == kNever) expect_same_counts(discrete.counters, tbb.counters);
   if (same_times) expect_same_times(discrete.counters, tbb.counters);
@@ -154,8 +155,16 @@ class FacePreview {
     const int rate = add(1, 0.05);
     const int slow_sink = add(1, 0.3, 1);
     const int shaky_sink = add(1, 0.4, 1);
-    for (auto [from, to] : {std::pair{camera, pre}, {pre, infer}, {infer, detect}, {detect, json}, {camera, draw},
-                            {draw, preview}, {camera, rate}, {rate, slow_sink}, {pre, shaky}, {shaky, shaky_sink}}) {
+    for (auto [from, to] : {std::pair{camera, pre},
+                            {pre, infer},
+                            {infer, detect},
+                            {detect, json},
+                            {camera, draw},
+                            {draw, preview},
+                            {camera, rate},
+                            {rate, slow_sink},
+                            {pre, shaky},
+                            {shaky, shaky_sink}}) {
       graph_.flow.edges.push_back({from, 0, to});
     }
     for (int s : {json, preview, slow_sink, shaky_sink}) {

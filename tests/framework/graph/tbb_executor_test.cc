@@ -1,5 +1,5 @@
-// The TBB executor on the real clock: the equations of contract section 3, a clean end at any moment, sources that are
-// pushed to.
+// The TBB executor on the real clock: the equations of contract section 3, a clean end at any moment, sources
+// that are pushed to.
 #include "framework/graph/tbb_executor.h"
 
 #include <atomic>
@@ -30,7 +30,8 @@ Findings run_real(const ModelGraph& graph, int workers, int stop_after) {
   model.attach(executor, *clock);
   executor.start();
   if (stop_after >= 0) {
-    std::this_thread::sleep_for(std::chrono::microseconds(stop_after));  // a random moment, not synchronisation
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(stop_after));  // a random moment, not synchronisation
     executor.stop();
   }
   if (!executor.wait(60)) model.findings().push_back("stalled");
@@ -106,7 +107,8 @@ TEST(TbbExecutor, LeavesNoThreadBehind) {
   EXPECT_LE(threads_of_this_process(), threads_at_start);
 }
 
-// --- sources that are pushed to ---------------------------------------------------------------------------------------
+// --- sources that are pushed to
+// ---------------------------------------------------------------------------------------
 
 class PushedFeed final : public SourceFeed {
  public:

@@ -1,0 +1,117 @@
+#include "tools/sluice/arguments.h"
+
+#include <gtest/gtest.h>
+
+#include "tools/sluice/duration.h"
+
+namespace sluice::cli {
+namespace {
+
+std::variant<Arguments, int> parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "sluice");
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  auto out = parse_arguments(static_cast<int>(words.size()), words.data());
+  ::testing::internal::GetCapturedStdout();
+  ::testing::internal::GetCapturedStderr();
+  return out;
+}
+
+int code(std::vector<const char*> words) {
+  const auto parsed = parse(std::move(words));
+  return std::holds_alternative<int>(parsed) ? std::get<int>(parsed) : -1;
+}
+
+template <typename T>
+T get(std::vector<const char*> words) {
+  const auto parsed = parse(std::move(words));
+  if (!std::holds_alternative<Arguments>(parsed)) {
+    ADD_FAILURE() << "refused with " << std::get<int>(parsed);
+    return {};
+  }
+  return std::get<T>(std::get<Arguments>(parsed));
+}
+
+TEST(CommandLine, Run) {
+  const auto run = get<RunArguments>({"run", "p.yaml", "--set", "a.b=c=d", "--set", "a.x.y=", "--frames", "5", "--duration", "1.5m",
+                                      "--pace", "max", "--report", "r.json", "--trace", "t.json", "--quiet", "--log-level",
+                                      "warning", "--log-file", "l"});
+  EXPECT_EQ(run.file, "p.yaml");
+  ASSERT_EQ(run.set.size(), 2u);
+  EXPECT_EQ(run.set[0], std::pair(std::string("a.b"), std::string("c=d")));
+  EXPECT_EQ(run.set[1], std::pair(std::string("a.x.y"), std::string()));
+  EXPECT_EQ(run.frames, 5);
+  EXPECT_EQ(run.duration_s, 90);
+  EXPECT_EQ(run.pace, "max");
+  EXPECT_EQ(run.report, "r.json");
+  EXPECT_EQ(run.trace, "t.json");
+  EXPECT_TRUE(run.quiet);
+  EXPECT_EQ(run.log_level, "warning");
+  EXPECT_EQ(run.log_file, "l");
+}
+
+TEST(CommandLine, RunDefaults) {
+  const auto run = get<RunArguments>({"run", "p.yaml"});
+  EXPECT_FALSE(run.frames || run.duration_s || run.pace || run.quiet);
+  EXPECT_EQ(run.log_level, "info");
+  EXPECT_EQ(get<RunArguments>({"run", "p.yaml", "-v"}).log_level, "debug");
+}
+
+TEST(CommandLine, WrongUseIsTwo) {
+  for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{
+           {},
+           {"fly"},
+           {"run"},
+           {"run", "a", "b"},
+           {"run", "a", "--frames", "0"},
+           {"run", "a", "--frames", "x"},
+           {"run", "a", "--duration", "soon"},
+           {"run", "a", "--set", "ab"},
+           {"run", "a", "--set", "a=b"},
+           {"run", "a", "--set", ".b=c"},
+           {"run", "a", "--set", "a.=c"},
+           {"run", "a", "--log-level", "loud"},
+           {"run", "a", "--serve", "127.0.0.1:1"},  // of a later version
+           {"plan", "a", "--format", "png"},
+           {"eval", "a"},
+           {"eval", "a", "--labels", "l", "--iou", "2"},
+           {"check"}}) {
+    EXPECT_EQ(code(words), 2) << (words.empty() ? "" : words.back());
+  }
+}
+
+TEST(CommandLine, HelpAndVersionAreResults) {
+  EXPECT_EQ(code({"--help"}), 0);
+  EXPECT_EQ(code({"run", "--help"}), 0);
+  EXPECT_EQ(code({"--version"}), 0);
+}
+
+TEST(CommandLine, Others) {
+  EXPECT_EQ(get<CheckArguments>({"check", "a", "b"}).files, (std::vector<std::string>{"a", "b"}));
+  const auto plan = get<PlanArguments>({"plan", "a", "--format", "svg", "--probe", "--set", "a.b=1", "--pace", "10"});
+  EXPECT_EQ(plan.format, "svg");
+  EXPECT_TRUE(plan.probe);
+  EXPECT_EQ(plan.set.size(), 1u);
+  EXPECT_EQ(plan.pace, "10");
+  EXPECT_EQ(get<NodesArguments>({"nodes"}).type, "");
+  EXPECT_EQ(get<NodesArguments>({"nodes", "infer"}).type, "infer");
+  get<SchemaArguments>({"schema"});
+  EXPECT_TRUE(get<DoctorArguments>({"doctor", "--json"}).json);
+  EXPECT_EQ(get<InspectArguments>({"inspect", "m.onnx"}).model, "m.onnx");
+  const auto eval = get<EvalArguments>({"eval", "a", "--labels", "l", "--iou", "0.4", "--min-recall", "0.95", "--json"});
+  EXPECT_EQ(eval.iou, 0.4);
+  EXPECT_EQ(eval.min_recall, 0.95);
+  EXPECT_FALSE(eval.min_precision.has_value());
+}
+
+TEST(Duration, Units) {
+  EXPECT_EQ(parse_duration("500ms"), 0.5);
+  EXPECT_EQ(parse_duration("10s"), 10);
+  EXPECT_EQ(parse_duration("30m"), 1800);
+  EXPECT_EQ(parse_duration("1.5h"), 5400);
+  EXPECT_EQ(parse_duration("2"), 2);
+  for (const auto* text : {"", "s", "-1s", "0", "1d", "1 s", "1e3", "inf", "nan"}) EXPECT_FALSE(parse_duration(text)) << text;
+}
+
+}  // namespace
+}  // namespace sluice::cli

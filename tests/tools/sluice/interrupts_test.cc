@@ -1,0 +1,49 @@
+#include "tools/sluice/interrupts.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <future>
+
+namespace sluice::cli {
+namespace {
+
+TEST(Interrupts, TheFirstSignalRunsTheActionOnce) {
+  Interrupts interrupts;
+  std::promise<void> called;
+  interrupts.on_first([&] { called.set_value(); });
+  EXPECT_FALSE(interrupts.interrupted());
+  ::kill(::getpid(), SIGTERM);
+  called.get_future().wait();
+  EXPECT_TRUE(interrupts.interrupted());
+}
+
+TEST(Interrupts, ASignalThatCameBeforeIsNotLost) {
+  Interrupts interrupts;
+  std::promise<void> seen;
+  interrupts.on_first([&] { seen.set_value(); });
+  ::kill(::getpid(), SIGINT);
+  seen.get_future().wait();
+  bool called = false;
+  interrupts.on_first([&] { called = true; });
+  EXPECT_TRUE(called);
+}
+
+TEST(InterruptsDeathTest, TheSecondSignalEndsWith130) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        Interrupts interrupts;
+        std::promise<void> first;
+        interrupts.on_first([&] { first.set_value(); });
+        ::kill(::getpid(), SIGINT);
+        first.get_future().wait();
+        ::kill(::getpid(), SIGINT);
+        std::promise<void>().get_future().wait();
+      },
+      ::testing::ExitedWithCode(130), "");
+}
+
+}  // namespace
+}  // namespace sluice::cli

@@ -1,0 +1,123 @@
+#include "tools/sluice/labels.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tools/sluice/picture_folder.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+TEST(Labels, Coco) {
+  const auto labels = parse_coco(R"({"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "sub/b.jpg"}],
+      "categories": [{"id": 1, "name": "cat"}],
+      "annotations": [{"image_id": 8, "category_id": 1, "bbox": [1, 2.5, 3, 4]},
+                      {"image_id": 8, "category_id": 9, "bbox": [5, 6, 7, 8], "iscrowd": 1}]})",
+                                 "dir");
+  ASSERT_TRUE(labels.ok()) << labels.status().message();
+  ASSERT_EQ(labels->pictures.size(), 2u);
+  EXPECT_FALSE(labels->classes);
+  EXPECT_EQ(labels->pictures[0].path, "dir/a.jpg");
+  EXPECT_TRUE(labels->pictures[0].boxes.empty());
+  ASSERT_EQ(labels->pictures[1].boxes.size(), 2u);
+  const LabelledBox& cat = labels->pictures[1].boxes[0];
+  EXPECT_EQ(cat.label, "cat");
+  EXPECT_EQ(cat.y, 2.5);
+  EXPECT_EQ(cat.height, 4);
+  EXPECT_FALSE(cat.ignore);
+  EXPECT_TRUE(labels->pictures[1].boxes[1].ignore);
+}
+
+TEST(Labels, CocoErrors) {
+  EXPECT_THAT(parse_coco("{", "").status().message(), StartsWith("no COCO annotations: "));
+  EXPECT_THAT(parse_coco("[]", "").status().message(), StartsWith("no COCO annotations: "));
+  EXPECT_THAT(parse_coco(R"({"images": [], "annotations": [{"image_id": 3, "bbox": [1,2,3,4]}]})", "").status().message(),
+              HasSubstr("an annotation names image 3, which is not listed"));
+  EXPECT_FALSE(parse_coco(R"({"images": [{"id": 1, "file_name": "a"}], "annotations": [{"image_id": 1, "bbox": [1]}]})", "").ok());
+}
+
+TEST(Labels, Dlib) {
+  const auto labels = parse_dlib(R"(<?xml version='1.0' encoding='ISO-8859-1'?>
+<dataset><!-- <image file='no.jpg'> -->
+<images>
+  <image file='a &amp; b.jpg' width='5' height='6'>
+    <box top='181' left='274' width='52' height='53'><label>face</label>
+      <part name='00' x='277' y='194'/>
+    </box>
+    <box top='1' left='2' width='3' height='4' ignore='1'/>
+  </image>
+  <image file="c.jpg"></image>
+</images></dataset>)",
+                                 "dir");
+  ASSERT_TRUE(labels.ok()) << labels.status().message();
+  ASSERT_EQ(labels->pictures.size(), 2u);
+  EXPECT_EQ(labels->pictures[0].path, "dir/a & b.jpg");
+  ASSERT_EQ(labels->pictures[0].boxes.size(), 2u);
+  EXPECT_EQ(labels->pictures[0].boxes[0].x, 274);
+  EXPECT_EQ(labels->pictures[0].boxes[0].y, 181);
+  EXPECT_EQ(labels->pictures[0].boxes[0].label, "face");
+  EXPECT_TRUE(labels->pictures[0].boxes[1].ignore);
+  EXPECT_EQ(labels->pictures[1].path, "dir/c.jpg");
+}
+
+TEST(Labels, DlibErrors) {
+  EXPECT_EQ(parse_dlib("hello", "").status().message(), "no dlib dataset: there is no <dataset>");
+  EXPECT_EQ(parse_dlib("<dataset", "").status().message(), "no dlib dataset: a tag is not closed");
+  EXPECT_EQ(parse_dlib("<dataset><image>", "").status().message(), "an <image> without 'file'");
+  EXPECT_EQ(parse_dlib("<dataset><box>", "").status().message(), "a <box> outside an <image>");
+  EXPECT_EQ(parse_dlib("<dataset><image file='a'><box top='1' left='x' width='1' height='1'/>", "").status().message(),
+            "a <box> lacks 'left', 'top', 'width' or 'height'");
+}
+
+class LabelFiles : public ::testing::Test {
+ protected:
+  LabelFiles() : folder_(fs::path(::testing::TempDir()) / ("labels_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_ / "dog");
+    fs::create_directories(folder_ / "cat");
+    for (const auto* name : {"dog/b.jpg", "dog/a.PNG", "cat/c.jpeg", "cat/notes.txt", "stray.jpg"}) std::ofstream(folder_ / name) << "x";
+  }
+  ~LabelFiles() override { fs::remove_all(folder_); }
+  fs::path folder_;
+};
+
+TEST_F(LabelFiles, AFolderPerClass) {
+  const auto labels = read_labels(folder_.string());
+  ASSERT_TRUE(labels.ok());
+  EXPECT_TRUE(labels->classes);
+  std::vector<std::string> all;
+  for (const auto& p : labels->pictures) all.push_back(p.label + " " + fs::path(p.path).filename().string());
+  EXPECT_THAT(all, ::testing::ElementsAre("cat c.jpeg", "dog a.PNG", "dog b.jpg"));
+}
+
+TEST_F(LabelFiles, Errors) {
+  const auto message = [&](const fs::path& path) { return read_labels(path.string()).status().message(); };
+  EXPECT_THAT(message(folder_ / "cat"), HasSubstr("cat': there is no picture in it"));
+  EXPECT_THAT(message(folder_ / "stray.jpg"), HasSubstr("is neither a folder nor COCO JSON (*.json) nor dlib XML (*.xml)"));
+  EXPECT_THAT(message(folder_ / "none.xml"), HasSubstr("cannot be read: No such file or directory"));
+  std::ofstream(folder_ / "l.xml") << "<dataset><image file='gone.jpg'/></dataset>";
+  EXPECT_THAT(message(folder_ / "l.xml"), HasSubstr("gone.jpg' is missing"));
+}
+
+TEST_F(LabelFiles, PictureFolderKeepsTheOrderAndCleansUp) {
+  std::string path;
+  {
+    const auto made = PictureFolder::make({(folder_ / "dog/b.jpg").string(), (folder_ / "dog/a.PNG").string()});
+    ASSERT_TRUE(made.ok());
+    path = made->path();
+    EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000000.jpg"), folder_ / "dog/b.jpg");
+    EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000001.PNG"), folder_ / "dog/a.PNG");
+  }
+  EXPECT_FALSE(fs::exists(path));
+  EXPECT_TRUE(fs::exists(folder_ / "dog/b.jpg"));
+}
+
+}  // namespace
+}  // namespace sluice::cli

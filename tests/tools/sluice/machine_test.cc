@@ -1,0 +1,75 @@
+#include "tools/sluice/machine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+TEST(Machine, Floors) {
+  EXPECT_EQ(floor_warning("1.29.0", "1.28"), "");
+  EXPECT_EQ(floor_warning("1.28", "1.28"), "");
+  EXPECT_EQ(floor_warning("2.0", "1.28"), "");
+  EXPECT_EQ(floor_warning("1.9.9", "1.28"), "has known vulnerabilities; use 1.28 or later");
+  EXPECT_EQ(floor_warning("4.6.0", "4.12"), "has known vulnerabilities; use 4.12 or later");
+  EXPECT_EQ(floor_warning("4", "4.12"), "has known vulnerabilities; use 4.12 or later");
+}
+
+class MachineRoot : public ::testing::Test {
+ protected:
+  MachineRoot() : root_(fs::path(::testing::TempDir()) / ("machine_" + std::to_string(::getpid()))) {
+    put("proc/cpuinfo", "processor\t: 0\nmodel name\t: Fast CPU\n");
+    put("proc/meminfo", "MemTotal:        2048000 kB\n");
+    put("sys/class/thermal/thermal_zone0/type", "cpu-thermal\n");
+    put("sys/class/thermal/thermal_zone0/temp", "45250\n");
+    put("sys/class/thermal/thermal_zone1/type", "npu\n");
+    put("dev/video0", "");
+  }
+  ~MachineRoot() override { fs::remove_all(root_); }
+  void put(const char* name, const char* text) {
+    fs::create_directories((root_ / name).parent_path());
+    std::ofstream(root_ / name) << text;
+  }
+  fs::path root_;
+};
+
+TEST_F(MachineRoot, LooksAtFiles) {
+  const Machine m = look_at_machine(root_.string());
+  EXPECT_EQ(m.cpu, "Fast CPU");
+  EXPECT_EQ(m.memory_mb, 2000);
+  ASSERT_EQ(m.sensors.size(), 2u);
+  EXPECT_EQ(m.sensors[0].name, "cpu-thermal");
+  EXPECT_EQ(m.sensors[0].celsius, 45.25);
+  EXPECT_FALSE(m.sensors[1].celsius.has_value());
+  EXPECT_THAT(m.cameras, ::testing::ElementsAre("/dev/video0"));
+}
+
+TEST_F(MachineRoot, BackendsSayExactlyWhyNot) {
+  const Machine m = look_at_machine(root_.string());
+  ASSERT_EQ(m.backends.size(), 4u);
+  EXPECT_EQ(m.backends[0].name, "htp");
+  for (const BackendState& b : m.backends) EXPECT_NE(b.available, !b.reason.empty()) << b.name;
+}
+
+TEST(Machine, UnknownIsNull) {
+  Machine m;
+  m.sensors = {{"npu", std::nullopt}};
+  m.libraries = {{"ONNX Runtime", std::nullopt, "not found", {}}};
+  const auto json = nlohmann::json::parse(machine_json(m));
+  EXPECT_TRUE(json["memory_mb"].is_null());
+  EXPECT_TRUE(json["sensors"][0]["temperature_c"].is_null());
+  EXPECT_TRUE(json["libraries"][0]["version"].is_null());
+  EXPECT_THAT(machine_text(m), HasSubstr("  npu: cannot be read\n"));
+  EXPECT_THAT(machine_text(m), HasSubstr("  ONNX Runtime: missing not found\n"));
+}
+
+}  // namespace
+}  // namespace sluice::cli

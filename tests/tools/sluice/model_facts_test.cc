@@ -1,0 +1,89 @@
+#include "tools/sluice/model_facts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+onnx::ValueInfo value(std::string_view name, std::vector<std::int64_t> dims) {
+  onnx::ValueInfo out;
+  out.name = name;
+  out.is_tensor = true;
+  out.has_shape = true;
+  out.element = onnx::kFloat;
+  for (const std::int64_t d : dims) out.dims.push_back({d, d < 0 ? "N" : ""});
+  return out;
+}
+
+onnx::Operator op(std::string_view type, std::vector<onnx::Bytes> inputs, std::string_view output) {
+  onnx::Operator out;
+  out.type = type;
+  out.inputs = std::move(inputs);
+  out.outputs = {output};
+  return out;
+}
+
+// x[N,3,8,8] -> Conv(16 of 3x3x3, stride 2) -> c[1,16,4,4] -> Reshape -> f[1,256] -> Gemm(256x10) -> y[1,10]
+CheckedModel example() {
+  CheckedModel model;
+  model.file = *ModelFile::open("tests/tools/sluice/CMakeLists.txt");
+  auto& h = model.header;
+  h.inputs = {value("x", {-1, 3, 8, 8})};
+  h.values = {value("c", {1, 16, 4, 4}), value("f", {1, 256})};
+  h.outputs = {value("y", {1, 10})};
+  h.operators = {op("Conv", {"x", "w"}, "c"), op("Reshape", {"c"}, "f"), op("Gemm", {"f", "m"}, "y")};
+  h.initializers.resize(2);
+  h.initializers[0].name = "w";
+  h.initializers[0].elements = 16 * 3 * 3 * 3;
+  h.initializers[1].name = "m";
+  h.initializers[1].elements = 2560;
+  h.opsets = {{"", 13}};
+  model.edges.inputs.resize(1);
+  model.edges.outputs.resize(1);
+  onnx::EdgeQuant quant;
+  quant.element = onnx::kUint8;
+  quant.scale = 0.5f;
+  quant.zero_point = 3;
+  model.edges.outputs[0] = quant;
+  return model;
+}
+
+TEST(ModelFacts, CountsMultiplyAccumulates) {
+  const ModelFacts facts = facts_of(example());
+  EXPECT_EQ(facts.macs, 16 * 4 * 4 * 27 + 2560);
+  EXPECT_EQ(facts.parameters, 432 + 2560);
+  EXPECT_EQ(facts.operators.at("Conv"), 1);
+}
+
+TEST(ModelFacts, AMissingShapeMakesThemUnknown) {
+  CheckedModel model = example();
+  model.header.values.clear();
+  const ModelFacts facts = facts_of(model);
+  EXPECT_FALSE(facts.macs.has_value());
+  EXPECT_EQ(facts.without_shape, 1);
+  EXPECT_THAT(facts_text(facts), HasSubstr("multiply-accumulates unknown: the file gives no fixed shape for 1 operators"));
+  EXPECT_TRUE(nlohmann::json::parse(facts_json(facts))["macs"].is_null());
+}
+
+TEST(ModelFacts, QuantisedEdgesAreIntegers) {
+  ModelFacts facts = facts_of(example());
+  facts.backends = {{"htp", "not in this build", std::nullopt}, {"cpu", "", Placement{3, 2, {{"gpu", 1}}, {}}}};
+  const std::string text = facts_text(facts);
+  EXPECT_THAT(text, HasSubstr("input  x: float32 Nx3x8x8\n"));
+  EXPECT_THAT(text, HasSubstr("output y: uint8 1x10 (scale 0.5, zero point 3)\n"));
+  EXPECT_THAT(text, HasSubstr("3 operators: 1 Conv, 1 Gemm, 1 Reshape\n"));
+  EXPECT_THAT(text, HasSubstr("  htp: not in this build\n  cpu: 2 of 3 operators, 1 on gpu\n"));
+  const auto json = nlohmann::json::parse(facts_json(facts));
+  EXPECT_EQ(json["inputs"][0]["shape"], nlohmann::json::parse(R"(["N", 3, 8, 8])"));
+  EXPECT_EQ(json["outputs"][0]["quantisation"]["zero_point"], 3);
+  EXPECT_EQ(json["backends"][1]["operators"]["elsewhere"]["gpu"], 1);
+  EXPECT_TRUE(json["backends"][0]["operators"].is_null());
+}
+
+}  // namespace
+}  // namespace sluice::cli

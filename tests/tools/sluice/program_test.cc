@@ -1,0 +1,198 @@
+// The program as users and scripts see it: exit codes, what is on stdout and what on stderr.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class Program : public ::testing::Test {
+ protected:
+  Program() : folder_(fs::path(::testing::TempDir()) / ("program_" + std::to_string(::getpid()))) { fs::create_directories(folder_); }
+  ~Program() override { fs::remove_all(folder_); }
+
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(at(name)) << text;
+    return at(name);
+  }
+  static std::string read(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+  }
+
+  pid_t start(std::vector<std::string> words, const std::string& out) {
+    words.insert(words.begin(), SLUICE_PROGRAM);
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+      ::dup2(::open(at("err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+      ::execv(argv[0], argv.data());
+      ::_exit(127);
+    }
+    return child;
+  }
+  int wait(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    err_ = read(at("err"));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  }
+  int run(const std::vector<std::string>& words) {
+    const int code = wait(start(words, at("out")));
+    out_ = read(at("out"));
+    return code;
+  }
+
+  std::string hello(const std::string& source = "uri: test:bars") const {
+    return write("hello.yaml", "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {" + source +
+                                   "}}\n  - {id: out, type: null_sink, inputs: camera}\n");
+  }
+
+  fs::path folder_;
+  std::string out_, err_;
+};
+
+TEST_F(Program, CheckTellsAllErrorsAndExitsWithTwo) {
+  const std::string bad = write("bad.yaml", "version: 1\nnodes:\n  - {id: a, typ: x}\n  - {id: on, type: null_sink, inputs: a}\n");
+  EXPECT_EQ(run({"check", bad}), 2);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr(bad + ":3:13: error: node 'a': unknown key 'typ', allowed: id, type, inputs, options, on_error; did you mean 'type'?\n"));
+  EXPECT_THAT(err_, HasSubstr(bad + ":4:10: error: node 2: 'id' is 'on'"));
+}
+
+TEST_F(Program, CheckOfValidFiles) {
+  const std::string good = hello();
+  EXPECT_EQ(run({"check", good}), 0) << err_;
+  EXPECT_EQ(out_, good + ": valid\n");
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(run({"check", good, at("none.yaml")}), 2);
+  EXPECT_EQ(out_, good + ": valid\n");
+  EXPECT_EQ(err_, at("none.yaml") + ": error: cannot be read: No such file or directory\n");
+}
+
+TEST_F(Program, AMissingModelIsThree) {
+  const std::string file = write("m.yaml",
+                                 "version: 1\nmodels: {face: {path: none.onnx}}\nnodes:\n"
+                                 "  - {id: camera, type: video_source, options: {uri: test:bars}}\n"
+                                 "  - {id: pre, type: preprocess, inputs: camera, options: {model: face}}\n"
+                                 "  - {id: face, type: infer, inputs: pre, options: {model: face}}\n"
+                                 "  - {id: out, type: null_sink, inputs: face}\n");
+  EXPECT_EQ(run({"check", file}), 3) << err_;
+  EXPECT_THAT(err_, HasSubstr(file + ":2:23: error: "));
+  EXPECT_EQ(run({"run", file}), 3);
+}
+
+TEST_F(Program, PlanInAllFormats) {
+  const std::string file = hello();
+  EXPECT_EQ(run({"plan", file}), 0);
+  EXPECT_THAT(out_, StartsWith("pipeline hello: "));
+  EXPECT_EQ(run({"plan", file, "--format", "json"}), 0);
+  EXPECT_EQ(nlohmann::json::parse(out_)["pipeline"], "hello");
+  EXPECT_EQ(run({"plan", file, "--format", "dot"}), 0);
+  EXPECT_THAT(out_, StartsWith("digraph \"hello\""));
+  EXPECT_EQ(run({"plan", file, "--format", "svg"}), 0);
+  EXPECT_THAT(out_, StartsWith("<svg "));
+}
+
+TEST_F(Program, NodesAndSchema) {
+  EXPECT_EQ(run({"nodes"}), 0);
+  EXPECT_THAT(out_, HasSubstr("preprocess"));
+  EXPECT_EQ(run({"nodes", "preprocess"}), 0);
+  EXPECT_THAT(out_, HasSubstr("stretch, letterbox, crop"));
+  EXPECT_EQ(run({"nodes", "preproces"}), 2);
+  EXPECT_THAT(err_, HasSubstr("did you mean 'preprocess'?"));
+  EXPECT_EQ(run({"schema"}), 0);
+  EXPECT_EQ(nlohmann::json::parse(out_)["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
+
+TEST_F(Program, DoctorIsOneDocument) {
+  EXPECT_EQ(run({"doctor", "--json"}), 0);
+  const auto json = nlohmann::json::parse(out_);
+  EXPECT_EQ(json["backends"].size(), 4u);
+  EXPECT_EQ(run({"doctor"}), 0);
+  EXPECT_THAT(out_, HasSubstr("backends\n  htp: "));
+}
+
+TEST_F(Program, InspectRefusesWhatIsNoModel) {
+  EXPECT_EQ(run({"inspect", at("none.onnx")}), 3);
+  EXPECT_THAT(err_, HasSubstr("none.onnx"));
+  EXPECT_EQ(run({"inspect", write("a.tflite", "xxxxTFL3xxxxxxxx")}), 3);
+  EXPECT_THAT(err_, HasSubstr("tf2onnx"));
+  EXPECT_EQ(out_, "");
+}
+
+TEST_F(Program, RunWritesItsReport) {
+  EXPECT_EQ(run({"run", hello(), "--frames", "20", "--pace", "max", "--report", at("r.json")}), 0) << err_;
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr("hello: completed, 20 frames produced"));
+  const auto report = nlohmann::json::parse(read(at("r.json")));
+  EXPECT_EQ(report["status"], "completed");
+  EXPECT_EQ(report["frames"]["produced"], 20);
+}
+
+TEST_F(Program, QuietIsSilent) {
+  EXPECT_EQ(run({"run", hello(), "--frames", "5", "--quiet"}), 0);
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(Program, AReportThatCannotBeWrittenFails) {
+  EXPECT_EQ(run({"run", hello(), "--frames", "5", "--report", "/dev/full"}), 1);
+  EXPECT_THAT(err_, HasSubstr("--report: '/dev/full' cannot be written: No space left on device"));
+}
+
+TEST_F(Program, ResultsThatCannotBeWrittenFail) {
+  EXPECT_EQ(wait(start({"schema"}, "/dev/full")), 1);
+  EXPECT_THAT(err_, HasSubstr("stdout cannot be written: No space left on device"));
+}
+
+TEST_F(Program, ApplicationEndsNeedAnApplication) {
+  const std::string file = write("app.yaml",
+                                 "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {uri: test:bars}}\n"
+                                 "  - {id: mine, type: app_sink, inputs: camera}\n");
+  EXPECT_EQ(run({"run", file, "--frames", "1"}), 2);
+  EXPECT_THAT(err_, HasSubstr(file + ":4:10: error: node 'mine': app_sink is the end of a program that uses the C++ API"));
+}
+
+TEST_F(Program, OneSignalDrains) {
+  const std::string file = write("lines.yaml",
+                                 "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {uri: test:bars, pace: 30}}\n"
+                                 "  - {id: out, type: json_sink, inputs: camera}\n");
+  ASSERT_EQ(::mkfifo(at("pipe").c_str(), 0600), 0);
+  const pid_t child = start({"run", file, "--report", at("r.json")}, at("pipe"));
+  std::ifstream lines(at("pipe"));
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));  // it runs
+  ::kill(child, SIGINT);
+  while (std::getline(lines, line)) EXPECT_TRUE(nlohmann::json::accept(line));
+  EXPECT_EQ(wait(child), 0) << err_;
+  const auto report = nlohmann::json::parse(read(at("r.json")));
+  EXPECT_EQ(report["status"], "stopped");
+  EXPECT_EQ(report["frames"]["produced"], report["frames"]["delivered"]);
+}
+
+TEST_F(Program, WrongUseIsTwo) {
+  EXPECT_EQ(run({"fly"}), 2);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(run({"run", hello(), "--set", "camera.urri=x"}), 2);
+  EXPECT_THAT(err_, HasSubstr("did you mean 'uri'?"));
+  EXPECT_EQ(run({"run", hello(), "--report", "x", "--trace", "x"}), 2);
+}
+
+}  // namespace
