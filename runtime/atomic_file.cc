@@ -55,7 +55,8 @@ Status write_in_place(const std::string& path, std::string_view text) {
   return {};
 }
 
-// What a new file gets: rw for all but what the umask forbids. There is no way to read the umask without setting it.
+// What a new file gets: rw for all but what the umask forbids. There is no way to read the umask without
+// setting it.
 mode_t new_file_mode() {
   const mode_t mask = ::umask(0);
   ::umask(mask);
@@ -66,7 +67,8 @@ mode_t new_file_mode() {
 class Temporary {
  public:
   explicit Temporary(const std::string& target)
-      : name_((fs::path(target).parent_path() / ("." + fs::path(target).filename().string() + ".XXXXXX")).string()),
+      : name_((fs::path(target).parent_path() / ("." + fs::path(target).filename().string() + ".XXXXXX"))
+                  .string()),
         fd_(::mkostemp(name_.data(), O_CLOEXEC)) {}
   ~Temporary() {
     if (!named_ && fd_ >= 0) ::unlink(name_.c_str());
@@ -93,10 +95,11 @@ void sync_folder(const std::string& path) {
 
 Status replace_file(const std::string& path, std::string_view text) {
   std::string target = path;
-  if (const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free); real) {
+  if (const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+      real) {
     target = real.get();
   }
-  struct stat old {};
+  struct stat old{};
   const bool exists = ::stat(target.c_str(), &old) == 0;
   if (exists && !S_ISREG(old.st_mode)) return write_in_place(path, text);
 
@@ -104,8 +107,8 @@ Status replace_file(const std::string& path, std::string_view text) {
   if (temporary.fd() < 0) return system_failure(path);
   Descriptor file(temporary.fd());
   const mode_t mode = exists ? old.st_mode & 07777 : new_file_mode();
-  const bool written = ::fchmod(file.get(), mode) == 0 && write_all(file.get(), text) && ::fsync(file.get()) == 0 &&
-                       file.close() && temporary.rename_to(target);
+  const bool written = ::fchmod(file.get(), mode) == 0 && write_all(file.get(), text) &&
+                       ::fsync(file.get()) == 0 && file.close() && temporary.rename_to(target);
   if (!written) return system_failure(path);
   sync_folder(target);
   return {};

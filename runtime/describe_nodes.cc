@@ -40,7 +40,9 @@ std::string type_of(const PortDeclaration& port) {
 
 std::string notes_of(const PortDeclaration& port) {
   std::string out = port.doc;
-  const auto add = [&](std::string_view note) { out += (out.empty() ? "" : " ") + ("(" + std::string(note) + ")"); };
+  const auto add = [&](std::string_view note) {
+    out += (out.empty() ? "" : " ") + ("(" + std::string(note) + ")");
+  };
   if (port.dynamic) add("any number");
   if (port.optional) add("may be left out");
   if (port.writes_in_place) add("edited in place");
@@ -60,7 +62,9 @@ std::string shown(double number) { return nlohmann::json(number).dump(); }
 std::string range_of(const OptionDeclaration& option) {
   const std::string unit = option.unit.empty() ? "" : " " + option.unit;
   const bool low = std::isfinite(option.min), high = std::isfinite(option.max);
-  const auto bound = [](double v) { return v == std::floor(v) && std::fabs(v) < 1e15 ? std::to_string(std::llround(v)) : shown(v); };
+  const auto bound = [](double v) {
+    return v == std::floor(v) && std::fabs(v) < 1e15 ? std::to_string(std::llround(v)) : shown(v);
+  };
   if (low && high) return bound(option.min) + ".." + bound(option.max) + unit;
   if (low) return ">= " + bound(option.min) + unit;
   if (high) return "<= " + bound(option.max) + unit;
@@ -75,21 +79,36 @@ std::string kind_of(const OptionDeclaration& option) {
     return choices.empty() ? numbers : choices + " or " + numbers;
   };
   switch (option.kind) {
-    case OptionKind::kBool: return "true, false";
-    case OptionKind::kInteger: return with_range("whole number");
-    case OptionKind::kNumber: return with_range("number");
-    case OptionKind::kNumbers: return with_range("number or list");
-    case OptionKind::kRate: return with_range("number > 0");
-    case OptionKind::kChoice: return choices;
-    case OptionKind::kText: return choices.empty() ? "text" : choices;
-    case OptionKind::kPath: return "path";
-    case OptionKind::kPathOut: return "path";
-    case OptionKind::kUri: return "address or path";
-    case OptionKind::kModel: return "name of a model";
-    case OptionKind::kTexts: return choices.empty() ? "text or list" : "any of " + choices;
-    case OptionKind::kTextsOrPath: return "list, or path of a text file";
-    case OptionKind::kMap: return "map";
-    case OptionKind::kMaps: return "list of maps";
+    case OptionKind::kBool:
+      return "true, false";
+    case OptionKind::kInteger:
+      return with_range("whole number");
+    case OptionKind::kNumber:
+      return with_range("number");
+    case OptionKind::kNumbers:
+      return with_range("number or list");
+    case OptionKind::kRate:
+      return with_range("number > 0");
+    case OptionKind::kChoice:
+      return choices;
+    case OptionKind::kText:
+      return choices.empty() ? "text" : choices;
+    case OptionKind::kPath:
+      return "path";
+    case OptionKind::kPathOut:
+      return "path";
+    case OptionKind::kUri:
+      return "address or path";
+    case OptionKind::kModel:
+      return "name of a model";
+    case OptionKind::kTexts:
+      return choices.empty() ? "text or list" : "any of " + choices;
+    case OptionKind::kTextsOrPath:
+      return "list, or path of a text file";
+    case OptionKind::kMap:
+      return "map";
+    case OptionKind::kMaps:
+      return "list of maps";
   }
   return {};
 }
@@ -116,9 +135,12 @@ std::string options(const std::deque<OptionDeclaration>& declared) {
 
 std::string thread_of(const NodeDeclaration& declaration) {
   switch (declaration.thread) {
-    case ThreadKind::kWorker: return "a worker (computes only)";
-    case ThreadKind::kOwn: return "its own (may wait for the outside world)";
-    case ThreadKind::kLane: return "the lane of its accelerator";
+    case ThreadKind::kWorker:
+      return "a worker (computes only)";
+    case ThreadKind::kOwn:
+      return "its own (may wait for the outside world)";
+    case ThreadKind::kLane:
+      return "the lane of its accelerator";
   }
   return {};
 }
@@ -132,10 +154,12 @@ std::string list_nodes(const Registry& registry) {
 }
 
 std::string describe_node(const NodeDeclaration& declaration) {
-  const std::string on_error = !declaration.on_error.empty() ? declaration.on_error : declaration.sink ? "stop" : "drop";
+  const std::string on_error = !declaration.on_error.empty() ? declaration.on_error
+                               : declaration.sink            ? "stop"
+                                                             : "drop";
   return declaration.type + ": " + declaration.summary + "\n" + ports("inputs", declaration.inputs) +
-         ports("outputs", declaration.outputs) + options(declaration.options) + "thread: " + thread_of(declaration) +
-         "\non_error: " + on_error + "\n";
+         ports("outputs", declaration.outputs) + options(declaration.options) +
+         "thread: " + thread_of(declaration) + "\non_error: " + on_error + "\n";
 }
 
 }  // namespace sluice

@@ -23,10 +23,14 @@ constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", 
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -40,7 +44,8 @@ class Limiter {
   };
   Verdict ask() {
     using std::chrono::steady_clock;
-    const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now().time_since_epoch()).count();
+    const std::int64_t second =
+        std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now().time_since_epoch()).count();
     std::int64_t left_out = 0;
     if (second_.exchange(second) != second) {
       const std::int64_t lines = lines_.exchange(0);
@@ -60,8 +65,8 @@ struct Sink {
   std::array<Limiter, kNames.size()> limiters;
 };
 
-// Held by every call that writes, so that a thread that outlives the run (one that hangs in a library) finds none or a
-// whole one. Never destroyed: such a thread may come after static objects are gone.
+// Held by every call that writes, so that a thread that outlives the run (one that hangs in a library) finds
+// none or a whole one. Never destroyed: such a thread may come after static objects are gone.
 std::atomic<std::shared_ptr<Sink>>& current() {
   static auto* const kCurrent = new std::atomic<std::shared_ptr<Sink>>();
   return *kCurrent;

@@ -18,9 +18,10 @@ struct LoggingOptions {
   std::string file;                  // empty: stderr
 };
 
-// Installs the process's log sink for as long as it lives; at most one at a time. Callers of log_message never wait: a
-// thread of its own writes, and when it cannot keep up the oldest lines go. Of each level at most 20 lines per second are
-// written; the rest is counted and said. What was taken is written before the destructor returns.
+// Installs the process's log sink for as long as it lives; at most one at a time. Callers of log_message
+// never wait: a thread of its own writes, and when it cannot keep up the oldest lines go. Of each level at
+// most 20 lines per second are written; the rest is counted and said. What was taken is written before the
+// destructor returns.
 class Logging {
  public:
   // kFailed: the file cannot be opened.

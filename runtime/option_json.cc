@@ -24,7 +24,9 @@ Json any_of(std::initializer_list<Json> alternatives) {
 
 Json ranged(const char* type, const OptionDeclaration& option) {
   Json out = {{"type", type}};
-  const auto bound = [&](double value) { return std::string(type) == "integer" ? Json(std::llround(value)) : Json(value); };
+  const auto bound = [&](double value) {
+    return std::string(type) == "integer" ? Json(std::llround(value)) : Json(value);
+  };
   if (std::isfinite(option.min)) out["minimum"] = bound(option.min);
   if (std::isfinite(option.max)) out["maximum"] = bound(option.max);
   return out;
@@ -40,21 +42,32 @@ Json value_schema(const OptionDeclaration& option) {
   const Json text = {{"type", "string"}};
   const Json words = option.choices.empty() ? text : one_of(option.choices);
   switch (option.kind) {
-    case OptionKind::kBool: return any_of({{{"type", "boolean"}}, reference("expanded")});
-    case OptionKind::kInteger: return or_choices(option, ranged("integer", option));
-    case OptionKind::kNumber: return or_choices(option, ranged("number", option));
-    case OptionKind::kRate: return or_choices(option, {{"type", "number"}, {"exclusiveMinimum", 0}});
-    case OptionKind::kChoice: return any_of({one_of(option.choices), reference("expanded")});
-    case OptionKind::kNumbers: return or_choices(option, any_of({ranged("number", option), array_of(ranged("number", option))}));
+    case OptionKind::kBool:
+      return any_of({{{"type", "boolean"}}, reference("expanded")});
+    case OptionKind::kInteger:
+      return or_choices(option, ranged("integer", option));
+    case OptionKind::kNumber:
+      return or_choices(option, ranged("number", option));
+    case OptionKind::kRate:
+      return or_choices(option, {{"type", "number"}, {"exclusiveMinimum", 0}});
+    case OptionKind::kChoice:
+      return any_of({one_of(option.choices), reference("expanded")});
+    case OptionKind::kNumbers:
+      return or_choices(option, any_of({ranged("number", option), array_of(ranged("number", option))}));
     case OptionKind::kTexts:
-    case OptionKind::kTextsOrPath: return any_of({words, array_of(words)});
-    case OptionKind::kMap: return options_schema(option.children);
-    case OptionKind::kMaps: return array_of(options_schema(option.children));
-    case OptionKind::kText: return option.choices.empty() ? text : any_of({words, reference("expanded")});
+    case OptionKind::kTextsOrPath:
+      return any_of({words, array_of(words)});
+    case OptionKind::kMap:
+      return options_schema(option.children);
+    case OptionKind::kMaps:
+      return array_of(options_schema(option.children));
+    case OptionKind::kText:
+      return option.choices.empty() ? text : any_of({words, reference("expanded")});
     case OptionKind::kPath:
     case OptionKind::kPathOut:
     case OptionKind::kUri:
-    case OptionKind::kModel: return text;
+    case OptionKind::kModel:
+      return text;
   }
   return text;
 }
@@ -64,7 +77,8 @@ Json value_schema(const OptionDeclaration& option) {
 Json to_json_value(const OptionValue& value) {
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
   if (const auto* whole = std::get_if<std::int64_t>(&value.data)) return *whole;
-  if (const auto* number = std::get_if<double>(&value.data)) return std::isfinite(*number) ? Json(*number) : Json(nullptr);
+  if (const auto* number = std::get_if<double>(&value.data))
+    return std::isfinite(*number) ? Json(*number) : Json(nullptr);
   if (const auto* text = std::get_if<std::string>(&value.data)) return redact_url(*text);
   if (const auto* list = std::get_if<OptionList>(&value.data)) {
     Json out = Json::array();

@@ -51,7 +51,8 @@ void sort_by_feeders(const Plan& plan, std::vector<Layer>& layers) {
       }
       mean[node] = count > 0 ? sum / count : 0;
     }
-    std::stable_sort(layer.begin(), layer.end(), [&](std::size_t a, std::size_t b) { return mean[a] < mean[b]; });
+    std::stable_sort(layer.begin(), layer.end(),
+                     [&](std::size_t a, std::size_t b) { return mean[a] < mean[b]; });
     for (std::size_t i = 0; i < layer.size(); ++i) {
       place[layer[i]] = static_cast<double>(i) - static_cast<double>(layer.size() - 1) / 2;
     }

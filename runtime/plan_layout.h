@@ -17,8 +17,8 @@ struct PlanLayout {
   double width = 0, height = 0;
 };
 
-// A node's layer is its longest way from a source over all edges (over the exact ones alone should `latest` edges close a
-// circle); within a layer nodes are sorted by the mean place of what feeds them.
+// A node's layer is its longest way from a source over all edges (over the exact ones alone should `latest`
+// edges close a circle); within a layer nodes are sorted by the mean place of what feeds them.
 PlanLayout lay_out_plan(const Plan& plan);
 
 }  // namespace sluice

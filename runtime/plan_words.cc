@@ -62,10 +62,14 @@ std::string output_name(const Plan& plan, const PlanEdge& edge) {
 
 std::string_view name_of(WhenFull when_full) {
   switch (when_full) {
-    case WhenFull::kDefault: return "default";
-    case WhenFull::kBlock: return "block";
-    case WhenFull::kDropOldest: return "drop_oldest";
-    case WhenFull::kDropNewest: return "drop_newest";
+    case WhenFull::kDefault:
+      return "default";
+    case WhenFull::kBlock:
+      return "block";
+    case WhenFull::kDropOldest:
+      return "drop_oldest";
+    case WhenFull::kDropNewest:
+      return "drop_newest";
   }
   return "default";
 }
@@ -89,10 +93,14 @@ std::optional<PlanFormat> parse_plan_format(std::string_view name) {
 
 std::string render_plan(const Plan& plan, PlanFormat format) {
   switch (format) {
-    case PlanFormat::kText: return render_plan_text(plan);
-    case PlanFormat::kJson: return render_plan_json(plan);
-    case PlanFormat::kDot: return render_plan_dot(plan);
-    case PlanFormat::kSvg: return render_plan_svg(plan);
+    case PlanFormat::kText:
+      return render_plan_text(plan);
+    case PlanFormat::kJson:
+      return render_plan_json(plan);
+    case PlanFormat::kDot:
+      return render_plan_dot(plan);
+    case PlanFormat::kSvg:
+      return render_plan_svg(plan);
   }
   return {};
 }

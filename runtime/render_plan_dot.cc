@@ -23,10 +23,11 @@ std::string style(const NodePlan& node) {
 }  // namespace
 
 std::string render_plan_dot(const Plan& plan) {
-  std::string out = "digraph \"" + escaped(plan.name) + "\" {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
+  std::string out = "digraph \"" + escaped(plan.name) +
+                    "\" {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
   for (const NodePlan& node : plan.nodes) {
-    out += "  \"" + escaped(node.id) + "\" [label=\"" + escaped(node.id) + "\\n" + escaped(node.declaration->type) + "\"" +
-           style(node) + "];\n";
+    out += "  \"" + escaped(node.id) + "\" [label=\"" + escaped(node.id) + "\\n" +
+           escaped(node.declaration->type) + "\"" + style(node) + "];\n";
   }
   for (const PlanEdge& edge : plan.edges) {
     const NodePlan& from = plan.nodes[static_cast<std::size_t>(edge.from_node)];

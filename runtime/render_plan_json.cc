@@ -14,7 +14,8 @@ Json model(const ModelPlan& m) {
   Json dims = Json::object(), variants = Json::array();
   for (const auto& [name, size] : m.dims) dims[name] = size;
   for (const auto& v : m.variants) {
-    variants.push_back({{"name", v.name}, {"path", v.path}, {"snr_db", v.snr_known ? Json(v.snr_db) : Json(nullptr)}});
+    variants.push_back(
+        {{"name", v.name}, {"path", v.path}, {"snr_db", v.snr_known ? Json(v.snr_db) : Json(nullptr)}});
   }
   return {{"name", m.name}, {"path", m.path}, {"dims", dims}, {"variants", variants}};
 }
@@ -44,7 +45,8 @@ Json output(const NodePlan& node, std::size_t index) {
 
 Json route(const NodeRoute& route) {
   Json outputs = Json::array();
-  for (const PortType& type : route.outputs) outputs.push_back({{"port", type.name}, {"type", plan_words::port_type(type)}});
+  for (const PortType& type : route.outputs)
+    outputs.push_back({{"port", type.name}, {"type", plan_words::port_type(type)}});
   return {{"variant", route.variant.empty() ? Json(nullptr) : Json(route.variant)}, {"outputs", outputs}};
 }
 
@@ -65,7 +67,8 @@ Json node(const Plan& plan, const NodePlan& n) {
           {"thread", name_of(n.thread)},
           {"concurrency", n.concurrency},
           {"on_error", n.stop_on_error ? "stop" : "drop"},
-          {"source", n.source < 0 ? Json(nullptr) : Json(id_of(plan, plan.sources[static_cast<std::size_t>(n.source)].node))},
+          {"source", n.source < 0 ? Json(nullptr)
+                                  : Json(id_of(plan, plan.sources[static_cast<std::size_t>(n.source)].node))},
           {"options", options},
           {"inputs", inputs},
           {"outputs", outputs},
@@ -73,7 +76,11 @@ Json node(const Plan& plan, const NodePlan& n) {
 }
 
 Json source(const Plan& plan, const SourcePlan& s) {
-  return {{"id", id_of(plan, s.node)}, {"live", s.live}, {"pace", s.pace}, {"credits", s.credits}, {"slots", s.slots}};
+  return {{"id", id_of(plan, s.node)},
+          {"live", s.live},
+          {"pace", s.pace},
+          {"credits", s.credits},
+          {"slots", s.slots}};
 }
 
 Json chain(const Plan& plan, const UnitPlan& unit) {

@@ -14,15 +14,16 @@ std::string deadline(const Plan& plan) {
 std::string sources(const Plan& plan) {
   std::string out = "sources\n";
   for (const SourcePlan& source : plan.sources) {
-    out += "  " + plan.nodes[static_cast<std::size_t>(source.node)].id + ": " + (source.live ? "live" : "file") + ", pace " +
-           source.pace + ", " + std::to_string(source.credits) + " frames in flight, " + std::to_string(source.slots) +
-           " frame records\n";
+    out += "  " + plan.nodes[static_cast<std::size_t>(source.node)].id + ": " +
+           (source.live ? "live" : "file") + ", pace " + source.pace + ", " + std::to_string(source.credits) +
+           " frames in flight, " + std::to_string(source.slots) + " frame records\n";
   }
   return out;
 }
 
 std::string heading(const NodePlan& node) {
-  std::string out = "  " + node.id + ": " + node.declaration->type + ", " + std::string(name_of(node.thread)) + " thread";
+  std::string out =
+      "  " + node.id + ": " + node.declaration->type + ", " + std::string(name_of(node.thread)) + " thread";
   if (node.concurrency > 1) out += ", " + std::to_string(node.concurrency) + " frames at once";
   out += node.stop_on_error ? ", stops the run on an error" : "";
   return out + (node.inserted.empty() ? "" : " (inserted: " + node.inserted + ")") + "\n";
@@ -33,7 +34,8 @@ std::string inputs(const Plan& plan, const NodePlan& node) {
   for (const auto& port : node.inputs) {
     for (const int index : port) {
       const PlanEdge& edge = plan.edges[static_cast<std::size_t>(index)];
-      out += "    in  " + input_name(plan, edge) + " <- " + output_name(plan, edge) + " (" + delivery(edge) + ")\n";
+      out += "    in  " + input_name(plan, edge) + " <- " + output_name(plan, edge) + " (" + delivery(edge) +
+             ")\n";
     }
   }
   return out;
@@ -45,7 +47,8 @@ std::string outputs(const NodePlan& node) {
     const OutputPlan& output = node.outputs[i];
     out += "    out " + output.name + ": " + output_type(node, i);
     if (output.max_packets > 1) out += ", up to " + std::to_string(output.max_packets) + " per frame";
-    if (output.buffer_bytes > 0) out += ", " + std::to_string(output.buffers) + " buffers of " + size(output.buffer_bytes);
+    if (output.buffer_bytes > 0)
+      out += ", " + std::to_string(output.buffers) + " buffers of " + size(output.buffer_bytes);
     if (output.pooled_copy_for_edit) out += ", edits a copy";
     out += "\n";
   }
@@ -55,7 +58,8 @@ std::string outputs(const NodePlan& node) {
 std::string routes(const NodePlan& node) {
   if (node.routes.size() < 2) return {};
   std::string out = "    routes";
-  for (const NodeRoute& route : node.routes) out += " " + (route.variant.empty() ? "(own path)" : route.variant);
+  for (const NodeRoute& route : node.routes)
+    out += " " + (route.variant.empty() ? "(own path)" : route.variant);
   return out + "\n";
 }
 
@@ -84,7 +88,8 @@ std::string models(const Plan& plan) {
   std::string out;
   for (const ModelPlan& model : plan.models) {
     out += "  " + model.name + ": " + model.path + "\n";
-    for (const auto& variant : model.variants) out += "    variant " + variant.name + ": " + variant.path + "\n";
+    for (const auto& variant : model.variants)
+      out += "    variant " + variant.name + ": " + variant.path + "\n";
   }
   return out.empty() ? out : "models\n" + out;
 }
@@ -98,9 +103,9 @@ std::string adjustments(const Plan& plan) {
 }  // namespace
 
 std::string render_plan_text(const Plan& plan) {
-  return "pipeline " + plan.name + ": " + (plan.lossless ? "lossless" : "realtime") + deadline(plan) + "\n" + sources(plan) +
-         nodes(plan) + chains(plan) + models(plan) + adjustments(plan) + "memory: at most " + size(plan.planned_bytes) +
-         " in pools whose size is known before the sources are opened\n";
+  return "pipeline " + plan.name + ": " + (plan.lossless ? "lossless" : "realtime") + deadline(plan) + "\n" +
+         sources(plan) + nodes(plan) + chains(plan) + models(plan) + adjustments(plan) + "memory: at most " +
+         size(plan.planned_bytes) + " in pools whose size is known before the sources are opened\n";
 }
 
 }  // namespace sluice

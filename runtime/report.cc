@@ -31,7 +31,11 @@ Json drops(const DropCounts& counts) {
 Json median_and_tail(const LatencyFigures& f) { return {{"p50", number(f.p50)}, {"p95", number(f.p95)}}; }
 
 Json all_figures(const LatencyFigures& f) {
-  return {{"mean", number(f.mean)}, {"p50", number(f.p50)}, {"p95", number(f.p95)}, {"p99", number(f.p99)}, {"max", number(f.max)}};
+  return {{"mean", number(f.mean)},
+          {"p50", number(f.p50)},
+          {"p95", number(f.p95)},
+          {"p99", number(f.p99)},
+          {"max", number(f.max)}};
 }
 
 Json source(const SourceReport& s) {
@@ -142,17 +146,20 @@ Json memory(const RunReport& r) {
 
 std::string_view name_of(RunStatus status) {
   switch (status) {
-    case RunStatus::kCompleted: return "completed";
-    case RunStatus::kStopped: return "stopped";
-    case RunStatus::kFailed: return "failed";
+    case RunStatus::kCompleted:
+      return "completed";
+    case RunStatus::kStopped:
+      return "stopped";
+    case RunStatus::kFailed:
+      return "failed";
   }
   return "failed";
 }
 
 LatencyFigures figures_of(const Histogram& histogram) {
   if (histogram.count() == 0) return {};
-  return {histogram.mean_ms(), histogram.quantile_ms(0.5), histogram.quantile_ms(0.95), histogram.quantile_ms(0.99),
-          histogram.max_ms()};
+  return {histogram.mean_ms(), histogram.quantile_ms(0.5), histogram.quantile_ms(0.95),
+          histogram.quantile_ms(0.99), histogram.max_ms()};
 }
 
 std::string to_json(const RunReport& report) {

@@ -1,5 +1,5 @@
-// RunReport: what a run tells at its end (contract section 5), as plain data and as JSON. What is not known is `null`
-// there and nothing here, never 0.
+// RunReport: what a run tells at its end (contract section 5), as plain data and as JSON. What is not known
+// is `null` there and nothing here, never 0.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ struct NodeReport {
 struct DecisionReport {
   double at_s = 0;
   std::string backend;
-  std::string variant;                            // empty: the model's own path
+  std::string variant;  // empty: the model's own path
   std::optional<std::string> performance_mode;
   int step = 0;
   std::string reason;
@@ -79,12 +79,12 @@ struct OperatorsReport {
 struct InferenceReport {
   std::string node;
   std::string model;
-  std::string variant;                            // the last one
-  std::string backend;                            // the last one
+  std::string variant;  // the last one
+  std::string backend;  // the last one
   std::vector<std::string> requested;
   bool simulated = false;
   std::optional<OperatorsReport> operators;
-  LatencyFigures latency;                         // p50, p95; over all backends
+  LatencyFigures latency;  // p50, p95; over all backends
   std::optional<double> saturated_fraction;
   std::vector<DecisionReport> decisions;
   std::vector<std::string> warnings;
@@ -109,8 +109,8 @@ struct RunReport {
   std::optional<double> core_ms_per_frame;
   std::optional<double> peak_rss_mb, rss_mb, pool_mb;
   std::optional<double> allocations_per_frame, allocations_per_frame_total;
-  std::optional<std::uint64_t> in_flight;         // reports of a run that goes on
-  std::optional<std::string> error;               // why it failed
+  std::optional<std::uint64_t> in_flight;  // reports of a run that goes on
+  std::optional<std::string> error;        // why it failed
   std::vector<SourceReport> sources;
   std::vector<SinkReport> sinks;
   std::vector<NodeReport> nodes;
@@ -119,8 +119,8 @@ struct RunReport {
   std::vector<std::string> warnings;
 };
 
-// The contract's JSON document, indented, with a line end. Numbers are rounded to six decimals, passwords of addresses
-// masked.
+// The contract's JSON document, indented, with a line end. Numbers are rounded to six decimals, passwords of
+// addresses masked.
 std::string to_json(const RunReport& report);
 
 }  // namespace sluice

@@ -15,50 +15,64 @@ Json reference(const std::string& definition) { return {{"$ref", "#/$defs/" + de
 
 Json closed_object(Json properties, std::initializer_list<const char*> required) {
   Json out = {{"type", "object"}, {"properties", std::move(properties)}};
-  if (required.size() != 0) out["required"] = Json(std::vector<std::string>(required.begin(), required.end()));
+  if (required.size() != 0)
+    out["required"] = Json(std::vector<std::string>(required.begin(), required.end()));
   out["additionalProperties"] = false;
   return out;
 }
 
-Json map_of(Json values) { return {{"type", Json::array({"object", "null"})}, {"additionalProperties", std::move(values)}}; }
+Json map_of(Json values) {
+  return {{"type", Json::array({"object", "null"})}, {"additionalProperties", std::move(values)}};
+}
 
 Json described(Json schema, const char* text) {
   schema["description"] = text;
   return schema;
 }
 
-Json hash() { return {{"type", kText}, {"pattern", "^[0-9a-fA-F]{64}$"}, {"description", "SHA-256; another file is refused."}}; }
+Json hash() {
+  return {{"type", kText},
+          {"pattern", "^[0-9a-fA-F]{64}$"},
+          {"description", "SHA-256; another file is refused."}};
+}
 
 Json path(const char* text) { return {{"type", kText}, {"minLength", 1}, {"description", text}}; }
 
 Json expandable(Json schema) { return {{"anyOf", Json::array({std::move(schema), reference("expanded")})}}; }
 
 Json variant() {
-  const Json file = closed_object({{"path", path("The ONNX file.")},
-                                   {"sha256", hash()},
-                                   {"snr_db", described(expandable({{"type", "number"}}), "Accuracy against the float model. In dB.")}},
-                                  {"path"});
+  const Json file = closed_object(
+      {{"path", path("The ONNX file.")},
+       {"sha256", hash()},
+       {"snr_db", described(expandable({{"type", "number"}}), "Accuracy against the float model. In dB.")}},
+      {"path"});
   return {{"anyOf", Json::array({path("The ONNX file."), file})}};
 }
 
 Json model() {
   const Json size = expandable({{"type", "integer"}, {"minimum", 1}});
-  return closed_object({{"path", path("The ONNX file, relative to this file.")},
-                        {"sha256", hash()},
-                        {"dims", described(map_of(size), "Fixes symbolic dimensions, by name or as 'input.0'.")},
-                        {"variants", described(map_of(reference("variant")), "Other builds of the same network.")}},
-                       {"path"});
+  return closed_object(
+      {{"path", path("The ONNX file, relative to this file.")},
+       {"sha256", hash()},
+       {"dims", described(map_of(size), "Fixes symbolic dimensions, by name or as 'input.0'.")},
+       {"variants", described(map_of(reference("variant")), "Other builds of the same network.")}},
+      {"path"});
 }
 
 Json edge() {
   const Json count = {{"type", "integer"}, {"minimum", 1}, {"maximum", 1024}};
-  return closed_object(
-      {{"from", described({{"type", kText}, {"minLength", 1}}, "node or node.port.")},
-       {"sync", {{"enum", Json::array({"exact", "latest"})}, {"default", "exact"}, {"description", "exact: this frame's; latest: the newest there is."}}},
-       {"max_age_ms", described(expandable({{"type", "number"}, {"minimum", 0}}), "latest: older than this counts as none; 0: never. In ms.")},
-       {"capacity", described(expandable(count), "exact: frames that may wait.")},
-       {"when_full", {{"enum", Json::array({"block", "drop_oldest", "drop_newest"})}, {"description", "exact: what happens to a frame that finds no place."}}}},
-      {"from"});
+  return closed_object({{"from", described({{"type", kText}, {"minLength", 1}}, "node or node.port.")},
+                        {"sync",
+                         {{"enum", Json::array({"exact", "latest"})},
+                          {"default", "exact"},
+                          {"description", "exact: this frame's; latest: the newest there is."}}},
+                        {"max_age_ms", described(expandable({{"type", "number"}, {"minimum", 0}}),
+                                                 "latest: older than this counts as none; 0: never. In ms.")},
+                        {"capacity", described(expandable(count), "exact: frames that may wait.")},
+                        {"when_full",
+                         {{"enum", Json::array({"block", "drop_oldest", "drop_newest"})},
+                          {"description", "exact: what happens to a frame that finds no place."}}}},
+                       {"from"});
 }
 
 Json inputs() {
@@ -74,12 +88,21 @@ Json inputs() {
 }
 
 Json flow() {
-  const Json most = {{"anyOf", Json::array({{{"const", "auto"}}, {{"type", "integer"}, {"minimum", 1}, {"maximum", 1024}}, reference("expanded")})},
-                     {"default", "auto"}, {"description", "Credits: frames of a source inside the graph at once."}};
+  const Json most = {{"anyOf", Json::array({{{"const", "auto"}},
+                                            {{"type", "integer"}, {"minimum", 1}, {"maximum", 1024}},
+                                            reference("expanded")})},
+                     {"default", "auto"},
+                     {"description", "Credits: frames of a source inside the graph at once."}};
   Json out = closed_object(
-      {{"mode", {{"enum", Json::array({"realtime", "lossless"})}, {"description", "realtime: drop and count, never queue up; lossless: never drop, throttle the source."}}},
+      {{"mode",
+        {{"enum", Json::array({"realtime", "lossless"})},
+         {"description",
+          "realtime: drop and count, never queue up; lossless: never drop, throttle the source."}}},
        {"max_in_flight", most},
-       {"deadline_ms", {{"anyOf", Json::array({{{"type", "number"}, {"minimum", 0}}, reference("expanded")})}, {"default", 0}, {"description", "realtime: older frames are dropped; 0: none. In ms."}}}},
+       {"deadline_ms",
+        {{"anyOf", Json::array({{{"type", "number"}, {"minimum", 0}}, reference("expanded")})},
+         {"default", 0},
+         {"description", "realtime: older frames are dropped; 0: none. In ms."}}}},
       {});
   out["type"] = Json::array({"object", "null"});
   return out;
@@ -93,7 +116,8 @@ Json section(const std::deque<OptionDeclaration>& options) {
 
 Json node_types(const std::vector<const NodeDeclaration*>& types) {
   Json out = Json::array();
-  for (const NodeDeclaration* type : types) out.push_back({{"const", type->type}, {"description", type->summary}});
+  for (const NodeDeclaration* type : types)
+    out.push_back({{"const", type->type}, {"description", type->summary}});
   return {{"oneOf", out}};
 }
 
@@ -111,25 +135,31 @@ Json node(const std::vector<const NodeDeclaration*>& types) {
        {"type", node_types(types)},
        {"inputs", reference("inputs")},
        {"options", {{"type", Json::array({"object", "null"})}}},
-       {"on_error", {{"enum", Json::array({"drop", "stop"})}, {"description", "drop: the frame is counted as failed; stop: the run drains and fails."}}}},
+       {"on_error",
+        {{"enum", Json::array({"drop", "stop"})},
+         {"description", "drop: the frame is counted as failed; stop: the run drains and fails."}}}},
       {"id", "type"});
   Json rules = Json::array();
   for (const NodeDeclaration* type : types) {
     Json then = {{"properties", {{"options", reference("options." + type->type)}}}};
     if (needs_options(*type)) then["required"] = Json::array({"options"});
-    rules.push_back({{"if", {{"properties", {{"type", {{"const", type->type}}}}}, {"required", Json::array({"type"})}}}, {"then", std::move(then)}});
+    rules.push_back(
+        {{"if", {{"properties", {{"type", {{"const", type->type}}}}}, {"required", Json::array({"type"})}}},
+         {"then", std::move(then)}});
   }
   out["allOf"] = std::move(rules);
   return out;
 }
 
 Json definitions(const std::vector<const NodeDeclaration*>& types) {
-  Json out = {{"expanded", {{"type", kText}, {"pattern", "\\$\\{[A-Za-z_]"}, {"description", "Expanded from the environment."}}},
-              {"variant", variant()},
-              {"model", model()},
-              {"edge", edge()},
-              {"inputs", inputs()},
-              {"node", node(types)}};
+  Json out = {
+      {"expanded",
+       {{"type", kText}, {"pattern", "\\$\\{[A-Za-z_]"}, {"description", "Expanded from the environment."}}},
+      {"variant", variant()},
+      {"model", model()},
+      {"edge", edge()},
+      {"inputs", inputs()},
+      {"node", node(types)}};
   for (const NodeDeclaration* type : types) {
     Json options = options_schema(type->options);
     if (!needs_options(*type)) options["type"] = Json::array({"object", "null"});
@@ -142,15 +172,19 @@ Json definitions(const std::vector<const NodeDeclaration*>& types) {
 
 std::string make_schema(const Registry& registry) {
   const auto types = registry.all();
-  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "Sluice pipeline, version 1"}};
+  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                 {"title", "Sluice pipeline, version 1"}};
   schema.update(closed_object(
       {{"version", {{"const", 1}}},
-       {"name", {{"type", kText}, {"minLength", 1}, {"description", "Default: the file's name without extension."}}},
-       {"models", described(map_of(reference("model")), "Every model by name, so that several nodes can share one.")},
+       {"name",
+        {{"type", kText}, {"minLength", 1}, {"description", "Default: the file's name without extension."}}},
+       {"models",
+        described(map_of(reference("model")), "Every model by name, so that several nodes can share one.")},
        {"nodes", {{"type", "array"}, {"items", reference("node")}, {"minItems", 1}}},
        {"flow", described(flow(), "How frames travel.")},
        {"selector", described(section(selector_section()), "Defaults for every infer node.")},
-       {"backends", described(section(backends_section()), "Settings per backend; an infer node may override them.")},
+       {"backends",
+        described(section(backends_section()), "Settings per backend; an infer node may override them.")},
        {"device", described(section(device_section()), "Where temperatures, clocks and power come from.")}},
       {"version", "nodes"}));
   schema["$defs"] = definitions(types);

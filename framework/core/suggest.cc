@@ -14,7 +14,9 @@ constexpr std::size_t kLongest = 100;  // words beyond this are no slips of a na
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-std::vector<std::string_view> views(std::span<const std::string> names) { return {names.begin(), names.end()}; }
+std::vector<std::string_view> views(std::span<const std::string> names) {
+  return {names.begin(), names.end()};
+}
 
 // `length`, moved back so that no UTF-8 sequence is cut.
 std::size_t whole_characters(std::string_view text, std::size_t length) {
@@ -59,7 +61,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const bool same = lower(a[i - 1]) == lower(b[j - 1]);
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
-      const bool swapped = i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]);
+      const bool swapped =
+          i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]);
       if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
     }
     std::swap(before, last);
@@ -73,7 +76,8 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
   std::string_view found;
   for (const std::string_view candidate : candidates) {
-    const std::size_t gap = candidate.size() > word.size() ? candidate.size() - word.size() : word.size() - candidate.size();
+    const std::size_t gap =
+        candidate.size() > word.size() ? candidate.size() - word.size() : word.size() - candidate.size();
     if (gap >= best) continue;
     const std::size_t distance = edit_distance(word, candidate);
     if (distance >= best || distance >= candidate.size()) continue;

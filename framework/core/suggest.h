@@ -1,4 +1,5 @@
-// The words every message about wrong input is made of: quoting, lists of what is allowed, `did you mean 'x'?`.
+// The words every message about wrong input is made of: quoting, lists of what is allowed, `did you mean
+// 'x'?`.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +9,8 @@
 
 namespace sluice {
 
-// 'text', on one line and without the passwords of addresses: control characters are written as \xNN, and what lies
-// beyond about 60 bytes as "...".
+// 'text', on one line and without the passwords of addresses: control characters are written as \xNN, and
+// what lies beyond about 60 bytes as "...".
 std::string in_quotes(std::string_view text);
 inline std::string quoted(std::string_view text) { return in_quotes(text); }
 
@@ -17,12 +18,12 @@ inline std::string quoted(std::string_view text) { return in_quotes(text); }
 std::string comma_list(std::span<const std::string_view> names);
 std::string comma_list(std::span<const std::string> names);
 
-// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each 1. Upper and
-// lower case count as equal.
+// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each 1.
+// Upper and lower case count as equal.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-// The nearest candidate when it is near enough to be a slip (a third of the word's length, at least 1; the first one
-// of several), else empty. The view points into `candidates`.
+// The nearest candidate when it is near enough to be a slip (a third of the word's length, at least 1; the
+// first one of several), else empty. The view points into `candidates`.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 std::string_view nearest(std::string_view word, std::span<const std::string> candidates);
 

@@ -57,14 +57,18 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
 
 std::optional<Issue> check_bytes(std::string_view text) {
   if (text.size() > kMaxSpecBytes) {
-    return Issue{{1, 1}, "the text has more than " + std::to_string(kMaxSpecBytes) + " bytes (256 KiB), the most allowed"};
+    return Issue{
+        {1, 1},
+        "the text has more than " + std::to_string(kMaxSpecBytes) + " bytes (256 KiB), the most allowed"};
   }
   if (const auto at = first_control(text)) {
     if (text[*at] == '\0') return issue_at(text, *at, "a NUL byte, which no pipeline file may contain");
-    return issue_at(text, *at, "the byte " + hex(text[*at]) + " is a control character, allowed: tab and line ends");
+    return issue_at(text, *at,
+                    "the byte " + hex(text[*at]) + " is a control character, allowed: tab and line ends");
   }
   if (const auto at = first_invalid_utf8(text)) {
-    return issue_at(text, *at, "the byte " + hex(text[*at]) + " is not valid UTF-8, the only encoding allowed");
+    return issue_at(text, *at,
+                    "the byte " + hex(text[*at]) + " is not valid UTF-8, the only encoding allowed");
   }
   return std::nullopt;
 }

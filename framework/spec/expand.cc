@@ -22,17 +22,20 @@ Result<std::string> lookup(std::string_view inner, Environment environment) {
   const std::size_t colon = inner.find(":-");
   const std::string_view name = inner.substr(0, colon);
   if (!is_name(name)) {
-    return invalid(in_quotes("${" + std::string(inner) + "}") + " names no environment variable; write ${NAME} or " +
+    return invalid(in_quotes("${" + std::string(inner) + "}") +
+                   " names no environment variable; write ${NAME} or " +
                    "${NAME:-default}, and '$$' for a dollar sign");
   }
   if (inner.find("${") != std::string_view::npos) {
-    return invalid("the default of " + in_quotes("${" + std::string(name) + "}") + " contains '${'; a default is plain text");
+    return invalid("the default of " + in_quotes("${" + std::string(name) + "}") +
+                   " contains '${'; a default is plain text");
   }
   std::optional<std::string> value = environment(name);
-  if (colon != std::string_view::npos && (!value || value->empty())) return std::string(inner.substr(colon + 2));
+  if (colon != std::string_view::npos && (!value || value->empty()))
+    return std::string(inner.substr(colon + 2));
   if (!value) {
-    return invalid("the environment variable " + in_quotes(name) + " is not set; set it, or write ${" + std::string(name) +
-                   ":-default}");
+    return invalid("the environment variable " + in_quotes(name) + " is not set; set it, or write ${" +
+                   std::string(name) + ":-default}");
   }
   if (const auto issue = check_bytes(*value)) {
     return invalid("the environment variable " + in_quotes(name) + " cannot be used: " + issue->message);
@@ -55,7 +58,8 @@ Result<std::string> expand(std::string_view text, Environment environment) {
     } else if (text.starts_with('{')) {
       const std::size_t close = text.find('}');
       if (close == std::string_view::npos) {
-        return invalid(in_quotes("$" + std::string(text)) + " has no closing '}'; write '$$' for a dollar sign");
+        return invalid(in_quotes("$" + std::string(text)) +
+                       " has no closing '}'; write '$$' for a dollar sign");
       }
       SLUICE_ASSIGN(const std::string value, lookup(text.substr(1, close - 1), environment));
       out += value;

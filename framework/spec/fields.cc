@@ -56,7 +56,8 @@ std::optional<std::string> Fields::text(std::string_view key) const {
   return std::nullopt;
 }
 
-std::optional<std::string> Fields::choice(std::string_view key, std::span<const std::string_view> choices) const {
+std::optional<std::string> Fields::choice(std::string_view key,
+                                          std::span<const std::string_view> choices) const {
   const Value* const value = find(key);
   if (!value) return std::nullopt;
   const std::string* const text = value->text();
@@ -96,7 +97,8 @@ std::optional<std::string> Fields::sha256(std::string_view key) const {
   const Value* const value = find(key);
   if (!value) return std::nullopt;
   std::string digits = value->text() ? *value->text() : "";
-  const bool right = digits.size() == 64 && digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  const bool right =
+      digits.size() == 64 && digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
   if (!right) {
     wrong(key, *value, "a text of 64 hexadecimal digits");
     return std::nullopt;

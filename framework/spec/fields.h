@@ -1,4 +1,5 @@
-// Typed reading of one map of the file: unknown keys, missing keys, wrong types and ranges become issues in one wording.
+// Typed reading of one map of the file: unknown keys, missing keys, wrong types and ranges become issues in
+// one wording.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace sluice {
 
 class Fields {
  public:
-  // `map` must be a map and outlive this. `owner` stands before every message: "node 'pre'", or empty for the file.
+  // `map` must be a map and outlive this. `owner` stands before every message: "node 'pre'", or empty for the
+  // file.
   Fields(const Value& map, std::string owner, Issues& issues);
 
   // Reports every other key.

@@ -1,5 +1,5 @@
-// Value -> GraphSpec, one file per part of the pipeline file. All problems are appended to `issues`; what is wrong is
-// left at its default, so that reading goes on.
+// Value -> GraphSpec, one file per part of the pipeline file. All problems are appended to `issues`; what is
+// wrong is left at its default, so that reading goes on.
 #pragma once
 
 #include <string>

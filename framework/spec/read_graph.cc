@@ -39,7 +39,8 @@ FlowSpec read_flow(const Value& value, Issues& issues) {
     if (number && *number >= 1 && *number <= kMostInFlight) {
       flow.max_in_flight = static_cast<int>(*number);
     } else if (!most->text() || *most->text() != "auto") {
-      fields.wrong("max_in_flight", *most, "'auto' or a whole number from 1 to " + std::to_string(kMostInFlight));
+      fields.wrong("max_in_flight", *most,
+                   "'auto' or a whole number from 1 to " + std::to_string(kMostInFlight));
     }
   }
   if (const Value* const deadline = fields.find("deadline_ms")) {
@@ -53,7 +54,8 @@ FlowSpec read_flow(const Value& value, Issues& issues) {
 
 void read_graph(const Value& root, GraphSpec& spec, Issues& issues) {
   if (!root.map()) {
-    issues.push_back({root.mark, "a pipeline file is a map with 'version' and 'nodes', this is " + describe(root)});
+    issues.push_back(
+        {root.mark, "a pipeline file is a map with 'version' and 'nodes', this is " + describe(root)});
     return;
   }
   const Fields file(root, "", issues);

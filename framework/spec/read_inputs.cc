@@ -27,7 +27,9 @@ class InputReader {
   void list(const Value::List& list) {
     for (const Value& item : list) {
       if (item.map() && !is_long_form(item)) {
-        issue(item.mark, "an input in a list needs 'from'; a set given by output names needs its port: inputs: {PORT: {...}}");
+        issue(item.mark,
+              "an input in a list needs 'from'; a set given by output names needs its port: inputs: {PORT: "
+              "{...}}");
       } else {
         source(item, "", "");
       }
@@ -48,7 +50,8 @@ class InputReader {
     }
   }
 
-  // One source: a text or the long form. `port` and `element` as InputSpec and NodeSpec::input_elements define them.
+  // One source: a text or the long form. `port` and `element` as InputSpec and NodeSpec::input_elements
+  // define them.
   void source(const Value& value, const std::string& port, const std::string& element) {
     InputSpec input;
     input.port = port;
@@ -59,8 +62,10 @@ class InputReader {
     } else if (text && !text->empty()) {
       input.from = *text;
     } else {
-      const std::string what = port.empty() ? "an input" : "input " + in_quotes(element.empty() ? port : element);
-      issue(value.mark, what + " is " + describe(value) + ", must be 'node', 'node.port' or a map with 'from'");
+      const std::string what =
+          port.empty() ? "an input" : "input " + in_quotes(element.empty() ? port : element);
+      issue(value.mark,
+            what + " is " + describe(value) + ", must be 'node', 'node.port' or a map with 'from'");
       return;
     }
     node_.inputs.push_back(std::move(input));
@@ -70,14 +75,16 @@ class InputReader {
   // Has 'from', or (then 'from' was forgotten or misspelt) another key that only the long form has.
   static bool is_long_form(const Value& value) {
     const auto& map = *value.map();
-    return std::any_of(map.begin(), map.end(), [](const Value::Entry& entry) { return is_long_key(entry.key); });
+    return std::any_of(map.begin(), map.end(),
+                       [](const Value::Entry& entry) { return is_long_key(entry.key); });
   }
 
  private:
   void issue(Mark mark, const std::string& message) { issues_.push_back({mark, owner_ + ": " + message}); }
 
   void long_form(const Value& value, InputSpec& input) {
-    const Fields fields(value, input.port.empty() ? owner_ : owner_ + ": input " + in_quotes(input.port), issues_);
+    const Fields fields(value, input.port.empty() ? owner_ : owner_ + ": input " + in_quotes(input.port),
+                        issues_);
     fields.only(kLongKeys);
     fields.require("from", "write the node or node.port that feeds it");
     if (const Value* const from = fields.find("from")) input.mark = from->mark;
@@ -86,7 +93,8 @@ class InputReader {
     if (sync == "latest") input.sync = Sync::kLatest;
     input.max_age_ms = fields.at_least("max_age_ms", 0, "milliseconds");
     if (const Value* const capacity = fields.find("capacity")) input.capacity_mark = capacity->mark;
-    if (const auto capacity = fields.whole("capacity", 1, kMostCapacity)) input.capacity = static_cast<int>(*capacity);
+    if (const auto capacity = fields.whole("capacity", 1, kMostCapacity))
+      input.capacity = static_cast<int>(*capacity);
     if (const Value* const when_full = fields.find("when_full")) input.when_full_mark = when_full->mark;
     if (const auto choice = fields.choice("when_full", kWhenFull)) input.when_full = parse_when_full(*choice);
     if (sync || !fields.find("sync")) check_sync(fields, input);

@@ -37,7 +37,8 @@ VariantSpec read_variant(const Value::Entry& entry, const std::string& owner, Is
     variant.sha256 = fields.sha256("sha256");
     variant.snr_db = fields.number("snr_db");
   } else {
-    issues.push_back({entry.value.mark, here + " is " + describe(entry.value) + ", must be a path or a map with 'path'"});
+    issues.push_back(
+        {entry.value.mark, here + " is " + describe(entry.value) + ", must be a path or a map with 'path'"});
   }
   if (entry.key.empty()) issues.push_back({entry.key_mark, owner + ": a variant's name is empty"});
   return variant;
@@ -50,7 +51,8 @@ ModelSpec read_model(const Value::Entry& entry, Issues& issues) {
   const std::string owner = "model " + in_quotes(entry.key);
   if (entry.key.empty()) issues.push_back({entry.key_mark, "a model's name is empty"});
   if (!entry.value.map()) {
-    issues.push_back({entry.value.mark, owner + " is " + describe(entry.value) + ", must be a map with 'path'"});
+    issues.push_back(
+        {entry.value.mark, owner + " is " + describe(entry.value) + ", must be a map with 'path'"});
     return model;
   }
   const Fields fields(entry.value, owner, issues);

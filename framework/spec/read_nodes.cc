@@ -14,7 +14,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kNodeKeys = {"id", "type", "inputs", "options", "on_error"};
 constexpr std::array<std::string_view, 2> kOnError = {"drop", "stop"};
 // What YAML 1.1 readers take for booleans or null: other programs would see another id.
-constexpr std::array<std::string_view, 9> kReserved = {"on", "off", "yes", "no", "y", "n", "true", "false", "null"};
+constexpr std::array<std::string_view, 9> kReserved = {"on", "off",  "yes",   "no",  "y",
+                                                       "n",  "true", "false", "null"};
 
 void read_id(const Fields& fields, NodeSpec& node) {
   fields.require("id", "every node needs one");
@@ -24,7 +25,8 @@ void read_id(const Fields& fields, NodeSpec& node) {
   node.mark = value->mark;
   const auto reserved = "allowed is [a-z][a-z0-9_-]*, but not " + comma_list(kReserved);
   const std::string* const text = value->text();
-  if (!text || !is_identifier(*text) || std::find(kReserved.begin(), kReserved.end(), *text) != kReserved.end()) {
+  if (!text || !is_identifier(*text) ||
+      std::find(kReserved.begin(), kReserved.end(), *text) != kReserved.end()) {
     fields.issue(value->mark, "'id' is " + (text ? in_quotes(*text) : describe(*value)) + ", " + reserved);
   }
   if (text) node.id = *text;
@@ -64,7 +66,8 @@ void check_unique(const std::vector<NodeSpec>& nodes, Issues& issues) {
     const auto [at, added] = first.emplace(node.id, node.mark);
     if (added) continue;
     issues.push_back({node.mark, "node id " + in_quotes(node.id) + " is used twice, first at " +
-                                     std::to_string(at->second.line) + ":" + std::to_string(at->second.column)});
+                                     std::to_string(at->second.line) + ":" +
+                                     std::to_string(at->second.column)});
   }
 }
 

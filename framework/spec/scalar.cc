@@ -44,7 +44,8 @@ std::optional<Digits> integer_digits(std::string_view text) {
     return !digits.empty() && digits.find_first_not_of(set) == std::string_view::npos;
   };
   if (text.starts_with("0o") && only(text.substr(2), "01234567")) return Digits{8, text.substr(2)};
-  if (text.starts_with("0x") && only(text.substr(2), "0123456789abcdefABCDEF")) return Digits{16, text.substr(2)};
+  if (text.starts_with("0x") && only(text.substr(2), "0123456789abcdefABCDEF"))
+    return Digits{16, text.substr(2)};
   if (!only(without_sign(text), "0123456789")) return std::nullopt;
   if (text[0] == '+') text.remove_prefix(1);
   return Digits{10, text};
@@ -72,7 +73,8 @@ Result<Value> integer(const Digits& digits, std::string_view text, Mark mark) {
   const char* const end = digits.text.data() + digits.text.size();
   const auto [stop, error] = std::from_chars(digits.text.data(), end, number, digits.base);
   if (error == std::errc{} && stop == end) return Value{number, mark};
-  return invalid("the number " + in_quotes(text) + " does not fit into 64 bits; put it in quotes if it is a text");
+  return invalid("the number " + in_quotes(text) +
+                 " does not fit into 64 bits; put it in quotes if it is a text");
 }
 
 Result<Value> floating(std::string_view text, Mark mark) {
@@ -80,7 +82,8 @@ Result<Value> floating(std::string_view text, Mark mark) {
   const std::string_view digits = text[0] == '+' ? text.substr(1) : text;
   const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error == std::errc::result_out_of_range) {
-    return invalid("the number " + in_quotes(text) + " is beyond the range of a double; put it in quotes if it is a text");
+    return invalid("the number " + in_quotes(text) +
+                   " is beyond the range of a double; put it in quotes if it is a text");
   }
   return Value{number, mark};
 }

@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-// Null, bool, 64-bit integer (decimal, 0o, 0x), double, else text. Refused (kInvalid): .nan and .inf, integers beyond
-// 64 bits, floats beyond a double's range. `mark` becomes the value's place.
+// Null, bool, 64-bit integer (decimal, 0o, 0x), double, else text. Refused (kInvalid): .nan and .inf,
+// integers beyond 64 bits, floats beyond a double's range. `mark` becomes the value's place.
 Result<Value> resolve_scalar(std::string_view text, Mark mark);
 
 }  // namespace sluice

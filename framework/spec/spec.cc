@@ -34,7 +34,8 @@ Result<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text(kMaxSpecBytes + 1, '\0');
   if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in.is_open() || in.bad()) return invalid(std::string("cannot be read: ") + std::strerror(errno ? errno : EIO));
+  if (!in.is_open() || in.bad())
+    return invalid(std::string("cannot be read: ") + std::strerror(errno ? errno : EIO));
   text.resize(static_cast<std::size_t>(in.gcount()));
   return text;
 }
@@ -57,14 +58,16 @@ void sort_by_place(Issues& issues) {
 const Value* Value::find(std::string_view key) const {
   const Map* const entries = map();
   if (!entries) return nullptr;
-  const auto at = std::find_if(entries->begin(), entries->end(), [&](const Entry& e) { return e.key == key; });
+  const auto at =
+      std::find_if(entries->begin(), entries->end(), [&](const Entry& e) { return e.key == key; });
   return at == entries->end() ? nullptr : &at->value;
 }
 
 std::string describe(const Value& value) {
   if (value.list()) return "a list";
   if (value.map()) return "a map";
-  if (const auto* text = value.text()) return text->empty() ? "an empty text" : "the text " + in_quotes(*text);
+  if (const auto* text = value.text())
+    return text->empty() ? "an empty text" : "the text " + in_quotes(*text);
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag ? "true" : "false";
   if (const auto* whole = std::get_if<std::int64_t>(&value.data)) return std::to_string(*whole);
   if (const auto* number = std::get_if<double>(&value.data)) return shortest(*number);
@@ -73,7 +76,8 @@ std::string describe(const Value& value) {
 
 std::string format(std::string_view file, const Issue& issue) {
   std::string out(file);
-  if (issue.mark.line > 0) out += ":" + std::to_string(issue.mark.line) + ":" + std::to_string(issue.mark.column);
+  if (issue.mark.line > 0)
+    out += ":" + std::to_string(issue.mark.line) + ":" + std::to_string(issue.mark.column);
   return out + (issue.warning ? ": warning: " : ": error: ") + issue.message;
 }
 
@@ -81,10 +85,12 @@ bool ParsedSpec::ok() const {
   return std::all_of(issues.begin(), issues.end(), [](const Issue& issue) { return issue.warning; });
 }
 
-ParsedSpec parse_spec_text(std::string_view text, std::string file, std::string directory, Environment environment) {
+ParsedSpec parse_spec_text(std::string_view text, std::string file, std::string directory,
+                           Environment environment) {
   ParsedSpec parsed;
   parsed.spec.name = "pipeline";
-  if (const std::string stem = fs::path(file).stem().string(); file != "<text>" && !stem.empty()) parsed.spec.name = stem;
+  if (const std::string stem = fs::path(file).stem().string(); file != "<text>" && !stem.empty())
+    parsed.spec.name = stem;
   parsed.spec.file = std::move(file);
   parsed.spec.directory = std::move(directory);
   YamlResult yaml = read_yaml(text, environment ? environment : &process_environment);
@@ -92,7 +98,8 @@ ParsedSpec parse_spec_text(std::string_view text, std::string file, std::string 
   if (yaml.value && !yaml.value->is_null()) {
     read_graph(*yaml.value, parsed.spec, parsed.issues);
   } else if (parsed.issues.empty()) {
-    parsed.issues.push_back({{1, 1}, "there is nothing in it; a pipeline file is a map with 'version' and 'nodes'"});
+    parsed.issues.push_back(
+        {{1, 1}, "there is nothing in it; a pipeline file is a map with 'version' and 'nodes'"});
   }
   sort_by_place(parsed.issues);
   return parsed;

@@ -1,4 +1,5 @@
-// GraphSpec: plain structs that mirror the pipeline file, every value with its place. Nothing here knows a node type.
+// GraphSpec: plain structs that mirror the pipeline file, every value with its place. Nothing here knows a
+// node type.
 #pragma once
 
 #include <map>
@@ -92,9 +93,10 @@ struct NodeSpec {
   std::string type;
   Mark type_mark;
   bool inputs_by_port = false;  // written as a map
-  std::vector<InputSpec> inputs;  // a set given as a map of model outputs: several with the same port, `element` set
+  std::vector<InputSpec>
+      inputs;  // a set given as a map of model outputs: several with the same port, `element` set
   std::vector<std::string> input_elements;  // parallel to inputs: name within a set; empty otherwise
-  Value options;  // a map, or null
+  Value options;                            // a map, or null
   std::optional<std::string> on_error;
   Mark on_error_mark;
 };
@@ -121,12 +123,13 @@ struct GraphSpec {
 };
 
 struct ParsedSpec {
-  GraphSpec spec;   // usable as far as it goes when there are errors
+  GraphSpec spec;  // usable as far as it goes when there are errors
   Issues issues;
   bool ok() const;  // no errors (warnings allowed)
 };
 
-// Reads a file (kInvalid issues for an unreadable one) or text. `environment` answers ${NAME}; default: getenv.
+// Reads a file (kInvalid issues for an unreadable one) or text. `environment` answers ${NAME}; default:
+// getenv.
 using Environment = std::optional<std::string> (*)(std::string_view name);
 ParsedSpec parse_spec_file(const std::string& path, Environment environment = nullptr);
 ParsedSpec parse_spec_text(std::string_view text, std::string file = "<text>", std::string directory = ".",

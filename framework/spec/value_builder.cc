@@ -48,7 +48,8 @@ void ValueBuilder::charge(Mark mark, std::size_t values, std::size_t bytes) {
 
 void ValueBuilder::check_depth(Mark mark, int levels) {
   if (open_.size() + static_cast<std::size_t>(levels) > static_cast<std::size_t>(kMaxYamlDepth)) {
-    stop(mark, "lists and maps are nested deeper than " + std::to_string(kMaxYamlDepth) + " levels, the most allowed");
+    stop(mark, "lists and maps are nested deeper than " + std::to_string(kMaxYamlDepth) +
+                   " levels, the most allowed");
   }
 }
 
@@ -82,7 +83,8 @@ void ValueBuilder::nothing(Mark mark, AnchorId anchor) {
 void ValueBuilder::alias(Mark mark, std::string_view name, AnchorId anchor) {
   if (key_comes()) return refuse_key(mark, "an alias");
   const auto found = anchors_.find(anchor);
-  if (found == anchors_.end()) stop(mark, "the alias " + in_quotes(name) + " stands inside the value it repeats (a cycle)");
+  if (found == anchors_.end())
+    stop(mark, "the alias " + in_quotes(name) + " stands inside the value it repeats (a cycle)");
   const Anchored& anchored = found->second;
   charge(mark, anchored.values, anchored.bytes);
   check_depth(mark, anchored.depth);
@@ -168,7 +170,8 @@ void ValueBuilder::remove_duplicates(Value::Map& map) {
     }
     again[order[i]] = true;
     const Value::Entry& entry = map[order[i]];
-    issue(entry.key_mark, "key " + in_quotes(entry.key) + " is written twice, first at " + place(map[order[first]].key_mark));
+    issue(entry.key_mark,
+          "key " + in_quotes(entry.key) + " is written twice, first at " + place(map[order[first]].key_mark));
   }
   Value::Map kept;
   kept.reserve(map.size());

@@ -1,5 +1,5 @@
-// Builds a Value from the events of a YAML parser and enforces what the parser does not: unique text keys, no merge
-// keys, no cycles, bounded depth and size.
+// Builds a Value from the events of a YAML parser and enforces what the parser does not: unique text keys, no
+// merge keys, no cycles, bounded depth and size.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@
 
 namespace sluice {
 
-// Thrown through the parser, and caught around it, when reading on makes no sense; the issue is already noted.
+// Thrown through the parser, and caught around it, when reading on makes no sense; the issue is already
+// noted.
 struct StopReading {};
 
 class ValueBuilder {
@@ -24,7 +25,8 @@ class ValueBuilder {
 
   // A scalar; `plain` ones are resolved by the core schema.
   void scalar(Mark mark, std::string_view text, bool plain, AnchorId anchor);
-  // Null, written or not. The parser's mark is that of whatever follows when it is not, so in a map the key's counts.
+  // Null, written or not. The parser's mark is that of whatever follows when it is not, so in a map the key's
+  // counts.
   void nothing(Mark mark, AnchorId anchor);
   void alias(Mark mark, std::string_view name, AnchorId anchor);
   void begin_list(Mark mark, AnchorId anchor) { begin(Value{Value::List{}, mark}, anchor); }

@@ -45,7 +45,8 @@ class Events final : public YAML::EventHandler {
     const std::size_t line_start = lines_.offset_of(error.mark.line, 0);
     const std::string_view line = text_.substr(line_start, line_end - line_start);
     Issue issue{lines_.mark_at(at_end ? text_.size() : at), "not valid YAML: " + error.msg};
-    if (line.find("${") != std::string_view::npos) issue.message += "; inside [...] and {...} put '${...}' in quotes";
+    if (line.find("${") != std::string_view::npos)
+      issue.message += "; inside [...] and {...} put '${...}' in quotes";
     return issue;
   }
 
@@ -91,7 +92,8 @@ class Events final : public YAML::EventHandler {
  private:
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    builder_.issue(place(mark), "the tag " + in_quotes(tag) + " is not allowed; only '!!str' has a meaning here");
+    builder_.issue(place(mark),
+                   "the tag " + in_quotes(tag) + " is not allowed; only '!!str' has a meaning here");
   }
 
   std::string_view text_;

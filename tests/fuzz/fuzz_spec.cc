@@ -1,4 +1,5 @@
-// Any bytes as a pipeline file and as a value of the command line: issues, never a crash, a hang or a broken promise.
+// Any bytes as a pipeline file and as a value of the command line: issues, never a crash, a hang or a broken
+// promise.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -49,7 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(line.find('\n') == std::string::npos);
   }
   if (parsed.ok()) require(!parsed.spec.nodes.empty());
-  for (const sluice::NodeSpec& node : parsed.spec.nodes) require(node.inputs.size() == node.input_elements.size());
+  for (const sluice::NodeSpec& node : parsed.spec.nodes)
+    require(node.inputs.size() == node.input_elements.size());
   (void)sluice::parse_value(text);
   return 0;
 }

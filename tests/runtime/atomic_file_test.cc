@@ -62,7 +62,7 @@ TEST_F(AtomicFile, Permissions) {
   const mode_t before = ::umask(027);
   ASSERT_TRUE(replace_file(at("a"), "x").ok());
   ::umask(before);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(at("a").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0640u);
   ASSERT_EQ(::chmod(at("a").c_str(), 0604), 0);
@@ -87,11 +87,13 @@ TEST_F(AtomicFile, MissingFolder) {
 }
 
 TEST_F(AtomicFile, AFolderIsNoFile) {
-  EXPECT_THAT(replace_file(folder_.string(), "x").message(), ::testing::EndsWith("cannot be written: Is a directory"));
+  EXPECT_THAT(replace_file(folder_.string(), "x").message(),
+              ::testing::EndsWith("cannot be written: Is a directory"));
 }
 
 TEST_F(AtomicFile, DevicesAreWrittenInPlace) {
-  EXPECT_EQ(replace_file("/dev/full", "x").message(), "'/dev/full' cannot be written: No space left on device");
+  EXPECT_EQ(replace_file("/dev/full", "x").message(),
+            "'/dev/full' cannot be written: No space left on device");
   EXPECT_TRUE(replace_file("/dev/null", "x").ok());
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }

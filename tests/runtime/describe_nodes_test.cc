@@ -31,9 +31,10 @@ TEST(DescribeNodes, ASource) {
 
 TEST(DescribeNodes, PortsAndOptionsOfAllKinds) {
   const std::string text = describe_node(testing::filter_declaration());
-  for (const auto* part : {"  image  frame  (edited in place)\n", "(any number) (may be left out)\n", "(up to 4 per frame)\n",
-                           "stretch, crop", "number or list 0..255", "list, or path of a text file",
-                           "(can change while running)", "  batch.max      whole number 1..64", "list of maps", "  steps.rate_hz"}) {
+  for (const auto* part : {"  image  frame  (edited in place)\n", "(any number) (may be left out)\n",
+                           "(up to 4 per frame)\n", "stretch, crop", "number or list 0..255",
+                           "list, or path of a text file", "(can change while running)",
+                           "  batch.max      whole number 1..64", "list of maps", "  steps.rate_hz"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
 }

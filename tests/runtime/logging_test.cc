@@ -52,7 +52,9 @@ TEST_F(LoggingFile, AFloodIsCutAndCounted) {
 }
 
 TEST_F(LoggingFile, MessagesAfterwardsGoNowhere) {
-  { const auto logging = Logging::start({LogLevel::kInfo, path_}); }
+  {
+    const auto logging = Logging::start({LogLevel::kInfo, path_});
+  }
   log_message(LogLevel::kError, "late");
   EXPECT_THAT(text(), Not(HasSubstr("late")));
 }

@@ -37,7 +37,8 @@ inline NodeDeclaration filter_declaration() {
   d.option("mean", OptionKind::kNumbers).range(0, 255);
   d.option("labels", OptionKind::kTextsOrPath);
   d.option("gain", 0.5).can_change();
-  d.option("batch", OptionKind::kMap).child(declared("max", OptionKind::kInteger).range(1, 64).help("Most per run."));
+  d.option("batch", OptionKind::kMap)
+      .child(declared("max", OptionKind::kInteger).range(1, 64).help("Most per run."));
   d.option("steps", OptionKind::kMaps).child(declared("rate_hz", OptionKind::kNumber));
   return d;
 }

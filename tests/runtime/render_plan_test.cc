@@ -42,7 +42,8 @@ Plan example() {
                 node("out", testing::sink_declaration())};
   plan.nodes[0].outputs = {{"frame", 1, 1'382'400, 5, false}};
   plan.nodes[0].routes = {{"", {}, {picture()}}};
-  plan.nodes[0].options = std::make_shared<const Options>(OptionMap{{"uri", {std::string("rtsp://ann:secret@cam/1")}}});
+  plan.nodes[0].options =
+      std::make_shared<const Options>(OptionMap{{"uri", {std::string("rtsp://ann:secret@cam/1")}}});
   plan.nodes[1].outputs = {{"frame", 4, 0, 0, true}};
   plan.nodes[1].routes = {{"", {}, {picture()}}, {"small", {}, {PortType{}}}};
   plan.nodes[1].inserted = "sizes differ";
@@ -100,7 +101,8 @@ TEST(RenderPlan, Json) {
   EXPECT_EQ(json["mode"], "realtime");
   EXPECT_EQ(json["nodes"][0]["options"]["uri"], "rtsp://ann:***@cam/1");
   EXPECT_EQ(json["nodes"][1]["inputs"][1],
-            nlohmann::ordered_json::parse(R"({"port": "extra[old]", "from": "camera.frame", "sync": "latest", "max_age_ms": 500.0})"));
+            nlohmann::ordered_json::parse(
+                R"({"port": "extra[old]", "from": "camera.frame", "sync": "latest", "max_age_ms": 500.0})"));
   EXPECT_EQ(json["nodes"][1]["routes"][1]["variant"], "small");
   EXPECT_TRUE(json["nodes"][1]["outputs"][0]["buffer_bytes"].is_null());
   EXPECT_EQ(json["nodes"][2]["on_error"], "stop");
@@ -119,7 +121,8 @@ TEST(RenderPlan, Dot) {
 TEST(RenderPlan, Svg) {
   const std::string svg = render_plan_svg(example());
   EXPECT_THAT(svg, ::testing::StartsWith("<svg xmlns=\"http://www.w3.org/2000/svg\""));
-  EXPECT_THAT(svg, HasSubstr("stroke-dasharray=\"5 4\"><title>camera.frame -&gt; extra[old]: frame nv12 1280x720 (latest, up to"));
+  EXPECT_THAT(svg, HasSubstr("stroke-dasharray=\"5 4\"><title>camera.frame -&gt; extra[old]: frame nv12 "
+                             "1280x720 (latest, up to"));
   EXPECT_THAT(svg, ::testing::EndsWith("</svg>\n"));
 }
 

@@ -30,7 +30,17 @@ RunReport example() {
   r.sources = {{"camera", 300, 297, stale, 0, 0, 0, {}}};
   r.sinks = {{"out", 300, 297, stale, 0, 29.9, {{}, 8.9, 11.2, {}, {}}}};
   r.nodes = {{"pre", "preprocess", 300, 300, 0, {}, 300, {{}, 0.3, 0.4, {}, {}}, {{}, 0.0, 0.1, {}, {}}}};
-  InferenceReport face{"face", "face", "w8a16", "htp", {"htp", "gpu", "cpu"}, true, OperatorsReport{120, 120, {}}, {{}, 1.0, 1.2, {}, {}}, 0.0, {}, {}};
+  InferenceReport face{"face",
+                       "face",
+                       "w8a16",
+                       "htp",
+                       {"htp", "gpu", "cpu"},
+                       true,
+                       OperatorsReport{120, 120, {}},
+                       {{}, 1.0, 1.2, {}, {}},
+                       0.0,
+                       {},
+                       {}};
   face.decisions = {{0.0, "htp", "w8a16", "balanced", 0, "first usable"}};
   r.inference = {face};
   return r;
@@ -66,13 +76,31 @@ TEST(Report, UnknownIsNullNeverZero) {
   r.inference.emplace_back();
   r.inference[0].decisions.emplace_back();
   const Json j = json_of(r);
-  for (const auto* path :
-       {"/fps", "/latency_ms/mean", "/latency_ms/p50", "/latency_ms/p95", "/latency_ms/p99", "/latency_ms/max", "/after_source_ms/p50",
-        "/cpu/core_ms_per_frame", "/memory/peak_rss_mb", "/memory/rss_mb", "/memory/pool_mb", "/memory/allocations_per_frame",
-        "/memory/allocations_per_frame_total", "/sinks/0/fps", "/sinks/0/latency_ms/p50", "/sinks/0/latency_ms/p95",
-        "/nodes/0/busy_ms/p50", "/nodes/0/wait_ms/p95", "/inference/0/operators", "/inference/0/latency_ms/p50",
-        "/inference/0/saturated_fraction", "/inference/0/variant", "/inference/0/backend",
-        "/inference/0/decisions/0/performance_mode", "/inference/0/decisions/0/variant"}) {
+  for (const auto* path : {"/fps",
+                           "/latency_ms/mean",
+                           "/latency_ms/p50",
+                           "/latency_ms/p95",
+                           "/latency_ms/p99",
+                           "/latency_ms/max",
+                           "/after_source_ms/p50",
+                           "/cpu/core_ms_per_frame",
+                           "/memory/peak_rss_mb",
+                           "/memory/rss_mb",
+                           "/memory/pool_mb",
+                           "/memory/allocations_per_frame",
+                           "/memory/allocations_per_frame_total",
+                           "/sinks/0/fps",
+                           "/sinks/0/latency_ms/p50",
+                           "/sinks/0/latency_ms/p95",
+                           "/nodes/0/busy_ms/p50",
+                           "/nodes/0/wait_ms/p95",
+                           "/inference/0/operators",
+                           "/inference/0/latency_ms/p50",
+                           "/inference/0/saturated_fraction",
+                           "/inference/0/variant",
+                           "/inference/0/backend",
+                           "/inference/0/decisions/0/performance_mode",
+                           "/inference/0/decisions/0/variant"}) {
     const Json::json_pointer pointer(path);
     ASSERT_TRUE(j.contains(pointer)) << path;
     EXPECT_TRUE(j.at(pointer).is_null()) << path;
@@ -89,8 +117,10 @@ TEST(Report, FramesAreTheSumOverTheSources) {
   b[static_cast<std::size_t>(DropReason::kFiltered)] = 4;
   r.sources = {{"a", 10, 9, a, 0, 0, 0, {}}, {"b", 20, 14, b, 0, 0, 0, {}}};
   r.in_flight = 0;
-  EXPECT_EQ(json_of(r)["frames"],
-            Json::parse(R"({"produced": 30, "delivered": 23, "dropped": {"overload": 3, "filtered": 4}, "in_flight": 0})"));
+  EXPECT_EQ(
+      json_of(r)["frames"],
+      Json::parse(
+          R"({"produced": 30, "delivered": 23, "dropped": {"overload": 3, "filtered": 4}, "in_flight": 0})"));
 }
 
 TEST(Report, Status) {

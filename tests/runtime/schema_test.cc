@@ -17,7 +17,9 @@ class Schema : public ::testing::Test {
   const Json& definition(const std::string& name) { return schema_.at("$defs").at(name); }
 };
 
-TEST_F(Schema, IsTheSameForTheSameRegistry) { EXPECT_EQ(make_schema(testing::registry()), make_schema(testing::registry())); }
+TEST_F(Schema, IsTheSameForTheSameRegistry) {
+  EXPECT_EQ(make_schema(testing::registry()), make_schema(testing::registry()));
+}
 
 TEST_F(Schema, TopLevelIsClosed) {
   EXPECT_EQ(schema_["$schema"], "https://json-schema.org/draft/2020-12/schema");
@@ -26,16 +28,19 @@ TEST_F(Schema, TopLevelIsClosed) {
   EXPECT_EQ(schema_["additionalProperties"], false);
   std::vector<std::string> keys;
   for (const auto& [key, value] : schema_["properties"].items()) keys.push_back(key);
-  EXPECT_EQ(keys, (std::vector<std::string>{"version", "name", "models", "nodes", "flow", "selector", "backends", "device"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"version", "name", "models", "nodes", "flow", "selector",
+                                            "backends", "device"}));
   EXPECT_EQ(schema_["properties"]["version"]["const"], 1);
 }
 
 TEST_F(Schema, NodesKnowTheirTypesAndEachTypeItsOptions) {
   const Json& node = definition("node");
   EXPECT_EQ(node["additionalProperties"], false);
-  EXPECT_EQ(node["properties"]["type"]["oneOf"][0], Json::parse(R"({"const": "camera", "description": "Makes frames."})"));
+  EXPECT_EQ(node["properties"]["type"]["oneOf"][0],
+            Json::parse(R"({"const": "camera", "description": "Makes frames."})"));
   EXPECT_EQ(node["allOf"].size(), 3u);
-  EXPECT_EQ(node["allOf"][0], Json::parse(R"({"if": {"properties": {"type": {"const": "camera"}}, "required": ["type"]},
+  EXPECT_EQ(node["allOf"][0],
+            Json::parse(R"({"if": {"properties": {"type": {"const": "camera"}}, "required": ["type"]},
       "then": {"properties": {"options": {"$ref": "#/$defs/options.camera"}}, "required": ["options"]}})"));
   EXPECT_FALSE(node["allOf"][1]["then"].contains("required"));
 }
@@ -44,8 +49,10 @@ TEST_F(Schema, Options) {
   const Json& camera = definition("options.camera");
   EXPECT_EQ(camera["required"], Json::parse(R"(["uri"])"));
   EXPECT_EQ(camera["additionalProperties"], false);
-  EXPECT_EQ(camera["properties"]["uri"], Json::parse(R"({"type": "string", "description": "What to open."})"));
-  EXPECT_EQ(camera["properties"]["timeout_ms"], Json::parse(R"({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 60000},
+  EXPECT_EQ(camera["properties"]["uri"],
+            Json::parse(R"({"type": "string", "description": "What to open."})"));
+  EXPECT_EQ(camera["properties"]["timeout_ms"],
+            Json::parse(R"({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 60000},
       {"$ref": "#/$defs/expanded"}], "description": "Longest silence. In ms.", "default": 5000})"));
   EXPECT_EQ(camera["properties"]["pace"], Json::parse(R"({"anyOf": [{"enum": ["realtime", "max"]},
       {"type": "number", "exclusiveMinimum": 0}, {"$ref": "#/$defs/expanded"}]})"));

@@ -15,7 +15,8 @@ bool may_match(const LabelledBox& mark, const FoundBox& box) {
 }
 
 // The best overlap with a mark that is free and (not) ignored, as an index; -1: none reaches `iou`.
-int best_mark(const std::vector<LabelledBox>& marks, const std::vector<bool>& taken, const FoundBox& box, double iou, bool ignored) {
+int best_mark(const std::vector<LabelledBox>& marks, const std::vector<bool>& taken, const FoundBox& box,
+              double iou, bool ignored) {
   int best = -1;
   double most = iou;
   for (std::size_t i = 0; i < marks.size(); ++i) {
@@ -29,7 +30,8 @@ int best_mark(const std::vector<LabelledBox>& marks, const std::vector<bool>& ta
 }
 
 void match(const LabelledPicture& picture, std::vector<FoundBox> boxes, double iou, Accuracy& out) {
-  std::stable_sort(boxes.begin(), boxes.end(), [](const FoundBox& a, const FoundBox& b) { return a.score > b.score; });
+  std::stable_sort(boxes.begin(), boxes.end(),
+                   [](const FoundBox& a, const FoundBox& b) { return a.score > b.score; });
   std::vector<bool> taken(picture.boxes.size(), false);
   for (const FoundBox& box : boxes) {
     const int mark = best_mark(picture.boxes, taken, box, iou, false);
@@ -37,7 +39,8 @@ void match(const LabelledPicture& picture, std::vector<FoundBox> boxes, double i
       taken[static_cast<std::size_t>(mark)] = true;
       ++out.matched;
       ++out.found;
-      out.labels_compared |= !box.label.empty() && !picture.boxes[static_cast<std::size_t>(mark)].label.empty();
+      out.labels_compared |=
+          !box.label.empty() && !picture.boxes[static_cast<std::size_t>(mark)].label.empty();
     } else if (best_mark(picture.boxes, taken, box, iou, true) < 0) {
       ++out.found;
     }
@@ -67,7 +70,8 @@ Accuracy measure(const LabelSet& labels, const std::vector<Answer>& answers, dou
     const Answer& answer = answers[i];
     if (!answer.answered) ++out.unanswered;
     out.right += labels.classes && answer.answered && answer.label == picture.label;
-    out.marked += std::count_if(picture.boxes.begin(), picture.boxes.end(), [](const LabelledBox& b) { return !b.ignore; });
+    out.marked += std::count_if(picture.boxes.begin(), picture.boxes.end(),
+                                [](const LabelledBox& b) { return !b.ignore; });
     match(picture, answer.boxes, iou, out);
   }
   return out;

@@ -35,7 +35,9 @@ void add_pace(CLI::App& app, std::optional<std::string>& pace) {
   app.add_option("--pace", pace, "Speed of files: realtime, max, or frames per second")->type_name("PACE");
 }
 
-void add_file(CLI::App& app, std::string& file) { app.add_option("FILE", file, "A pipeline file")->required(); }
+void add_file(CLI::App& app, std::string& file) {
+  app.add_option("FILE", file, "A pipeline file")->required();
+}
 
 void add_run(CLI::App& app, RunArguments& args) {
   CLI::App* const run = app.add_subcommand("run", "Run a pipeline");
@@ -46,7 +48,9 @@ void add_run(CLI::App& app, RunArguments& args) {
          "--duration",
          [&args](const std::string& text) {
            args.duration_s = parse_duration(text);
-           if (!args.duration_s) throw CLI::ValidationError("--duration", "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
+           if (!args.duration_s)
+             throw CLI::ValidationError("--duration",
+                                        "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
          },
          "Stop after this time (500ms, 10s, 30m, 1h)")
       ->type_name("TIME");
@@ -65,18 +69,23 @@ void add_plan(CLI::App& app, PlanArguments& args) {
   add_file(*plan, args.file);
   add_set(*plan, args.set);
   add_pace(*plan, args.pace);
-  plan->add_option("--format", args.format, "How it is written")->check(CLI::IsMember({"text", "json", "dot", "svg"}));
+  plan->add_option("--format", args.format, "How it is written")
+      ->check(CLI::IsMember({"text", "json", "dot", "svg"}));
   plan->add_flag("--probe", args.probe, "Also open the sources once and make the pools");
 }
 
 void add_eval(CLI::App& app, EvalArguments& args) {
   CLI::App* const eval = app.add_subcommand("eval", "Accuracy of a pipeline on labelled pictures");
   add_file(*eval, args.file);
-  eval->add_option("--labels", args.labels, "COCO JSON, dlib XML, or a folder with one folder per class")->required()->type_name("PATH");
+  eval->add_option("--labels", args.labels, "COCO JSON, dlib XML, or a folder with one folder per class")
+      ->required()
+      ->type_name("PATH");
   add_set(*eval, args.set);
-  eval->add_option("--iou", args.iou, "Overlap from which a box counts as found")->check(CLI::Range(0.01, 1.0));
+  eval->add_option("--iou", args.iou, "Overlap from which a box counts as found")
+      ->check(CLI::Range(0.01, 1.0));
   eval->add_option("--min-recall", args.min_recall, "Exit with 4 below this")->check(CLI::Range(0.0, 1.0));
-  eval->add_option("--min-precision", args.min_precision, "Exit with 4 below this")->check(CLI::Range(0.0, 1.0));
+  eval->add_option("--min-precision", args.min_precision, "Exit with 4 below this")
+      ->check(CLI::Range(0.0, 1.0));
   eval->add_flag("--json", args.json, "One JSON document");
 }
 
@@ -94,11 +103,15 @@ void declare(CLI::App& app, All& all) {
   app.set_version_flag("--version", std::string("sluice ") + version());
   app.require_subcommand(1);
   add_run(app, all.run);
-  app.add_subcommand("check", "Validate pipeline files")->add_option("FILE", all.check.files, "Pipeline files")->required();
+  app.add_subcommand("check", "Validate pipeline files")
+      ->add_option("FILE", all.check.files, "Pipeline files")
+      ->required();
   add_plan(app, all.plan);
-  app.add_subcommand("nodes", "Node types; ports and options of one")->add_option("TYPE", all.nodes.type, "A node type");
+  app.add_subcommand("nodes", "Node types; ports and options of one")
+      ->add_option("TYPE", all.nodes.type, "A node type");
   app.add_subcommand("schema", "JSON Schema of the pipeline file");
-  app.add_subcommand("doctor", "What this machine can do, and what is missing")->add_flag("--json", all.doctor.json, "One JSON document");
+  app.add_subcommand("doctor", "What this machine can do, and what is missing")
+      ->add_flag("--json", all.doctor.json, "One JSON document");
   CLI::App* const inspect = app.add_subcommand("inspect", "Inputs, outputs and operators of a model");
   inspect->add_option("MODEL", all.inspect.model, "An ONNX file")->required();
   inspect->add_flag("--json", all.inspect.json, "One JSON document");

@@ -58,11 +58,11 @@ struct EvalArguments {
   bool json = false;
 };
 
-using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments, DoctorArguments,
-                               InspectArguments, EvalArguments>;
+using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments,
+                               DoctorArguments, InspectArguments, EvalArguments>;
 
-// The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an error
-// (stderr).
+// The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an
+// error (stderr).
 std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv);
 
 }  // namespace sluice::cli

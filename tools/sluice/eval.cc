@@ -43,7 +43,8 @@ void note(const Packet& packet, bool with_labels, Answer& answer) {
   answer.answered = true;
   if (const Detections* const found = packet.get<Detections>()) {
     for (const Detection& d : *found) {
-      answer.boxes.push_back({d.x, d.y, d.width, d.height, d.score, with_labels ? label_of(found->labels, d.label) : ""});
+      answer.boxes.push_back(
+          {d.x, d.y, d.width, d.height, d.score, with_labels ? label_of(found->labels, d.label) : ""});
     }
   }
   const Classes* const classes = packet.get<Classes>();
@@ -73,14 +74,17 @@ std::string shown(std::optional<double> value) { return value ? fmt::format("{:.
 std::string text_of(const Accuracy& a, double iou) {
   std::string out = fmt::format("{} pictures, {} without an answer\n", a.pictures, a.unanswered);
   if (a.classes) return out + fmt::format("top-1 {} ({} right)\n", shown(a.top1()), a.right);
-  return out + fmt::format("recall {} ({} of {} marked boxes at IoU {})\nprecision {} ({} of {} found boxes){}\n", shown(a.recall()),
-                           a.matched, a.marked, iou, shown(a.precision()), a.matched, a.found,
-                           a.labels_compared ? "" : "; labels were not compared");
+  return out +
+         fmt::format("recall {} ({} of {} marked boxes at IoU {})\nprecision {} ({} of {} found boxes){}\n",
+                     shown(a.recall()), a.matched, a.marked, iou, shown(a.precision()), a.matched, a.found,
+                     a.labels_compared ? "" : "; labels were not compared");
 }
 
 std::string json_of(const Accuracy& a, double iou) {
   using Json = nlohmann::ordered_json;
-  const auto number = [](std::optional<double> v) { return v ? Json(std::round(*v * 1e6) / 1e6) : Json(nullptr); };
+  const auto number = [](std::optional<double> v) {
+    return v ? Json(std::round(*v * 1e6) / 1e6) : Json(nullptr);
+  };
   const Json out = {{"version", 1},
                     {"pictures", a.pictures},
                     {"unanswered", a.unanswered},
@@ -113,7 +117,8 @@ Result<PictureFolder> folder_of_pictures(const LabelSet& labels) {
 }
 
 // The exit code instead of a pipeline when there is none.
-std::optional<Pipeline> load(const EvalArguments& arguments, bool classes, const std::string& folder, Exit& code) {
+std::optional<Pipeline> load(const EvalArguments& arguments, bool classes, const std::string& folder,
+                             Exit& code) {
   const ParsedSpec parsed = parse_spec_file(arguments.file);
   LoadIssues issues{arguments.file, parsed.issues};
   code = print_issues(issues);

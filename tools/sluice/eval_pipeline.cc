@@ -57,13 +57,16 @@ NodeSpec sink_of(const std::string& id) {
 
 }  // namespace
 
-Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& registry, bool classes, const std::string& pictures) {
+Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& registry, bool classes,
+                                     const std::string& pictures) {
   const PortKind wanted = classes ? PortKind::kClasses : PortKind::kDetections;
   const auto makers = nodes_where(spec, registry, [&](const NodeDeclaration& type) {
-    return std::any_of(type.outputs.begin(), type.outputs.end(), [&](const PortDeclaration& p) { return p.kind == wanted; });
+    return std::any_of(type.outputs.begin(), type.outputs.end(),
+                       [&](const PortDeclaration& p) { return p.kind == wanted; });
   });
   if (makers.size() != 1) {
-    return invalid("eval needs exactly one node that makes " + std::string(name_of(wanted)) + ", this has: " + list(makers));
+    return invalid("eval needs exactly one node that makes " + std::string(name_of(wanted)) +
+                   ", this has: " + list(makers));
   }
   const std::set<std::string> kept = ancestors(spec, makers[0]);
   GraphSpec out = spec;
@@ -71,9 +74,11 @@ Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& regi
   std::erase_if(out.nodes, [&](const NodeSpec& node) { return !kept.contains(node.id); });
   const auto sources = nodes_where(out, registry, [](const NodeDeclaration& type) { return type.source; });
   if (sources.size() != 1) {
-    return invalid("eval needs exactly one source before " + in_quotes(makers[0]) + ", this has: " + list(sources));
+    return invalid("eval needs exactly one source before " + in_quotes(makers[0]) +
+                   ", this has: " + list(sources));
   }
-  if (kept.contains(kEvalSink)) return invalid(std::string("a node is named ") + kEvalSink + ", which eval needs for itself");
+  if (kept.contains(kEvalSink))
+    return invalid(std::string("a node is named ") + kEvalSink + ", which eval needs for itself");
   for (NodeSpec& node : out.nodes) {
     if (node.id == sources[0]) node = picture_source(node.id, pictures);
   }

@@ -1,5 +1,5 @@
-// Turns a pipeline file into the one that `sluice eval` runs: pictures instead of its source, an application's end
-// instead of its sinks.
+// Turns a pipeline file into the one that `sluice eval` runs: pictures instead of its source, an
+// application's end instead of its sinks.
 #pragma once
 
 #include <string>
@@ -12,9 +12,10 @@ namespace sluice::cli {
 
 constexpr const char* kEvalSink = "eval_sink";
 
-// Keeps what leads to the one node that makes detections (`classes`: classes), replaces its source by an image_source of
-// `pictures` (a folder), ends it in an app_sink named kEvalSink and loses no frame (lossless). kInvalid: not exactly one
-// such node or source, or a node of that name.
-Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& registry, bool classes, const std::string& pictures);
+// Keeps what leads to the one node that makes detections (`classes`: classes), replaces its source by an
+// image_source of `pictures` (a folder), ends it in an app_sink named kEvalSink and loses no frame
+// (lossless). kInvalid: not exactly one such node or source, or a node of that name.
+Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& registry, bool classes,
+                                     const std::string& pictures);
 
 }  // namespace sluice::cli

@@ -7,7 +7,8 @@
 
 namespace sluice::cli {
 
-// Takes both signals out of every thread that is started after it (make it first) and waits for them in one of its own.
+// Takes both signals out of every thread that is started after it (make it first) and waits for them in one
+// of its own.
 class Interrupts {
  public:
   Interrupts();
@@ -15,8 +16,8 @@ class Interrupts {
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
 
-  // Called once, from another thread, at the first signal; at once when it has come already. An empty function takes the
-  // last one away, and has waited for it when it returns.
+  // Called once, from another thread, at the first signal; at once when it has come already. An empty
+  // function takes the last one away, and has waited for it when it returns.
   void on_first(std::function<void()> action);
   bool interrupted() const;
 

@@ -17,9 +17,11 @@ namespace fs = std::filesystem;
 constexpr std::uintmax_t kMaxBytes = 256u << 20;
 
 bool is_picture(const fs::path& path) {
-  constexpr std::array<std::string_view, 10> kEndings = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"};
+  constexpr std::array<std::string_view, 10> kEndings = {".jpg", ".jpeg", ".png", ".bmp", ".webp",
+                                                         ".tif", ".tiff", ".ppm", ".pgm", ".pnm"};
   std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
 }
 
@@ -72,7 +74,8 @@ Result<LabelSet> read_labels(const std::string& path) {
   if (!labels.ok()) return labels.status().with_context(place);
   if (labels->pictures.empty()) return invalid(place + "there is no picture in it");
   for (const LabelledPicture& picture : labels->pictures) {
-    if (!fs::is_regular_file(picture.path)) return invalid(place + "the picture " + in_quotes(picture.path) + " is missing");
+    if (!fs::is_regular_file(picture.path))
+      return invalid(place + "the picture " + in_quotes(picture.path) + " is missing");
   }
   return labels;
 }

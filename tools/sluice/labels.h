@@ -27,9 +27,9 @@ struct LabelSet {
   std::vector<LabelledPicture> pictures;
 };
 
-// COCO JSON (*.json), dlib XML (*.xml): file names are relative to the label file. A folder: one folder per class with
-// pictures in it, sorted. kInvalid with what is wrong and where: unreadable, malformed, no picture, a picture that is
-// missing, a file above 256 MiB.
+// COCO JSON (*.json), dlib XML (*.xml): file names are relative to the label file. A folder: one folder per
+// class with pictures in it, sorted. kInvalid with what is wrong and where: unreadable, malformed, no
+// picture, a picture that is missing, a file above 256 MiB.
 Result<LabelSet> read_labels(const std::string& path);
 
 // The two formats from text; `folder` is what names are relative to.

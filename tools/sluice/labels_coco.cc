@@ -33,12 +33,14 @@ LabelSet read(const Json& root, const std::string& folder) {
   std::map<std::int64_t, std::size_t> index;
   for (const Json& image : root.at("images")) {
     index[image.at("id").get<std::int64_t>()] = out.pictures.size();
-    out.pictures.push_back({(std::filesystem::path(folder) / image.at("file_name").get<std::string>()).string(), {}, {}});
+    out.pictures.push_back(
+        {(std::filesystem::path(folder) / image.at("file_name").get<std::string>()).string(), {}, {}});
   }
   const auto names = category_names(root);
   for (const Json& annotation : root.at("annotations")) {
     const auto image = annotation.at("image_id").get<std::int64_t>();
-    if (!index.contains(image)) throw std::out_of_range("an annotation names image " + std::to_string(image) + ", which is not listed");
+    if (!index.contains(image))
+      throw std::out_of_range("an annotation names image " + std::to_string(image) + ", which is not listed");
     out.pictures[index[image]].boxes.push_back(box(annotation, names));
   }
   return out;

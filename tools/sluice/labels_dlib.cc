@@ -8,7 +8,8 @@
 namespace sluice::cli {
 namespace {
 
-// A start tag's name and attributes, as far as dlib's imglab writes them: quoted values, the five named entities.
+// A start tag's name and attributes, as far as dlib's imglab writes them: quoted values, the five named
+// entities.
 class Tag {
  public:
   explicit Tag(std::string_view inside) : inside_(inside) {}
@@ -19,11 +20,13 @@ class Tag {
     while (at < inside_.size()) {
       const std::size_t start = inside_.find_first_not_of(" \t\r\n", at);
       const std::size_t equals = inside_.find('=', at);
-      if (start == std::string_view::npos || equals == std::string_view::npos || equals + 1 >= inside_.size()) return std::nullopt;
+      if (start == std::string_view::npos || equals == std::string_view::npos || equals + 1 >= inside_.size())
+        return std::nullopt;
       const char quote = inside_[equals + 1];
       const std::size_t end = inside_.find(quote, equals + 2);
       if ((quote != '"' && quote != '\'') || end == std::string_view::npos) return std::nullopt;
-      if (inside_.substr(start, equals - start) == wanted) return unescaped(inside_.substr(equals + 2, end - equals - 2));
+      if (inside_.substr(start, equals - start) == wanted)
+        return unescaped(inside_.substr(equals + 2, end - equals - 2));
       at = end + 1;
     }
     return std::nullopt;
@@ -32,7 +35,8 @@ class Tag {
   std::optional<double> number(std::string_view wanted) const {
     const auto text = attribute(wanted);
     double value = 0;
-    if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) return std::nullopt;
+    if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{})
+      return std::nullopt;
     return value;
   }
 
@@ -69,8 +73,10 @@ class DlibReader {
       out.pictures.push_back({(std::filesystem::path(folder_) / *file).string(), {}, {}});
     } else if (tag.name() == "box") {
       if (out.pictures.empty()) return invalid("a <box> outside an <image>");
-      const auto left = tag.number("left"), top = tag.number("top"), width = tag.number("width"), height = tag.number("height");
-      if (!left || !top || !width || !height) return invalid("a <box> lacks 'left', 'top', 'width' or 'height'");
+      const auto left = tag.number("left"), top = tag.number("top"), width = tag.number("width"),
+                 height = tag.number("height");
+      if (!left || !top || !width || !height)
+        return invalid("a <box> lacks 'left', 'top', 'width' or 'height'");
       out.pictures.back().boxes.push_back({*left, *top, *width, *height, {}, tag.attribute("ignore") == "1"});
     }
     return {};
@@ -78,7 +84,8 @@ class DlibReader {
 
   // <label> holds its text between its tags.
   void label(std::string_view text) {
-    if (!out.pictures.empty() && !out.pictures.back().boxes.empty()) out.pictures.back().boxes.back().label = text;
+    if (!out.pictures.empty() && !out.pictures.back().boxes.empty())
+      out.pictures.back().boxes.back().label = text;
   }
 
   LabelSet out;

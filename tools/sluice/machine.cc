@@ -91,12 +91,13 @@ LibraryState tbb() {
 }
 
 std::vector<LibraryState> libraries() {
-  return {onnxruntime(),
-          tbb(),
-          {"OpenCV", SLUICE_OPENCV_VERSION, "of the build", floor_warning(SLUICE_OPENCV_VERSION, kOpenCvFloor)},
-          {"libavcodec", SLUICE_LIBAVCODEC_VERSION, "of the build", {}},
-          {"yaml-cpp", SLUICE_YAML_CPP_VERSION, "of the build", {}},
-          {"spdlog", SLUICE_SPDLOG_VERSION, "of the build", {}}};
+  return {
+      onnxruntime(),
+      tbb(),
+      {"OpenCV", SLUICE_OPENCV_VERSION, "of the build", floor_warning(SLUICE_OPENCV_VERSION, kOpenCvFloor)},
+      {"libavcodec", SLUICE_LIBAVCODEC_VERSION, "of the build", {}},
+      {"yaml-cpp", SLUICE_YAML_CPP_VERSION, "of the build", {}},
+      {"spdlog", SLUICE_SPDLOG_VERSION, "of the build", {}}};
 }
 
 std::vector<Sensor> sensors(const fs::path& root) {
@@ -131,11 +132,13 @@ Machine look_at_machine(const std::string& root) {
   if (::uname(&names) == 0) out.architecture = names.machine;
   out.cpu = proc_value(fs::path(root) / "proc/cpuinfo", "model name");
   out.cores = static_cast<int>(std::thread::hardware_concurrency());
-  if (const auto kib = leading_number(proc_value(fs::path(root) / "proc/meminfo", "MemTotal"))) out.memory_mb = *kib / 1024;
+  if (const auto kib = leading_number(proc_value(fs::path(root) / "proc/meminfo", "MemTotal")))
+    out.memory_mb = *kib / 1024;
   out.backends = backends();
   out.libraries = libraries();
   out.sensors = sensors(root);
-  for (const fs::path& camera : entries(fs::path(root) / "dev", "video")) out.cameras.push_back("/dev/" + camera.filename().string());
+  for (const fs::path& camera : entries(fs::path(root) / "dev", "video"))
+    out.cameras.push_back("/dev/" + camera.filename().string());
   return out;
 }
 

@@ -12,7 +12,9 @@ using Json = nlohmann::ordered_json;
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-Json rounded(const std::optional<double>& value) { return value ? Json(std::round(*value * 10) / 10) : Json(nullptr); }
+Json rounded(const std::optional<double>& value) {
+  return value ? Json(std::round(*value * 10) / 10) : Json(nullptr);
+}
 
 }  // namespace
 
@@ -21,7 +23,8 @@ std::string machine_text(const Machine& m) {
   if (!m.cpu.empty()) out += " (" + m.cpu + ")";
   if (m.memory_mb) out += fmt::format(", {:.0f} MB memory", *m.memory_mb);
   out += "\nbackends\n";
-  for (const BackendState& b : m.backends) out += fmt::format("  {}: {}\n", b.name, b.available ? "available" : b.reason);
+  for (const BackendState& b : m.backends)
+    out += fmt::format("  {}: {}\n", b.name, b.available ? "available" : b.reason);
   out += "libraries\n";
   for (const LibraryState& l : m.libraries) {
     out += fmt::format("  {}: {}", l.name, l.version.value_or("missing"));
@@ -30,7 +33,8 @@ std::string machine_text(const Machine& m) {
   }
   out += "sensors\n";
   for (const Sensor& s : m.sensors) {
-    out += fmt::format("  {}: {}\n", s.name, s.celsius ? fmt::format("{:.1f} degrees C", *s.celsius) : "cannot be read");
+    out += fmt::format("  {}: {}\n", s.name,
+                       s.celsius ? fmt::format("{:.1f} degrees C", *s.celsius) : "cannot be read");
   }
   if (m.sensors.empty()) out += "  none\n";
   out += "cameras\n";
@@ -42,7 +46,9 @@ std::string machine_text(const Machine& m) {
 std::string machine_json(const Machine& m) {
   Json backends = Json::array(), libraries = Json::array(), sensors = Json::array();
   for (const BackendState& b : m.backends) {
-    backends.push_back({{"name", b.name}, {"available", b.available}, {"reason", b.available ? Json(nullptr) : Json(b.reason)}});
+    backends.push_back({{"name", b.name},
+                        {"available", b.available},
+                        {"reason", b.available ? Json(nullptr) : Json(b.reason)}});
   }
   for (const LibraryState& l : m.libraries) {
     libraries.push_back({{"name", l.name},
@@ -50,7 +56,8 @@ std::string machine_json(const Machine& m) {
                          {"detail", text_or_null(l.detail)},
                          {"warning", text_or_null(l.warning)}});
   }
-  for (const Sensor& s : m.sensors) sensors.push_back({{"name", s.name}, {"temperature_c", rounded(s.celsius)}});
+  for (const Sensor& s : m.sensors)
+    sensors.push_back({{"name", s.name}, {"temperature_c", rounded(s.celsius)}});
   const Json out = {{"version", 1},
                     {"sluice", m.version},
                     {"architecture", m.architecture},

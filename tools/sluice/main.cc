@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
   try {
     const auto parsed = cli::parse_arguments(argc, argv);
     if (const int* const code = std::get_if<int>(&parsed)) return *code;
-    return std::visit([](const auto& arguments) { return cli::execute(arguments); }, std::get<cli::Arguments>(parsed));
+    return std::visit([](const auto& arguments) { return cli::execute(arguments); },
+                      std::get<cli::Arguments>(parsed));
   } catch (const std::exception& error) {
     cli::print_error(error.what());
     return cli::kRunFailed;

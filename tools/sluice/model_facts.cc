@@ -8,9 +8,12 @@ namespace sluice::cli {
 namespace {
 
 std::string element_name(std::int32_t element) {
-  constexpr std::array<std::string_view, 12> kNames = {"unknown", "float32", "uint8",  "int8", "uint16",  "int16",
-                                                       "int32",   "int64",   "string", "bool", "float16", "float64"};
-  return std::string(element > 0 && static_cast<std::size_t>(element) < kNames.size() ? kNames[static_cast<std::size_t>(element)] : kNames[0]);
+  constexpr std::array<std::string_view, 12> kNames = {"unknown", "float32", "uint8",   "int8",
+                                                       "uint16",  "int16",   "int32",   "int64",
+                                                       "string",  "bool",    "float16", "float64"};
+  return std::string(element > 0 && static_cast<std::size_t>(element) < kNames.size()
+                         ? kNames[static_cast<std::size_t>(element)]
+                         : kNames[0]);
 }
 
 TensorFacts tensor(const onnx::ValueInfo& info, const std::optional<onnx::EdgeQuant>& quant) {
@@ -18,7 +21,9 @@ TensorFacts tensor(const onnx::ValueInfo& info, const std::optional<onnx::EdgeQu
   out.name = std::string(info.name);
   out.dtype = element_name(quant ? quant->element : info.element);
   for (const onnx::Dim& dim : info.dims) {
-    out.shape.push_back(dim.value >= 0 ? std::to_string(dim.value) : dim.name.empty() ? "?" : std::string(dim.name));
+    out.shape.push_back(dim.value >= 0     ? std::to_string(dim.value)
+                        : dim.name.empty() ? "?"
+                                           : std::string(dim.name));
   }
   if (quant) {
     out.scale = quant->scale;
@@ -61,12 +66,13 @@ class MacCounter {
   }
 
   static bool counts(const onnx::Operator& op) {
-    constexpr std::array<std::string_view, 6> kTypes = {"Conv", "ConvInteger", "QLinearConv", "ConvTranspose", "Gemm", "MatMul"};
+    constexpr std::array<std::string_view, 6> kTypes = {"Conv",          "ConvInteger", "QLinearConv",
+                                                        "ConvTranspose", "Gemm",        "MatMul"};
     return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
   }
 
-  // Each weight is used once per place it is applied at: the output's pixels for a convolution (the input's when it is
-  // transposed), its rows for a matrix product.
+  // Each weight is used once per place it is applied at: the output's pixels for a convolution (the input's
+  // when it is transposed), its rows for a matrix product.
   std::optional<std::int64_t> macs(const onnx::Operator& op) const {
     const std::size_t weight_input = op.type == "QLinearConv" ? 3 : 1;
     if (op.inputs.size() <= weight_input || op.outputs.empty()) return std::nullopt;
@@ -84,7 +90,8 @@ class MacCounter {
 
  private:
   std::optional<std::int64_t> weight_elements(std::string_view name) const {
-    if (const auto found = weights_.find(name); found != weights_.end() && found->second >= 0) return found->second;
+    if (const auto found = weights_.find(name); found != weights_.end() && found->second >= 0)
+      return found->second;
     if (const auto found = shapes_.find(name); found != shapes_.end()) return product(found->second);
     return std::nullopt;
   }
@@ -119,7 +126,8 @@ ModelFacts facts_of(const CheckedModel& model) {
     out.outputs.push_back(tensor(model.header.outputs[i], model.edges.outputs[i]));
   }
   for (const onnx::Operator& op : model.header.operators) ++out.operators[std::string(op.type)];
-  for (const onnx::Initializer& weights : model.header.initializers) out.parameters += std::max<std::int64_t>(weights.elements, 0);
+  for (const onnx::Initializer& weights : model.header.initializers)
+    out.parameters += std::max<std::int64_t>(weights.elements, 0);
   count_macs(model.header, out);
   return out;
 }

@@ -1,4 +1,5 @@
-// What a model file says of itself, and which backend would take which of its operators: for `sluice inspect`.
+// What a model file says of itself, and which backend would take which of its operators: for `sluice
+// inspect`.
 #pragma once
 
 #include <cstdint>
@@ -15,28 +16,28 @@ namespace sluice::cli {
 
 struct TensorFacts {
   std::string name;
-  std::string dtype;                  // as it is stored at the edge: integer for a quantised one
-  std::vector<std::string> shape;     // a number, or a symbolic dimension's name ("?" without one)
-  std::optional<float> scale;         // of a quantised edge
+  std::string dtype;               // as it is stored at the edge: integer for a quantised one
+  std::vector<std::string> shape;  // a number, or a symbolic dimension's name ("?" without one)
+  std::optional<float> scale;      // of a quantised edge
   std::optional<std::int32_t> zero_point;
 };
 
 struct BackendFacts {
   std::string name;
-  std::string reason;                 // why it cannot take the model; empty: it can
+  std::string reason;  // why it cannot take the model; empty: it can
   std::optional<Placement> placement;
 };
 
 struct ModelFacts {
   std::string path;
   std::string producer;
-  std::int64_t bytes = 0;             // of the file, without external data
+  std::int64_t bytes = 0;  // of the file, without external data
   std::map<std::string, std::int64_t> opsets;
   std::vector<TensorFacts> inputs, outputs;
-  std::map<std::string, int> operators;       // by type
+  std::map<std::string, int> operators;  // by type
   std::int64_t parameters = 0;
-  // Multiply-accumulates of convolutions and matrix products for one run; none when the file lacks a shape for one of
-  // them (counted in `without_shape`) or a dimension is symbolic.
+  // Multiply-accumulates of convolutions and matrix products for one run; none when the file lacks a shape
+  // for one of them (counted in `without_shape`) or a dimension is symbolic.
   std::optional<std::int64_t> macs;
   int without_shape = 0;
   std::vector<BackendFacts> backends;

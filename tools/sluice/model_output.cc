@@ -19,7 +19,8 @@ std::string line(const char* role, const TensorFacts& t) {
 
 std::string backend_line(const BackendFacts& b) {
   if (!b.placement) return fmt::format("  {}: {}\n", b.name, b.reason);
-  std::string out = fmt::format("  {}: {} of {} operators", b.name, b.placement->on_backend, b.placement->total);
+  std::string out =
+      fmt::format("  {}: {} of {} operators", b.name, b.placement->on_backend, b.placement->total);
   for (const auto& [place, count] : b.placement->elsewhere) out += fmt::format(", {} on {}", count, place);
   out += "\n";
   for (const std::string& reason : b.placement->reasons) out += "    " + reason + "\n";
@@ -27,9 +28,11 @@ std::string backend_line(const BackendFacts& b) {
 }
 
 std::string macs_text(const ModelFacts& facts) {
-  if (facts.macs) return fmt::format("{:.1f} million multiply-accumulates", static_cast<double>(*facts.macs) * 1e-6);
+  if (facts.macs)
+    return fmt::format("{:.1f} million multiply-accumulates", static_cast<double>(*facts.macs) * 1e-6);
   if (facts.without_shape == 0) return "multiply-accumulates unknown: the graph has branches or loops";
-  return fmt::format("multiply-accumulates unknown: the file gives no fixed shape for {} operators", facts.without_shape);
+  return fmt::format("multiply-accumulates unknown: the file gives no fixed shape for {} operators",
+                     facts.without_shape);
 }
 
 Json tensor(const TensorFacts& t) {
@@ -46,9 +49,13 @@ Json tensor(const TensorFacts& t) {
 Json backend(const BackendFacts& b) {
   Json operators = nullptr;
   if (b.placement) {
-    operators = {{"total", b.placement->total}, {"on_backend", b.placement->on_backend}, {"elsewhere", b.placement->elsewhere}};
+    operators = {{"total", b.placement->total},
+                 {"on_backend", b.placement->on_backend},
+                 {"elsewhere", b.placement->elsewhere}};
   }
-  return {{"name", b.name}, {"operators", operators}, {"reason", b.reason.empty() ? Json(nullptr) : Json(b.reason)}};
+  return {{"name", b.name},
+          {"operators", operators},
+          {"reason", b.reason.empty() ? Json(nullptr) : Json(b.reason)}};
 }
 
 }  // namespace
@@ -56,7 +63,8 @@ Json backend(const BackendFacts& b) {
 std::string facts_text(const ModelFacts& facts) {
   std::string out = fmt::format("{}: {:.1f} KiB", facts.path, static_cast<double>(facts.bytes) / 1024);
   if (!facts.producer.empty()) out += ", by " + facts.producer;
-  for (const auto& [domain, opset] : facts.opsets) out += fmt::format(", opset {}{}{}", domain, domain.empty() ? "" : " ", opset);
+  for (const auto& [domain, opset] : facts.opsets)
+    out += fmt::format(", opset {}{}{}", domain, domain.empty() ? "" : " ", opset);
   out += "\n";
   for (const TensorFacts& t : facts.inputs) out += line("input ", t);
   for (const TensorFacts& t : facts.outputs) out += line("output", t);
@@ -66,7 +74,8 @@ std::string facts_text(const ModelFacts& facts) {
     total += count;
     types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, type);
   }
-  out += fmt::format("{} operators: {}\n{} parameters, {}\nbackends\n", total, types, facts.parameters, macs_text(facts));
+  out += fmt::format("{} operators: {}\n{} parameters, {}\nbackends\n", total, types, facts.parameters,
+                     macs_text(facts));
   for (const BackendFacts& b : facts.backends) out += backend_line(b);
   return out;
 }

@@ -14,7 +14,8 @@ namespace sluice::cli {
 int execute(const NodesArguments& arguments) {
   const Registry registry = builtin_registry();
   if (arguments.type.empty()) return print_result(list_nodes(registry));
-  if (const NodeDeclaration* const type = registry.find(arguments.type)) return print_result(describe_node(*type));
+  if (const NodeDeclaration* const type = registry.find(arguments.type))
+    return print_result(describe_node(*type));
   std::vector<std::string> names;
   for (const NodeDeclaration* type : registry.all()) names.push_back(type->type);
   print_error("there is no node type " + in_quotes(arguments.type) + allowed(arguments.type, names));

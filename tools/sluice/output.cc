@@ -24,15 +24,20 @@ void print_lines(std::string_view head, std::string_view message) {
 
 Exit exit_code_of(const Status& status) {
   switch (status.code()) {
-    case Code::kOk: return kDone;
-    case Code::kInvalid: return kWrongUse;
-    case Code::kUnavailable: return kCannotUse;
-    default: return kRunFailed;
+    case Code::kOk:
+      return kDone;
+    case Code::kInvalid:
+      return kWrongUse;
+    case Code::kUnavailable:
+      return kCannotUse;
+    default:
+      return kRunFailed;
   }
 }
 
 Exit print_result(std::string_view text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (written) return kDone;
   print_error(std::string("stdout cannot be written: ") + std::strerror(errno));
   return kRunFailed;

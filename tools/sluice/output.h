@@ -11,9 +11,9 @@ namespace sluice::cli {
 enum Exit : int {
   kDone = 0,
   kRunFailed = 1,
-  kWrongUse = 2,      // wrong usage or invalid file
-  kCannotUse = 3,     // a model, backend or device
-  kMissed = 4,        // it ran, but a demanded threshold was missed
+  kWrongUse = 2,   // wrong usage or invalid file
+  kCannotUse = 3,  // a model, backend or device
+  kMissed = 4,     // it ran, but a demanded threshold was missed
   kInterrupted = 130,
 };
 
@@ -26,7 +26,8 @@ Exit print_result(std::string_view text);
 void print_error(std::string_view message);
 void print_note(std::string_view message);  // "sluice: MESSAGE"
 
-// "FILE:LINE:COLUMN: error: MESSAGE" each; without warnings when `quiet`. The exit code they call for: 0 without errors.
+// "FILE:LINE:COLUMN: error: MESSAGE" each; without warnings when `quiet`. The exit code they call for: 0
+// without errors.
 Exit print_issues(const LoadIssues& issues, bool quiet = false);
 
 }  // namespace sluice::cli

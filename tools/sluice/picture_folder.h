@@ -8,7 +8,8 @@
 
 namespace sluice::cli {
 
-// Symbolic links "00000000.jpg", ...: sorted by name they are in the order of `paths`. Removed with the object.
+// Symbolic links "00000000.jpg", ...: sorted by name they are in the order of `paths`. Removed with the
+// object.
 class PictureFolder {
  public:
   static Result<PictureFolder> make(const std::vector<std::string>& paths);

@@ -15,7 +15,9 @@ struct Totals {
   std::uint64_t produced = 0;
   std::uint64_t delivered = 0;
   DropCounts dropped{};
-  std::uint64_t dropped_sum() const { return std::accumulate(dropped.begin(), dropped.end(), std::uint64_t{0}); }
+  std::uint64_t dropped_sum() const {
+    return std::accumulate(dropped.begin(), dropped.end(), std::uint64_t{0});
+  }
 };
 
 Totals totals_of(const RunReport& report) {
@@ -60,8 +62,9 @@ std::string progress_line(const RunReport& report) {
 
 std::string summary_line(const RunReport& report) {
   const Totals totals = totals_of(report);
-  std::string out = fmt::format("{}: {}, {} frames produced, {} delivered, dropped {}", report.pipeline, name_of(report.status),
-                                totals.produced, totals.delivered, totals.dropped_sum());
+  std::string out =
+      fmt::format("{}: {}, {} frames produced, {} delivered, dropped {}", report.pipeline,
+                  name_of(report.status), totals.produced, totals.delivered, totals.dropped_sum());
   if (totals.dropped_sum() > 0) out += " (" + reasons(totals.dropped) + ")";
   return out + figures(report);
 }

@@ -23,8 +23,9 @@ void refuse_app_ends(const Plan& plan, LoadIssues& issues) {
   for (const NodePlan& node : plan.nodes) {
     const std::string& type = node.declaration->type;
     if (type != "app_source" && type != "app_sink") continue;
-    issues.issues.push_back({node.mark, "node " + in_quotes(node.id) + ": " + type +
-                                            " is the end of a program that uses the C++ API; `sluice run` has none"});
+    issues.issues.push_back(
+        {node.mark, "node " + in_quotes(node.id) + ": " + type +
+                        " is the end of a program that uses the C++ API; `sluice run` has none"});
   }
 }
 

@@ -15,7 +15,8 @@ using namespace std::string_view_literals;
 using namespace std::string_literals;
 
 TEST(Bytes, RefusesNulAtItsPlace) {
-  EXPECT_THAT(issues_of("version: 1\nna\0me: x"s), ElementsAre("2:3: a NUL byte, which no pipeline file may contain"));
+  EXPECT_THAT(issues_of("version: 1\nna\0me: x"s),
+              ElementsAre("2:3: a NUL byte, which no pipeline file may contain"));
 }
 
 TEST(Bytes, RefusesControlCharactersThatYamlCppTakesForTheEnd) {
@@ -31,11 +32,13 @@ TEST(Bytes, RefusesInvalidUtf8CountingCharactersNotBytes) {
 }
 
 TEST(Bytes, KnowsWellFormedUtf8) {
-  for (const auto good : {"\x7e"sv, "\u00e9"sv, "\u0800"sv, "\ud7ff"sv, "\ue000"sv, "\U00010000"sv, "\U0010ffff"sv}) {
+  for (const auto good :
+       {"\x7e"sv, "\u00e9"sv, "\u0800"sv, "\ud7ff"sv, "\ue000"sv, "\U00010000"sv, "\U0010ffff"sv}) {
     EXPECT_FALSE(first_invalid_utf8(good)) << good;
   }
-  for (const auto bad : {"\x80"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc3"sv, "\xe0\x9f\xbf"sv, "\xed\xa0\x80"sv, "\xef\xbf"sv,
-                         "\xf0\x8f\xbf\xbf"sv, "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xfe\xff"sv}) {
+  for (const auto bad :
+       {"\x80"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc3"sv, "\xe0\x9f\xbf"sv, "\xed\xa0\x80"sv, "\xef\xbf"sv,
+        "\xf0\x8f\xbf\xbf"sv, "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xfe\xff"sv}) {
     EXPECT_EQ(first_invalid_utf8("a" + std::string(bad)), 1u) << testing::issues_of(bad)[0];
   }
 }
@@ -48,9 +51,10 @@ TEST(Bytes, RefusesMoreThan256KiB) {
 }
 
 TEST(Bytes, TakesAByteOrderMark) {
-  EXPECT_THAT(issues_of("\xEF\xBB\xBF" + testing::with_node("nmae: x")),
-              ElementsAre("3:1: unknown key 'nmae', allowed: version, name, models, nodes, flow, selector, backends, "
-                          "device; did you mean 'name'?"));
+  EXPECT_THAT(
+      issues_of("\xEF\xBB\xBF" + testing::with_node("nmae: x")),
+      ElementsAre("3:1: unknown key 'nmae', allowed: version, name, models, nodes, flow, selector, backends, "
+                  "device; did you mean 'name'?"));
 }
 
 }  // namespace

@@ -47,21 +47,28 @@ TEST(Expand, DollarSigns) {
 }
 
 TEST(Expand, ErrorsSayWhatToDo) {
-  EXPECT_EQ(expanded("${NO}"), "error: the environment variable 'NO' is not set; set it, or write ${NO:-default}");
-  EXPECT_EQ(expanded("${1a}"), "error: '${1a}' names no environment variable; write ${NAME} or ${NAME:-default}, and "
-                               "'$$' for a dollar sign");
-  EXPECT_EQ(expanded("${}"), "error: '${}' names no environment variable; write ${NAME} or ${NAME:-default}, and "
-                             "'$$' for a dollar sign");
+  EXPECT_EQ(expanded("${NO}"),
+            "error: the environment variable 'NO' is not set; set it, or write ${NO:-default}");
+  EXPECT_EQ(expanded("${1a}"),
+            "error: '${1a}' names no environment variable; write ${NAME} or ${NAME:-default}, and "
+            "'$$' for a dollar sign");
+  EXPECT_EQ(expanded("${}"),
+            "error: '${}' names no environment variable; write ${NAME} or ${NAME:-default}, and "
+            "'$$' for a dollar sign");
   EXPECT_EQ(expanded("a ${HOME"), "error: '${HOME' has no closing '}'; write '$$' for a dollar sign");
-  EXPECT_EQ(expanded("${THREADS:-${NO}}"), "error: the default of '${THREADS}' contains '${'; a default is plain text");
-  EXPECT_EQ(expanded("${BAD}"), "error: the environment variable 'BAD' cannot be used: the byte 0xff is not valid "
-                                "UTF-8, the only encoding allowed");
-  EXPECT_EQ(expanded("${CONTROL}"), "error: the environment variable 'CONTROL' cannot be used: the byte 0x01 is a "
-                                    "control character, allowed: tab and line ends");
+  EXPECT_EQ(expanded("${THREADS:-${NO}}"),
+            "error: the default of '${THREADS}' contains '${'; a default is plain text");
+  EXPECT_EQ(expanded("${BAD}"),
+            "error: the environment variable 'BAD' cannot be used: the byte 0xff is not valid "
+            "UTF-8, the only encoding allowed");
+  EXPECT_EQ(expanded("${CONTROL}"),
+            "error: the environment variable 'CONTROL' cannot be used: the byte 0x01 is a "
+            "control character, allowed: tab and line ends");
 }
 
 TEST(Expand, InAFilePlainScalarsGetTheirTypeAfterwards) {
-  const auto parsed = testing::parse(testing::with_node("backends:\n  cpu:\n    threads: ${THREADS}\n    cores: \"${THREADS}\""));
+  const auto parsed = testing::parse(
+      testing::with_node("backends:\n  cpu:\n    threads: ${THREADS}\n    cores: \"${THREADS}\""));
   ASSERT_TRUE(parsed.ok());
   const Value* const cpu = parsed.spec.backends.find("cpu");
   EXPECT_EQ(std::get<std::int64_t>(cpu->find("threads")->data), 3);
@@ -83,8 +90,9 @@ TEST(Expand, EveryUnsetNameIsReportedAtItsPlace) {
 TEST(Expand, ExpandedTextIsBounded) {
   std::string text = "device: {a: [";
   for (int i = 0; i < 12; ++i) text += "'${BIG}',";
-  EXPECT_THAT(testing::issues_of(testing::with_node(text + "]}")),
-              ElementsAre("3:104: more than 1 MiB of text once ${} and aliases are expanded, the most allowed"));
+  EXPECT_THAT(
+      testing::issues_of(testing::with_node(text + "]}")),
+      ElementsAre("3:104: more than 1 MiB of text once ${} and aliases are expanded, the most allowed"));
 }
 
 TEST(Expand, NoEnvironmentUsesTheProcess) {

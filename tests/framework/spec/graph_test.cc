@@ -69,45 +69,60 @@ TEST(Graph, Defaults) {
 }
 
 TEST(Graph, TopLevel) {
-  EXPECT_THAT(issues_of("[1]"), ElementsAre("1:1: a pipeline file is a map with 'version' and 'nodes', this is a list"));
-  EXPECT_THAT(issues_of("hello"),
-              ElementsAre("1:1: a pipeline file is a map with 'version' and 'nodes', this is the text 'hello'"));
-  EXPECT_THAT(issues_of("version: 2\nnodes: [{id: a, type: t}]"), ElementsAre("1:10: 'version' is 2, allowed: 1"));
+  EXPECT_THAT(issues_of("[1]"),
+              ElementsAre("1:1: a pipeline file is a map with 'version' and 'nodes', this is a list"));
+  EXPECT_THAT(
+      issues_of("hello"),
+      ElementsAre("1:1: a pipeline file is a map with 'version' and 'nodes', this is the text 'hello'"));
+  EXPECT_THAT(issues_of("version: 2\nnodes: [{id: a, type: t}]"),
+              ElementsAre("1:10: 'version' is 2, allowed: 1"));
   EXPECT_THAT(issues_of("version: '1'\nnodes: [{id: a, type: t}]"),
               ElementsAre("1:10: 'version' is the text '1', allowed: 1"));
-  EXPECT_THAT(issues_of("version: 1.0\nnodes: [{id: a, type: t}]"), ElementsAre("1:10: 'version' is 1, allowed: 1"));
+  EXPECT_THAT(issues_of("version: 1.0\nnodes: [{id: a, type: t}]"),
+              ElementsAre("1:10: 'version' is 1, allowed: 1"));
   EXPECT_THAT(issues_of("version: 1"), ElementsAre("1:1: key 'nodes' is missing; write the list of nodes"));
   EXPECT_THAT(issues_of("version: 1\nnodes: []"),
               ElementsAre("2:8: 'nodes' is an empty list, must be a list with at least one node"));
-  EXPECT_THAT(issues_of("version: 1\nnodes:"), ElementsAre("2:1: 'nodes' is empty, must be a list with at least one node"));
-  EXPECT_THAT(issues_of(with_node("name: 3")), ElementsAre("3:7: 'name' is 3, must be a text; put it in quotes"));
-  EXPECT_THAT(issues_of(with_node("name: ''")), ElementsAre("3:7: 'name' is an empty text, must be a text that is not empty"));
+  EXPECT_THAT(issues_of("version: 1\nnodes:"),
+              ElementsAre("2:1: 'nodes' is empty, must be a list with at least one node"));
+  EXPECT_THAT(issues_of(with_node("name: 3")),
+              ElementsAre("3:7: 'name' is 3, must be a text; put it in quotes"));
+  EXPECT_THAT(issues_of(with_node("name: ''")),
+              ElementsAre("3:7: 'name' is an empty text, must be a text that is not empty"));
   EXPECT_THAT(issues_of(with_node("selector: 3\nbackends: [cpu]\ndevice: auto\nmodels: x\nflow: 1")),
               ElementsAre("3:11: 'selector' is 3, must be a map", "4:11: 'backends' is a list, must be a map",
-                          "5:9: 'device' is the text 'auto', must be a map", "6:9: 'models' is the text 'x', must be a map",
-                          "7:7: 'flow' is 1, must be a map"));
+                          "5:9: 'device' is the text 'auto', must be a map",
+                          "6:9: 'models' is the text 'x', must be a map", "7:7: 'flow' is 1, must be a map"));
 }
 
 TEST(Graph, Flow) {
-  EXPECT_THAT(issues_of(with_node("flow: {mod: realtime, max_in_flight: 0, deadline_ms: -1}")),
-              ElementsAre("3:8: flow: unknown key 'mod', allowed: mode, max_in_flight, deadline_ms; did you mean 'mode'?",
-                          "3:38: flow: 'max_in_flight' is 0, must be 'auto' or a whole number from 1 to 1024",
-                          "3:54: flow: 'deadline_ms' is -1, must be a number of milliseconds from 0 up"));
-  EXPECT_THAT(issues_of(with_node("flow: {mode: realtme, max_in_flight: 2.5, deadline_ms: soon}")),
-              ElementsAre("3:14: flow: 'mode' is 'realtme', allowed: realtime, lossless; did you mean 'realtime'?",
-                          "3:38: flow: 'max_in_flight' is 2.5, must be 'auto' or a whole number from 1 to 1024",
-                          "3:56: flow: 'deadline_ms' is the text 'soon', must be a number of milliseconds from 0 up"));
+  EXPECT_THAT(
+      issues_of(with_node("flow: {mod: realtime, max_in_flight: 0, deadline_ms: -1}")),
+      ElementsAre(
+          "3:8: flow: unknown key 'mod', allowed: mode, max_in_flight, deadline_ms; did you mean 'mode'?",
+          "3:38: flow: 'max_in_flight' is 0, must be 'auto' or a whole number from 1 to 1024",
+          "3:54: flow: 'deadline_ms' is -1, must be a number of milliseconds from 0 up"));
+  EXPECT_THAT(
+      issues_of(with_node("flow: {mode: realtme, max_in_flight: 2.5, deadline_ms: soon}")),
+      ElementsAre(
+          "3:14: flow: 'mode' is 'realtme', allowed: realtime, lossless; did you mean 'realtime'?",
+          "3:38: flow: 'max_in_flight' is 2.5, must be 'auto' or a whole number from 1 to 1024",
+          "3:56: flow: 'deadline_ms' is the text 'soon', must be a number of milliseconds from 0 up"));
 }
 
 TEST(Graph, NodeKeys) {
-  EXPECT_THAT(issues_of(node("id: a, typ: t, input: b")),
-              ElementsAre("3:5: node 'a': key 'type' is missing; `sluice nodes` lists the types",
-                          "3:13: node 'a': unknown key 'typ', allowed: id, type, inputs, options, on_error; did you mean "
-                          "'type'?",
-                          "3:21: node 'a': unknown key 'input', allowed: id, type, inputs, options, on_error; did you mean "
-                          "'inputs'?"));
-  EXPECT_THAT(issues_of(node("type: t")), ElementsAre("3:5: node 1: key 'id' is missing; every node needs one"));
-  EXPECT_THAT(issues_of(node("id: a, type: 3")), ElementsAre("3:19: node 'a': 'type' is 3, must be a text; put it in quotes"));
+  EXPECT_THAT(
+      issues_of(node("id: a, typ: t, input: b")),
+      ElementsAre(
+          "3:5: node 'a': key 'type' is missing; `sluice nodes` lists the types",
+          "3:13: node 'a': unknown key 'typ', allowed: id, type, inputs, options, on_error; did you mean "
+          "'type'?",
+          "3:21: node 'a': unknown key 'input', allowed: id, type, inputs, options, on_error; did you mean "
+          "'inputs'?"));
+  EXPECT_THAT(issues_of(node("type: t")),
+              ElementsAre("3:5: node 1: key 'id' is missing; every node needs one"));
+  EXPECT_THAT(issues_of(node("id: a, type: 3")),
+              ElementsAre("3:19: node 'a': 'type' is 3, must be a text; put it in quotes"));
   EXPECT_THAT(issues_of(node("id: a, type: t, options: [1]")),
               ElementsAre("3:31: node 'a': 'options' is a list, must be a map"));
   EXPECT_THAT(issues_of(node("id: a, type: t, on_error: ignore")),
@@ -118,16 +133,19 @@ TEST(Graph, NodeKeys) {
 
 TEST(Graph, Ids) {
   const std::string rule = ", allowed is [a-z][a-z0-9_-]*, but not on, off, yes, no, y, n, true, false, null";
-  for (const auto* id : {"on", "off", "yes", "no", "y", "n", "Camera", "1a", "a.b", "a b", "-a", "_a", "ä", "'true'", "'null'"}) {
+  for (const auto* id : {"on", "off", "yes", "no", "y", "n", "Camera", "1a", "a.b", "a b", "-a", "_a", "ä",
+                         "'true'", "'null'"}) {
     std::string shown = id;
     if (shown.front() != '\'') shown = "'" + shown + "'";
-    EXPECT_THAT(issues_of(node("id: " + std::string(id) + ", type: t")), ElementsAre("3:10: node 1: 'id' is " + shown + rule))
+    EXPECT_THAT(issues_of(node("id: " + std::string(id) + ", type: t")),
+                ElementsAre("3:10: node 1: 'id' is " + shown + rule))
         << id;
   }
   EXPECT_THAT(issues_of(node("id: true, type: t")), ElementsAre("3:10: node 1: 'id' is true" + rule));
   EXPECT_THAT(issues_of(node("id: null, type: t")), ElementsAre("3:6: node 1: 'id' is empty" + rule));
   EXPECT_THAT(issues_of(node("id: 12, type: t")), ElementsAre("3:10: node 1: 'id' is 12" + rule));
-  for (const auto* id : {"a", "ab-c_9", "onn", "z0"}) EXPECT_TRUE(parse(node("id: " + std::string(id) + ", type: t")).ok()) << id;
+  for (const auto* id : {"a", "ab-c_9", "onn", "z0"})
+    EXPECT_TRUE(parse(node("id: " + std::string(id) + ", type: t")).ok()) << id;
 }
 
 TEST(Graph, DuplicateIds) {
@@ -153,7 +171,8 @@ TEST(Graph, WarningsAreNoErrors) {
 
 class Files : public ::testing::Test {
  protected:
-  Files() : folder_(std::filesystem::path(::testing::TempDir()) / ("spec_files_" + std::to_string(::getpid()))) {
+  Files()
+      : folder_(std::filesystem::path(::testing::TempDir()) / ("spec_files_" + std::to_string(::getpid()))) {
     std::filesystem::create_directories(folder_);
   }
   ~Files() override { std::filesystem::remove_all(folder_); }
@@ -163,7 +182,8 @@ class Files : public ::testing::Test {
   }
   std::string only_issue(const std::string& path) {
     const auto parsed = parse_spec_file(path);
-    return parsed.issues.size() == 1 ? format("F", parsed.issues[0]) : std::to_string(parsed.issues.size()) + " issues";
+    return parsed.issues.size() == 1 ? format("F", parsed.issues[0])
+                                     : std::to_string(parsed.issues.size()) + " issues";
   }
   std::filesystem::path folder_;
 };
@@ -177,7 +197,8 @@ TEST_F(Files, NameAndDirectoryComeFromThePath) {
 }
 
 TEST_F(Files, WhatCannotBeRead) {
-  EXPECT_EQ(only_issue((folder_ / "none.yaml").string()), "F: error: cannot be read: No such file or directory");
+  EXPECT_EQ(only_issue((folder_ / "none.yaml").string()),
+            "F: error: cannot be read: No such file or directory");
   EXPECT_EQ(only_issue(folder_.string()), "F: error: is a directory, must be a pipeline file");
 }
 

@@ -22,7 +22,8 @@ std::vector<std::string> edges(const NodeSpec& node) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const std::string& element = node.input_elements.at(i);
-    out.push_back(node.inputs[i].port + (element.empty() ? "" : "[" + element + "]") + "<-" + node.inputs[i].from);
+    out.push_back(node.inputs[i].port + (element.empty() ? "" : "[" + element + "]") + "<-" +
+                  node.inputs[i].from);
   }
   return out;
 }
@@ -57,8 +58,10 @@ TEST(Inputs, MapByPort) {
 }
 
 TEST(Inputs, ASetAsAMapOfTheModelsOutputs) {
-  const NodeSpec node = read("{tensors: {'Identity:0': face.a, scores: {from: face.b, capacity: 2}}, image: cam}");
-  EXPECT_THAT(edges(node), ElementsAre("tensors[Identity:0]<-face.a", "tensors[scores]<-face.b", "image<-cam"));
+  const NodeSpec node =
+      read("{tensors: {'Identity:0': face.a, scores: {from: face.b, capacity: 2}}, image: cam}");
+  EXPECT_THAT(edges(node),
+              ElementsAre("tensors[Identity:0]<-face.a", "tensors[scores]<-face.b", "image<-cam"));
   EXPECT_EQ(node.inputs[1].capacity, 2);
 }
 
@@ -85,26 +88,38 @@ TEST(Inputs, WhenFull) {
 }
 
 TEST(Inputs, WrongSources) {
-  EXPECT_THAT(issues_of("3"), ElementsAre("5:13: node 'a': an input is 3, must be 'node', 'node.port' or a map with 'from'"));
-  EXPECT_THAT(issues_of("[b, '']"),
-              ElementsAre("5:17: node 'a': an input is an empty text, must be 'node', 'node.port' or a map with 'from'"));
-  EXPECT_THAT(issues_of("{image: [b]}"),
-              ElementsAre("5:21: node 'a': input 'image' is a list, must be 'node', 'node.port' or a map with 'from'"));
-  EXPECT_THAT(issues_of("{image: }"),
-              ElementsAre("5:14: node 'a': input 'image' is empty, must be 'node', 'node.port' or a map with 'from'"));
+  EXPECT_THAT(issues_of("3"),
+              ElementsAre("5:13: node 'a': an input is 3, must be 'node', 'node.port' or a map with 'from'"));
+  EXPECT_THAT(
+      issues_of("[b, '']"),
+      ElementsAre(
+          "5:17: node 'a': an input is an empty text, must be 'node', 'node.port' or a map with 'from'"));
+  EXPECT_THAT(
+      issues_of("{image: [b]}"),
+      ElementsAre(
+          "5:21: node 'a': input 'image' is a list, must be 'node', 'node.port' or a map with 'from'"));
+  EXPECT_THAT(
+      issues_of("{image: }"),
+      ElementsAre(
+          "5:14: node 'a': input 'image' is empty, must be 'node', 'node.port' or a map with 'from'"));
   EXPECT_THAT(issues_of("{image: {}}"), ElementsAre("5:21: node 'a': input 'image' is an empty map"));
-  EXPECT_THAT(issues_of("[{scores: face.a}]"),
-              ElementsAre("5:14: node 'a': an input in a list needs 'from'; a set given by output names needs its port: "
-                          "inputs: {PORT: {...}}"));
+  EXPECT_THAT(
+      issues_of("[{scores: face.a}]"),
+      ElementsAre(
+          "5:14: node 'a': an input in a list needs 'from'; a set given by output names needs its port: "
+          "inputs: {PORT: {...}}"));
 }
 
 TEST(Inputs, LongFormKeys) {
-  EXPECT_THAT(issues_of("{image: {form: b, sync: latest}}"),
-              ElementsAre("5:21: node 'a': input 'image': key 'from' is missing; write the node or node.port that feeds it",
-                          "5:22: node 'a': input 'image': unknown key 'form', allowed: from, sync, max_age_ms, capacity, "
-                          "when_full; did you mean 'from'?"));
-  EXPECT_THAT(issues_of("[{from: b, sync: lates, max_age_ms: 3}]"),
-              ElementsAre("5:30: node 'a': 'sync' is 'lates', allowed: exact, latest; did you mean 'latest'?"));
+  EXPECT_THAT(
+      issues_of("{image: {form: b, sync: latest}}"),
+      ElementsAre(
+          "5:21: node 'a': input 'image': key 'from' is missing; write the node or node.port that feeds it",
+          "5:22: node 'a': input 'image': unknown key 'form', allowed: from, sync, max_age_ms, capacity, "
+          "when_full; did you mean 'from'?"));
+  EXPECT_THAT(
+      issues_of("[{from: b, sync: lates, max_age_ms: 3}]"),
+      ElementsAre("5:30: node 'a': 'sync' is 'lates', allowed: exact, latest; did you mean 'latest'?"));
   EXPECT_THAT(issues_of("[{from: b, sync: latest, max_age_ms: -3}]"),
               ElementsAre("5:50: node 'a': 'max_age_ms' is -3, must be a number of milliseconds from 0 up"));
   EXPECT_THAT(issues_of("[{from: b, capacity: 0, when_full: drop}]"),
@@ -113,9 +128,11 @@ TEST(Inputs, LongFormKeys) {
 }
 
 TEST(Inputs, AgesBelongToMailboxesAndCapacitiesToEdges) {
-  EXPECT_THAT(issues_of("[{from: b, max_age_ms: 3}]"), ElementsAre("5:36: node 'a': 'max_age_ms' needs 'sync: latest'"));
+  EXPECT_THAT(issues_of("[{from: b, max_age_ms: 3}]"),
+              ElementsAre("5:36: node 'a': 'max_age_ms' needs 'sync: latest'"));
   EXPECT_THAT(issues_of("[{from: b, sync: latest, capacity: 3, when_full: block}]"),
-              ElementsAre("5:48: node 'a': 'capacity' needs 'sync: exact'", "5:62: node 'a': 'when_full' needs 'sync: exact'"));
+              ElementsAre("5:48: node 'a': 'capacity' needs 'sync: exact'",
+                          "5:62: node 'a': 'when_full' needs 'sync: exact'"));
 }
 
 }  // namespace

@@ -49,25 +49,34 @@ TEST(Models, ReadsAll) {
 }
 
 TEST(Models, Wrong) {
-  EXPECT_THAT(issues_of("face.onnx"), ElementsAre("4:9: model 'face' is the text 'face.onnx', must be a map with 'path'"));
+  EXPECT_THAT(issues_of("face.onnx"),
+              ElementsAre("4:9: model 'face' is the text 'face.onnx', must be a map with 'path'"));
   EXPECT_THAT(issues_of("{paht: x}"),
               ElementsAre("4:9: model 'face': key 'path' is missing; write where the ONNX file lies",
-                          "4:10: model 'face': unknown key 'paht', allowed: path, sha256, dims, variants; did you mean 'path'?"));
-  EXPECT_THAT(issues_of("{path: 3}"), ElementsAre("4:16: model 'face': 'path' is 3, must be a text; put it in quotes"));
-  EXPECT_THAT(issues_of("{path: x, sha256: 12ab}"),
-              ElementsAre("4:27: model 'face': 'sha256' is the text '12ab', must be a text of 64 hexadecimal digits"));
-  EXPECT_THAT(issues_of("{path: x, dims: {N: 0, M: big}}"),
-              ElementsAre("4:29: model 'face': dims: 'N' is 0, must be a whole number from 1 to 1073741824",
-                          "4:35: model 'face': dims: 'M' is the text 'big', must be a whole number from 1 to 1073741824"));
-  EXPECT_THAT(issues_of("{path: x, variants: [a]}"), ElementsAre("4:29: model 'face': 'variants' is a list, must be a map"));
+                          "4:10: model 'face': unknown key 'paht', allowed: path, sha256, dims, variants; "
+                          "did you mean 'path'?"));
+  EXPECT_THAT(issues_of("{path: 3}"),
+              ElementsAre("4:16: model 'face': 'path' is 3, must be a text; put it in quotes"));
+  EXPECT_THAT(
+      issues_of("{path: x, sha256: 12ab}"),
+      ElementsAre(
+          "4:27: model 'face': 'sha256' is the text '12ab', must be a text of 64 hexadecimal digits"));
+  EXPECT_THAT(
+      issues_of("{path: x, dims: {N: 0, M: big}}"),
+      ElementsAre(
+          "4:29: model 'face': dims: 'N' is 0, must be a whole number from 1 to 1073741824",
+          "4:35: model 'face': dims: 'M' is the text 'big', must be a whole number from 1 to 1073741824"));
+  EXPECT_THAT(issues_of("{path: x, variants: [a]}"),
+              ElementsAre("4:29: model 'face': 'variants' is a list, must be a map"));
 }
 
 TEST(Models, WrongVariants) {
-  EXPECT_THAT(issues_of("{path: x, variants: {a: 3, b: {snr: 2}, c: {path: y, snr_db: high}}}"),
-              ElementsAre("4:33: model 'face': variant 'a' is 3, must be a path or a map with 'path'",
-                          "4:39: model 'face': variant 'b': key 'path' is missing; write where the ONNX file lies",
-                          "4:40: model 'face': variant 'b': unknown key 'snr', allowed: path, sha256, snr_db",
-                          "4:70: model 'face': variant 'c': 'snr_db' is the text 'high', must be a number"));
+  EXPECT_THAT(
+      issues_of("{path: x, variants: {a: 3, b: {snr: 2}, c: {path: y, snr_db: high}}}"),
+      ElementsAre("4:33: model 'face': variant 'a' is 3, must be a path or a map with 'path'",
+                  "4:39: model 'face': variant 'b': key 'path' is missing; write where the ONNX file lies",
+                  "4:40: model 'face': variant 'b': unknown key 'snr', allowed: path, sha256, snr_db",
+                  "4:70: model 'face': variant 'c': 'snr_db' is the text 'high', must be a number"));
 }
 
 }  // namespace

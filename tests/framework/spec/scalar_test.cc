@@ -16,7 +16,8 @@ T value_of(std::string_view text) {
 }
 
 TEST(Scalar, Null) {
-  for (const auto* text : {"", "~", "null", "Null", "NULL"}) EXPECT_TRUE(resolve_scalar(text, {})->is_null()) << text;
+  for (const auto* text : {"", "~", "null", "Null", "NULL"})
+    EXPECT_TRUE(resolve_scalar(text, {})->is_null()) << text;
 }
 
 TEST(Scalar, OnlyTrueAndFalseAreBooleans) {
@@ -46,7 +47,8 @@ TEST(Scalar, Floats) {
 }
 
 TEST(Scalar, WhatLooksAlmostLikeANumberIsText) {
-  for (const auto* text : {".", "+", "-", "1_000", "0b1", "0o8", "0xg", "-0x1", "1e", "e3", ".e1", "1.2.3", "12:30", "1 2"}) {
+  for (const auto* text :
+       {".", "+", "-", "1_000", "0b1", "0o8", "0xg", "-0x1", "1e", "e3", ".e1", "1.2.3", "12:30", "1 2"}) {
     EXPECT_EQ(value_of<std::string>(text), text);
   }
 }

@@ -10,16 +10,20 @@
 
 namespace sluice::testing {
 
-// HOME_DIR=/home/cam, EMPTY= (set, empty), THREADS=3, BAD=\xff, CONTROL=\x01, BIG=100,000 bytes; nothing else is set.
+// HOME_DIR=/home/cam, EMPTY= (set, empty), THREADS=3, BAD=\xff, CONTROL=\x01, BIG=100,000 bytes; nothing else
+// is set.
 std::optional<std::string> fake_environment(std::string_view name);
 
-inline ParsedSpec parse(std::string_view text) { return parse_spec_text(text, "p.yaml", "dir", fake_environment); }
+inline ParsedSpec parse(std::string_view text) {
+  return parse_spec_text(text, "p.yaml", "dir", fake_environment);
+}
 
 // "LINE:COLUMN: MESSAGE" of every issue of the text, in order.
 inline std::vector<std::string> issues_of(std::string_view text) {
   std::vector<std::string> out;
   for (const Issue& issue : parse(text).issues) {
-    out.push_back(std::to_string(issue.mark.line) + ":" + std::to_string(issue.mark.column) + ": " + issue.message);
+    out.push_back(std::to_string(issue.mark.line) + ":" + std::to_string(issue.mark.column) + ": " +
+                  issue.message);
   }
   return out;
 }

@@ -40,10 +40,13 @@ TEST(Suggest, QuotesStayOnOneLine) {
   EXPECT_EQ(in_quotes("a\nb\x7f"), "'a\\x0ab\\x7f'");
   EXPECT_EQ(in_quotes("größe"), "'größe'");
   EXPECT_EQ(in_quotes(std::string(100, 'x')), "'" + std::string(60, 'x') + "...'");
-  EXPECT_EQ(in_quotes(std::string(59, 'x') + "äää"), "'" + std::string(59, 'x') + "...'");  // no half character
+  EXPECT_EQ(in_quotes(std::string(59, 'x') + "äää"),
+            "'" + std::string(59, 'x') + "...'");  // no half character
 }
 
-TEST(Suggest, QuotesHidePasswords) { EXPECT_EQ(in_quotes("rtsp://ann:secret@host/x"), "'rtsp://ann:***@host/x'"); }
+TEST(Suggest, QuotesHidePasswords) {
+  EXPECT_EQ(in_quotes("rtsp://ann:secret@host/x"), "'rtsp://ann:***@host/x'");
+}
 
 }  // namespace
 }  // namespace sluice

@@ -22,8 +22,9 @@ TEST(ParseValue, Scalars) {
 
 // On a command line these are texts; read as YAML they would be comments, aliases, maps or lists.
 TEST(ParseValue, PlainTextIsTakenAsItIs) {
-  for (const auto* text : {"a #1", "*.png", "&x", "a: b", "- x", "rtsp://cam/1", "v4l2:/dev/video0", "%05d.png", "@x",
-                           "gst:videotestsrc ! appsink", "|", "a, b", "${NAME}", "a$$b", "? x", "--- x"}) {
+  for (const auto* text :
+       {"a #1", "*.png", "&x", "a: b", "- x", "rtsp://cam/1", "v4l2:/dev/video0", "%05d.png", "@x",
+        "gst:videotestsrc ! appsink", "|", "a, b", "${NAME}", "a$$b", "? x", "--- x"}) {
     const auto value = parse_value(text);
     ASSERT_TRUE(value.ok()) << text;
     EXPECT_EQ(*value->text(), text);

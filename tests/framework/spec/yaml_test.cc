@@ -13,8 +13,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using testing::issues_of;
+using ::testing::StartsWith;
 using testing::with_node;
 
 TEST(Yaml, SyntaxErrorsNameThePlace) {
@@ -26,8 +26,10 @@ TEST(Yaml, SyntaxErrorsNameThePlace) {
 }
 
 TEST(Yaml, BracesOfVariablesNeedQuotesInsideFlowStyle) {
-  EXPECT_THAT(issues_of(with_node("device: {profile: ${NAME}}")),
-              ElementsAre("3:20: not valid YAML: end of map flow not found; inside [...] and {...} put '${...}' in quotes"));
+  EXPECT_THAT(
+      issues_of(with_node("device: {profile: ${NAME}}")),
+      ElementsAre(
+          "3:20: not valid YAML: end of map flow not found; inside [...] and {...} put '${...}' in quotes"));
 }
 
 TEST(Yaml, NothingInIt) {
@@ -38,16 +40,19 @@ TEST(Yaml, NothingInIt) {
 }
 
 TEST(Yaml, OneDocument) {
-  EXPECT_THAT(issues_of(with_node("---\nversion: 2")), ElementsAre("3:1: a second document starts here, allowed: one"));
+  EXPECT_THAT(issues_of(with_node("---\nversion: 2")),
+              ElementsAre("3:1: a second document starts here, allowed: one"));
   EXPECT_THAT(issues_of("---\n" + with_node("...\n")), ElementsAre());
-  EXPECT_THAT(issues_of(with_node("...\nx")), ElementsAre("4:1: text after the end of the document, allowed: one document"));
+  EXPECT_THAT(issues_of(with_node("...\nx")),
+              ElementsAre("4:1: text after the end of the document, allowed: one document"));
 }
 
 TEST(Yaml, DuplicateKeys) {
   EXPECT_THAT(issues_of(with_node("device: {telemetry: none}\ndevice: {}")),
               ElementsAre("4:1: key 'device' is written twice, first at 3:1"));
   EXPECT_THAT(issues_of(with_node("device: {a: 1, 'a': 2, b: 3, a: 4}")),
-              ElementsAre("3:16: key 'a' is written twice, first at 3:10", "3:30: key 'a' is written twice, first at 3:10"));
+              ElementsAre("3:16: key 'a' is written twice, first at 3:10",
+                          "3:30: key 'a' is written twice, first at 3:10"));
 }
 
 TEST(Yaml, TheFirstOfDuplicatesCounts) {
@@ -64,9 +69,11 @@ TEST(Yaml, MergeKeys) {
 
 TEST(Yaml, KeysAreTexts) {
   EXPECT_THAT(issues_of(with_node("device: {[1]: 2}")), ElementsAre("3:10: a key is a list, must be a text"));
-  EXPECT_THAT(issues_of(with_node("device: {{a: 1}: 2, b: 3}")), ElementsAre("3:10: a key is a map, must be a text"));
+  EXPECT_THAT(issues_of(with_node("device: {{a: 1}: 2, b: 3}")),
+              ElementsAre("3:10: a key is a map, must be a text"));
   EXPECT_THAT(issues_of(with_node("device: {~: 2}")), ElementsAre("3:10: a key is null, must be a text"));
-  EXPECT_THAT(issues_of(with_node("device: {a: &x 1, *x : 2}")), ElementsAre("3:19: a key is an alias, must be a text"));
+  EXPECT_THAT(issues_of(with_node("device: {a: &x 1, *x : 2}")),
+              ElementsAre("3:19: a key is an alias, must be a text"));
   EXPECT_NE(testing::parse(with_node("device: {12: 2, true: 3}")).spec.device.find("12"), nullptr);
 }
 
@@ -77,8 +84,9 @@ TEST(Yaml, AKeyThatIsRefusedTakesItsValueAlong) {
 }
 
 TEST(Yaml, Tags) {
-  EXPECT_THAT(issues_of(with_node("device: {a: !!float 3}")),
-              ElementsAre("3:13: the tag 'tag:yaml.org,2002:float' is not allowed; only '!!str' has a meaning here"));
+  EXPECT_THAT(
+      issues_of(with_node("device: {a: !!float 3}")),
+      ElementsAre("3:13: the tag 'tag:yaml.org,2002:float' is not allowed; only '!!str' has a meaning here"));
   EXPECT_THAT(issues_of(with_node("device: !x {a: !y [3]}")),
               ElementsAre("3:9: the tag '!x' is not allowed; only '!!str' has a meaning here",
                           "3:16: the tag '!y' is not allowed; only '!!str' has a meaning here"));
@@ -102,7 +110,8 @@ TEST(Yaml, AliasesAreCopiesWithTheirOwnPlace) {
 }
 
 TEST(Yaml, UnknownAlias) {
-  EXPECT_THAT(issues_of("a: *nothing"), ElementsAre(StartsWith("1:4: not valid YAML: the referenced anchor is not defined")));
+  EXPECT_THAT(issues_of("a: *nothing"),
+              ElementsAre(StartsWith("1:4: not valid YAML: the referenced anchor is not defined")));
 }
 
 TEST(Yaml, Cycles) {
@@ -118,15 +127,17 @@ TEST(Yaml, AliasBomb) {
     for (int i = 0; i < 9; ++i) bomb += ",*" + last;
     bomb += "]\n";
   }
-  EXPECT_THAT(issues_of(bomb),
-              ElementsAre("4:29: more than 10,000 values (aliases count each time they are used), the most allowed"));
+  EXPECT_THAT(
+      issues_of(bomb),
+      ElementsAre("4:29: more than 10,000 values (aliases count each time they are used), the most allowed"));
 }
 
 TEST(Yaml, BombOfLongTexts) {
   std::string bomb = "a: &a " + std::string(100'000, 'x') + "\nb: [";
   for (int i = 0; i < 5000; ++i) bomb += "*a,";
-  EXPECT_THAT(issues_of(bomb + "]"),
-              ElementsAre("2:32: more than 1 MiB of text once ${} and aliases are expanded, the most allowed"));
+  EXPECT_THAT(
+      issues_of(bomb + "]"),
+      ElementsAre("2:32: more than 1 MiB of text once ${} and aliases are expanded, the most allowed"));
 }
 
 TEST(Yaml, ValuesAreCounted) {
@@ -141,7 +152,9 @@ TEST(Yaml, ValuesAreCounted) {
 }
 
 TEST(Yaml, Depth) {
-  const auto nested = [](int n) { return std::string(static_cast<std::size_t>(n), '[') + std::string(static_cast<std::size_t>(n), ']'); };
+  const auto nested = [](int n) {
+    return std::string(static_cast<std::size_t>(n), '[') + std::string(static_cast<std::size_t>(n), ']');
+  };
   EXPECT_TRUE(read_yaml(nested(64), nullptr).issues.empty());
   const auto message = "1:65: lists and maps are nested deeper than 64 levels, the most allowed";
   EXPECT_THAT(issues_of(nested(65)), ElementsAre(message));
@@ -154,7 +167,8 @@ TEST(Yaml, Depth) {
 TEST(Yaml, DepthThroughAliases) {
   std::string text = "a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n";
   text += "b: &b [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\nc: [[[[*b]]]]\n";
-  EXPECT_THAT(issues_of(text), ElementsAre("3:8: lists and maps are nested deeper than 64 levels, the most allowed"));
+  EXPECT_THAT(issues_of(text),
+              ElementsAre("3:8: lists and maps are nested deeper than 64 levels, the most allowed"));
 }
 
 TEST(Yaml, AnEmptyValueIsPlacedAtItsKey) {
@@ -168,20 +182,23 @@ TEST(Yaml, ColumnsCountCharacters) {
 }
 
 TEST(Yaml, WrongValuesAndWrongKeysAreReportedTogetherInOrder) {
-  EXPECT_THAT(issues_of("versoin: 1\nname: ${NO}\nnodes: {}\nflow: {mode: fast}\n"),
-              ElementsAre("1:1: unknown key 'versoin', allowed: version, name, models, nodes, flow, selector, backends, "
-                          "device; did you mean 'version'?",
-                          "1:1: key 'version' is missing; write 'version: 1'",
-                          "2:7: the environment variable 'NO' is not set; set it, or write ${NO:-default}",
-                          "3:8: 'nodes' is a map, must be a list with at least one node",
-                          "4:14: flow: 'mode' is 'fast', allowed: realtime, lossless"));
+  EXPECT_THAT(
+      issues_of("versoin: 1\nname: ${NO}\nnodes: {}\nflow: {mode: fast}\n"),
+      ElementsAre(
+          "1:1: unknown key 'versoin', allowed: version, name, models, nodes, flow, selector, backends, "
+          "device; did you mean 'version'?",
+          "1:1: key 'version' is missing; write 'version: 1'",
+          "2:7: the environment variable 'NO' is not set; set it, or write ${NO:-default}",
+          "3:8: 'nodes' is a map, must be a list with at least one node",
+          "4:14: flow: 'mode' is 'fast', allowed: realtime, lossless"));
 }
 
 // 256 KiB of nodes: a hostile file costs no more than a large one. The bound is generous, for sanitizers.
 TEST(Yaml, LargeFilesReadQuickly) {
   std::string text = "version: 1\nnodes:\n";
   for (int i = 0; text.size() < kMaxSpecBytes - 200; ++i) {
-    text += "  - {id: n" + std::to_string(i) + ", type: preprocess, inputs: n, options: {uri: " + std::string(100, 'x') + "}}\n";
+    text += "  - {id: n" + std::to_string(i) +
+            ", type: preprocess, inputs: n, options: {uri: " + std::string(100, 'x') + "}}\n";
   }
   const auto start = std::chrono::steady_clock::now();
   const auto parsed = testing::parse(text);

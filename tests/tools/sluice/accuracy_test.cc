@@ -22,7 +22,8 @@ TEST(Accuracy, Overlap) {
 }
 
 TEST(Accuracy, EachMarkIsFoundOnce) {
-  const Accuracy a = measured(boxes({{0, 0, 10, 10, {}, false}}), {{0, 0, 10, 10, 0.9, {}}, {1, 0, 10, 10, 0.8, {}}});
+  const Accuracy a =
+      measured(boxes({{0, 0, 10, 10, {}, false}}), {{0, 0, 10, 10, 0.9, {}}, {1, 0, 10, 10, 0.8, {}}});
   EXPECT_EQ(a.matched, 1);
   EXPECT_EQ(a.found, 2);
   EXPECT_DOUBLE_EQ(*a.recall(), 1);

@@ -33,9 +33,10 @@ T get(std::vector<const char*> words) {
 }
 
 TEST(CommandLine, Run) {
-  const auto run = get<RunArguments>({"run", "p.yaml", "--set", "a.b=c=d", "--set", "a.x.y=", "--frames", "5", "--duration", "1.5m",
-                                      "--pace", "max", "--report", "r.json", "--trace", "t.json", "--quiet", "--log-level",
-                                      "warning", "--log-file", "l"});
+  const auto run = get<RunArguments>(
+      {"run",     "p.yaml",     "--set",   "a.b=c=d",     "--set",   "a.x.y=",     "--frames",
+       "5",       "--duration", "1.5m",    "--pace",      "max",     "--report",   "r.json",
+       "--trace", "t.json",     "--quiet", "--log-level", "warning", "--log-file", "l"});
   EXPECT_EQ(run.file, "p.yaml");
   ASSERT_EQ(run.set.size(), 2u);
   EXPECT_EQ(run.set[0], std::pair(std::string("a.b"), std::string("c=d")));
@@ -58,24 +59,24 @@ TEST(CommandLine, RunDefaults) {
 }
 
 TEST(CommandLine, WrongUseIsTwo) {
-  for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{
-           {},
-           {"fly"},
-           {"run"},
-           {"run", "a", "b"},
-           {"run", "a", "--frames", "0"},
-           {"run", "a", "--frames", "x"},
-           {"run", "a", "--duration", "soon"},
-           {"run", "a", "--set", "ab"},
-           {"run", "a", "--set", "a=b"},
-           {"run", "a", "--set", ".b=c"},
-           {"run", "a", "--set", "a.=c"},
-           {"run", "a", "--log-level", "loud"},
-           {"run", "a", "--serve", "127.0.0.1:1"},  // of a later version
-           {"plan", "a", "--format", "png"},
-           {"eval", "a"},
-           {"eval", "a", "--labels", "l", "--iou", "2"},
-           {"check"}}) {
+  for (const std::vector<const char*>& words :
+       std::vector<std::vector<const char*>>{{},
+                                             {"fly"},
+                                             {"run"},
+                                             {"run", "a", "b"},
+                                             {"run", "a", "--frames", "0"},
+                                             {"run", "a", "--frames", "x"},
+                                             {"run", "a", "--duration", "soon"},
+                                             {"run", "a", "--set", "ab"},
+                                             {"run", "a", "--set", "a=b"},
+                                             {"run", "a", "--set", ".b=c"},
+                                             {"run", "a", "--set", "a.=c"},
+                                             {"run", "a", "--log-level", "loud"},
+                                             {"run", "a", "--serve", "127.0.0.1:1"},  // of a later version
+                                             {"plan", "a", "--format", "png"},
+                                             {"eval", "a"},
+                                             {"eval", "a", "--labels", "l", "--iou", "2"},
+                                             {"check"}}) {
     EXPECT_EQ(code(words), 2) << (words.empty() ? "" : words.back());
   }
 }
@@ -88,7 +89,8 @@ TEST(CommandLine, HelpAndVersionAreResults) {
 
 TEST(CommandLine, Others) {
   EXPECT_EQ(get<CheckArguments>({"check", "a", "b"}).files, (std::vector<std::string>{"a", "b"}));
-  const auto plan = get<PlanArguments>({"plan", "a", "--format", "svg", "--probe", "--set", "a.b=1", "--pace", "10"});
+  const auto plan =
+      get<PlanArguments>({"plan", "a", "--format", "svg", "--probe", "--set", "a.b=1", "--pace", "10"});
   EXPECT_EQ(plan.format, "svg");
   EXPECT_TRUE(plan.probe);
   EXPECT_EQ(plan.set.size(), 1u);
@@ -98,7 +100,8 @@ TEST(CommandLine, Others) {
   get<SchemaArguments>({"schema"});
   EXPECT_TRUE(get<DoctorArguments>({"doctor", "--json"}).json);
   EXPECT_EQ(get<InspectArguments>({"inspect", "m.onnx"}).model, "m.onnx");
-  const auto eval = get<EvalArguments>({"eval", "a", "--labels", "l", "--iou", "0.4", "--min-recall", "0.95", "--json"});
+  const auto eval =
+      get<EvalArguments>({"eval", "a", "--labels", "l", "--iou", "0.4", "--min-recall", "0.95", "--json"});
   EXPECT_EQ(eval.iou, 0.4);
   EXPECT_EQ(eval.min_recall, 0.95);
   EXPECT_FALSE(eval.min_precision.has_value());
@@ -110,7 +113,8 @@ TEST(Duration, Units) {
   EXPECT_EQ(parse_duration("30m"), 1800);
   EXPECT_EQ(parse_duration("1.5h"), 5400);
   EXPECT_EQ(parse_duration("2"), 2);
-  for (const auto* text : {"", "s", "-1s", "0", "1d", "1 s", "1e3", "inf", "nan"}) EXPECT_FALSE(parse_duration(text)) << text;
+  for (const auto* text : {"", "s", "-1s", "0", "1d", "1 s", "1e3", "inf", "nan"})
+    EXPECT_FALSE(parse_duration(text)) << text;
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ Result<GraphSpec> made(std::string_view text, bool classes = false) {
 TEST(EvalPipeline, KeepsWhatLeadsToTheDetections) {
   const auto spec = made(kFile);
   ASSERT_TRUE(spec.ok()) << spec.status().message();
-  EXPECT_THAT(ids(*spec), ::testing::ElementsAre("camera:image_source", "pre:preprocess", "face:infer", "boxes:detect",
-                                                 "eval_sink:app_sink"));
+  EXPECT_THAT(ids(*spec), ::testing::ElementsAre("camera:image_source", "pre:preprocess", "face:infer",
+                                                 "boxes:detect", "eval_sink:app_sink"));
   EXPECT_EQ(*spec->nodes[0].options.find("path")->text(), "/pictures");
   EXPECT_EQ(spec->nodes.back().inputs[0].from, "boxes");
   EXPECT_EQ(spec->models.size(), 1u);
@@ -50,8 +50,11 @@ TEST(EvalPipeline, LosesNoFrame) {
 }
 
 TEST(EvalPipeline, NeedsOneMakerAndOneSource) {
-  EXPECT_EQ(made(kFile, true).status().message(), "eval needs exactly one node that makes classes, this has: none");
-  EXPECT_EQ(made("version: 1\nnodes: [{id: a, type: detect, inputs: x}, {id: b, type: detect, inputs: x}]").status().message(),
+  EXPECT_EQ(made(kFile, true).status().message(),
+            "eval needs exactly one node that makes classes, this has: none");
+  EXPECT_EQ(made("version: 1\nnodes: [{id: a, type: detect, inputs: x}, {id: b, type: detect, inputs: x}]")
+                .status()
+                .message(),
             "eval needs exactly one node that makes detections, this has: a, b");
   EXPECT_EQ(made("version: 1\nnodes: [{id: a, type: detect, inputs: x}]").status().message(),
             "eval needs exactly one source before 'a', this has: none");

@@ -17,11 +17,12 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 TEST(Labels, Coco) {
-  const auto labels = parse_coco(R"({"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "sub/b.jpg"}],
+  const auto labels =
+      parse_coco(R"({"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "sub/b.jpg"}],
       "categories": [{"id": 1, "name": "cat"}],
       "annotations": [{"image_id": 8, "category_id": 1, "bbox": [1, 2.5, 3, 4]},
                       {"image_id": 8, "category_id": 9, "bbox": [5, 6, 7, 8], "iscrowd": 1}]})",
-                                 "dir");
+                 "dir");
   ASSERT_TRUE(labels.ok()) << labels.status().message();
   ASSERT_EQ(labels->pictures.size(), 2u);
   EXPECT_FALSE(labels->classes);
@@ -39,9 +40,14 @@ TEST(Labels, Coco) {
 TEST(Labels, CocoErrors) {
   EXPECT_THAT(parse_coco("{", "").status().message(), StartsWith("no COCO annotations: "));
   EXPECT_THAT(parse_coco("[]", "").status().message(), StartsWith("no COCO annotations: "));
-  EXPECT_THAT(parse_coco(R"({"images": [], "annotations": [{"image_id": 3, "bbox": [1,2,3,4]}]})", "").status().message(),
+  EXPECT_THAT(parse_coco(R"({"images": [], "annotations": [{"image_id": 3, "bbox": [1,2,3,4]}]})", "")
+                  .status()
+                  .message(),
               HasSubstr("an annotation names image 3, which is not listed"));
-  EXPECT_FALSE(parse_coco(R"({"images": [{"id": 1, "file_name": "a"}], "annotations": [{"image_id": 1, "bbox": [1]}]})", "").ok());
+  EXPECT_FALSE(
+      parse_coco(
+          R"({"images": [{"id": 1, "file_name": "a"}], "annotations": [{"image_id": 1, "bbox": [1]}]})", "")
+          .ok());
 }
 
 TEST(Labels, Dlib) {
@@ -73,7 +79,9 @@ TEST(Labels, DlibErrors) {
   EXPECT_EQ(parse_dlib("<dataset", "").status().message(), "no dlib dataset: a tag is not closed");
   EXPECT_EQ(parse_dlib("<dataset><image>", "").status().message(), "an <image> without 'file'");
   EXPECT_EQ(parse_dlib("<dataset><box>", "").status().message(), "a <box> outside an <image>");
-  EXPECT_EQ(parse_dlib("<dataset><image file='a'><box top='1' left='x' width='1' height='1'/>", "").status().message(),
+  EXPECT_EQ(parse_dlib("<dataset><image file='a'><box top='1' left='x' width='1' height='1'/>", "")
+                .status()
+                .message(),
             "a <box> lacks 'left', 'top', 'width' or 'height'");
 }
 
@@ -82,7 +90,8 @@ class LabelFiles : public ::testing::Test {
   LabelFiles() : folder_(fs::path(::testing::TempDir()) / ("labels_" + std::to_string(::getpid()))) {
     fs::create_directories(folder_ / "dog");
     fs::create_directories(folder_ / "cat");
-    for (const auto* name : {"dog/b.jpg", "dog/a.PNG", "cat/c.jpeg", "cat/notes.txt", "stray.jpg"}) std::ofstream(folder_ / name) << "x";
+    for (const auto* name : {"dog/b.jpg", "dog/a.PNG", "cat/c.jpeg", "cat/notes.txt", "stray.jpg"})
+      std::ofstream(folder_ / name) << "x";
   }
   ~LabelFiles() override { fs::remove_all(folder_); }
   fs::path folder_;
@@ -100,7 +109,8 @@ TEST_F(LabelFiles, AFolderPerClass) {
 TEST_F(LabelFiles, Errors) {
   const auto message = [&](const fs::path& path) { return read_labels(path.string()).status().message(); };
   EXPECT_THAT(message(folder_ / "cat"), HasSubstr("cat': there is no picture in it"));
-  EXPECT_THAT(message(folder_ / "stray.jpg"), HasSubstr("is neither a folder nor COCO JSON (*.json) nor dlib XML (*.xml)"));
+  EXPECT_THAT(message(folder_ / "stray.jpg"),
+              HasSubstr("is neither a folder nor COCO JSON (*.json) nor dlib XML (*.xml)"));
   EXPECT_THAT(message(folder_ / "none.xml"), HasSubstr("cannot be read: No such file or directory"));
   std::ofstream(folder_ / "l.xml") << "<dataset><image file='gone.jpg'/></dataset>";
   EXPECT_THAT(message(folder_ / "l.xml"), HasSubstr("gone.jpg' is missing"));
@@ -109,7 +119,8 @@ TEST_F(LabelFiles, Errors) {
 TEST_F(LabelFiles, PictureFolderKeepsTheOrderAndCleansUp) {
   std::string path;
   {
-    const auto made = PictureFolder::make({(folder_ / "dog/b.jpg").string(), (folder_ / "dog/a.PNG").string()});
+    const auto made =
+        PictureFolder::make({(folder_ / "dog/b.jpg").string(), (folder_ / "dog/a.PNG").string()});
     ASSERT_TRUE(made.ok());
     path = made->path();
     EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000000.jpg"), folder_ / "dog/b.jpg");

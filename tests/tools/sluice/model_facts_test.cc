@@ -66,13 +66,15 @@ TEST(ModelFacts, AMissingShapeMakesThemUnknown) {
   const ModelFacts facts = facts_of(model);
   EXPECT_FALSE(facts.macs.has_value());
   EXPECT_EQ(facts.without_shape, 1);
-  EXPECT_THAT(facts_text(facts), HasSubstr("multiply-accumulates unknown: the file gives no fixed shape for 1 operators"));
+  EXPECT_THAT(facts_text(facts),
+              HasSubstr("multiply-accumulates unknown: the file gives no fixed shape for 1 operators"));
   EXPECT_TRUE(nlohmann::json::parse(facts_json(facts))["macs"].is_null());
 }
 
 TEST(ModelFacts, QuantisedEdgesAreIntegers) {
   ModelFacts facts = facts_of(example());
-  facts.backends = {{"htp", "not in this build", std::nullopt}, {"cpu", "", Placement{3, 2, {{"gpu", 1}}, {}}}};
+  facts.backends = {{"htp", "not in this build", std::nullopt},
+                    {"cpu", "", Placement{3, 2, {{"gpu", 1}}, {}}}};
   const std::string text = facts_text(facts);
   EXPECT_THAT(text, HasSubstr("input  x: float32 Nx3x8x8\n"));
   EXPECT_THAT(text, HasSubstr("output y: uint8 1x10 (scale 0.5, zero point 3)\n"));

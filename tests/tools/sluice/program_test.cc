@@ -20,7 +20,9 @@ using ::testing::StartsWith;
 
 class Program : public ::testing::Test {
  protected:
-  Program() : folder_(fs::path(::testing::TempDir()) / ("program_" + std::to_string(::getpid()))) { fs::create_directories(folder_); }
+  Program() : folder_(fs::path(::testing::TempDir()) / ("program_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
   ~Program() override { fs::remove_all(folder_); }
 
   std::string at(const std::string& name) const { return (folder_ / name).string(); }
@@ -61,8 +63,8 @@ class Program : public ::testing::Test {
   }
 
   std::string hello(const std::string& source = "uri: test:bars") const {
-    return write("hello.yaml", "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {" + source +
-                                   "}}\n  - {id: out, type: null_sink, inputs: camera}\n");
+    return write("hello.yaml", "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {" +
+                                   source + "}}\n  - {id: out, type: null_sink, inputs: camera}\n");
   }
 
   fs::path folder_;
@@ -70,10 +72,12 @@ class Program : public ::testing::Test {
 };
 
 TEST_F(Program, CheckTellsAllErrorsAndExitsWithTwo) {
-  const std::string bad = write("bad.yaml", "version: 1\nnodes:\n  - {id: a, typ: x}\n  - {id: on, type: null_sink, inputs: a}\n");
+  const std::string bad = write(
+      "bad.yaml", "version: 1\nnodes:\n  - {id: a, typ: x}\n  - {id: on, type: null_sink, inputs: a}\n");
   EXPECT_EQ(run({"check", bad}), 2);
   EXPECT_EQ(out_, "");
-  EXPECT_THAT(err_, HasSubstr(bad + ":3:13: error: node 'a': unknown key 'typ', allowed: id, type, inputs, options, on_error; did you mean 'type'?\n"));
+  EXPECT_THAT(err_, HasSubstr(bad + ":3:13: error: node 'a': unknown key 'typ', allowed: id, type, inputs, "
+                                    "options, on_error; did you mean 'type'?\n"));
   EXPECT_THAT(err_, HasSubstr(bad + ":4:10: error: node 2: 'id' is 'on'"));
 }
 
@@ -163,17 +167,21 @@ TEST_F(Program, ResultsThatCannotBeWrittenFail) {
 }
 
 TEST_F(Program, ApplicationEndsNeedAnApplication) {
-  const std::string file = write("app.yaml",
-                                 "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {uri: test:bars}}\n"
-                                 "  - {id: mine, type: app_sink, inputs: camera}\n");
+  const std::string file =
+      write("app.yaml",
+            "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {uri: test:bars}}\n"
+            "  - {id: mine, type: app_sink, inputs: camera}\n");
   EXPECT_EQ(run({"run", file, "--frames", "1"}), 2);
-  EXPECT_THAT(err_, HasSubstr(file + ":4:10: error: node 'mine': app_sink is the end of a program that uses the C++ API"));
+  EXPECT_THAT(
+      err_,
+      HasSubstr(file + ":4:10: error: node 'mine': app_sink is the end of a program that uses the C++ API"));
 }
 
 TEST_F(Program, OneSignalDrains) {
-  const std::string file = write("lines.yaml",
-                                 "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {uri: test:bars, pace: 30}}\n"
-                                 "  - {id: out, type: json_sink, inputs: camera}\n");
+  const std::string file =
+      write("lines.yaml",
+            "version: 1\nnodes:\n  - {id: camera, type: video_source, options: {uri: test:bars, pace: 30}}\n"
+            "  - {id: out, type: json_sink, inputs: camera}\n");
   ASSERT_EQ(::mkfifo(at("pipe").c_str(), 0600), 0);
   const pid_t child = start({"run", file, "--report", at("r.json")}, at("pipe"));
   std::ifstream lines(at("pipe"));

@@ -26,7 +26,8 @@ TEST(Progress, LineLeavesOutWhatIsNotKnown) {
 }
 
 TEST(Progress, Summary) {
-  EXPECT_EQ(summary_line(example()), "face: completed, 300 frames produced, 297 delivered, dropped 3 (overload 1, stale 2)");
+  EXPECT_EQ(summary_line(example()),
+            "face: completed, 300 frames produced, 297 delivered, dropped 3 (overload 1, stale 2)");
 }
 
 TEST(Progress, NothingOnAPipe) {
