@@ -1,5 +1,6 @@
-// malloc and its family with counters in front; linked into programs, not into the library. `operator new` of libstdc++
-// comes through malloc, so this one place sees all. glibc only; not under sanitizers, which have hooks of their own.
+// malloc and its family with counters in front; linked into programs, not into the library. `operator new` of
+// libstdc++ comes through malloc, so this one place sees all. glibc only; not under sanitizers, which have
+// hooks of their own.
 #include <cerrno>
 #include <cstddef>
 

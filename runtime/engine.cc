@@ -38,7 +38,10 @@ Status guarded(F&& f) {
 }  // namespace
 
 Engine::Engine(std::shared_ptr<const Plan> plan)
-    : plan_(std::move(plan)), nodes_(plan_->nodes.size()), opened_(plan_->nodes.size()), infos_(plan_->sources.size()),
+    : plan_(std::move(plan)),
+      nodes_(plan_->nodes.size()),
+      opened_(plan_->nodes.size()),
+      infos_(plan_->sources.size()),
       flow_(make_flow_graph(*plan_)) {}
 
 Engine::~Engine() {
@@ -72,7 +75,8 @@ Node* Engine::node(std::string_view id) const {
   return nullptr;
 }
 
-// --- opening ----------------------------------------------------------------------------------------------------------
+// --- opening
+// ----------------------------------------------------------------------------------------------------------
 
 void Engine::make_services() {
   InferenceSetup setup;
@@ -80,7 +84,8 @@ void Engine::make_services() {
   setup.clock = &clock_;
   for (const ModelPlan& model : plan_->models) {
     setup.models.push_back({model.name, "", model.path, model.sha256, model.dims});
-    for (const auto& v : model.variants) setup.models.push_back({model.name, v.name, v.path, v.sha256, model.dims});
+    for (const auto& v : model.variants)
+      setup.models.push_back({model.name, v.name, v.path, v.sha256, model.dims});
   }
   services_ = std::make_unique<InferenceServices>(std::move(setup));
 }
@@ -96,7 +101,8 @@ OpenContext Engine::open_context(int index) const {
     auto& names = context.input_names.emplace_back();
     for (int e : port) names.push_back(plan_->edges[static_cast<std::size_t>(e)].element);
   }
-  for (const SourcePlan& s : plan_->sources) context.source_names.push_back(plan_->nodes[static_cast<std::size_t>(s.node)].id);
+  for (const SourcePlan& s : plan_->sources)
+    context.source_names.push_back(plan_->nodes[static_cast<std::size_t>(s.node)].id);
   for (const SourceInfo& info : infos_) context.source_rates.push_back(info.fps);
   context.services = services_.get();
   return context;
@@ -182,9 +188,10 @@ Status Engine::probe(const RunOptions& options) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     nodes.push_back(plan_->nodes[n].declaration->source ? nullptr : nodes_[n].get());
   }
-  bodies_ = std::make_unique<NodeBodies>(
-      *plan_, flow_, std::move(nodes), *pools_, clock_,
-      [this](int node, const Status& status, const FrameInfo& frame) { failures_->add(node, status, frame); });
+  bodies_ = std::make_unique<NodeBodies>(*plan_, flow_, std::move(nodes), *pools_, clock_,
+                                         [this](int node, const Status& status, const FrameInfo& frame) {
+                                           failures_->add(node, status, frame);
+                                         });
   make_feeds(options);
   make_executor(options);
   probed_ = true;
@@ -204,7 +211,9 @@ void Engine::make_feeds(const RunOptions& options) {
     setup.bodies = bodies_.get();
     setup.pools = pools_.get();
     setup.clock = &clock_;
-    setup.remake_pools = [this](int source, const SourceInfo& info) { return make_frame_pools(source, info); };
+    setup.remake_pools = [this](int source, const SourceInfo& info) {
+      return make_frame_pools(source, info);
+    };
     setup.on_capture = [this] { count_produced(); };
     feeds_.push_back(std::make_unique<NodeFeed>(std::move(setup)));
   }
@@ -234,7 +243,8 @@ void Engine::connect_app_sources() {
   }
 }
 
-// --- running ----------------------------------------------------------------------------------------------------------
+// --- running
+// ----------------------------------------------------------------------------------------------------------
 
 Status Engine::start(const RunOptions& options) {
   if (started_) return invalid("the pipeline was already started");
@@ -329,7 +339,8 @@ Status Engine::set(std::string_view node, std::string_view option, std::string_v
     SLUICE_ASSIGN(OptionsPtr options, set_option(current, option, value));
     bodies_->set_options(static_cast<int>(n), std::move(options));
     std::lock_guard lock(mutex_);
-    settings_.push_back({to_s(clock_.now() - started_at_), std::string(node), std::string(option), std::string(value)});
+    settings_.push_back(
+        {to_s(clock_.now() - started_at_), std::string(node), std::string(option), std::string(value)});
     return {};
   }
   return invalid(fmt::format("there is no node '{}'", node));

@@ -1,4 +1,5 @@
-// One run of a plan: opens its nodes, connects them to the flow core and an executor, and reports. Private to runtime.
+// One run of a plan: opens its nodes, connects them to the flow core and an executor, and reports. Private to
+// runtime.
 #pragma once
 
 #include <atomic>
@@ -60,7 +61,7 @@ class Engine {
   std::unique_ptr<InferenceServices> services_;
   std::vector<std::unique_ptr<Node>> nodes_;  // by plan index
   std::vector<char> opened_;
-  std::vector<SourceInfo> infos_;             // by source
+  std::vector<SourceInfo> infos_;  // by source
   FlowGraph flow_;
   std::unique_ptr<Pools> pools_;
   std::unique_ptr<NodeBodies> bodies_;
@@ -76,10 +77,10 @@ class Engine {
   TimeNs started_at_ = 0;
   TimeNs ended_at_ = 0;
   Status close_status_;
-  mutable std::mutex mutex_;                  // settings
+  mutable std::mutex mutex_;  // settings
   std::vector<SettingReport> settings_;
   std::atomic<std::uint64_t> produced_{0};
-  ProcessStats steady_start_;                 // after the first 30 frames
+  ProcessStats steady_start_;  // after the first 30 frames
   std::atomic<bool> steady_{false};
   ProcessStats steady_end_;
   std::uint64_t steady_frames_ = 0;

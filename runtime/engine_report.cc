@@ -26,7 +26,8 @@ InferenceReport inference_report(const InferenceEntry& entry, TimeNs start) {
   out.requested = entry.requested;
   out.simulated = entry.simulated;
   if (entry.placement.total > 0) {
-    out.operators = OperatorsReport{entry.placement.total, entry.placement.on_backend, entry.placement.elsewhere};
+    out.operators =
+        OperatorsReport{entry.placement.total, entry.placement.on_backend, entry.placement.elsewhere};
   }
   out.latency = figures_of(entry.latency);
   out.saturated_fraction = entry.saturated_fraction;
@@ -47,7 +48,9 @@ RunReport Engine::report() const {
   if (!executor_) return out;
   const FlowCounters counters = executor_->counters();
   const Status result = finished_ ? outcome() : Status{};
-  out.status = !result.ok() ? RunStatus::kFailed : stopped_by_user_ ? RunStatus::kStopped : RunStatus::kCompleted;
+  out.status = !result.ok()       ? RunStatus::kFailed
+               : stopped_by_user_ ? RunStatus::kStopped
+                                  : RunStatus::kCompleted;
   if (!result.ok()) out.error = result.message();
   out.wall_s = to_s((finished_ ? ended_at_ : clock_.now()) - started_at_);
   out.fps = rate(counters.delivered, counters.first_delivery, counters.last_delivery);
@@ -58,8 +61,8 @@ RunReport Engine::report() const {
   for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
     const NodePlan& plan = plan_->nodes[n];
     const NodeCounters& c = counters.nodes[n];
-    out.nodes.push_back({plan.id, plan.declaration->type, c.in, c.processed, c.filtered, c.dropped, c.packets_out,
-                         figures_of(c.busy), figures_of(c.wait)});
+    out.nodes.push_back({plan.id, plan.declaration->type, c.in, c.processed, c.filtered, c.dropped,
+                         c.packets_out, figures_of(c.busy), figures_of(c.wait)});
   }
   for (const InferenceEntry& entry : services_->entries()) {
     out.inference.push_back(inference_report(entry, started_at_));

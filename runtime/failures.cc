@@ -12,9 +12,9 @@ void Failures::add(int node, const Status& status, const FrameInfo& frame) {
     std::lock_guard lock(mutex_);
     PerNode& state = nodes_[static_cast<std::size_t>(node)];
     const NodePlan& source = plan_.nodes[static_cast<std::size_t>(plan_.sources[frame.source].node)];
-    state.last = fmt::format("node '{}': frame {} of '{}': {}", plan_.nodes[static_cast<std::size_t>(node)].id,
-                             frame.number, source.id,
-                             status.message().empty() ? name_of(status.code()) : std::string_view(status.message()));
+    state.last = fmt::format(
+        "node '{}': frame {} of '{}': {}", plan_.nodes[static_cast<std::size_t>(node)].id, frame.number,
+        source.id, status.message().empty() ? name_of(status.code()) : std::string_view(status.message()));
     if (clock_.now() - state.told_at < from_s(1)) {
       ++state.untold;
       return;

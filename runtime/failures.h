@@ -1,4 +1,5 @@
-// Failures of nodes while a run goes on: the user hears of each kind once, then at most once a second with a count.
+// Failures of nodes while a run goes on: the user hears of each kind once, then at most once a second with a
+// count.
 #pragma once
 
 #include <cstdint>

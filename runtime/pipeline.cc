@@ -1,5 +1,8 @@
 #include "runtime/pipeline.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "framework/spec/spec.h"
@@ -23,6 +26,31 @@ Result<ModelSignature> signature_of(const ModelPlan& model, std::string_view var
     request.sha256 = v.sha256;
   }
   return read_signature(request);
+}
+
+PlanResult plan_for(const GraphSpec& spec, const Registry& registry, const LoadOptions& options) {
+  PlanInputs inputs;
+  inputs.registry = &registry;
+  inputs.read_signature = signature_of;
+  inputs.ask_source = source_traits;
+  inputs.set = options.set;
+  inputs.pace = options.pace;
+  return make_plan(spec, inputs);
+}
+
+// A file that is already wrong is planned all the same, so that all its errors come at once; what the plan
+// says of a place that has an error already is a consequence.
+void add_plan_issues(const GraphSpec& spec, const Registry& registry, const LoadOptions& options,
+                     LoadIssues& issues) {
+  const std::size_t before = issues.issues.size();
+  for (Issue& issue : plan_for(spec, registry, options).issues) {
+    const auto end = issues.issues.begin() + static_cast<std::ptrdiff_t>(before);
+    const auto same_line = [&](const Issue& other) { return other.mark.line == issue.mark.line; };
+    if (std::none_of(issues.issues.begin(), end, same_line)) issues.issues.push_back(std::move(issue));
+  }
+  std::stable_sort(issues.issues.begin(), issues.issues.end(), [](const Issue& a, const Issue& b) {
+    return std::pair(a.mark.line, a.mark.column) < std::pair(b.mark.line, b.mark.column);
+  });
 }
 
 }  // namespace
@@ -56,33 +84,29 @@ Pipeline::Pipeline(Pipeline&&) noexcept = default;
 Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
 
-Result<Pipeline> Pipeline::load(std::string_view source, const Registry& registry, const LoadOptions& options) {
+Result<Pipeline> Pipeline::load(std::string_view source, const Registry& registry,
+                                const LoadOptions& options) {
   LoadIssues issues;
   auto pipeline = load(source, registry, options, issues);
   if (!pipeline) return issues.status();
   return std::move(*pipeline);
 }
 
-std::optional<Pipeline> Pipeline::load(std::string_view source, const Registry& registry, const LoadOptions& options,
-                                       LoadIssues& issues) {
+std::optional<Pipeline> Pipeline::load(std::string_view source, const Registry& registry,
+                                       const LoadOptions& options, LoadIssues& issues) {
   ParsedSpec parsed = parse(source);
   issues.file = parsed.spec.file;
   issues.issues = parsed.issues;
-  if (!parsed.ok()) return std::nullopt;
-  return load(parsed.spec, registry, options, issues);
+  if (parsed.ok()) return load(parsed.spec, registry, options, issues);
+  if (!parsed.spec.nodes.empty()) add_plan_issues(parsed.spec, registry, options, issues);
+  return std::nullopt;
 }
 
-std::optional<Pipeline> Pipeline::load(const GraphSpec& spec, const Registry& registry, const LoadOptions& options,
-                                       LoadIssues& issues) {
+std::optional<Pipeline> Pipeline::load(const GraphSpec& spec, const Registry& registry,
+                                       const LoadOptions& options, LoadIssues& issues) {
   issues.file = spec.file;
   auto types = std::make_shared<const Registry>(registry);
-  PlanInputs inputs;
-  inputs.registry = types.get();
-  inputs.read_signature = signature_of;
-  inputs.ask_source = source_traits;
-  inputs.set = options.set;
-  inputs.pace = options.pace;
-  PlanResult result = make_plan(spec, inputs);
+  PlanResult result = plan_for(spec, *types, options);
   issues.issues.insert(issues.issues.end(), result.issues.begin(), result.issues.end());
   if (!result.plan) return std::nullopt;
   auto impl = std::make_unique<Impl>(std::move(types), std::move(result.plan));
@@ -110,7 +134,9 @@ Status Pipeline::set(std::string_view node, std::string_view option, std::string
   return impl_->engine_.set(node, option, value);
 }
 
-AppSource* Pipeline::app_source(std::string_view id) { return dynamic_cast<AppSource*>(impl_->engine_.node(id)); }
+AppSource* Pipeline::app_source(std::string_view id) {
+  return dynamic_cast<AppSource*>(impl_->engine_.node(id));
+}
 AppSink* Pipeline::app_sink(std::string_view id) { return dynamic_cast<AppSink*>(impl_->engine_.node(id)); }
 
 }  // namespace sluice

@@ -1,4 +1,5 @@
-// Pipeline: the public C++ API (contract section 7). Load a file or text, start it, wait for it, read its report.
+// Pipeline: the public C++ API (contract section 7). Load a file or text, start it, wait for it, read its
+// report.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +26,10 @@ struct LoadOptions {
 };
 
 struct RunOptions {
-  std::optional<std::int64_t> frames;   // captures per source
-  std::optional<double> duration_s;     // of the run's clock
-  std::string trace;                    // a path: writes what ran when, for Perfetto (Chrome trace format)
-  int workers = 0;                      // 0: one per core
+  std::optional<std::int64_t> frames;  // captures per source
+  std::optional<double> duration_s;    // of the run's clock
+  std::string trace;                   // a path: writes what ran when, for Perfetto (Chrome trace format)
+  int workers = 0;                     // 0: one per core
 };
 
 // Everything that validation found, for programs that show it line by line.
@@ -36,31 +37,33 @@ struct LoadIssues {
   std::string file;
   Issues issues;
   bool failed() const;
-  // kUnavailable when a model is the problem, else kInvalid; ok without errors. The message has one line per error.
+  // kUnavailable when a model is the problem, else kInvalid; ok without errors. The message has one line per
+  // error.
   Status status() const;
 };
 
-// Movable. Its functions may be called from any thread, one at a time, but for stop(), set() and report(), which may
-// come at any moment. Destroying it stops the run and waits for it.
+// Movable. Its functions may be called from any thread, one at a time, but for stop(), set() and report(),
+// which may come at any moment. Destroying it stops the run and waits for it.
 class Pipeline {
  public:
   // `source` is a path, or the text of a pipeline when it contains a line end. kInvalid: the file is wrong;
   // kUnavailable: a model cannot be used. Opens models' headers only.
-  static Result<Pipeline> load(std::string_view source, const Registry& registry, const LoadOptions& options = {});
+  static Result<Pipeline> load(std::string_view source, const Registry& registry,
+                               const LoadOptions& options = {});
   // The same, with every error and warning kept apart.
-  static std::optional<Pipeline> load(std::string_view source, const Registry& registry, const LoadOptions& options,
-                                      LoadIssues& issues);
+  static std::optional<Pipeline> load(std::string_view source, const Registry& registry,
+                                      const LoadOptions& options, LoadIssues& issues);
   // The same from a file that is read already (and maybe changed).
-  static std::optional<Pipeline> load(const GraphSpec& spec, const Registry& registry, const LoadOptions& options,
-                                      LoadIssues& issues);
+  static std::optional<Pipeline> load(const GraphSpec& spec, const Registry& registry,
+                                      const LoadOptions& options, LoadIssues& issues);
   Pipeline(Pipeline&&) noexcept;
   Pipeline& operator=(Pipeline&&) noexcept;
   ~Pipeline();
 
   const Plan& plan() const;
 
-  // Opens sources, sessions and sinks, makes the pools. kUnavailable: a backend or device; kFailed: the outside world.
-  // `start` does it when it was not called.
+  // Opens sources, sessions and sinks, makes the pools. kUnavailable: a backend or device; kFailed: the
+  // outside world. `start` does it when it was not called.
   Status probe(const RunOptions& options = {});
   Status start(const RunOptions& options = {});
   // Sources stop, frames inside finish. Returns at once.

@@ -10,7 +10,9 @@
 namespace sluice {
 namespace {
 
-double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; }
+double seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+}
 
 std::optional<double> resident_mb() {
   std::FILE* file = std::fopen("/proc/self/statm", "re");

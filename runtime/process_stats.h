@@ -7,7 +7,7 @@
 namespace sluice {
 
 struct ProcessStats {
-  double cpu_s = 0;                    // user + system, all threads
+  double cpu_s = 0;  // user + system, all threads
   std::optional<double> rss_mb;
   std::optional<double> peak_rss_mb;
   std::optional<std::uint64_t> own_allocations;

@@ -21,10 +21,14 @@ std::string sentence(const Plan& plan, const Waiting& w) {
     case Waiting::For::kInput:
       return fmt::format("node '{}' waits for {} from '{}'", node, frame, name_of_unit(plan, w.producer));
     case Waiting::For::kMessage:
-      return fmt::format("the message of '{}' to node '{}' for {} is lost", name_of_unit(plan, w.producer), node, frame);
-    case Waiting::For::kTurn: return fmt::format("{} waits for its turn at node '{}'", frame, node);
-    case Waiting::For::kRun: return fmt::format("node '{}' is still working on {}", node, frame);
-    case Waiting::For::kPool: return fmt::format("node '{}' waits for a free buffer for {}", node, frame);
+      return fmt::format("the message of '{}' to node '{}' for {} is lost", name_of_unit(plan, w.producer),
+                         node, frame);
+    case Waiting::For::kTurn:
+      return fmt::format("{} waits for its turn at node '{}'", frame, node);
+    case Waiting::For::kRun:
+      return fmt::format("node '{}' is still working on {}", node, frame);
+    case Waiting::For::kPool:
+      return fmt::format("node '{}' waits for a free buffer for {}", node, frame);
   }
   return node;
 }
@@ -68,7 +72,8 @@ void Watchdog::look() {
 
 std::string Watchdog::describe(const Plan& plan, const std::vector<Waiting>& waiting) {
   std::string out;
-  for (std::size_t i = 0; i < waiting.size() && i < kMostLines; ++i) out += "  " + sentence(plan, waiting[i]) + "\n";
+  for (std::size_t i = 0; i < waiting.size() && i < kMostLines; ++i)
+    out += "  " + sentence(plan, waiting[i]) + "\n";
   if (waiting.size() > kMostLines) out += fmt::format("  and {} more\n", waiting.size() - kMostLines);
   return out;
 }

@@ -1,4 +1,5 @@
-// Stall watchdog: frames are inside and nothing has moved for a while. Names the node, the input and the frame.
+// Stall watchdog: frames are inside and nothing has moved for a while. Names the node, the input and the
+// frame.
 #pragma once
 
 #include <atomic>

@@ -28,8 +28,9 @@ ROOMS = {
     'framework/node': ['framework/core'],
     'framework/plan': ['framework/core', 'framework/spec', 'framework/node'],
     'framework/graph': ['framework/core', 'framework/spec', 'framework/node', 'framework/plan'],
-    'inference': ['framework/core'],
-    'backends': ['framework/core', 'inference'],
+    # Declarations and options (what a backend can be set to), never nodes: CONTRIBUTING.md.
+    'inference': ['framework/core', 'framework/node'],
+    'backends': ['framework/core', 'framework/node', 'inference'],
     'nodes': ['framework/core', 'framework/node', 'inference'],
 }
 # These stand above all rooms and may use each of them; no room may use these.

@@ -18,13 +18,21 @@ namespace {
 std::string pipeline_text(const std::string& source, const std::string& model, const std::string& sink) {
   return "version: 1\n"
          "name: camera_demo\n"
-         "models: {face: {path: '" + model + "'}}\n"
+         "models: {face: {path: '" +
+         model +
+         "'}}\n"
          "nodes:\n"
-         "  - {id: camera, type: video_source, options: {uri: '" + source + "', pace: realtime}}\n"
-         "  - {id: pre, type: preprocess, inputs: camera, options: {model: face, fit: letterbox, mean: 127.5, std: 127.5}}\n"
+         "  - {id: camera, type: video_source, options: {uri: '" +
+         source +
+         "', pace: realtime}}\n"
+         "  - {id: pre, type: preprocess, inputs: camera, options: {model: face, fit: letterbox, mean: "
+         "127.5, std: 127.5}}\n"
          "  - {id: face, type: infer, inputs: pre, options: {model: face}}\n"
-         "  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface, min_score: 0.7, labels: [face]}}\n"
-         "  - {id: overlay, type: draw, inputs: {image: camera, detections: boxes}, options: {show_fps: true}}\n" + sink;
+         "  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface, min_score: 0.7, labels: "
+         "[face]}}\n"
+         "  - {id: overlay, type: draw, inputs: {image: camera, detections: boxes}, options: {show_fps: "
+         "true}}\n" +
+         sink;
 }
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -37,13 +45,15 @@ int fail(const sluice::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::filesystem::path data = std::filesystem::canonical("/proc/self/exe").parent_path() / "../../../data";
+  const std::filesystem::path data =
+      std::filesystem::canonical("/proc/self/exe").parent_path() / "../../../data";
   const std::string source = argc > 1 ? argv[1] : (data / "videos/movie-hello.mp4").string();
   const std::string model = argc > 2 ? argv[2] : (data / "models/face_detection_back_256x256.onnx").string();
   const std::string output = argc > 3 ? argv[3] : "camera_demo.mp4";
   const bool display = std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr;
-  const std::string sink = display ? "  - {id: screen, type: app_sink, inputs: overlay}\n"
-                                   : "  - {id: file, type: video_sink, inputs: overlay, options: {path: '" + output + "'}}\n";
+  const std::string sink =
+      display ? "  - {id: screen, type: app_sink, inputs: overlay}\n"
+              : "  - {id: file, type: video_sink, inputs: overlay, options: {path: '" + output + "'}}\n";
 
   auto pipeline = sluice::Pipeline::load(pipeline_text(source, model, sink), sluice::builtin_registry());
   if (!pipeline.ok()) return fail(pipeline.status());

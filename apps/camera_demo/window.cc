@@ -25,11 +25,16 @@ cv::Mat to_bgr(const sluice::Image& image) {
       return out;
     }
     case sluice::PixelFormat::kNv12:
-      cv::cvtColorTwoPlane(plane(0, h, w, CV_8UC1), plane(1, h / 2, w / 2, CV_8UC2), out, cv::COLOR_YUV2BGR_NV12);
+      cv::cvtColorTwoPlane(plane(0, h, w, CV_8UC1), plane(1, h / 2, w / 2, CV_8UC2), out,
+                           cv::COLOR_YUV2BGR_NV12);
       return out;
-    case sluice::PixelFormat::kRgb: cv::cvtColor(plane(0, h, w, CV_8UC3), out, cv::COLOR_RGB2BGR); return out;
-    case sluice::PixelFormat::kBgr: return plane(0, h, w, CV_8UC3).clone();
-    default: return plane(0, h, w, CV_8UC1).clone();  // the luma plane of anything else
+    case sluice::PixelFormat::kRgb:
+      cv::cvtColor(plane(0, h, w, CV_8UC3), out, cv::COLOR_RGB2BGR);
+      return out;
+    case sluice::PixelFormat::kBgr:
+      return plane(0, h, w, CV_8UC3).clone();
+    default:
+      return plane(0, h, w, CV_8UC1).clone();  // the luma plane of anything else
   }
 }
 

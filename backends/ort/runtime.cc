@@ -1,5 +1,6 @@
 #include "backends/ort/runtime.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -44,6 +45,8 @@ Runtime::Runtime(Library library) : library_(std::move(library)) {
 Runtime::~Runtime() = default;
 
 Result<std::shared_ptr<Runtime>> Runtime::create() {
+  // 1.29 sends usage data unless told not to; whoever wants it sets the variable to 0.
+  setenv("ORT_DISABLE_TELEMETRY", "1", 0);
   SLUICE_ASSIGN(Library library, load_library(library_candidates()));
   try {
     return std::shared_ptr<Runtime>(new Runtime(std::move(library)));

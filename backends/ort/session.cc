@@ -143,7 +143,10 @@ Status OrtSession::run(int slot_index, std::span<const Tensor* const> inputs,
                        std::span<Tensor* const> outputs) {
   SLUICE_ASSIGN(const std::size_t batch, batch_of(inputs, outputs));
   Slot& slot = slots_[static_cast<std::size_t>(slot_index)];
-  SLUICE_RETURN_IF_ERROR(bind(slot, inputs, outputs, batch));
+  {
+    const ForeignCode foreign;  // the engine's handles for tensors it has not seen yet
+    SLUICE_RETURN_IF_ERROR(bind(slot, inputs, outputs, batch));
+  }
   forget_warnings();
   const OrtApi& api = runtime_->api();
   OrtStatus* error = nullptr;

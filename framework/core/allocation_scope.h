@@ -1,6 +1,6 @@
-// Counts what Sluice's own code allocates: a thread-local scope around node bodies, flow core and selector, suspended
-// inside codecs, inference engines and JSON text (contract section 5). The counting `operator new` and malloc hooks live
-// in the programs (runtime/allocation_counter.cc); here is only the mark.
+// Counts what Sluice's own code allocates: a thread-local scope around node bodies, flow core and selector,
+// suspended inside codecs, inference engines and JSON text (contract section 5). The counting `operator new`
+// and malloc hooks live in the programs (runtime/allocation_counter.cc); here is only the mark.
 #pragma once
 
 #include <cstdint>

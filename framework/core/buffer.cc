@@ -39,8 +39,8 @@ Result<BufferPool::Ptr> BufferPool::create(std::string name, std::size_t bytes_e
   const std::size_t stride = round_up(bytes_each == 0 ? 1 : bytes_each);
   if (stride < bytes_each || buffers > std::numeric_limits<std::uint32_t>::max() / 2 ||
       (buffers != 0 && stride > std::numeric_limits<std::size_t>::max() / buffers)) {
-    return failed("pool '" + name + "': " + std::to_string(buffers) + " buffers of " + std::to_string(bytes_each) +
-                  " bytes are more than can be addressed");
+    return failed("pool '" + name + "': " + std::to_string(buffers) + " buffers of " +
+                  std::to_string(bytes_each) + " bytes are more than can be addressed");
   }
   auto impl = std::make_unique<Impl>(name, bytes_each, static_cast<std::uint32_t>(buffers), kind);
   const std::size_t total = stride * buffers;
@@ -83,7 +83,9 @@ void BufferPool::drop_owner() {
   if (impl_->list.let_go()) delete this;
 }
 
-void BufferPool::on_available(std::function<void()> callback) { impl_->list.on_available(std::move(callback)); }
+void BufferPool::on_available(std::function<void()> callback) {
+  impl_->list.on_available(std::move(callback));
+}
 PoolStats BufferPool::stats() const { return impl_->list.stats(); }
 const std::string& BufferPool::name() const { return impl_->list.name(); }
 std::size_t BufferPool::bytes_each() const { return impl_->list.bytes_each(); }

@@ -42,7 +42,8 @@ class BufferRef {
   }
   ~BufferRef() { reset(); }
 
-  // Wraps memory that somebody else owns; `on_free` runs when the last handle goes. Allocates: not for hot paths.
+  // Wraps memory that somebody else owns; `on_free` runs when the last handle goes. Allocates: not for hot
+  // paths.
   static BufferRef foreign(std::byte* data, std::function<void()> on_free);
 
   void reset() {
@@ -71,8 +72,9 @@ struct PoolStats {
   std::uint64_t exhausted = 0;  // how often acquire found it empty
 };
 
-// 64-byte aligned buffers of one size on a Boost.Lockfree free list; poisoned on return in debug builds. Created in one
-// thread, used from any. Keeps itself alive until its last buffer is back, so packets may outlive the pipeline.
+// 64-byte aligned buffers of one size on a Boost.Lockfree free list; poisoned on return in debug builds.
+// Created in one thread, used from any. Keeps itself alive until its last buffer is back, so packets may
+// outlive the pipeline.
 class BufferPool {
  public:
   struct Deleter {
@@ -80,7 +82,8 @@ class BufferPool {
   };
   using Ptr = std::unique_ptr<BufferPool, Deleter>;
 
-  // Fails (kFailed) when memory cannot be had. Touches each page, so that no page fault is left for the hot path.
+  // Fails (kFailed) when memory cannot be had. Touches each page, so that no page fault is left for the hot
+  // path.
   static Result<Ptr> create(std::string name, std::size_t bytes_each, std::size_t buffers,
                             MemoryKind kind = MemoryKind::kHost);
   BufferPool(const BufferPool&) = delete;
@@ -88,7 +91,8 @@ class BufferPool {
 
   // An empty handle when all buffers are out (counted). Lock-free, no allocation.
   BufferRef acquire();
-  // Called (from the releasing thread) after a buffer came back while `acquire` had failed before. Set before use.
+  // Called (from the releasing thread) after a buffer came back while `acquire` had failed before. Set before
+  // use.
   void on_available(std::function<void()> callback);
   PoolStats stats() const;
   const std::string& name() const;

@@ -82,7 +82,9 @@ bool SteadyClock::sleep_until(TimeNs due, const std::function<bool()>& woken) {
 }
 
 void SteadyClock::interrupt() {
-  { std::lock_guard lock(sleep_mutex_); }
+  {
+    std::lock_guard lock(sleep_mutex_);
+  }
   sleepers_.notify_all();
 }
 
@@ -111,7 +113,9 @@ bool ManualClock::sleep_until(TimeNs due, const std::function<bool()>& woken) {
 }
 
 void ManualClock::interrupt() {
-  { std::lock_guard lock(mutex_); }
+  {
+    std::lock_guard lock(mutex_);
+  }
   sleepers_.notify_all();
 }
 

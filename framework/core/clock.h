@@ -1,4 +1,5 @@
-// The one clock of a run (architecture rule 7): time and timers, injected, drivable in tests and in simulation.
+// The one clock of a run (architecture rule 7): time and timers, injected, drivable in tests and in
+// simulation.
 #pragma once
 
 #include <compare>
@@ -13,7 +14,8 @@
 
 namespace sluice {
 
-// A point in time or a span, in nanoseconds. The zero point is the clock's own start; only differences mean anything.
+// A point in time or a span, in nanoseconds. The zero point is the clock's own start; only differences mean
+// anything.
 using TimeNs = std::int64_t;
 
 constexpr TimeNs kNever = INT64_MAX;
@@ -22,7 +24,8 @@ constexpr TimeNs from_s(double s) { return static_cast<TimeNs>(s * 1e9); }
 constexpr double to_ms(TimeNs t) { return static_cast<double>(t) * 1e-6; }
 constexpr double to_s(TimeNs t) { return static_cast<double>(t) * 1e-9; }
 
-// Orders timers that are due at the same instant, so that a run under a manual clock does not depend on who asked first.
+// Orders timers that are due at the same instant, so that a run under a manual clock does not depend on who
+// asked first.
 struct TimerKey {
   std::int64_t major = 0;
   std::int64_t minor = 0;
@@ -31,19 +34,22 @@ struct TimerKey {
 
 using TimerId = std::uint64_t;
 
-// Thread-safe. Callbacks run on the clock's own thread (SteadyClock) or in `advance` (ManualClock), with no lock held.
+// Thread-safe. Callbacks run on the clock's own thread (SteadyClock) or in `advance` (ManualClock), with no
+// lock held.
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual TimeNs now() const = 0;
-  // Calls back once at or after `due`, at once if that has passed (still from the clock's thread). Never returns 0.
+  // Calls back once at or after `due`, at once if that has passed (still from the clock's thread). Never
+  // returns 0.
   virtual TimerId at(TimeNs due, TimerKey key, std::function<void()> callback) = 0;
-  // After it returns the callback neither runs nor will (a callback that cancels itself goes on). Unknown ids are ignored.
+  // After it returns the callback neither runs nor will (a callback that cancels itself goes on). Unknown ids
+  // are ignored.
   virtual void cancel(TimerId id) = 0;
   // True when time only moves by `advance`: then nothing may wait for it in real time.
   virtual bool manual() const { return false; }
-  // Blocks the calling thread until `due` or until `wake()` returns true after a call of `interrupt()`; returns false
-  // when woken. Only for threads of sources.
+  // Blocks the calling thread until `due` or until `wake()` returns true after a call of `interrupt()`;
+  // returns false when woken. Only for threads of sources.
   virtual bool sleep_until(TimeNs due, const std::function<bool()>& woken) = 0;
   // Makes every sleeper look at its condition again.
   virtual void interrupt() = 0;

@@ -1,4 +1,5 @@
-// The part that buffer and packet pools share: a lock-free list of free indices with counts, and the pool's own life.
+// The part that buffer and packet pools share: a lock-free list of free indices with counts, and the pool's
+// own life.
 #pragma once
 
 #include <atomic>
@@ -40,7 +41,8 @@ class FreeList {
   void put(std::uint32_t index) {
     in_use_.fetch_sub(1, std::memory_order_relaxed);
     free_.bounded_push(index);
-    if (starving_.load(std::memory_order_seq_cst) && starving_.exchange(false) && on_available_) on_available_();
+    if (starving_.load(std::memory_order_seq_cst) && starving_.exchange(false) && on_available_)
+      on_available_();
   }
 
   void on_available(std::function<void()> callback) { on_available_ = std::move(callback); }

@@ -1,4 +1,5 @@
-// Latency histogram with bounded error: 32 linear steps per power of two (3 % wide), nanoseconds up to about 4.6 hours.
+// Latency histogram with bounded error: 32 linear steps per power of two (3 % wide), nanoseconds up to
+// about 4.6 hours.
 #pragma once
 
 #include <array>
@@ -20,7 +21,9 @@ class Histogram {
     if (v > max_) max_ = v;
   }
   std::uint64_t count() const { return count_; }
-  double mean_ms() const { return count_ ? static_cast<double>(sum_) / static_cast<double>(count_) * 1e-6 : 0; }
+  double mean_ms() const {
+    return count_ ? static_cast<double>(sum_) / static_cast<double>(count_) * 1e-6 : 0;
+  }
   double max_ms() const { return static_cast<double>(max_) * 1e-6; }
   // Interpolated within its bucket; 0 when empty. `q` in 0..1.
   double quantile_ms(double q) const;

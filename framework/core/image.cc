@@ -17,17 +17,18 @@ struct FormatInfo {
   int bytes1;  // per sample of the others
 };
 constexpr FormatInfo kFormats[] = {
-    {PixelFormat::kNone, "none", 0, 1, 1, 0, 0},  {PixelFormat::kNv12, "nv12", 2, 2, 2, 1, 2},
-    {PixelFormat::kI420, "i420", 3, 2, 2, 1, 1},  {PixelFormat::kI422, "i422", 3, 2, 1, 1, 1},
-    {PixelFormat::kI444, "i444", 3, 1, 1, 1, 1},  {PixelFormat::kBgr, "bgr", 1, 1, 1, 3, 0},
-    {PixelFormat::kRgb, "rgb", 1, 1, 1, 3, 0},    {PixelFormat::kGray, "gray", 1, 1, 1, 1, 0},
+    {PixelFormat::kNone, "none", 0, 1, 1, 0, 0}, {PixelFormat::kNv12, "nv12", 2, 2, 2, 1, 2},
+    {PixelFormat::kI420, "i420", 3, 2, 2, 1, 1}, {PixelFormat::kI422, "i422", 3, 2, 1, 1, 1},
+    {PixelFormat::kI444, "i444", 3, 1, 1, 1, 1}, {PixelFormat::kBgr, "bgr", 1, 1, 1, 3, 0},
+    {PixelFormat::kRgb, "rgb", 1, 1, 1, 3, 0},   {PixelFormat::kGray, "gray", 1, 1, 1, 1, 0},
 };
 
 const FormatInfo& info_of(PixelFormat format) { return kFormats[static_cast<std::size_t>(format)]; }
 
 std::size_t row_bytes(const ImageType& type, int plane, std::size_t align) {
   const PlaneSize size = plane_size(type, plane);
-  const std::size_t bytes = static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.bytes_per_sample);
+  const std::size_t bytes =
+      static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.bytes_per_sample);
   return (bytes + align - 1) / align * align;
 }
 
@@ -47,7 +48,8 @@ bool is_yuv(PixelFormat format) { return info_of(format).planes > 1; }
 
 ColorSpace ColorSpace::resolved(int lines) const {
   ColorSpace out = *this;
-  if (out.matrix == ColorMatrix::kUnspecified) out.matrix = lines >= 720 ? ColorMatrix::kBt709 : ColorMatrix::kBt601;
+  if (out.matrix == ColorMatrix::kUnspecified)
+    out.matrix = lines >= 720 ? ColorMatrix::kBt709 : ColorMatrix::kBt601;
   if (out.range == ColorRange::kUnspecified) out.range = ColorRange::kLimited;
   return out;
 }
@@ -60,7 +62,8 @@ PlaneSize plane_size(const ImageType& type, int plane) {
 
 Result<std::size_t> image_bytes(const ImageType& type, std::size_t align) {
   if (type.width < 1 || type.height < 1 || type.width > kMaxSide || type.height > kMaxSide) {
-    return invalid(fmt::format("a picture of {}x{} pixels is outside 1..{}", type.width, type.height, kMaxSide));
+    return invalid(
+        fmt::format("a picture of {}x{} pixels is outside 1..{}", type.width, type.height, kMaxSide));
   }
   std::size_t total = 0;
   for (int p = 0; p < plane_count(type.format); ++p) {

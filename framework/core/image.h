@@ -22,7 +22,8 @@ bool is_yuv(PixelFormat format);
 enum class ColorMatrix : std::uint8_t { kUnspecified, kBt601, kBt709, kBt2020 };
 enum class ColorRange : std::uint8_t { kUnspecified, kLimited, kFull };
 
-// What contract section 2 says when the stream does not: BT.709 from 720 lines up, else BT.601; limited range.
+// What contract section 2 says when the stream does not: BT.709 from 720 lines up, else BT.601; limited
+// range.
 struct ColorSpace {
   ColorMatrix matrix = ColorMatrix::kUnspecified;
   ColorRange range = ColorRange::kUnspecified;
@@ -30,8 +31,9 @@ struct ColorSpace {
   bool operator==(const ColorSpace&) const = default;
 };
 
-// width and height are those of the stored picture, before `rotation`. rotation: clockwise degrees (0, 90, 180, 270) by
-// which the stored picture must be turned to be upright; "source pixels" everywhere else means the upright picture.
+// width and height are those of the stored picture, before `rotation`. rotation: clockwise degrees (0, 90,
+// 180, 270) by which the stored picture must be turned to be upright; "source pixels" everywhere else means
+// the upright picture.
 struct ImageType {
   PixelFormat format = PixelFormat::kNone;
   int width = 0;
@@ -50,7 +52,8 @@ struct PlaneSize {
 };
 PlaneSize plane_size(const ImageType& type, int plane);
 
-// A picture: pixels in up to three planes of one buffer (pool-owned, or foreign memory kept alive by the buffer).
+// A picture: pixels in up to three planes of one buffer (pool-owned, or foreign memory kept alive by the
+// buffer).
 struct Image {
   ImageType type;
   std::array<std::uint8_t*, 3> planes{};
@@ -58,13 +61,15 @@ struct Image {
   BufferRef buffer;
 };
 
-// Bytes of a tightly packed picture with rows aligned to `align`; fails on overflow or sizes outside 1..16384.
+// Bytes of a tightly packed picture with rows aligned to `align`; fails on overflow or sizes
+// outside 1..16384.
 Result<std::size_t> image_bytes(const ImageType& type, std::size_t align = 64);
 // Points the planes of `image` into `buffer` (which holds image_bytes(type, align)).
 void lay_out(const ImageType& type, BufferRef buffer, std::size_t align, Image& image);
 
 // Maps points of a tensor's or crop's pixel grid to upright source pixels:
-// x_source = xx * x + xy * y + x0, y_source = yx * x + yy * y + y0 (continuous coordinates; pixel centres at .5).
+// x_source = xx * x + xy * y + x0, y_source = yx * x + yy * y + y0 (continuous coordinates; pixel centres at
+// .5).
 struct Geometry {
   double xx = 1, xy = 0, x0 = 0;
   double yx = 0, yy = 1, y0 = 0;

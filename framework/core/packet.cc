@@ -58,7 +58,9 @@ void PacketPool::for_each_value(const std::function<void(void*)>& f) {
   for (std::uint32_t i = 0; i < impl_->list.count(); ++i) f(impl_->cells[i].value);
 }
 
-void PacketPool::on_available(std::function<void()> callback) { impl_->list.on_available(std::move(callback)); }
+void PacketPool::on_available(std::function<void()> callback) {
+  impl_->list.on_available(std::move(callback));
+}
 PoolStats PacketPool::stats() const { return impl_->list.stats(); }
 const PayloadType* PacketPool::type() const { return impl_->type; }
 

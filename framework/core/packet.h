@@ -1,5 +1,5 @@
-// Packet: a reference-counted handle to one value (picture, tensor, detections, ...) that travels along edges.
-// A value is written by the node that made it and is read-only once emitted.
+// Packet: a reference-counted handle to one value (picture, tensor, detections, ...) that travels along
+// edges. A value is written by the node that made it and is read-only once emitted.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ struct Tensor {
   BufferRef buffer;
   std::byte* data = nullptr;  // first element, dense, row-major
   std::size_t bytes = 0;
-  Geometry geometry;          // for tensors made from a picture: grid -> source pixels
+  Geometry geometry;  // for tensors made from a picture: grid -> source pixels
 };
 
 // Describes a payload type once per process; compared by address.
@@ -45,10 +45,22 @@ template <typename T>
 struct PayloadName {
   static constexpr std::string_view value = T::kPayloadName;  // custom types name themselves
 };
-template <> struct PayloadName<Image> { static constexpr std::string_view value = "frame"; };
-template <> struct PayloadName<Tensor> { static constexpr std::string_view value = "tensor"; };
-template <> struct PayloadName<Detections> { static constexpr std::string_view value = "detections"; };
-template <> struct PayloadName<Classes> { static constexpr std::string_view value = "classes"; };
+template <>
+struct PayloadName<Image> {
+  static constexpr std::string_view value = "frame";
+};
+template <>
+struct PayloadName<Tensor> {
+  static constexpr std::string_view value = "tensor";
+};
+template <>
+struct PayloadName<Detections> {
+  static constexpr std::string_view value = "detections";
+};
+template <>
+struct PayloadName<Classes> {
+  static constexpr std::string_view value = "classes";
+};
 
 template <typename T>
 const PayloadType* payload_type() {

@@ -18,7 +18,8 @@ struct Detection {
   std::vector<Point> keypoints;
 };
 
-// Objects of this kind are reused from frame to frame: `count` entries of `items` are valid, the rest keeps its memory.
+// Objects of this kind are reused from frame to frame: `count` entries of `items` are valid, the rest keeps
+// its memory.
 struct Detections {
   std::vector<Detection> items;
   std::size_t count = 0;

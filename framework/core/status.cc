@@ -4,14 +4,22 @@ namespace sluice {
 
 std::string_view name_of(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kInvalid: return "invalid";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kFailed: return "failed";
-    case Code::kTimeout: return "timeout";
-    case Code::kCancelled: return "cancelled";
-    case Code::kPoolEmpty: return "pool_empty";
-    case Code::kEndOfStream: return "end of stream";
+    case Code::kOk:
+      return "ok";
+    case Code::kInvalid:
+      return "invalid";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kFailed:
+      return "failed";
+    case Code::kTimeout:
+      return "timeout";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kPoolEmpty:
+      return "pool_empty";
+    case Code::kEndOfStream:
+      return "end of stream";
   }
   return "unknown";
 }

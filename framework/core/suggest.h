@@ -12,7 +12,6 @@ namespace sluice {
 // 'text', on one line and without the passwords of addresses: control characters are written as \xNN, and
 // what lies beyond about 60 bytes as "...".
 std::string in_quotes(std::string_view text);
-inline std::string quoted(std::string_view text) { return in_quotes(text); }
 
 // "a, b, c".
 std::string comma_list(std::span<const std::string_view> names);

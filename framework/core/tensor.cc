@@ -37,15 +37,18 @@ std::optional<DType> parse_dtype(std::string_view name) {
 }
 
 bool is_integer(DType dtype) {
-  return dtype == DType::kUint8 || dtype == DType::kInt8 || dtype == DType::kUint16 || dtype == DType::kInt16 ||
-         dtype == DType::kInt32;
+  return dtype == DType::kUint8 || dtype == DType::kInt8 || dtype == DType::kUint16 ||
+         dtype == DType::kInt16 || dtype == DType::kInt32;
 }
 
 std::string_view name_of(Layout layout) {
   switch (layout) {
-    case Layout::kNone: return "none";
-    case Layout::kNchw: return "nchw";
-    case Layout::kNhwc: return "nhwc";
+    case Layout::kNone:
+      return "none";
+    case Layout::kNchw:
+      return "nchw";
+    case Layout::kNhwc:
+      return "nhwc";
   }
   return "none";
 }
@@ -64,7 +67,8 @@ Shape::Shape(std::initializer_list<std::int64_t> dims) : rank_(std::min(dims.siz
 
 Result<Shape> Shape::from(const std::vector<std::int64_t>& dims) {
   if (dims.size() > kMaxRank) {
-    return invalid(fmt::format("a tensor has {} dimensions, at most {} are supported", dims.size(), kMaxRank));
+    return invalid(
+        fmt::format("a tensor has {} dimensions, at most {} are supported", dims.size(), kMaxRank));
   }
   Shape shape;
   shape.rank_ = dims.size();
@@ -86,7 +90,9 @@ std::string Shape::text() const {
   return out;
 }
 
-bool Shape::operator==(const Shape& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+bool Shape::operator==(const Shape& other) const {
+  return std::equal(begin(), end(), other.begin(), other.end());
+}
 
 Result<std::size_t> element_count(const Shape& shape) {
   std::size_t count = 1;

@@ -15,7 +15,18 @@
 
 namespace sluice {
 
-enum class DType : std::uint8_t { kFloat32, kFloat16, kUint8, kInt8, kUint16, kInt16, kInt32, kInt64, kBool, kFloat64 };
+enum class DType : std::uint8_t {
+  kFloat32,
+  kFloat16,
+  kUint8,
+  kInt8,
+  kUint16,
+  kInt16,
+  kInt32,
+  kInt64,
+  kBool,
+  kFloat64
+};
 std::string_view name_of(DType dtype);  // "float32", ...
 std::optional<DType> parse_dtype(std::string_view name);
 std::size_t size_of(DType dtype);  // bytes per element
@@ -41,7 +52,7 @@ class Shape {
   std::int64_t& operator[](std::size_t i) { return dims_[i]; }
   const std::int64_t* begin() const { return dims_.data(); }
   const std::int64_t* end() const { return dims_.data() + rank_; }
-  bool is_static() const;  // no symbolic dimension
+  bool is_static() const;    // no symbolic dimension
   std::string text() const;  // "1x3x128x128", "?" for a symbolic one
   bool operator==(const Shape& other) const;
 
@@ -55,7 +66,8 @@ Result<std::size_t> element_count(const Shape& shape);
 // Overflow-checked bytes; fails above 2 GiB, which nothing on an edge device holds.
 Result<std::size_t> byte_size(DType dtype, const Shape& shape);
 
-// real = (q - zero_point) * scale, as ONNX QuantizeLinear defines it. One entry per tensor, or one per index of `axis`.
+// real = (q - zero_point) * scale, as ONNX QuantizeLinear defines it. One entry per tensor, or one per index
+// of `axis`.
 struct QuantParams {
   std::vector<float> scale;
   std::vector<std::int32_t> zero_point;  // as many as scale

@@ -40,8 +40,12 @@ void DiscreteExecutor::run_event() {
         core.arrive(event.producer, event.unit, event.slot, now, actions);
       });
       break;
-    case Event::Kind::kStart: run_unit(event.unit, event.slot); break;
-    case Event::Kind::kSource: run_source(static_cast<int>(event.unit)); break;
+    case Event::Kind::kStart:
+      run_unit(event.unit, event.slot);
+      break;
+    case Event::Kind::kSource:
+      run_source(static_cast<int>(event.unit));
+      break;
   }
 }
 
@@ -77,11 +81,18 @@ void DiscreteExecutor::carry_out(const Actions& actions) {
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const Action& a = actions[i];
     switch (a.kind) {
-      case Action::Kind::kStart: events_.push_back({Event::Kind::kStart, a.unit, 0, a.slot}); break;
-      case Action::Kind::kCredit: events_.push_back({Event::Kind::kSource, a.unit, 0, kNoSlot}); break;
-      case Action::Kind::kStop: note_stop(static_cast<int>(a.unit)); break;
+      case Action::Kind::kStart:
+        events_.push_back({Event::Kind::kStart, a.unit, 0, a.slot});
+        break;
+      case Action::Kind::kCredit:
+        events_.push_back({Event::Kind::kSource, a.unit, 0, kNoSlot});
+        break;
+      case Action::Kind::kStop:
+        note_stop(static_cast<int>(a.unit));
+        break;
       case Action::Kind::kDeliver:
-        for (std::uint32_t c : core_.consumers(a.unit)) events_.push_back({Event::Kind::kArrive, c, a.unit, a.slot});
+        for (std::uint32_t c : core_.consumers(a.unit))
+          events_.push_back({Event::Kind::kArrive, c, a.unit, a.slot});
         break;
     }
   }

@@ -1,5 +1,5 @@
-// Single-threaded discrete-event executor: everything happens in `wait`, in one order, under a manual clock that moves
-// only when nothing is left to do at the present instant. For tests and simulation.
+// Single-threaded discrete-event executor: everything happens in `wait`, in one order, under a manual clock
+// that moves only when nothing is left to do at the present instant. For tests and simulation.
 #pragma once
 
 #include <deque>
@@ -14,7 +14,8 @@ class DiscreteExecutor final : public Executor {
   // `setup.clock` must be `clock`.
   DiscreteExecutor(ExecutorSetup setup, ManualClock& clock);
   void start() override;
-  // `timeout_real_s` bounds nothing here: it returns when all is done, or false when nothing can happen any more.
+  // `timeout_real_s` bounds nothing here: it returns when all is done, or false when nothing can happen any
+  // more.
   bool wait(double timeout_real_s) override;
   void shut_down() override {}
   // Nothing else runs meanwhile: buffers of the old size simply go back to their old pool later.
@@ -42,7 +43,7 @@ class DiscreteExecutor final : public Executor {
 
   struct Event {
     enum class Kind : std::uint8_t { kArrive, kStart, kSource } kind;
-    std::uint32_t unit = 0;      // kArrive: the consumer; kSource: the source
+    std::uint32_t unit = 0;  // kArrive: the consumer; kSource: the source
     std::uint32_t producer = 0;
     Slot slot = kNoSlot;
   };

@@ -5,7 +5,9 @@
 namespace sluice {
 
 Executor::Executor(ExecutorSetup setup)
-    : setup_(std::move(setup)), core_(setup_.graph, *setup_.storage), ends_(setup_.feeds.size()),
+    : setup_(std::move(setup)),
+      core_(setup_.graph, *setup_.storage),
+      ends_(setup_.feeds.size()),
       pending_(setup_.feeds.size()) {}
 
 void Executor::stop() {
@@ -14,7 +16,9 @@ void Executor::stop() {
     setup_.feeds[s]->interrupt();
     if (setup_.feeds[s]->external()) end_source(static_cast<int>(s), {});  // nobody steps it
   }
-  { std::lock_guard lock(mutex_); }
+  {
+    std::lock_guard lock(mutex_);
+  }
   changed_.notify_all();
   setup_.clock->interrupt();
   wake_sources();
@@ -98,7 +102,9 @@ void Executor::note_stop(int node) {
 
 void Executor::finish(std::uint32_t unit, Slot slot, const Outcome& outcome) {
   if (outcome.kind == Outcome::Kind::kData) setup_.bodies->publish(unit, slot);
-  with_core([&](FlowCore& core, TimeNs now, Actions& actions) { core.finished(unit, slot, outcome, now, actions); });
+  with_core([&](FlowCore& core, TimeNs now, Actions& actions) {
+    core.finished(unit, slot, outcome, now, actions);
+  });
 }
 
 Executor::Offered Executor::push(int source, const FrameInfo& frame) {

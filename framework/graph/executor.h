@@ -1,5 +1,5 @@
-// What drives a flow core: bodies to run, sources to feed it, a clock to obey. Two implementations: tbb_executor
-// (threads, real time) and discrete_executor (one thread, a manual clock).
+// What drives a flow core: bodies to run, sources to feed it, a clock to obey. Two implementations:
+// tbb_executor (threads, real time) and discrete_executor (one thread, a manual clock).
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,8 @@ class Bodies {
   virtual ~Bodies() = default;
   // `outcome.runs` stays valid until the unit runs again for this slot. Never throws.
   virtual Outcome run(std::uint32_t unit, Slot slot, const FrameInfo& frame) = 0;
-  // The unit's outputs become visible to `latest` ports; called just before the core hears of it. The outcome is data.
+  // The unit's outputs become visible to `latest` ports; called just before the core hears of it. The outcome
+  // is data.
   virtual void publish(std::uint32_t unit, Slot slot) = 0;
   // Destroys what FlowStorage::release moved out in this thread; called with no lock held.
   virtual void sweep() {}
@@ -35,8 +36,8 @@ class SourceFeed {
   virtual ~SourceFeed() = default;
   // When the next capture should be made; in the past: at once.
   virtual TimeNs next_due() = 0;
-  // Makes a capture and keeps it. May block (not in the discrete executor). kEndOfStream, kPoolEmpty (a capture was
-  // lost), kCancelled, or an error that ends the source.
+  // Makes a capture and keeps it. May block (not in the discrete executor). kEndOfStream, kPoolEmpty (a
+  // capture was lost), kCancelled, or an error that ends the source.
   virtual Result<FrameInfo> next() = 0;
   // A paced file may be ahead of its clock: the kept capture must not enter before this.
   virtual TimeNs enter_due() = 0;
@@ -58,8 +59,8 @@ struct ExecutorSetup {
   Bodies* bodies = nullptr;
   FlowStorage* storage = nullptr;
   Clock* clock = nullptr;
-  CostModel cost;                   // none: as measured
-  int workers = 0;                  // TBB workers; 0: one per core
+  CostModel cost;   // none: as measured
+  int workers = 0;  // TBB workers; 0: one per core
 };
 
 struct SourceEnd {
@@ -77,13 +78,13 @@ class Executor {
   virtual void start() = 0;
   // No more captures; frames inside finish. Any thread, also from a node's failure.
   void stop();
-  // Blocks until every source has ended and no frame is inside, or until `timeout_real` seconds of real time have
-  // passed; false then. The discrete executor runs everything in here.
+  // Blocks until every source has ended and no frame is inside, or until `timeout_real` seconds of real time
+  // have passed; false then. The discrete executor runs everything in here.
   virtual bool wait(double timeout_real_s) = 0;
   // Joins what can be joined. After `wait` said true, or to abandon a run that hangs.
   virtual void shut_down() = 0;
 
-  FlowCounters counters() const;      // a consistent copy, at any time
+  FlowCounters counters() const;  // a consistent copy, at any time
   std::vector<Waiting> waiting() const;
   std::vector<SourceEnd> source_ends() const;
   int alive() const;
@@ -92,7 +93,8 @@ class Executor {
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
   // A pool that made `unit` wait has something again. Any thread.
   void resume(std::uint32_t unit);
-  // For sources that are pushed to (app_source): as the source's own thread would. kOverload is counted inside.
+  // For sources that are pushed to (app_source): as the source's own thread would. kOverload is counted
+  // inside.
   enum class Offered { kAdmitted, kOverload, kStopped };
   Offered push(int source, const FrameInfo& frame);
   void end_source(int source, Status status);
@@ -154,7 +156,8 @@ void Executor::with_core(F&& f) {
   {
     std::lock_guard lock(mutex_);
     f(core_, setup_.clock->now(), actions);
-    progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // one writer: the lock
+    progress_.store(progress_.load(std::memory_order_relaxed) + 1,
+                    std::memory_order_relaxed);  // one writer: the lock
     if (draining_ > 0 || (core_.idle() && finished_locked())) changed_.notify_all();
   }
   setup_.bodies->sweep();

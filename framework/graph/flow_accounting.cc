@@ -22,9 +22,11 @@ std::uint64_t SourceCounters::in_flight() const {
 // A frame that never got a slot: due and dropped at every sink, at once.
 void FlowCore::count_not_admitted(int source, DropReason reason) {
   const auto s = static_cast<std::size_t>(source);
-  if (!(fault_ == PlantedFault::kUncountedDrop && faulty(fault_))) ++counters_.sources[s].dropped[index(reason)];
+  if (!(fault_ == PlantedFault::kUncountedDrop && faulty(fault_)))
+    ++counters_.sources[s].dropped[index(reason)];
   const int unit = graph_.sources[s].unit;
-  NodeCounters& node = counters_.nodes[static_cast<std::size_t>(graph_.units[static_cast<std::size_t>(unit)].nodes[0])];
+  NodeCounters& node =
+      counters_.nodes[static_cast<std::size_t>(graph_.units[static_cast<std::size_t>(unit)].nodes[0])];
   ++node.in;
   ++node.dropped[index(reason)];
   for (std::uint32_t u : sources_[s].unit_list) {
@@ -73,7 +75,8 @@ void FlowCore::count_failure(int node, Actions& actions) {
   if (stops) actions.push_back({Action::Kind::kStop, static_cast<std::uint32_t>(node), kNoSlot});
 }
 
-void FlowCore::speak_as_sink(std::uint32_t unit, Slot slot, const Absence* absence, TimeNs now, Actions& actions) {
+void FlowCore::speak_as_sink(std::uint32_t unit, Slot slot, const Absence* absence, TimeNs now,
+                             Actions& actions) {
   FrameRecord& f = frames_[slot];
   const FlowUnit& spec = graph_.units[unit];
   if (fault_ == PlantedFault::kSkippedSink && faulty(fault_)) return;
@@ -95,8 +98,8 @@ void FlowCore::speak_as_sink(std::uint32_t unit, Slot slot, const Absence* absen
   if (--f.sinks_left == 0) frame_done(slot, now, actions);
 }
 
-// Every sink has spoken: the frame counts once, and in realtime its credit goes back although slow branches that end in
-// mailboxes may still work on it.
+// Every sink has spoken: the frame counts once, and in realtime its credit goes back although slow branches
+// that end in mailboxes may still work on it.
 void FlowCore::frame_done(Slot slot, TimeNs now, Actions& actions) {
   FrameRecord& f = frames_[slot];
   f.done = true;

@@ -13,7 +13,8 @@ FlowCore::FlowCore(FlowGraph graph, FlowStorage& storage) : graph_(std::move(gra
     if (std::find(consumers.begin(), consumers.end(), to) == consumers.end()) consumers.push_back(to);
     auto& inputs = units_[to].inputs;
     const auto from = static_cast<std::uint32_t>(e.from_unit);
-    auto it = std::find_if(inputs.begin(), inputs.end(), [from](const auto& i) { return i.producer == from; });
+    auto it =
+        std::find_if(inputs.begin(), inputs.end(), [from](const auto& i) { return i.producer == from; });
     if (it == inputs.end()) it = inputs.insert(inputs.end(), {from, 0});
     it->outputs |= std::uint64_t{1} << e.from_output;
   }
@@ -48,20 +49,29 @@ FlowCore::FlowCore(FlowGraph graph, FlowStorage& storage) : graph_(std::move(gra
 
 FlowCore::~FlowCore() = default;
 
-FlowCore::UnitFrame& FlowCore::at(Slot slot, std::uint32_t unit) { return cells_[slot * units_.size() + unit]; }
+FlowCore::UnitFrame& FlowCore::at(Slot slot, std::uint32_t unit) {
+  return cells_[slot * units_.size() + unit];
+}
 const FrameInfo& FlowCore::frame(Slot slot) const { return frames_[slot].info; }
-const std::vector<std::uint32_t>& FlowCore::consumers(std::uint32_t unit) const { return units_[unit].consumers; }
+const std::vector<std::uint32_t>& FlowCore::consumers(std::uint32_t unit) const {
+  return units_[unit].consumers;
+}
 int FlowCore::alive_of(int source) const {
   const auto s = static_cast<std::size_t>(source);
   return graph_.sources[s].slots - static_cast<int>(sources_[s].free_slots.size());
 }
-int FlowCore::credits_left(int source) const { return sources_[static_cast<std::size_t>(source)].credits_left; }
+int FlowCore::credits_left(int source) const {
+  return sources_[static_cast<std::size_t>(source)].credits_left;
+}
 std::uint64_t FlowCore::refused_for_slots(int source) const {
   return sources_[static_cast<std::size_t>(source)].refused_for_slots;
 }
-int FlowCore::slots_high_water(int source) const { return sources_[static_cast<std::size_t>(source)].high_water; }
+int FlowCore::slots_high_water(int source) const {
+  return sources_[static_cast<std::size_t>(source)].high_water;
+}
 
-// --- entering ---------------------------------------------------------------------------------------------------------
+// --- entering
+// ---------------------------------------------------------------------------------------------------------
 
 std::optional<Slot> FlowCore::offer(int source, const FrameInfo& frame, TimeNs now, Actions& actions) {
   ++counters_.sources[static_cast<std::size_t>(source)].produced;
@@ -93,7 +103,8 @@ std::optional<Slot> FlowCore::admit(int source, const FrameInfo& frame) {
   s.free_slots.pop_back();
   --s.credits_left;
   ++alive_;
-  const int used = graph_.sources[static_cast<std::size_t>(source)].slots - static_cast<int>(s.free_slots.size());
+  const int used =
+      graph_.sources[static_cast<std::size_t>(source)].slots - static_cast<int>(s.free_slots.size());
   s.high_water = std::max(s.high_water, used);
 
   FrameRecord& f = frames_[slot];
@@ -139,15 +150,18 @@ void FlowCore::enter(int source, Slot slot, TimeNs now, Actions& actions) {
   actions.push_back({Action::Kind::kDeliver, unit, slot});
 }
 
-// --- joins and queues -------------------------------------------------------------------------------------------------
+// --- joins and queues
+// -------------------------------------------------------------------------------------------------
 
-void FlowCore::arrive(std::uint32_t producer, std::uint32_t consumer, Slot slot, TimeNs now, Actions& actions) {
+void FlowCore::arrive(std::uint32_t producer, std::uint32_t consumer, Slot slot, TimeNs now,
+                      Actions& actions) {
   if (fault_ == PlantedFault::kShiftedJoin && frames_[slot].newer != kNoSlot &&
       at(frames_[slot].newer, consumer).inputs_left > 1 && faulty(fault_)) {
     slot = frames_[slot].newer;
   }
   UnitFrame& cell = at(slot, consumer);
-  if (fault_ == PlantedFault::kLostAbsence && at(slot, producer).state == State::kAbsent && faulty(fault_)) return;
+  if (fault_ == PlantedFault::kLostAbsence && at(slot, producer).state == State::kAbsent && faulty(fault_))
+    return;
   if (!hear(producer, consumer, slot)) return;
   if (--cell.inputs_left == 0) complete(consumer, slot, now, actions);
 }
@@ -155,7 +169,8 @@ void FlowCore::arrive(std::uint32_t producer, std::uint32_t consumer, Slot slot,
 // False when the producer spoke twice for one frame: a bug of an executor, found by the tests.
 bool FlowCore::hear(std::uint32_t producer, std::uint32_t consumer, Slot slot) {
   const auto& inputs = units_[consumer].inputs;
-  const auto input = std::find_if(inputs.begin(), inputs.end(), [&](const auto& i) { return i.producer == producer; });
+  const auto input =
+      std::find_if(inputs.begin(), inputs.end(), [&](const auto& i) { return i.producer == producer; });
   const auto i = units_[consumer].first_input + static_cast<std::size_t>(input - inputs.begin());
   if (input == inputs.end() || heard_[slot * inputs_ + i]) {
     ++protocol_violations_;
@@ -191,7 +206,8 @@ FlowCore::Absence FlowCore::absence_of_inputs(std::uint32_t unit, Slot slot) {
   return absence;
 }
 
-// Moves the unit's cursor over everything that is settled; a serial unit takes frames into its inbox in that order.
+// Moves the unit's cursor over everything that is settled; a serial unit takes frames into its inbox in that
+// order.
 void FlowCore::enqueue_in_order(std::uint32_t unit, TimeNs now, Actions&) {
   UnitState& u = units_[unit];
   while (u.cursor != kNoSlot) {
@@ -259,9 +275,11 @@ void FlowCore::trim_inbox(std::uint32_t unit, TimeNs now, Actions& actions) {
   }
 }
 
-// --- back-pressure of `block` edges -----------------------------------------------------------------------------------
+// --- back-pressure of `block` edges
+// -----------------------------------------------------------------------------------
 
-// The oldest frame a consumer still waits for always has room: else frames that overtook it could lock it out.
+// The oldest frame a consumer still waits for always has room: else frames that overtook it could lock it
+// out.
 bool FlowCore::has_room(std::uint32_t unit, Slot slot) const {
   for (std::uint32_t c : units_[unit].consumers) {
     const int capacity = graph_.units[c].capacity;
@@ -300,7 +318,8 @@ void FlowCore::leave_queue(std::uint32_t unit, Slot slot, TimeNs now, Actions& a
   }
 }
 
-// --- results ----------------------------------------------------------------------------------------------------------
+// --- results
+// ----------------------------------------------------------------------------------------------------------
 
 void FlowCore::finished(std::uint32_t unit, Slot slot, const Outcome& outcome, TimeNs now, Actions& actions) {
   UnitState& u = units_[unit];
@@ -368,7 +387,8 @@ void FlowCore::resolve(std::uint32_t unit, Slot slot, const Absence* absence, st
 void FlowCore::release_inputs(std::uint32_t unit, Slot slot) {
   for (const auto& input : units_[unit].inputs) {
     UnitFrame& from = at(slot, input.producer);
-    if (fault_ == PlantedFault::kEarlyRelease && from.readers_left > 1 && faulty(fault_)) from.readers_left = 1;
+    if (fault_ == PlantedFault::kEarlyRelease && from.readers_left > 1 && faulty(fault_))
+      from.readers_left = 1;
     if (from.readers_left > 0 && --from.readers_left == 0) storage_.release(input.producer, slot);
   }
 }
@@ -386,7 +406,8 @@ void FlowCore::free_slot(Slot slot, Actions& actions) {
   return_credit(f, actions);
 }
 
-// --- for the watchdog -------------------------------------------------------------------------------------------------
+// --- for the watchdog
+// -------------------------------------------------------------------------------------------------
 
 std::vector<Waiting> FlowCore::waiting() const {
   std::vector<Waiting> out;

@@ -1,12 +1,13 @@
-// The flow core: credits, edge queues, join slots, deadlines, drops, order and accounting of contract section 3 in one
-// deterministic state machine. It has no thread, lock or clock: executors serialise the calls, tell it the time, and
-// carry out the actions it answers with.
+// The flow core: credits, edge queues, join slots, deadlines, drops, order and accounting of contract section
+// 3 in one deterministic state machine. It has no thread, lock or clock: executors serialise the calls, tell
+// it the time, and carry out the actions it answers with.
 //
-//   offer / arrive / finished / resume   ->   start, deliver, credit, stop     (and `release` through FlowStorage)
+//   offer / arrive / finished / resume   ->   start, deliver, credit, stop     (and `release` through
+//   FlowStorage)
 //
-// A frame that is admitted gets a slot (its frame record) and visits every unit of its source exactly once: it runs
-// there, or it is absent there. Both are told to the unit's consumers by one `deliver`, so a join always hears from
-// all its producers and waits for nothing else.
+// A frame that is admitted gets a slot (its frame record) and visits every unit of its source exactly once:
+// it runs there, or it is absent there. Both are told to the unit's consumers by one `deliver`, so a join
+// always hears from all its producers and waits for nothing else.
 #pragma once
 
 #include <array>
@@ -138,8 +139,8 @@ struct FlowCounters {
   TimeNs last_delivery = 0;
 };
 
-// What a unit waits for before it can go on with a frame; for the watchdog. Causes are kMessage, kRun and kPool: the
-// others wait for something that waits itself.
+// What a unit waits for before it can go on with a frame; for the watchdog. Causes are kMessage, kRun and
+// kPool: the others wait for something that waits itself.
 struct Waiting {
   std::uint32_t unit = 0;
   FrameInfo frame;
@@ -156,8 +157,17 @@ struct Waiting {
 
 // Faults that the property test plants to prove that it would find them.
 enum class PlantedFault : std::uint8_t {
-  kNone, kLostCredit, kDoubleReturn, kShiftedJoin, kLostAbsence, kUncountedDrop, kWrongReason, kReorder, kSkippedSink,
-  kIgnoredCapacity, kEarlyRelease,
+  kNone,
+  kLostCredit,
+  kDoubleReturn,
+  kShiftedJoin,
+  kLostAbsence,
+  kUncountedDrop,
+  kWrongReason,
+  kReorder,
+  kSkippedSink,
+  kIgnoredCapacity,
+  kEarlyRelease,
 };
 
 class FlowCore {
@@ -168,8 +178,9 @@ class FlowCore {
 
   const FlowGraph& graph() const { return graph_; }
 
-  // A capture is complete: counts it as produced and asks for a credit. Admitted: the slot. Else nothing; then realtime
-  // has counted it as `overload`, and lossless expects `retry_offer` after a kCredit or `give_up`.
+  // A capture is complete: counts it as produced and asks for a credit. Admitted: the slot. Else nothing;
+  // then realtime has counted it as `overload`, and lossless expects `retry_offer` after a kCredit or
+  // `give_up`.
   std::optional<Slot> offer(int source, const FrameInfo& frame, TimeNs now, Actions& actions);
   std::optional<Slot> retry_offer(int source, const FrameInfo& frame, TimeNs now, Actions& actions);
   // The frame that waits for a credit is not to enter any more: `cancelled`.
@@ -204,7 +215,10 @@ class FlowCore {
   std::uint64_t capacity_violations() const { return capacity_violations_; }
   // How often an executor told of the same message twice: always 0.
   std::uint64_t protocol_violations() const { return protocol_violations_; }
-  void plant(PlantedFault fault, std::uint64_t after) { fault_ = fault; fault_after_ = after; }
+  void plant(PlantedFault fault, std::uint64_t after) {
+    fault_ = fault;
+    fault_after_ = after;
+  }
 
  private:
   struct Absence;
@@ -230,8 +244,8 @@ class FlowCore {
   void hold_consumers(std::uint32_t unit, Slot slot);
   void leave_queue(std::uint32_t unit, Slot slot, TimeNs now, Actions& actions);
   void drop_at(std::uint32_t unit, Slot slot, DropReason reason, TimeNs now, Actions& actions);
-  void resolve(std::uint32_t unit, Slot slot, const Absence* absence, std::uint64_t filtered_outputs, TimeNs now,
-               Actions& actions);
+  void resolve(std::uint32_t unit, Slot slot, const Absence* absence, std::uint64_t filtered_outputs,
+               TimeNs now, Actions& actions);
   void release_inputs(std::uint32_t unit, Slot slot);
   void speak_as_sink(std::uint32_t unit, Slot slot, const Absence* absence, TimeNs now, Actions& actions);
   void frame_done(Slot slot, TimeNs now, Actions& actions);

@@ -50,7 +50,8 @@ void imply_sinks(FlowGraph& graph) {
 void bound_branches_without_sinks(FlowGraph& graph) {
   if (graph.lossless) return;
   std::vector<bool> leads_to_sink(graph.units.size());
-  for (std::size_t u = 0; u < graph.units.size(); ++u) leads_to_sink[u] = graph.units[u].sink != SinkKind::kNone;
+  for (std::size_t u = 0; u < graph.units.size(); ++u)
+    leads_to_sink[u] = graph.units[u].sink != SinkKind::kNone;
   for (bool changed = true; changed;) {
     changed = false;
     for (const FlowEdge& e : graph.edges) {

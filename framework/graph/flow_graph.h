@@ -1,4 +1,5 @@
-// FlowGraph: what the flow core needs to know of a plan: units, exact edges, capacities, credits. No node, no type.
+// FlowGraph: what the flow core needs to know of a plan: units, exact edges, capacities, credits. No node, no
+// type.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +19,14 @@ enum class SinkKind : std::uint8_t {
 
 // A unit runs as one task: one node, or a chain of cheap ones. All its exact inputs descend from one source.
 struct FlowUnit {
-  std::vector<int> nodes;     // plan indices, in order
+  std::vector<int> nodes;  // plan indices, in order
   int source = 0;
   bool is_source = false;
-  int concurrency = 1;        // frames at once
-  int capacity = 0;           // complete frames that may wait for it; 0: bounded by the credits alone
+  int concurrency = 1;  // frames at once
+  int capacity = 0;     // complete frames that may wait for it; 0: bounded by the credits alone
   WhenFull when_full = WhenFull::kBlock;
   SinkKind sink = SinkKind::kNone;
-  int sink_index = -1;        // into FlowCounters::sinks for kCounting
+  int sink_index = -1;  // into FlowCounters::sinks for kCounting
 };
 
 // An exact edge between two units. A consumer may read several outputs of one producer: one FlowEdge each.
@@ -43,20 +44,20 @@ struct FlowSource {
 
 struct FlowGraph {
   bool lossless = false;
-  TimeNs deadline = 0;               // realtime: older frames do not start; 0 = none
+  TimeNs deadline = 0;  // realtime: older frames do not start; 0 = none
   std::vector<FlowUnit> units;
   std::vector<FlowEdge> edges;
   std::vector<FlowSource> sources;
-  std::vector<int> node_rank;        // by node: position in the file, for "the node that stands first"
-  std::vector<bool> node_stops;      // by node: on_error: stop
-  int sinks = 0;                     // counting sinks
+  std::vector<int> node_rank;    // by node: position in the file, for "the node that stands first"
+  std::vector<bool> node_stops;  // by node: on_error: stop
+  int sinks = 0;                 // counting sinks
 };
 
 FlowGraph make_flow_graph(const Plan& plan);
 
-// Realtime: a frame gives its credit back when its sinks have spoken, although branches that end in mailboxes may still
-// work on it. Units of such branches get capacity 1, drop_oldest where none is set, and each source enough slots for
-// what they can hold, so that they neither pile up frames nor starve the sinks.
+// Realtime: a frame gives its credit back when its sinks have spoken, although branches that end in mailboxes
+// may still work on it. Units of such branches get capacity 1, drop_oldest where none is set, and each source
+// enough slots for what they can hold, so that they neither pile up frames nor starve the sinks.
 void bound_branches_without_sinks(FlowGraph& graph);
 
 }  // namespace sluice

@@ -21,20 +21,31 @@ std::size_t total_slots(const FlowGraph& flow) {
 
 DropReason reason_of(const Status& status) {
   switch (status.code()) {
-    case Code::kPoolEmpty: return DropReason::kPoolEmpty;
-    case Code::kTimeout: return DropReason::kTimeout;
-    case Code::kCancelled: return DropReason::kCancelled;
-    default: return DropReason::kFailed;
+    case Code::kPoolEmpty:
+      return DropReason::kPoolEmpty;
+    case Code::kTimeout:
+      return DropReason::kTimeout;
+    case Code::kCancelled:
+      return DropReason::kCancelled;
+    default:
+      return DropReason::kFailed;
   }
 }
 
 }  // namespace
 
-NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node*> nodes, Pools& pools, Clock& clock,
-                       OnFailure on_failure)
-    : plan_(plan), flow_(flow), pools_(pools), clock_(clock), on_failure_(std::move(on_failure)),
-      nodes_(plan.nodes.size()), mailboxes_(plan.edges.size()), routes_(plan.choices.size()),
-      frame_routes_(total_slots(flow) * plan.choices.size()), latest_out_(plan.nodes.size()) {
+NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node*> nodes, Pools& pools,
+                       Clock& clock, OnFailure on_failure)
+    : plan_(plan),
+      flow_(flow),
+      pools_(pools),
+      clock_(clock),
+      on_failure_(std::move(on_failure)),
+      nodes_(plan.nodes.size()),
+      mailboxes_(plan.edges.size()),
+      routes_(plan.choices.size()),
+      frame_routes_(total_slots(flow) * plan.choices.size()),
+      latest_out_(plan.nodes.size()) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     nodes_[n].node = nodes[n];
     nodes_[n].options = plan.nodes[n].options;
@@ -46,11 +57,13 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     for (std::size_t o = 0; o < plan.nodes[n].outputs.size(); ++o) {
       const int most = plan.nodes[n].outputs[o].max_packets;
-      for (Slot s = 0; s < slots; ++s) list(s, static_cast<int>(n), o).reserve(static_cast<std::size_t>(most));
+      for (Slot s = 0; s < slots; ++s)
+        list(s, static_cast<int>(n), o).reserve(static_cast<std::size_t>(most));
     }
   }
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
-    if (plan.edges[e].latest) latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
+    if (plan.edges[e].latest)
+      latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
   }
   snapshots_.resize(slots * plan.edges.size());
   runs_.resize(slots * flow.units.size());
@@ -109,12 +122,14 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   ChainResult result;
   result.filtered_outputs = context.filtered_outputs();
   if (!status.ok()) {
-    if (status.code() == Code::kPoolEmpty && flow_.lossless) return {Outcome::Kind::kRetry, DropReason::kNone, 0};
+    if (status.code() == Code::kPoolEmpty && flow_.lossless)
+      return {Outcome::Kind::kRetry, DropReason::kNone, 0};
     result.kind = Outcome::Kind::kDropped;
     result.reason = reason_of(status);
     if (result.reason != DropReason::kPoolEmpty) on_failure_(index, status, frame);
   } else if (context.dropped() != DropReason::kNone) {
-    result.kind = context.dropped() == DropReason::kFiltered ? Outcome::Kind::kFiltered : Outcome::Kind::kDropped;
+    result.kind =
+        context.dropped() == DropReason::kFiltered ? Outcome::Kind::kFiltered : Outcome::Kind::kDropped;
     result.reason = context.dropped();
   }
   return result;
@@ -191,7 +206,8 @@ void NodeBodies::snapshot_mailboxes(int index, Slot slot, TimeNs now) {
 void NodeBodies::publish(std::uint32_t unit, Slot slot) {
   const int node = flow_.units[unit].nodes.back();
   for (int e : latest_out_[static_cast<std::size_t>(node)]) {
-    const PacketList& from = list(slot, node, static_cast<std::size_t>(plan_.edges[static_cast<std::size_t>(e)].from_output));
+    const PacketList& from =
+        list(slot, node, static_cast<std::size_t>(plan_.edges[static_cast<std::size_t>(e)].from_output));
     if (from.empty()) continue;  // nothing newer to show
     const FrameInfo& frame = from.front().frame();
     Mailbox& box = mailboxes_[static_cast<std::size_t>(e)];
@@ -213,10 +229,13 @@ void NodeBodies::clear_mailboxes() {
   }
 }
 
-void NodeBodies::release(std::uint32_t unit, Slot slot) { clear_outputs(slot, flow_.units[unit].nodes.back()); }
+void NodeBodies::release(std::uint32_t unit, Slot slot) {
+  clear_outputs(slot, flow_.units[unit].nodes.back());
+}
 
 void NodeBodies::clear_outputs(Slot slot, int node) {
-  for (std::size_t o = 0; o < plan_.nodes[static_cast<std::size_t>(node)].outputs.size(); ++o) discard(list(slot, node, o));
+  for (std::size_t o = 0; o < plan_.nodes[static_cast<std::size_t>(node)].outputs.size(); ++o)
+    discard(list(slot, node, o));
 }
 
 void NodeBodies::clear_snapshots(int node, Slot slot) {

@@ -1,5 +1,5 @@
-// Real nodes as bodies of the flow core's units: builds their Context, runs them element by element, catches what they
-// throw, measures, and keeps their packets until the core says that nobody reads them any more.
+// Real nodes as bodies of the flow core's units: builds their Context, runs them element by element, catches
+// what they throw, measures, and keeps their packets until the core says that nobody reads them any more.
 #pragma once
 
 #include <atomic>
@@ -36,8 +36,8 @@ class NodeBodies final : public Bodies, public FlowStorage {
   // From the next frame that starts at the node on.
   void set_options(int node, OptionsPtr options);
   OptionsPtr options(int node) const;
-  // Which route of `choice` (Plan::choices) frames take that are not routed yet. The choice is made once per frame, when
-  // it reaches the first node that depends on it, and travels with it.
+  // Which route of `choice` (Plan::choices) frames take that are not routed yet. The choice is made once per
+  // frame, when it reaches the first node that depends on it, and travels with it.
   void set_route(int choice, std::size_t route);
   // Empties all mailboxes (they would hold buffers of pools that are to go).
   void clear_mailboxes();
@@ -58,7 +58,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
     mutable std::mutex mutex;  // guards the pointer below
     OptionsPtr options;
     std::atomic<std::uint64_t> version{0};
-    OptionsPtr current;        // the snapshot in use; touched by the node's own runs only
+    OptionsPtr current;  // the snapshot in use; touched by the node's own runs only
     std::uint64_t current_version = UINT64_MAX;
     std::size_t first_output = 0;  // into a slot's lists
   };
@@ -71,7 +71,9 @@ class NodeBodies final : public Bodies, public FlowStorage {
   PacketList& list(Slot slot, int node, std::size_t output) {
     return lists_[slot * lists_per_slot_ + nodes_[static_cast<std::size_t>(node)].first_output + output];
   }
-  std::vector<NodeRun>& runs(Slot slot, std::uint32_t unit) { return runs_[slot * flow_.units.size() + unit]; }
+  std::vector<NodeRun>& runs(Slot slot, std::uint32_t unit) {
+    return runs_[slot * flow_.units.size() + unit];
+  }
   std::size_t route_of(int node, Slot slot);
   ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run);
   Status call(Node& node, NodeContext& context);
@@ -89,13 +91,13 @@ class NodeBodies final : public Bodies, public FlowStorage {
   std::vector<NodeState> nodes_;
   std::vector<PacketList> lists_;
   std::size_t lists_per_slot_ = 0;
-  std::vector<Mailbox> mailboxes_;            // by edge; used for latest ones
-  std::vector<PacketList> snapshots_;         // [slot][edge]: what a latest port saw
-  std::vector<std::vector<NodeRun>> runs_;    // [slot][unit]
-  std::vector<std::size_t> done_;             // [slot][unit]: nodes of the chain that ran before a retry
-  std::vector<std::atomic<int>> routes_;      // by choice: of frames to come
+  std::vector<Mailbox> mailboxes_;              // by edge; used for latest ones
+  std::vector<PacketList> snapshots_;           // [slot][edge]: what a latest port saw
+  std::vector<std::vector<NodeRun>> runs_;      // [slot][unit]
+  std::vector<std::size_t> done_;               // [slot][unit]: nodes of the chain that ran before a retry
+  std::vector<std::atomic<int>> routes_;        // by choice: of frames to come
   std::vector<std::atomic<int>> frame_routes_;  // [slot][choice]; -1: not chosen yet
-  std::vector<std::vector<int>> latest_out_;  // by node: latest edges that leave it
+  std::vector<std::vector<int>> latest_out_;    // by node: latest edges that leave it
 };
 
 }  // namespace sluice

@@ -15,7 +15,8 @@ void copy_planes(const Image& from, Image& to) {
     const PlaneSize size = plane_size(from.type, p);
     const auto bytes = static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.bytes_per_sample);
     for (int y = 0; y < size.height; ++y) {
-      std::memcpy(to.planes[plane] + y * to.strides[plane], from.planes[plane] + y * from.strides[plane], bytes);
+      std::memcpy(to.planes[plane] + y * to.strides[plane], from.planes[plane] + y * from.strides[plane],
+                  bytes);
     }
   }
 }
@@ -24,14 +25,20 @@ void copy_planes(const Image& from, Image& to) {
 
 NodeBodies::NodeContext::NodeContext(NodeBodies& bodies, int node, Slot slot, const FrameInfo& frame,
                                      const Options& options, std::size_t route)
-    : bodies_(bodies), plan_(bodies.plan_.nodes[static_cast<std::size_t>(node)]), node_(node), slot_(slot),
-      frame_(frame), options_(options), route_(route) {}
+    : bodies_(bodies),
+      plan_(bodies.plan_.nodes[static_cast<std::size_t>(node)]),
+      node_(node),
+      slot_(slot),
+      frame_(frame),
+      options_(options),
+      route_(route) {}
 
 std::span<const Packet> NodeBodies::NodeContext::packets(std::size_t port, std::size_t edge) const {
   if (port >= plan_.inputs.size() || edge >= plan_.inputs[port].size()) return {};
   const int e = plan_.inputs[port][edge];
   const PlanEdge& spec = bodies_.plan_.edges[static_cast<std::size_t>(e)];
-  if (spec.latest) return bodies_.snapshots_[slot_ * bodies_.plan_.edges.size() + static_cast<std::size_t>(e)];
+  if (spec.latest)
+    return bodies_.snapshots_[slot_ * bodies_.plan_.edges.size() + static_cast<std::size_t>(e)];
   return bodies_.list(slot_, spec.from_node, static_cast<std::size_t>(spec.from_output));
 }
 
@@ -89,7 +96,8 @@ Status NodeBodies::NodeContext::fill_tensor(Packet& packet, std::size_t port, Ou
 
 Result<Packet> NodeBodies::NodeContext::make_image(std::size_t port, const ImageType& type) {
   OutputPools& pools = bodies_.pools_.at(node_, static_cast<int>(port));
-  if (!pools.packets || !pools.buffers) return failed("output '" + plan_.outputs[port].name + "' makes no pictures");
+  if (!pools.packets || !pools.buffers)
+    return failed("output '" + plan_.outputs[port].name + "' makes no pictures");
   SLUICE_ASSIGN(const std::size_t bytes, image_bytes(type, kRowAlign));
   if (bytes > pools.buffers->bytes_each()) return failed("a picture is larger than the pool was made for");
   Packet packet = pools.packets->acquire(frame_);
@@ -102,7 +110,8 @@ Result<Packet> NodeBodies::NodeContext::make_image(std::size_t port, const Image
 Result<Packet> NodeBodies::NodeContext::take_for_edit(std::size_t port) {
   const Packet& input = packet(port, 0);
   const Image* image = input.get<Image>();
-  if (!image) return failed("there is no picture to edit on input '" + plan_.declaration->inputs[port].name + "'");
+  if (!image)
+    return failed("there is no picture to edit on input '" + plan_.declaration->inputs[port].name + "'");
   if (!plan_.outputs[0].pooled_copy_for_edit) return input;
   SLUICE_ASSIGN(Packet copy, make_image(0, image->type));
   copy_planes(*image, *copy.edit<Image>());

@@ -10,8 +10,8 @@ class NodeBodies::NodeContext final : public Context {
   NodeContext(NodeBodies& bodies, int node, Slot slot, const FrameInfo& frame, const Options& options,
               std::size_t route);
 
-  // Calls `body` once, or once per element of the driving list; merges the elements' results (contract section 2,
-  // Items): a failed element is an empty packet, all failed = the first failure.
+  // Calls `body` once, or once per element of the driving list; merges the elements' results (contract
+  // section 2, Items): a failed element is an empty packet, all failed = the first failure.
   template <typename Body>
   Status run_elements(Body&& body);
 

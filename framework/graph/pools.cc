@@ -32,7 +32,8 @@ Status Pools::make_output(int node, int output) {
   const PayloadType* payload = own_payload(plan, static_cast<std::size_t>(output));
   if (!payload || out.buffers == 0) return {};
   OutputPools& pools = at(node, output);
-  pools.packets = PacketPool::create(plan.id + "." + out.name, payload, static_cast<std::size_t>(out.buffers));
+  pools.packets =
+      PacketPool::create(plan.id + "." + out.name, payload, static_cast<std::size_t>(out.buffers));
   const auto& declared = plan.declaration->outputs;
   const auto& prepare = declared[std::min(static_cast<std::size_t>(output), declared.size() - 1)].prepare;
   if (prepare) pools.packets->for_each_value([&](void* value) { prepare(value, *plan.options); });

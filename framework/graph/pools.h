@@ -24,8 +24,8 @@ class Pools {
   // Makes all pools whose sizes are known; kFailed when memory is short.
   static Result<std::unique_ptr<Pools>> create(const Plan& plan, OnAvailable on_available);
 
-  // Buffers of a frame output, once the picture's size is known or has changed; `extra` on top of the plan's number.
-  // Buffers that are out stay valid. Not while another thread uses this output's pools.
+  // Buffers of a frame output, once the picture's size is known or has changed; `extra` on top of the plan's
+  // number. Buffers that are out stay valid. Not while another thread uses this output's pools.
   Status make_buffers(int node, int output, std::size_t bytes, int extra);
 
   OutputPools& at(int node, int output) {

@@ -28,13 +28,17 @@ Pace Pace::parse(const std::string& text) {
 }
 
 NodeFeed::NodeFeed(Setup setup)
-    : setup_(std::move(setup)), node_index_(setup_.plan->sources[static_cast<std::size_t>(setup_.source)].node),
-      pace_(setup_.info.live ? Pace{} : Pace::parse(setup_.plan->sources[static_cast<std::size_t>(setup_.source)].pace)),
+    : setup_(std::move(setup)),
+      node_index_(setup_.plan->sources[static_cast<std::size_t>(setup_.source)].node),
+      pace_(setup_.info.live
+                ? Pace{}
+                : Pace::parse(setup_.plan->sources[static_cast<std::size_t>(setup_.source)].pace)),
       options_(setup_.plan->nodes[static_cast<std::size_t>(node_index_)].options) {}
 
 const Options& NodeFeed::options() const { return *options_; }
 
-// A paced file is read when its picture is due, like a camera: decoding early would hide the decoder from the latency.
+// A paced file is read when its picture is due, like a camera: decoding early would hide the decoder from the
+// latency.
 TimeNs NodeFeed::next_due() {
   if (pace_.kind == Pace::Kind::kMax) return 0;
   if (start_ < 0) start_ = setup_.clock->now();
@@ -89,7 +93,9 @@ void NodeFeed::interrupt() {
 }
 
 void NodeFeed::wake() {
-  { std::lock_guard lock(mutex_); }
+  {
+    std::lock_guard lock(mutex_);
+  }
   available_.notify_all();
 }
 
@@ -106,9 +112,13 @@ Status NodeFeed::push(Result<Capture> capture) {
   }
   kept_frame_ = keep(std::move(*capture));
   switch (executor_->push(setup_.source, kept_frame_)) {
-    case Executor::Offered::kAdmitted: return {};
-    case Executor::Offered::kOverload: discard(); return {Code::kPoolEmpty, "overload: no credit, the frame was dropped"};
-    case Executor::Offered::kStopped: break;
+    case Executor::Offered::kAdmitted:
+      return {};
+    case Executor::Offered::kOverload:
+      discard();
+      return {Code::kPoolEmpty, "overload: no credit, the frame was dropped"};
+    case Executor::Offered::kStopped:
+      break;
   }
   discard();
   return cancelled("the run is over");
@@ -161,7 +171,8 @@ Status NodeFeed::format_changed(const ImageType& type) {
 }
 
 Status NodeFeed::source_changed(const SourceInfo& info) {
-  if (!executor_->wait_source_drained(setup_.source)) return cancelled("stopped while the picture size changed");
+  if (!executor_->wait_source_drained(setup_.source))
+    return cancelled("stopped while the picture size changed");
   SLUICE_RETURN_IF_ERROR(setup_.remake_pools(setup_.source, info));
   const bool first = number_ == 0;
   setup_.info.type = info.type;

@@ -17,7 +17,7 @@ namespace sluice {
 // How fast captures are made (contract section 3 rule 10).
 struct Pace {
   enum class Kind : std::uint8_t { kMax, kRealtime, kRate } kind = Kind::kMax;
-  double fps = 0;  // kRate
+  double fps = 0;                              // kRate
   static Pace parse(const std::string& text);  // "max", "realtime", or a number; checked before
 };
 
@@ -83,7 +83,7 @@ class NodeFeed final : public SourceFeed, public SourceContext {
   Capture kept_;
   FrameInfo kept_frame_;
   std::uint64_t number_ = 0;
-  TimeNs start_ = -1;      // when the first capture was due
+  TimeNs start_ = -1;  // when the first capture was due
   TimeNs last_media_ = 0;
   TimeNs enter_due_ = 0;
   std::atomic<bool> stopping_{false};

@@ -13,7 +13,8 @@
 namespace sluice {
 namespace {
 
-// A unit's place in the graph. Input: {producer, slot} = the producer has spoken; {the unit itself, slot} = run it.
+// A unit's place in the graph. Input: {producer, slot} = the producer has spoken; {the unit itself, slot} =
+// run it.
 using UnitNode = tbb::flow::multifunction_node<Message, std::tuple<Message>, tbb::flow::queueing>;
 using SourceOut = tbb::flow::broadcast_node<Message>;
 
@@ -62,7 +63,8 @@ struct Scheduler {
 
 struct TbbExecutor::Impl {
   explicit Impl(TbbExecutor& executor, int workers)
-      : owner(executor), limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
+      : owner(executor),
+        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
         arena(workers, 0) {
     // The graph takes the arena it is made in: workers only, no place kept for the calling thread.
     arena.execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
@@ -91,15 +93,15 @@ struct TbbExecutor::Impl {
   Scheduler scheduler;
   tbb::task_arena arena;
   std::unique_ptr<tbb::flow::graph> graph;
-  std::vector<std::unique_ptr<UnitNode>> nodes;      // by unit; null for sources
-  std::vector<std::unique_ptr<SourceOut>> sources;   // by unit; null for others
-  std::vector<std::unique_ptr<Inbox>> inboxes;       // by unit; null for workers
+  std::vector<std::unique_ptr<UnitNode>> nodes;     // by unit; null for sources
+  std::vector<std::unique_ptr<SourceOut>> sources;  // by unit; null for others
+  std::vector<std::unique_ptr<Inbox>> inboxes;      // by unit; null for workers
   std::vector<std::thread> threads;
-  std::vector<char> credit;                          // by source: kCredit came (under owner.mutex_)
+  std::vector<char> credit;  // by source: kCredit came (under owner.mutex_)
   std::condition_variable credit_came;
   bool manual = false;
-  std::atomic<int> busy_count{0};                    // manual clock: messages, tasks and threads at work
-  int timers = 0;                                    // cost model: results that the clock holds (idle_mutex)
+  std::atomic<int> busy_count{0};  // manual clock: messages, tasks and threads at work
+  int timers = 0;                  // cost model: results that the clock holds (idle_mutex)
   std::mutex idle_mutex;
   std::condition_variable idle;
 };
@@ -138,10 +140,12 @@ void TbbExecutor::Impl::make_nodes() {
       sources[u] = std::make_unique<SourceOut>(*graph);
       continue;
     }
-    if (owner.setup_.threads[u] != ThreadKind::kWorker) inboxes[u] = std::make_unique<Inbox>(flow.units[u].concurrency);
+    if (owner.setup_.threads[u] != ThreadKind::kWorker)
+      inboxes[u] = std::make_unique<Inbox>(flow.units[u].concurrency);
     // Unlimited for TBB: how many frames a unit runs at once is the flow core's to decide.
-    nodes[u] = std::make_unique<UnitNode>(*graph, tbb::flow::unlimited,
-                                          [this, u](const Message& m, UnitNode::output_ports_type&) { on_message(u, m); });
+    nodes[u] = std::make_unique<UnitNode>(
+        *graph, tbb::flow::unlimited,
+        [this, u](const Message& m, UnitNode::output_ports_type&) { on_message(u, m); });
   }
 }
 
@@ -185,7 +189,9 @@ void TbbExecutor::Impl::start_threads() {
 
 void TbbExecutor::Impl::unbusy() {
   if (!manual || busy_count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  { std::lock_guard lock(idle_mutex); }
+  {
+    std::lock_guard lock(idle_mutex);
+  }
   idle.notify_all();
 }
 
@@ -220,7 +226,8 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
   finish_later(unit, slot, frame, outcome);
 }
 
-void TbbExecutor::Impl::finish_later(std::uint32_t unit, Slot slot, const FrameInfo& frame, const Outcome& outcome) {
+void TbbExecutor::Impl::finish_later(std::uint32_t unit, Slot slot, const FrameInfo& frame,
+                                     const Outcome& outcome) {
   {
     std::lock_guard lock(idle_mutex);
     ++timers;
@@ -240,10 +247,18 @@ void TbbExecutor::carry_out(const Actions& actions) {
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const Action& a = actions[i];
     switch (a.kind) {
-      case Action::Kind::kDeliver: impl_->deliver(a.unit, a.slot); break;
-      case Action::Kind::kStart: impl_->dispatch_start(a.unit, a.slot); break;
-      case Action::Kind::kCredit: impl_->wake_source(a.unit); break;
-      case Action::Kind::kStop: note_stop(static_cast<int>(a.unit)); break;
+      case Action::Kind::kDeliver:
+        impl_->deliver(a.unit, a.slot);
+        break;
+      case Action::Kind::kStart:
+        impl_->dispatch_start(a.unit, a.slot);
+        break;
+      case Action::Kind::kCredit:
+        impl_->wake_source(a.unit);
+        break;
+      case Action::Kind::kStop:
+        note_stop(static_cast<int>(a.unit));
+        break;
     }
   }
 }
@@ -269,7 +284,8 @@ void TbbExecutor::Impl::dispatch_start(std::uint32_t unit, Slot slot) {
   }
 }
 
-// --- sources ----------------------------------------------------------------------------------------------------------
+// --- sources
+// ----------------------------------------------------------------------------------------------------------
 
 void TbbExecutor::Impl::source_thread(int source) {
   while (true) {
@@ -316,7 +332,9 @@ void TbbExecutor::Impl::wake_source(std::uint32_t source) {
 
 void TbbExecutor::wake_sources() {
   if (!impl_->manual) {
-    { std::lock_guard lock(mutex_); }
+    {
+      std::lock_guard lock(mutex_);
+    }
     impl_->credit_came.notify_all();
     return;
   }
@@ -325,7 +343,8 @@ void TbbExecutor::wake_sources() {
   }
 }
 
-// --- the end ----------------------------------------------------------------------------------------------------------
+// --- the end
+// ----------------------------------------------------------------------------------------------------------
 
 bool TbbExecutor::wait(double timeout_real_s) {
   std::unique_lock lock(mutex_);

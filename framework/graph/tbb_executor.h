@@ -1,5 +1,5 @@
-// Runs a plan on a real tbb::flow::graph: one flow-graph node per unit, TBB edges carry the messages and TBB schedules;
-// the flow core alone decides. This room's tbb_executor.cc is the one file that includes TBB.
+// Runs a plan on a real tbb::flow::graph: one flow-graph node per unit, TBB edges carry the messages and TBB
+// schedules; the flow core alone decides. This room's tbb_executor.cc is the one file that includes TBB.
 #pragma once
 
 #include <memory>
@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-// Workers run `worker` units; each unit with its own thread or lane gets `concurrency` threads. With a manual clock
-// sources are stepped by its timers instead of threads, and `wait_idle` says when it may be advanced.
+// Workers run `worker` units; each unit with its own thread or lane gets `concurrency` threads. With a manual
+// clock sources are stepped by its timers instead of threads, and `wait_idle` says when it may be advanced.
 class TbbExecutor final : public Executor {
  public:
   explicit TbbExecutor(ExecutorSetup setup);

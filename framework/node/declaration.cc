@@ -24,35 +24,50 @@ OptionDeclaration& add(NodeDeclaration& node, std::string name, OptionKind kind,
 
 const PayloadType* payload_of(PortKind kind) {
   switch (kind) {
-    case PortKind::kFrame: return payload_type<Image>();
+    case PortKind::kFrame:
+      return payload_type<Image>();
     case PortKind::kTensor:
-    case PortKind::kTensorSet: return payload_type<Tensor>();
-    case PortKind::kDetections: return payload_type<Detections>();
-    case PortKind::kClasses: return payload_type<Classes>();
+    case PortKind::kTensorSet:
+      return payload_type<Tensor>();
+    case PortKind::kDetections:
+      return payload_type<Detections>();
+    case PortKind::kClasses:
+      return payload_type<Classes>();
     case PortKind::kAny:
-    case PortKind::kCustom: return nullptr;
+    case PortKind::kCustom:
+      return nullptr;
   }
   return nullptr;
 }
 
 std::string_view name_of(PortKind kind) {
   switch (kind) {
-    case PortKind::kAny: return "any";
-    case PortKind::kFrame: return "frame";
-    case PortKind::kTensor: return "tensor";
-    case PortKind::kTensorSet: return "tensors";
-    case PortKind::kDetections: return "detections";
-    case PortKind::kClasses: return "classes";
-    case PortKind::kCustom: return "custom";
+    case PortKind::kAny:
+      return "any";
+    case PortKind::kFrame:
+      return "frame";
+    case PortKind::kTensor:
+      return "tensor";
+    case PortKind::kTensorSet:
+      return "tensors";
+    case PortKind::kDetections:
+      return "detections";
+    case PortKind::kClasses:
+      return "classes";
+    case PortKind::kCustom:
+      return "custom";
   }
   return "any";
 }
 
 std::string_view name_of(ThreadKind kind) {
   switch (kind) {
-    case ThreadKind::kWorker: return "worker";
-    case ThreadKind::kOwn: return "own";
-    case ThreadKind::kLane: return "lane";
+    case ThreadKind::kWorker:
+      return "worker";
+    case ThreadKind::kOwn:
+      return "own";
+    case ThreadKind::kLane:
+      return "lane";
   }
   return "worker";
 }

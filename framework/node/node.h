@@ -1,5 +1,5 @@
-// Node: the class an author writes. `describe` declares it, `process` does one frame (or one element of its list).
-// Timing, counting, alignment of inputs and errors are handled outside.
+// Node: the class an author writes. `describe` declares it, `process` does one frame (or one element of its
+// list). Timing, counting, alignment of inputs and errors are handled outside.
 #pragma once
 
 #include <cstddef>
@@ -27,10 +27,11 @@ class Context {
   // Which variant's route this frame takes, as an index into OpenContext::routes; 0 where there is only one.
   virtual std::size_t route() const = 0;
 
-  // The packets of an input port. For sets and dynamic ports `edge` counts their edges. Exact inputs are never absent
-  // here. A `latest` port is an empty span before its first packet and when it is too old.
+  // The packets of an input port. For sets and dynamic ports `edge` counts their edges. Exact inputs are
+  // never absent here. A `latest` port is an empty span before its first packet and when it is too old.
   virtual std::span<const Packet> packets(std::size_t port, std::size_t edge = 0) const = 0;
-  // In per-element calls: this element's packet (or the only one of a list of one); else the first; empty: none.
+  // In per-element calls: this element's packet (or the only one of a list of one); else the first; empty:
+  // none.
   virtual const Packet& packet(std::size_t port, std::size_t edge = 0) const = 0;
   // The packet's payload, null when there is none.
   template <typename T>
@@ -38,12 +39,13 @@ class Context {
     return packet(port, edge).template get<T>();
   }
 
-  // A new packet for an output port, from the pool the plan sized; for tensors and pictures with a buffer of the
-  // port's type laid out. kPoolEmpty (return it) when the pool has none: a counted drop or back-pressure.
+  // A new packet for an output port, from the pool the plan sized; for tensors and pictures with a buffer of
+  // the port's type laid out. kPoolEmpty (return it) when the pool has none: a counted drop or back-pressure.
   virtual Result<Packet> make(std::size_t port = 0) = 0;
   // A picture of the given type from the port's pool (sizes up to the plan's).
   virtual Result<Packet> make_image(std::size_t port, const ImageType& type) = 0;
-  // The input's packet itself when nobody else reads it, else a pooled copy, as the plan decided (edits() ports).
+  // The input's packet itself when nobody else reads it, else a pooled copy, as the plan decided (edits()
+  // ports).
   virtual Result<Packet> take_for_edit(std::size_t port) = 0;
 
   virtual void emit(std::size_t port, Packet packet) = 0;
@@ -57,9 +59,9 @@ class Context {
 
 // One route of a node: the types of its ports in it. Indexed by the frame's route.
 struct NodeRoute {
-  std::string variant;                         // empty: the model's own path
-  std::vector<std::vector<PortType>> inputs;   // [port][edge]
-  std::vector<PortType> outputs;               // dynamic ports expanded
+  std::string variant;                        // empty: the model's own path
+  std::vector<std::vector<PortType>> inputs;  // [port][edge]
+  std::vector<PortType> outputs;              // dynamic ports expanded
 };
 
 // What `open` gets (stage 3, the probe). Any node may be opened once; `close` follows in any case.
@@ -70,18 +72,20 @@ struct OpenContext {
   std::span<const NodeRoute> routes;
   std::vector<std::vector<std::string>> input_names;  // [port][edge]: names given by the file (maps) or ""
   std::vector<std::string> source_names;              // ids by FrameInfo::source
-  std::vector<double> source_rates;                   // SourceInfo::fps by FrameInfo::source; 0 or missing: unknown
-  void* services = nullptr;  // set by the runtime: RuntimeServices (inference room's session table); null in tests
+  std::vector<double> source_rates;  // SourceInfo::fps by FrameInfo::source; 0 or missing: unknown
+  void* services =
+      nullptr;  // set by the runtime: RuntimeServices (inference room's session table); null in tests
 };
 
-// Thread: `open`, `begin_run` and `close` in the thread that starts and ends the run; `process` per declaration, never two at once
-// for serial nodes. Exceptions thrown by any of them are caught and count as failures.
+// Thread: `open`, `begin_run` and `close` in the thread that starts and ends the run; `process` per
+// declaration, never two at once for serial nodes. Exceptions thrown by any of them are caught and count as
+// failures.
 class Node {
  public:
   virtual ~Node() = default;
   virtual Status open(const OpenContext&) { return {}; }
-  // Once all nodes are open and before the first frame: from here on a sink may create and truncate its files. Not
-  // called when the probe failed.
+  // Once all nodes are open and before the first frame: from here on a sink may create and truncate its
+  // files. Not called when the probe failed.
   virtual Status begin_run() { return {}; }
   virtual Status process(Context& context) = 0;
   // After the last frame; errors here (a full disk noticed late) fail the run.
@@ -90,18 +94,20 @@ class Node {
 
 // One capture of a source.
 struct Capture {
-  Packet packet;          // an Image, from SourceContext::make_image or make
-  TimeNs captured = 0;    // live: the capture stamp; file: when its data was handed to the decoder; the run's clock
+  Packet packet;  // an Image, from SourceContext::make_image or make
+  TimeNs captured =
+      0;  // live: the capture stamp; file: when its data was handed to the decoder; the run's clock
   TimeNs media_time = 0;  // since the first frame, from the stream
 };
 
 struct SourceInfo {
-  ImageType type;            // as far as the headers tell
+  ImageType type;  // as far as the headers tell
   bool live = false;
   double fps = 0;            // 0: unknown
   std::int64_t frames = -1;  // -1: unknown
-  // For sources whose decoder takes buffers itself (acquire_buffer): how many it may hold at once beyond those that the
-  // plan needs downstream, and the least size of each. 0: none; buffers of image_bytes(type) will do.
+  // For sources whose decoder takes buffers itself (acquire_buffer): how many it may hold at once beyond
+  // those that the plan needs downstream, and the least size of each. 0: none; buffers of image_bytes(type)
+  // will do.
   int decoder_buffers = 0;
   std::size_t buffer_bytes = 0;
 };
@@ -114,7 +120,8 @@ class SourceContext {
   virtual const Clock& clock() const = 0;
   // True once the run is to end; `next` returns soon after (kCancelled).
   virtual bool stopping() const = 0;
-  // A packet whose picture lies in a buffer of the source's pool. Lossless: waits for a free one; realtime: kPoolEmpty.
+  // A packet whose picture lies in a buffer of the source's pool. Lossless: waits for a free one; realtime:
+  // kPoolEmpty.
   virtual Result<Packet> make_image(const ImageType& type) = 0;
   // A packet without a buffer, for pictures whose memory a decoder took with acquire_buffer.
   virtual Result<Packet> make() = 0;
@@ -123,15 +130,18 @@ class SourceContext {
   // A capture came broken: takes its number, is counted, is not produced.
   virtual void corrupt() = 0;
   virtual void reconnected() = 0;
-  // The picture size changed: frames of the old size drain and pools are remade for `type` before this returns.
+  // The picture size changed: frames of the old size drain and pools are remade for `type` before this
+  // returns.
   virtual Status format_changed(const ImageType& type) = 0;
-  // The same for sources whose decoder takes buffers itself: pools are remade for info.type, info.buffer_bytes and
-  // info.decoder_buffers. May be called while the decoder still holds buffers of the old pool; they go back later.
+  // The same for sources whose decoder takes buffers itself: pools are remade for info.type,
+  // info.buffer_bytes and info.decoder_buffers. May be called while the decoder still holds buffers of the
+  // old pool; they go back later.
   virtual Status source_changed(const SourceInfo& info) { return format_changed(info.type); }
 };
 
-// A source: `probe` opens it, then `next` is called from its own thread (or by the discrete executor) until it returns
-// kEndOfStream (done), another failure (ended by error) or is stopped. Pace, credits and counting are outside.
+// A source: `probe` opens it, then `next` is called from its own thread (or by the discrete executor) until
+// it returns kEndOfStream (done), another failure (ended by error) or is stopped. Pace, credits and counting
+// are outside.
 class SourceNode : public Node {
  public:
   virtual Result<SourceInfo> probe(const OpenContext& context) = 0;

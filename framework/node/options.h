@@ -1,4 +1,5 @@
-// Typed option values as nodes read them. Parsed and checked by the plan from the node's declaration; immutable.
+// Typed option values as nodes read them. Parsed and checked by the plan from the node's declaration;
+// immutable.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct OptionValue {
   bool operator==(const OptionValue&) const = default;
 };
 
-// All options of one node, defaults filled in. A node reads by the declared name; a name that was not declared is a
-// programming error (assert).
+// All options of one node, defaults filled in. A node reads by the declared name; a name that was not
+// declared is a programming error (assert).
 class Options {
  public:
   Options() = default;
@@ -34,8 +35,8 @@ class Options {
   std::int64_t integer(std::string_view name) const;
   double number(std::string_view name) const;  // integers too
   const std::string& text(std::string_view name) const;
-  std::vector<double> numbers(std::string_view name) const;      // a number counts as a list of one
-  std::vector<std::string> texts(std::string_view name) const;   // a text counts as a list of one
+  std::vector<double> numbers(std::string_view name) const;     // a number counts as a list of one
+  std::vector<std::string> texts(std::string_view name) const;  // a text counts as a list of one
   const OptionMap& map(std::string_view name) const;
   const OptionValue& value(std::string_view name) const;
   const OptionMap& all() const { return values_; }

@@ -15,7 +15,8 @@ namespace sluice {
 // Copyable; read-only while pipelines use it.
 class Registry {
  public:
-  // T has `static void describe(NodeDeclaration&)` and a default constructor. A name may be added once (kInvalid).
+  // T has `static void describe(NodeDeclaration&)` and a default constructor. A name may be added once
+  // (kInvalid).
   template <typename T>
   Status add(std::string type) {
     NodeDeclaration declaration;

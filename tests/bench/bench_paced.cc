@@ -153,7 +153,8 @@ double direct_calls(int frames) {
 // From a thread outside to a task in an idle arena.
 double task_wake_up(int frames, int workers) {
   if (workers <= 0) workers = static_cast<int>(std::thread::hardware_concurrency());
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1);
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
+                                  static_cast<std::size_t>(workers) + 1);
   tbb::task_arena arena(workers, 0);
   arena.initialize();
   std::vector<TimeNs> times;

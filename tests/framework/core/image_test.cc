@@ -50,7 +50,8 @@ TEST(Image, RotationSwapsTheUprightSize) {
 }
 
 TEST(Image, FormatNamesRoundTrip) {
-  for (auto f : {PixelFormat::kNv12, PixelFormat::kI420, PixelFormat::kBgr, PixelFormat::kRgb, PixelFormat::kGray}) {
+  for (auto f :
+       {PixelFormat::kNv12, PixelFormat::kI420, PixelFormat::kBgr, PixelFormat::kRgb, PixelFormat::kGray}) {
     EXPECT_EQ(parse_pixel_format(name_of(f)), f);
   }
   EXPECT_FALSE(parse_pixel_format("none"));

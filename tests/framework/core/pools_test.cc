@@ -32,7 +32,9 @@ TEST(BufferPool, TellsOnceWhenSomethingCameBackAfterItWasEmpty) {
   auto pool = pool_of(8, 1);
   int told = 0;
   pool->on_available([&] { ++told; });
-  { BufferRef a = pool->acquire(); }
+  {
+    BufferRef a = pool->acquire();
+  }
   EXPECT_EQ(told, 0);
   {
     BufferRef a = pool->acquire();

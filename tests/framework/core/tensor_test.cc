@@ -39,7 +39,8 @@ TEST(TensorType, TextNamesTypeShapeLayoutAndScale) {
 }
 
 TEST(DType, NamesRoundTrip) {
-  for (auto d : {DType::kFloat32, DType::kFloat16, DType::kUint8, DType::kInt64}) EXPECT_EQ(parse_dtype(name_of(d)), d);
+  for (auto d : {DType::kFloat32, DType::kFloat16, DType::kUint8, DType::kInt64})
+    EXPECT_EQ(parse_dtype(name_of(d)), d);
   EXPECT_FALSE(parse_dtype("float31"));
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 using Random = std::mt19937_64;
 
-int pick(Random& random, int low, int high) {  // inclusive; not std::uniform_int_distribution: same on every library
+int pick(Random& random, int low,
+         int high) {  // inclusive; not std::uniform_int_distribution: same on every library
   return low + static_cast<int>(random() % static_cast<std::uint64_t>(high - low + 1));
 }
 bool chance(Random& random, int percent) { return pick(random, 1, 100) <= percent; }
@@ -58,8 +59,9 @@ void add_unit(Random& random, ModelGraph& g, int source, int first_of_source) {
   if (nodes == 1 && chance(random, 20)) unit.concurrency = pick(random, 2, 3);
   if (chance(random, 40)) {
     unit.capacity = pick(random, 1, 3);
-    unit.when_full = g.flow.lossless ? WhenFull::kBlock
-                     : chance(random, 70) ? WhenFull::kDropOldest : WhenFull::kDropNewest;
+    unit.when_full = g.flow.lossless      ? WhenFull::kBlock
+                     : chance(random, 70) ? WhenFull::kDropOldest
+                                          : WhenFull::kDropNewest;
   }
   const int inputs = std::min(index - first_of_source, chance(random, 40) ? pick(random, 2, 4) : 1);
   std::vector<int> from;
@@ -76,7 +78,8 @@ void add_unit(Random& random, ModelGraph& g, int source, int first_of_source) {
 void choose_sinks(Random& random, ModelGraph& g, int first, int last) {
   bool any = false;
   for (int u = first + 1; u <= last; ++u) {
-    const bool ends = std::none_of(g.flow.edges.begin(), g.flow.edges.end(), [u](auto& e) { return e.from_unit == u; });
+    const bool ends =
+        std::none_of(g.flow.edges.begin(), g.flow.edges.end(), [u](auto& e) { return e.from_unit == u; });
     FlowUnit& unit = g.flow.units[static_cast<std::size_t>(u)];
     if (!ends || unit.concurrency > 1 || (any && chance(random, 25))) continue;  // a branch into a mailbox
     unit.sink = SinkKind::kCounting;
@@ -86,7 +89,8 @@ void choose_sinks(Random& random, ModelGraph& g, int first, int last) {
   }
   if (any) return;
   for (int u = first + 1; u <= last; ++u) {
-    const bool ends = std::none_of(g.flow.edges.begin(), g.flow.edges.end(), [u](auto& e) { return e.from_unit == u; });
+    const bool ends =
+        std::none_of(g.flow.edges.begin(), g.flow.edges.end(), [u](auto& e) { return e.from_unit == u; });
     if (ends) g.flow.units[static_cast<std::size_t>(u)].sink = SinkKind::kImplied;
   }
 }
@@ -152,7 +156,8 @@ class Model::Feed : public SourceFeed {
   TimeNs next_due() override { return period() * static_cast<TimeNs>(number_); }
   TimeNs enter_due() override { return 0; }
   Result<FrameInfo> next() override {
-    if (number_ == static_cast<std::uint64_t>(model_.graph_.sources[static_cast<std::size_t>(source_)].frames)) {
+    if (number_ ==
+        static_cast<std::uint64_t>(model_.graph_.sources[static_cast<std::size_t>(source_)].frames)) {
       return end_of_stream();
     }
     frame_ = {};
@@ -213,8 +218,8 @@ void Model::check_inputs(std::uint32_t unit, Slot slot, const FrameInfo& frame) 
     last = from;
     const Stamp& s = stamp(slot, from);
     if (!s.live || s.number != frame.number) {
-      find(fmt::format("unit {} runs frame {} with input {} of frame {} ({})", unit, frame.number, from, s.number,
-                       s.live ? "live" : "released"));
+      find(fmt::format("unit {} runs frame {} with input {} of frame {} ({})", unit, frame.number, from,
+                       s.number, s.live ? "live" : "released"));
     }
   }
   std::lock_guard lock(mutex_);
@@ -224,7 +229,8 @@ void Model::check_inputs(std::uint32_t unit, Slot slot, const FrameInfo& frame) 
 void Model::check_order(std::uint32_t unit, const FrameInfo& frame) {
   if (graph_.flow.units[unit].concurrency > 1) return;
   const auto number = static_cast<std::int64_t>(frame.number);
-  if (number < last_number_[unit]) find(fmt::format("unit {} sees frame {} after {}", unit, number, last_number_[unit]));
+  if (number < last_number_[unit])
+    find(fmt::format("unit {} sees frame {} after {}", unit, number, last_number_[unit]));
   last_number_[unit] = number;
 }
 
@@ -243,8 +249,8 @@ Outcome Model::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
   }
   int at = static_cast<int>(roll(unit, frame, 3) % spec.nodes.size());
   std::uint64_t x = roll(unit, frame, 4);
-  static constexpr DropReason kReasons[] = {DropReason::kPoolEmpty, DropReason::kTooMany, DropReason::kTimeout,
-                                            DropReason::kStale, DropReason::kCancelled};
+  static constexpr DropReason kReasons[] = {DropReason::kPoolEmpty, DropReason::kTooMany,
+                                            DropReason::kTimeout, DropReason::kStale, DropReason::kCancelled};
   if (x < static_cast<std::uint64_t>(m.filter)) {
     out.kind = Outcome::Kind::kFiltered;
   } else if ((x = roll(unit, frame, 5)) < static_cast<std::uint64_t>(m.drop)) {
@@ -278,7 +284,8 @@ bool Model::retries(std::uint32_t unit, const FrameInfo& frame) {
   }
   const TimeNs wait = from_ms(static_cast<double>(roll(unit, frame, 2) % 7));
   const TimerKey key{static_cast<std::int64_t>(unit), -1};
-  clock_->at(clock_->now() + (spins_ ? wait / kFaster : wait), key, [this, unit] { executor_->resume(unit); });
+  clock_->at(clock_->now() + (spins_ ? wait / kFaster : wait), key,
+             [this, unit] { executor_->resume(unit); });
   return true;
 }
 
@@ -294,7 +301,8 @@ CostModel Model::cost() const {
 ExecutorSetup Model::setup(Clock& clock) {
   ExecutorSetup setup;
   setup.graph = graph_.flow;
-  static constexpr ThreadKind kKinds[] = {ThreadKind::kWorker, ThreadKind::kWorker, ThreadKind::kOwn, ThreadKind::kLane};
+  static constexpr ThreadKind kKinds[] = {ThreadKind::kWorker, ThreadKind::kWorker, ThreadKind::kOwn,
+                                          ThreadKind::kLane};
   for (std::uint32_t u = 0; u < graph_.flow.units.size(); ++u) {
     setup.threads.push_back(kKinds[roll(u, FrameInfo{}, 12) % std::size(kKinds)]);
   }
@@ -330,19 +338,22 @@ void Model::check(const Executor& executor, Executor& owner) {
   for (std::size_t s = 0; s < c.sources.size(); ++s) {
     const SourceCounters& x = c.sources[s];
     delivered += x.delivered;
-    if (x.produced != x.delivered + sum(x.dropped)) find(fmt::format("source {}: produced != delivered + dropped", s));
+    if (x.produced != x.delivered + sum(x.dropped))
+      find(fmt::format("source {}: produced != delivered + dropped", s));
     for (std::size_t r = 0; r < kDropReasons; ++r) tally_.reasons[r] += x.dropped[r];
     const FlowSource& spec = graph_.flow.sources[s];
     if (owner.core_for_tests().credits_left(static_cast<int>(s)) != spec.credits) {
       find(fmt::format("source {}: {} of {} credits at the end", s,
                        owner.core_for_tests().credits_left(static_cast<int>(s)), spec.credits));
     }
-    if (owner.core_for_tests().refused_for_slots(static_cast<int>(s)) > 0) find(fmt::format("source {}: slots ran out", s));
+    if (owner.core_for_tests().refused_for_slots(static_cast<int>(s)) > 0)
+      find(fmt::format("source {}: slots ran out", s));
   }
   if (delivered != c.delivered) find("delivered frames differ between the sources and the whole");
   for (std::size_t n = 0; n < c.nodes.size(); ++n) {
     const NodeCounters& x = c.nodes[n];
-    if (x.in != x.processed + x.filtered + sum(x.dropped)) find(fmt::format("node {}: in != processed + ...", n));
+    if (x.in != x.processed + x.filtered + sum(x.dropped))
+      find(fmt::format("node {}: in != processed + ...", n));
   }
   for (std::size_t u = 0; u < graph_.flow.units.size(); ++u) {
     const FlowUnit& unit = graph_.flow.units[u];
@@ -351,7 +362,8 @@ void Model::check(const Executor& executor, Executor& owner) {
     const SourceCounters& source = c.sources[static_cast<std::size_t>(unit.source)];
     if (x.due != x.delivered + sum(x.dropped)) find(fmt::format("sink {}: due != delivered + dropped", u));
     if (x.due + x.filtered != source.produced) {
-      find(fmt::format("sink {}: due {} + filtered {} != produced {}", u, x.due, x.filtered, source.produced));
+      find(
+          fmt::format("sink {}: due {} + filtered {} != produced {}", u, x.due, x.filtered, source.produced));
     }
     const auto last = static_cast<std::size_t>(unit.nodes.back());
     if (x.delivered != c.nodes[last].processed) find(fmt::format("sink {}: delivered != processed", u));
@@ -359,11 +371,13 @@ void Model::check(const Executor& executor, Executor& owner) {
     for (std::size_t r = 0; r < kDropReasons; ++r) {
       std::uint64_t lost = 0;
       for (const NodeCounters& node : c.nodes) lost += node.dropped[r];
-      if (x.dropped[r] > lost) find(fmt::format("sink {}: more dropped for reason {} than all nodes lost", u, r));
+      if (x.dropped[r] > lost)
+        find(fmt::format("sink {}: more dropped for reason {} than all nodes lost", u, r));
     }
   }
   for (std::size_t i = 0; i < stamps_.size(); ++i) {
-    if (stamps_[i].live) find(fmt::format("outputs of unit {} are never released", i % graph_.flow.units.size()));
+    if (stamps_[i].live)
+      find(fmt::format("outputs of unit {} are never released", i % graph_.flow.units.size()));
   }
   if (owner.core_for_tests().protocol_violations() > 0) find("a message came twice");
   const auto over = owner.core_for_tests().capacity_violations();

@@ -1,5 +1,5 @@
-// Random graphs and modelled units for the flow core: no packets, no nodes, only stamps that tell whether every unit saw
-// the frames it should have seen.
+// Random graphs and modelled units for the flow core: no packets, no nodes, only stamps that tell whether
+// every unit saw the frames it should have seen.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ struct ModelGraph {
   std::string text() const;
 };
 
-// 1..3 sources, up to 14 units each, joins of up to 4 inputs, sinks, branches that end in mailboxes (no sink).
+// 1..3 sources, up to 14 units each, joins of up to 4 inputs, sinks, branches that end in mailboxes (no
+// sink).
 ModelGraph random_graph(std::uint64_t seed);
 
 // What the model saw that must never happen; empty = fine.
@@ -42,13 +43,14 @@ using Findings = std::vector<std::string>;
 
 struct Tally {
   DropCounts reasons{};
-  std::uint64_t wide_joins = 0;   // runs of units with three or more producers
+  std::uint64_t wide_joins = 0;  // runs of units with three or more producers
   std::uint64_t empty_lists = 0;
   std::uint64_t frames = 0;
 };
 
-// Bodies, storage and sources of a ModelGraph. Decisions are pure functions of (seed, unit, frame number). Some units
-// ask for a thread of their own. Thread-safe as far as an executor needs it; read the results after its end.
+// Bodies, storage and sources of a ModelGraph. Decisions are pure functions of (seed, unit, frame number).
+// Some units ask for a thread of their own. Thread-safe as far as an executor needs it; read the results
+// after its end.
 class Model : public Bodies, public FlowStorage {
  public:
   explicit Model(const ModelGraph& graph);
@@ -58,7 +60,8 @@ class Model : public Bodies, public FlowStorage {
   void release(std::uint32_t unit, Slot slot) override;
 
   CostModel cost() const;
-  // With `cost()`, or (real clock) with bodies that spin for their cost, counted in microseconds instead of milliseconds.
+  // With `cost()`, or (real clock) with bodies that spin for their cost, counted in microseconds instead of
+  // milliseconds.
   ExecutorSetup setup(Clock& clock);
   ExecutorSetup setup_spinning(Clock& clock);
   void attach(Executor& executor, Clock& clock);
@@ -83,13 +86,13 @@ class Model : public Bodies, public FlowStorage {
   const ModelGraph& graph_;
   std::vector<std::unique_ptr<Feed>> feeds_;
   std::vector<Stamp> stamps_;
-  std::vector<std::int64_t> last_number_;       // by unit
+  std::vector<std::int64_t> last_number_;  // by unit
   std::set<std::pair<std::uint32_t, std::uint64_t>> retried_;
-  std::vector<std::vector<NodeRun>> runs_;      // by slot * units + unit
+  std::vector<std::vector<NodeRun>> runs_;  // by slot * units + unit
   Executor* executor_ = nullptr;
   Clock* clock_ = nullptr;
   bool spins_ = false;
-  std::mutex mutex_;                            // guards what follows, and retried_
+  std::mutex mutex_;  // guards what follows, and retried_
   Findings findings_;
   Tally tally_;
 };

@@ -15,7 +15,8 @@ struct RunResult {
   Tally tally;
 };
 
-RunResult run_graph(const ModelGraph& graph, PlantedFault fault = PlantedFault::kNone, std::uint64_t after = 0) {
+RunResult run_graph(const ModelGraph& graph, PlantedFault fault = PlantedFault::kNone,
+                    std::uint64_t after = 0) {
   ManualClock clock;
   Model model(graph);
   DiscreteExecutor executor(model.setup(clock), clock);
