@@ -9,7 +9,7 @@ install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY framework/core framework/node framework/spec framework/plan
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/framework FILES_MATCHING PATTERN "*.h")
 install(FILES nodes/app_ends.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/nodes)
-install(FILES runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h
+install(FILES runtime/app_handles.h runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/runtime)
 install(EXPORT sluice NAMESPACE sluice:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice FILE sluiceTargets.cmake)
 configure_package_config_file(cmake/sluiceConfig.cmake.in ${CMAKE_BINARY_DIR}/sluiceConfig.cmake

@@ -134,9 +134,11 @@ Status Pipeline::set(std::string_view node, std::string_view option, std::string
   return impl_->engine_.set(node, option, value);
 }
 
-AppSource* Pipeline::app_source(std::string_view id) {
-  return dynamic_cast<AppSource*>(impl_->engine_.node(id));
+AppSourceHandle Pipeline::app_source(std::string_view id) {
+  return {id, dynamic_cast<AppSource*>(impl_->engine_.node(id))};
 }
-AppSink* Pipeline::app_sink(std::string_view id) { return dynamic_cast<AppSink*>(impl_->engine_.node(id)); }
+AppSinkHandle Pipeline::app_sink(std::string_view id) {
+  return {id, dynamic_cast<AppSink*>(impl_->engine_.node(id))};
+}
 
 }  // namespace sluice

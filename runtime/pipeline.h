@@ -13,7 +13,7 @@
 #include "framework/core/status.h"
 #include "framework/node/registry.h"
 #include "framework/plan/plan.h"
-#include "nodes/app_ends.h"
+#include "runtime/app_handles.h"
 #include "runtime/report.h"
 
 namespace sluice {
@@ -77,9 +77,9 @@ class Pipeline {
   // One option that the node declares as live, from the next frame on. kInvalid otherwise.
   Status set(std::string_view node, std::string_view option, std::string_view value);
 
-  // Null when the pipeline has no such node. Valid as long as the pipeline.
-  AppSource* app_source(std::string_view id);
-  AppSink* app_sink(std::string_view id);
+  // Valid as long as the pipeline; false when there is no such node.
+  AppSourceHandle app_source(std::string_view id);
+  AppSinkHandle app_sink(std::string_view id);
 
  private:
   class Impl;

@@ -7,5 +7,6 @@
 #include "framework/node/registry.h"
 #include "nodes/app_ends.h"
 #include "runtime/builtin.h"
+#include "runtime/library.h"
 #include "runtime/pipeline.h"
 #include "runtime/report.h"

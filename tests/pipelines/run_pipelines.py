@@ -224,7 +224,7 @@ class Streams(Program):
             os.close(writing)
 
     def test_a_closed_stdout_is_nobody_elses_file(self):
-        """The lines must not land in a file that was opened since, as the sink's number 1."""
+        """The lines must not land in a file that was opened later and got stdout's number."""
         video = self.at('faces.mp4')
         done = subprocess.run(['sh', '-c', 'exec "$0" "$@" >&-', PROGRAM, 'run', self.shipped('face_detect'), '--set',
                                f'preview.path={video}'], capture_output=True, text=True, timeout=TIMEOUT_S, cwd=ROOT, check=False)
@@ -252,7 +252,7 @@ class Streams(Program):
     def test_a_video_that_is_cut_off_delivers_what_is_there(self):
         with open(os.path.join(ROOT, 'data/videos/face720.mp4'), 'rb') as source, open(self.at('cut.mp4'), 'wb') as target:
             whole = source.read()
-            target.write(whole[:len(whole) // 2] if b'moov' in whole[:65536] else whole[:len(whole) // 2])
+            target.write(whole[:len(whole) // 2])
         done = self.sluice('run', self.shipped('face_fast'), '--set', 'camera.uri=' + self.at('cut.mp4'))
         self.assertEqual(done.returncode, 1)
         self.assertIn("node 'camera': '" + self.at('cut.mp4'), done.stderr)
@@ -289,7 +289,7 @@ class Refused(Program):
     def test_models_that_cannot_be_used_are_three(self):
         front = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
         broken = self.write('broken.onnx', 'this is no model')
-        for model in ('{path: none.onnx}', '{path: %s}' % broken, '{path: %s, sha256: %s}' % (front, '0' * 64)):
+        for model in ('{path: none.onnx}', '{path: %s}' % broken, '{path: %s, sha256: %s}' % (front, 'ab' * 32)):
             path = self.model_file(model)
             done = self.sluice('run', path)
             self.assertEqual(done.returncode, 3, model + done.stderr)

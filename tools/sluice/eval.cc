@@ -55,11 +55,11 @@ Result<std::vector<Answer>> run(Pipeline& pipeline, const LabelSet& labels, Inte
   std::vector<Answer> answers(labels.pictures.size());
   std::mutex mutex;
   const bool with_labels = !one_kind(labels);
-  pipeline.app_sink(kEvalSink)->on_packet([&](const Packet& packet) {
+  SLUICE_RETURN_IF_ERROR(pipeline.app_sink(kEvalSink).on_packet([&](const Packet& packet) {
     const std::lock_guard lock(mutex);
     const std::uint64_t number = packet.frame().number;
     if (number < answers.size()) note(packet, with_labels, answers[number]);
-  });
+  }));
   SLUICE_RETURN_IF_ERROR(pipeline.start());
   interrupts.on_first([&pipeline] { pipeline.stop(); });
   const Status status = pipeline.wait();

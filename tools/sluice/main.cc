@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <variant>
@@ -6,8 +10,22 @@
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
 
+namespace {
+
+// A standard stream that the caller closed would give its number to the next file that is opened, and results
+// would land in there. Held by a file that refuses to be used, it fails as the closed one does.
+void hold_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
+    (void)::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // takes the lowest free number
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   namespace cli = sluice::cli;
+  hold_closed_streams();
   // A reader of stdout that went away is a failed write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   try {

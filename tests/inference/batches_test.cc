@@ -1,0 +1,150 @@
+// Runs of several callers gathered into batches.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "backends/cpu/cpu_backend.h"
+#include "backends/fake/fake_backend.h"
+#include "inference/checked_model.h"
+#include "inference/session_table.h"
+#include "tests/inference/session_fixture.h"
+#include "tests/inference/support.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::HasSubstr;
+using namespace sluice::testing;
+
+class Batches : public Sessions {
+ protected:
+  // Runs `count` callers at once with inputs of their own; returns their outputs.
+  std::vector<std::vector<float>> run_all(const SessionHandle& session, int count, std::size_t elements) {
+    std::vector<std::unique_ptr<RunTensors>> runs;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < count; ++i) {
+      runs.push_back(std::make_unique<RunTensors>(session->signature()));
+      std::vector<float> values(elements);
+      for (std::size_t k = 0; k < elements; ++k)
+        values[k] = static_cast<float>((k * 7 + static_cast<std::size_t>(i) * 13) % 100) / 50 - 1;
+      runs.back()->inputs[0].set(values);
+    }
+    for (int i = 0; i < count; ++i) {
+      threads.emplace_back([&session, &run = *runs[static_cast<std::size_t>(i)]] {
+        const Status status = SharedSession::run(session, run.in, run.out);
+        EXPECT_TRUE(status.ok()) << status.message();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    std::vector<std::vector<float>> out;
+    for (const auto& run : runs) out.push_back(run->outputs[0].values<float>());
+    return out;
+  }
+};
+
+TEST_F(Batches, GiveWhatSingleRunsGive) {
+  SteadyClock clock;
+  SessionTable table(clock);
+  const auto cpu = make_cpu_backend();
+  SessionRequest r = request();
+  r.backend = "cpu";
+  r.slots = 8;
+  r.model = request_for(fetched_model("face_detection_front_128x128_batch.onnx"));
+  SessionRequest batched = r;
+  batched.batch = 4;
+  batched.batch_wait_ms = 1000;  // four callers fill it long before
+  const auto single = table.open(*cpu, r);
+  ASSERT_TRUE(single.ok()) << single.status().message();
+  EXPECT_TRUE((*single)->signature().symbolic_batch);
+  constexpr std::size_t kElements = 128 * 128 * 3;
+  const auto expected = run_all(*single, 4, kElements);
+  SessionTable other(clock);
+  const auto many = other.open(*cpu, batched);
+  ASSERT_TRUE(many.ok()) << many.status().message();
+  const auto got = run_all(*many, 4, kElements);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    for (std::size_t k = 0; k < got[i].size(); ++k)
+      ASSERT_NEAR(got[i][k], expected[i][k], 2e-4f) << i << " " << k;
+}
+
+TEST_F(Batches, AreCollectedAndPaddedWhereShapesAreStatic) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  SteadyClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2, true);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 4;
+  r.batch_wait_ms = 1;
+  auto session = table.open(backend, r).value();
+  const auto out = run_all(session, 1, 8);
+  EXPECT_EQ(backend.last->last_bytes.load(), 4 * 8 * sizeof(float));
+  EXPECT_EQ(out[0][0], -1.0f);  // the probe copies its input
+  session.reset();
+  died.wait();
+}
+
+TEST_F(Batches, ShortOnesGoAfterTheirWait) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 3;
+  r.batch_wait_ms = 10;
+  auto session = table.open(backend, r).value();
+  RunTensors run(session->signature());
+  auto result = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+  clock.await_sleepers(1);
+  clock.advance(from_ms(9));
+  EXPECT_EQ(result.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  clock.advance(from_ms(1));
+  EXPECT_TRUE(result.get().ok());
+  EXPECT_EQ(backend.last->last_bytes.load(), 8 * sizeof(float));
+  session.reset();
+  died.wait();
+}
+
+TEST_F(Batches, FailTogether) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  probe.run = [](int) { return failed("broken"); };
+  SteadyClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 2;
+  r.batch_wait_ms = 1000;
+  auto session = table.open(backend, r).value();
+  RunTensors a(session->signature()), b(session->signature());
+  auto first = std::async(std::launch::async, [&] { return SharedSession::run(session, a.in, a.out); });
+  EXPECT_EQ(SharedSession::run(session, b.in, b.out).message(), "broken");
+  EXPECT_EQ(first.get().message(), "broken");
+  session.reset();
+  died.wait();
+}
+
+TEST_F(Batches, NodesMustAgree) {
+  ManualClock clock;
+  SessionTable table(clock);
+  const auto fake = make_fake_backend(clock);
+  SessionRequest first = request({}, {"N", 8});
+  first.batch = 4;
+  const auto session = table.open(*fake, first);
+  SessionRequest second = first;
+  second.node = "b";
+  second.batch = 2;
+  const auto other = table.open(*fake, second);
+  EXPECT_EQ(other.status().code(), Code::kInvalid);
+  EXPECT_THAT(other.status().message(),
+              HasSubstr("nodes 'a' and 'b' share a session of model 'm', but one has batch: "
+                        "{max: 4, wait_ms: 0} and the other {max: 2, wait_ms: 0}"));
+}
+
+}  // namespace
+}  // namespace sluice
