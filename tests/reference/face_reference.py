@@ -4,7 +4,7 @@
   face_reference.py --model FILE.onnx --video FILE [-o LINES] [--fit letterbox] [--min-score 0.7] [--frames N]
 
 Writes one JSON line per frame in the format of `json_sink`, plus `picture: [width, height]`; boxes are not clipped.
-Needs the packages of requirements.txt (`tools/dev setup` puts them into the cache's `venv`).
+Needs the packages of requirements.txt (tests/pipelines/face_reference_test.sh puts them into the cache's `venv`).
 """
 
 import argparse

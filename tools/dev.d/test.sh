@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tools/dev test [CTEST ARGUMENTS]: builds release and runs the tests; the last line is 'N passed, N failed'.
-# SLUICE_PRESET chooses another build.
+# SLUICE_PRESET chooses another build. Tests labelled `slow` run in nightly and when asked for by arguments.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: [SLUICE_PRESET=release] tools/dev test [ctest arguments]"; exit 0; fi
@@ -13,6 +13,7 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:second_deadlock_stack=1}
 
 export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
+if [ $# -eq 0 ] && [ -z "${SLUICE_NIGHTLY:-}" ]; then set -- -LE '^slow$'; fi
 junit=$ROOT/build/$preset/test_results.xml
 rm -f "$junit"
 status=0

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-// What travels: twice the brightness of a frame's first pixel.
+// What travels.
 struct Brightness {
   static constexpr std::string_view kPayloadName = "brightness";
   int value = 0;
