@@ -318,7 +318,7 @@ Status Engine::close_nodes() {
 Status Engine::outcome() const {
   Status all;
   if (const int node = executor_->stopped_by(); node >= 0) {
-    add_failure(all, failed(failures_->last(node) + "; the run stops (on_error)"));
+    add_failure(all, failed(failures_->decisive(node) + "; the run stops (on_error)"));
   }
   const std::vector<SourceEnd> ends = executor_->source_ends();
   for (std::size_t s = 0; s < ends.size(); ++s) {

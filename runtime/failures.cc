@@ -15,6 +15,7 @@ void Failures::add(int node, const Status& status, const FrameInfo& frame) {
     state.last = fmt::format(
         "node '{}': frame {} of '{}': {}", plan_.nodes[static_cast<std::size_t>(node)].id, frame.number,
         source.id, status.message().empty() ? name_of(status.code()) : std::string_view(status.message()));
+    if (state.first.empty()) state.first = state.last;
     if (clock_.now() - state.told_at < from_s(1)) {
       ++state.untold;
       return;
@@ -26,9 +27,10 @@ void Failures::add(int node, const Status& status, const FrameInfo& frame) {
   log_message(LogLevel::kWarning, line);
 }
 
-std::string Failures::last(int node) const {
+std::string Failures::decisive(int node) const {
   std::lock_guard lock(mutex_);
-  return nodes_[static_cast<std::size_t>(node)].last;
+  const PerNode& state = nodes_[static_cast<std::size_t>(node)];
+  return plan_.nodes[static_cast<std::size_t>(node)].stop_on_error ? state.first : state.last;
 }
 
 }  // namespace sluice

@@ -19,11 +19,13 @@ class Failures {
  public:
   Failures(const Plan& plan, const Clock& clock) : plan_(plan), clock_(clock), nodes_(plan.nodes.size()) {}
   void add(int node, const Status& status, const FrameInfo& frame);
-  // "node 'x': frame 12 of 'camera': ..." of the node's last failure; empty: none.
-  std::string last(int node) const;
+  // "node 'x': frame 12 of 'camera': ...": the failure to blame when this node ended the run: the first one under
+  // on_error: stop, else the last of many; empty: none.
+  std::string decisive(int node) const;
 
  private:
   struct PerNode {
+    std::string first;
     std::string last;
     TimeNs told_at = -kNever / 2;
     std::uint64_t untold = 0;

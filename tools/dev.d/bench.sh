@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# tools/dev bench [NAME] [ARGUMENTS]: runs build/release/bin/bench_NAME, or all of them one after the other.
+# tools/dev bench [NAME] [ARGUMENTS]: runs build/release/bin/bench_NAME, or all of them one after the other; `video`
+# compares the face pipeline with the hand-written programs of tests/bench/baseline.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: tools/dev bench [name] [arguments of the benchmark]"; exit 0; fi
@@ -9,6 +10,10 @@ shopt -s nullglob
 programs=(build/release/bin/bench_*)
 names=$(printf ', %s' "${programs[@]##*/bench_}")
 names=${names:2}
+if [ "${1:-}" = video ]; then
+  shift
+  exec python3 tests/bench/compare.py video --build build/release "$@"
+fi
 if [ $# -gt 0 ]; then
   programs=("build/release/bin/bench_${1#bench_}")
   [ -x "${programs[0]}" ] || bad_usage "bench: no benchmark '$1', there are: $names"

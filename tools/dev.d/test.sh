@@ -8,9 +8,9 @@ preset=${SLUICE_PRESET:-release}
 "$ROOT/tools/dev" build "$preset"
 
 # LeakSanitizer cannot see into the closed library; the rest is Sluice's own.
-export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$ROOT/tools/dev.d/lsan.supp:print_suppressions=0}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$ROOT/tests/suppressions/lsan.txt:print_suppressions=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:second_deadlock_stack=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:second_deadlock_stack=1:suppressions=$ROOT/tests/suppressions/tsan.txt}
 
 export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 if [ $# -eq 0 ] && [ -z "${SLUICE_NIGHTLY:-}" ]; then set -- -LE '^slow$'; fi
