@@ -10,7 +10,8 @@
 
 namespace sluice {
 
-// Copyable; valid as long as its pipeline. False when the pipeline has no app_source of that id: then push says so.
+// Copyable; valid as long as its pipeline. False when the pipeline has no app_source of that id: then push
+// says so.
 class AppSourceHandle {
  public:
   AppSourceHandle(std::string_view id, AppSource* node) : id_(id), node_(node) {}

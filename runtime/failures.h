@@ -19,8 +19,8 @@ class Failures {
  public:
   Failures(const Plan& plan, const Clock& clock) : plan_(plan), clock_(clock), nodes_(plan.nodes.size()) {}
   void add(int node, const Status& status, const FrameInfo& frame);
-  // "node 'x': frame 12 of 'camera': ...": the failure to blame when this node ended the run: the first one under
-  // on_error: stop, else the last of many; empty: none.
+  // "node 'x': frame 12 of 'camera': ...": the failure to blame when this node ended the run: the first one
+  // under on_error: stop, else the last of many; empty: none.
   std::string decisive(int node) const;
 
  private:

@@ -59,7 +59,8 @@ int main(int argc, char** argv) {
   if (!pipeline.ok()) return fail(pipeline.status());
   Window window("Sluice");
   if (display) {
-    auto status = pipeline->app_sink("screen").on_packet([&](const sluice::Packet& packet) { window.offer(packet); });
+    auto status =
+        pipeline->app_sink("screen").on_packet([&](const sluice::Packet& packet) { window.offer(packet); });
     if (!status.ok()) return fail(status);
   }
   std::signal(SIGINT, [](int) { interrupted = 1; });
