@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 seconds=${1:?usage: fuzz.sh SECONDS}
 cd "$ROOT"
-if ! git ls-files --cached --others --exclude-standard | grep -qE '(^|/)fuzz_[^/]*\.cc$'; then
+if [ -z "$(git ls-files --cached --others --exclude-standard '*fuzz_*.cc')" ]; then
   say "no fuzz_* programs"
   exit 0
 fi
