@@ -1,7 +1,7 @@
 // Eight nodes at 30 fps: what share of a core the whole process takes, and how much later than by plain calls
 // a frame comes out, beyond the two wake-ups that any design with threads pays: a task for an idle arena, and
-// a condition variable for the sink's own thread. All three are measured in the same run, interleaved frame
-// by frame.
+// a condition variable for the sink's own thread. All three are measured in the same run, interleaved round
+// by round.
 //   bench_paced [frames] [workers]
 #include <sys/resource.h>
 

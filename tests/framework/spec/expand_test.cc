@@ -8,7 +8,7 @@
 namespace sluice {
 
 std::optional<std::string> testing::fake_environment(std::string_view name) {
-  if (name == "HOME_DIR") return "/home/cam";
+  if (name == "HOME_DIR") return "/data/cam";
   if (name == "EMPTY") return "";
   if (name == "THREADS") return "3";
   if (name == "BAD") return "\xff";
@@ -27,8 +27,8 @@ std::string expanded(std::string_view text) {
 }
 
 TEST(Expand, TakesValuesFromTheEnvironment) {
-  EXPECT_EQ(expanded("${HOME_DIR}/a"), "/home/cam/a");
-  EXPECT_EQ(expanded("x${HOME_DIR}${THREADS}"), "x/home/cam3");
+  EXPECT_EQ(expanded("${HOME_DIR}/a"), "/data/cam/a");
+  EXPECT_EQ(expanded("x${HOME_DIR}${THREADS}"), "x/data/cam3");
   EXPECT_EQ(expanded("${EMPTY}"), "");
 }
 

@@ -10,7 +10,7 @@
 
 namespace sluice::testing {
 
-// HOME_DIR=/home/cam, EMPTY= (set, empty), THREADS=3, BAD=\xff, CONTROL=\x01, BIG=100,000 bytes; nothing else
+// HOME_DIR=/data/cam, EMPTY= (set, empty), THREADS=3, BAD=\xff, CONTROL=\x01, BIG=100,000 bytes; nothing else
 // is set.
 std::optional<std::string> fake_environment(std::string_view name);
 
