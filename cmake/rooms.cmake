@@ -23,7 +23,8 @@ function(sluice_module name)
 endfunction()
 
 # sluice_test(NAME SOURCES ... [USES rooms, or `sluice` for the whole library] [LINKS ...] [LABELS ...])
-# A GoogleTest program; each of its tests becomes a CTest test. Runs in the source folder.
+# A GoogleTest program; each of its tests becomes a CTest test. Runs in the source folder. Target tests_LABEL builds
+# all programs of a label.
 function(sluice_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;USES;LINKS;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
@@ -34,6 +35,12 @@ function(sluice_test name)
   list(TRANSFORM arg_USES REPLACE "^(.+)$" "sluice_\\1")
   list(TRANSFORM arg_USES REPLACE "^sluice_sluice$" "sluice")
   target_link_libraries(${name} PRIVATE ${arg_USES} ${arg_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  foreach(label IN LISTS arg_LABELS)
+    if(NOT TARGET tests_${label})
+      add_custom_target(tests_${label})
+    endif()
+    add_dependencies(tests_${label} ${name})
+  endforeach()
   gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
 endfunction()
