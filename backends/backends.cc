@@ -3,14 +3,16 @@
 #include "backends/absent.h"
 #include "backends/cpu/cpu_backend.h"
 #include "backends/fake/fake_backend.h"
+#include "backends/htp/htp_backend.h"
 #include "backends/ort/runtime.h"
 
 namespace sluice {
 
 std::vector<std::unique_ptr<Backend>> make_backends(Clock& clock) {
   std::vector<std::unique_ptr<Backend>> out;
-  out.push_back(make_absent_backend(
-      "htp", "this build does not contain the Hexagon backend (ONNX Runtime's QNN provider)"));
+  HtpSetup htp;
+  htp.clock = &clock;
+  out.push_back(make_htp_backend(std::move(htp)));
   out.push_back(make_absent_backend("gpu", "this build does not contain the OpenCL backend"));
   out.push_back(make_cpu_backend());
   out.push_back(make_fake_backend(clock));

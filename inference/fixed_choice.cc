@@ -66,7 +66,7 @@ Result<SessionHandle> open_first_usable(InferenceServices& services, const Choic
     Choice why{.at = services.clock().now(),
                .backend = name,
                .variant = choice.request.model.variant,
-               .performance_mode = {},
+               .performance_mode = std::string((*session)->session().performance_mode()),
                .step = 0,
                .reason = "policy fixed: the first usable of " + joined(choice.backends)};
     if (!skipped.empty()) why.reason += " (" + skipped + ")";

@@ -48,6 +48,8 @@ class Session {
   virtual const ModelSignature& signature() const = 0;
   virtual std::string_view backend() const = 0;
   virtual bool simulated() const { return false; }
+  // The mode that its runs vote for; empty where there is no such thing.
+  virtual std::string_view performance_mode() const { return {}; }
   virtual RunKind kind() const = 0;
   virtual int slots() const = 0;
   // True when a run always takes the whole batch it was opened with: short batches are padded by the caller.
@@ -80,9 +82,18 @@ class Backend {
   virtual std::string_view name() const = 0;
   // Ok, or exactly what is missing (kUnavailable). Cheap; cached by the backend.
   virtual Status available() = 0;
+  // True when it does not run on what it is named after (fake, a simulator).
+  virtual bool simulated() const { return false; }
+  // Of what it is made of, once it is available: "QAIRT 2.51.0"; may be empty.
+  virtual std::string version() { return {}; }
   // Its options for the file's `backends:` map and the node's own.
   virtual const std::vector<OptionDeclaration>& options() const = 0;
   virtual Result<std::unique_ptr<Session>> open(const SessionRequest& request) = 0;
+  // The model compiled ahead of time, as a file that `open` takes in its place. kUnavailable: it has no such
+  // thing.
+  virtual Result<std::string> compile(const SessionRequest& request) {
+    return unavailable("backend '" + request.backend + "' compiles nothing ahead of time");
+  }
 };
 
 // Why an infer node runs where it runs; one entry per change.

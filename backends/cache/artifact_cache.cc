@@ -20,7 +20,8 @@ std::string variable(const char* name) {
 }  // namespace
 
 std::string ArtifactCache::default_folder() {
-  if (const char* named = std::getenv("SLUICE_ARTIFACTS")) return named == std::string_view("off") ? "" : named;
+  if (const char* named = std::getenv("SLUICE_ARTIFACTS"))
+    return named == std::string_view("off") ? "" : named;
   if (const std::string cache = variable("SLUICE_CACHE"); !cache.empty()) return cache + "/artifacts";
   if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg + "/sluice/artifacts";
   const std::string home = variable("HOME");

@@ -25,6 +25,8 @@ class ArtifactCache {
   // XDG_CACHE_HOME/sluice or in HOME/.cache/sluice.
   static std::string default_folder();
 
+  // True when there is a folder that may hold entries: what cannot be stored need not be made.
+  bool usable() { return folder() != nullptr; }
   // The payload as it was stored under exactly this key, or nothing.
   std::optional<std::string> load(const ArtifactKey& key);
   // Replaces what is there.

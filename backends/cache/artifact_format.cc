@@ -48,7 +48,8 @@ Result<std::string_view> unpack_artifact(std::string_view bytes, std::string_vie
   const std::size_t key_length = read<std::uint32_t>(bytes, kHashed);
   const std::uint64_t length = read<std::uint64_t>(bytes, kHashed + sizeof(std::uint32_t));
   const std::size_t room = bytes.size() - kHeader;
-  if (key_length > room || length != room - key_length) return invalid("has lengths that contradict its size");
+  if (key_length > room || length != room - key_length)
+    return invalid("has lengths that contradict its size");
   if (bytes.substr(kHeader, key_length) != key_text)
     return invalid("was made for another model, device, version or set of options");
   return bytes.substr(kHeader + key_length);

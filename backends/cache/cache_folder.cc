@@ -106,8 +106,7 @@ CacheFolder::~CacheFolder() {
 
 Result<std::string> CacheFolder::read(const std::string& name) const {
   // O_NONBLOCK: a named pipe in its place must not stop us.
-  const Descriptor file(
-      ::openat(descriptor_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Descriptor file(::openat(descriptor_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file) {
     if (errno == ENOENT) return end_of_stream();
     return errno == ELOOP ? invalid("is a symbolic link") : failed("cannot be read: " + reason(errno));

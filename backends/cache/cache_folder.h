@@ -13,7 +13,8 @@ namespace sluice {
 class CacheFolder {
  public:
   // Makes the folder (mode 0700) and those above it where they are missing. kUnavailable, with the reason: no
-  // path, cannot be made, is a symbolic link or no folder, belongs to another user, or others may write to it.
+  // path, cannot be made, is a symbolic link or no folder, belongs to another user, or others may write to
+  // it.
   static Result<CacheFolder> open(const std::string& path);
   CacheFolder(CacheFolder&& other) noexcept;
   CacheFolder& operator=(CacheFolder&&) = delete;

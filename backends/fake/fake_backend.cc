@@ -188,6 +188,7 @@ class FakeBackend final : public Backend {
   explicit FakeBackend(Clock& clock) : clock_(clock) {}
   std::string_view name() const override { return "fake"; }
   Status available() override { return {}; }
+  bool simulated() const override { return true; }
   const std::vector<OptionDeclaration>& options() const override { return backend_options("fake"); }
   Result<std::unique_ptr<Session>> open(const SessionRequest& request) override {
     SLUICE_ASSIGN(ModelSignature signature, read_signature(request.model, request.keep_float));

@@ -16,9 +16,11 @@ thread_local Warnings warnings{};
 
 void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const char*, const char* message) {
   constexpr std::string_view kSeparator = "; ";
-  const std::string_view text = message ? std::string_view(message) : std::string_view();
+  std::string_view text = message ? std::string_view(message) : std::string_view();
   const std::size_t separator = warnings.length > 0 ? kSeparator.size() : 0;
-  if (separator + text.size() > sizeof warnings.text - warnings.length) return;
+  if (separator > sizeof warnings.text - warnings.length) return;
+  text =
+      text.substr(0, sizeof warnings.text - warnings.length - separator);  // long ones begin with the reason
   std::memcpy(warnings.text + warnings.length, kSeparator.data(), separator);
   warnings.length += separator;
   std::memcpy(warnings.text + warnings.length, text.data(), text.size());

@@ -24,6 +24,7 @@ class Runtime {
   const Library& library() const { return library_; }
   const OrtApi& api() const { return *library_.api; }
   const Ort::Env& env() const { return env_; }
+  Ort::Env& env() { return env_; }
 
  private:
   explicit Runtime(Library library);

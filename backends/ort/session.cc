@@ -36,7 +36,8 @@ OrtSession::OrtSession(std::shared_ptr<Runtime> runtime, ModelSignature signatur
       signature_(std::move(signature)),
       backend_(config.backend),
       kind_(config.kind),
-      most_batch_(std::max(1, request.batch)) {
+      most_batch_(std::max(1, request.batch)),
+      static_batch_(config.static_batch) {
   for (const TensorType& type : signature_.inputs) {
     input_bytes_.push_back(bytes_of(type));
     input_names_.push_back(type.name.c_str());
@@ -87,6 +88,13 @@ void OrtSession::read_placement(const std::string& provider) {
 Result<std::unique_ptr<Session>> OrtSession::open(std::shared_ptr<Runtime> runtime,
                                                   const SessionRequest& request,
                                                   const SessionConfig& config) {
+  SLUICE_ASSIGN(auto session, create(std::move(runtime), request, config));
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+Result<std::unique_ptr<OrtSession>> OrtSession::create(std::shared_ptr<Runtime> runtime,
+                                                       const SessionRequest& request,
+                                                       const SessionConfig& config) {
   SLUICE_ASSIGN(const auto model, check_model(request.model));
   SLUICE_ASSIGN(ModelSignature signature, read_signature(request.model, request.keep_float));
   if (request.batch > 1 && !signature.symbolic_batch)
@@ -97,11 +105,14 @@ Result<std::unique_ptr<Session>> OrtSession::open(std::shared_ptr<Runtime> runti
   forget_warnings();
   try {
     std::string edited;
-    const std::string_view bytes = model_bytes(*model, request.keep_float, edited);
+    std::string_view bytes = model_bytes(*model, request.keep_float, edited);
+    std::optional<std::string> other;
+    if (config.substitute) other = config.substitute(bytes);
+    if (other) bytes = *other;
     std::unique_ptr<OrtSession> session(
         new OrtSession(std::move(runtime), std::move(signature), request, config));
     session->load(request, config, bytes, folder_of(request.model.path));
-    return std::unique_ptr<Session>(std::move(session));
+    return session;
   } catch (const std::exception& error) {
     return unavailable(explain(error.what())).with_context(describe(request.model) + ": ");
   }
@@ -157,7 +168,15 @@ Status OrtSession::run(int slot_index, std::span<const Tensor* const> inputs,
   }
   if (!error) return {};
   const Ort::Status owned(error);
-  return failed(explain(owned.GetErrorMessage()));
+  const std::string text = explain(owned.GetErrorMessage());
+  return failed(owned.GetErrorCode() == ORT_DEVICE_RESET ? std::string(kDeviceReset) + text : text);
+}
+
+Status OrtSession::set_dynamic_option(const char* key, const char* value) {
+  OrtStatus* error = runtime_->api().SetEpDynamicOptions(session_, &key, &value, 1);
+  if (!error) return {};
+  const Ort::Status owned(error);
+  return failed("ONNX Runtime: " + owned.GetErrorMessage());
 }
 
 }  // namespace sluice::ort

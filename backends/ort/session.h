@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct SessionConfig {
   std::string backend;   // our name: "cpu"
   std::string provider;  // ONNX Runtime's: "CPUExecutionProvider"
   RunKind kind = RunKind::kCompute;
+  bool static_batch = false;  // runs always take the whole batch
+  // Gives what to load in place of the model's bytes (without its quantised edges): something compiled from
+  // them. Called before `configure`; empty, or answers nothing: they are loaded.
+  std::function<std::optional<std::string>(std::string_view model)> substitute;
   std::function<void(Ort::SessionOptions&)> configure;  // may throw Ort::Exception
 };
 
@@ -25,6 +30,9 @@ class OrtSession final : public Session {
  public:
   // Checks the model, strips its quantised edges (but `keep_float`) and loads it. kUnavailable with ONNX
   // Runtime's words.
+  static Result<std::unique_ptr<OrtSession>> create(std::shared_ptr<Runtime> runtime,
+                                                    const SessionRequest& request,
+                                                    const SessionConfig& config);
   static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime,
                                                const SessionRequest& request, const SessionConfig& config);
 
@@ -32,8 +40,14 @@ class OrtSession final : public Session {
   std::string_view backend() const override { return backend_; }
   RunKind kind() const override { return kind_; }
   int slots() const override { return static_cast<int>(slots_.size()); }
+  bool static_batch() const override { return static_batch_; }
   Placement placement() const override { return placement_; }
+  // kFailed; its message begins with kDeviceReset when the device went away under the run.
   Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override;
+  // One of the provider's settings that may change between runs. Thread-safe. kFailed.
+  Status set_dynamic_option(const char* key, const char* value);
+
+  static constexpr std::string_view kDeviceReset = "ORT_DEVICE_RESET: ";
 
  private:
   OrtSession(std::shared_ptr<Runtime> runtime, ModelSignature signature, const SessionRequest& request,
@@ -50,6 +64,7 @@ class OrtSession final : public Session {
   const std::string backend_;
   const RunKind kind_;
   const int most_batch_;
+  const bool static_batch_;
   std::vector<std::size_t> input_bytes_, output_bytes_;  // per item
   std::vector<const char*> input_names_, output_names_;
   Ort::MemoryInfo memory_{nullptr};

@@ -1,5 +1,7 @@
 #include "framework/node/sections.h"
 
+#include "framework/node/htp_section.h"
+
 namespace sluice {
 namespace {
 
@@ -18,26 +20,11 @@ OptionDeclaration option(std::string name, OptionKind kind, OptionValue fallback
 OptionValue text(const char* value) { return {std::string(value)}; }
 OptionValue whole(std::int64_t value) { return {value}; }
 
-const std::vector<std::string>& performance_modes() {
-  static const std::vector<std::string> kModes = {"burst",
-                                                  "sustained_high_performance",
-                                                  "high_performance",
-                                                  "balanced",
-                                                  "low_balanced",
-                                                  "high_power_saver",
-                                                  "power_saver",
-                                                  "low_power_saver",
-                                                  "extreme_power_saver",
-                                                  "default",
-                                                  "auto"};
-  return kModes;
-}
-
 OptionDeclaration degrade() {
   return option("degrade", OptionKind::kMaps, {OptionList{}},
                 "Steps taken one after the other when a limit is near.")
       .child(option("performance_mode", OptionKind::kChoice, {}, "Of htp, from this step on.")
-                 .any_of(performance_modes()))
+                 .any_of(htp_performance_modes()))
       .child(option("variant", OptionKind::kText, {}, "The model's variant, from this step on."))
       .child(option("rate_hz", OptionKind::kNumber, {}, "Most frames per second into the node.")
                  .in_unit("Hz")
@@ -72,26 +59,6 @@ std::deque<OptionDeclaration> make_selector() {
           .range(0, kNoLimit));
   out.push_back(degrade());
   return out;
-}
-
-OptionDeclaration htp() {
-  return option("htp", OptionKind::kMap, {}, "Qualcomm Hexagon NPU through QNN.")
-      .child(option("performance_mode", OptionKind::kChoice, text("auto"), "auto: the selector's to choose.")
-                 .any_of(performance_modes()))
-      .child(option("precision", OptionKind::kChoice, text("auto"), "Of float models.")
-                 .any_of({"auto", "fp16", "fp32"}))
-      .child(option("soc", OptionKind::kText, text("auto"), "The chip, by name."))
-      .child(
-          option("vtcm_mb", OptionKind::kInteger, whole(0), "Fast memory to use; 0: the library's default.")
-              .in_unit("MB")
-              .range(0, 64))
-      .child(option("idle_release_ms", OptionKind::kInteger, whole(500),
-                    "Idle time after which votes are released.")
-                 .in_unit("ms")
-                 .range(0, 3'600'000))
-      .child(option("run_timeout_ms", OptionKind::kNumber, {10000.0}, "A run that takes longer is given up.")
-                 .in_unit("ms")
-                 .range(1, 3'600'000));
 }
 
 OptionDeclaration gpu() {
@@ -156,8 +123,13 @@ const std::deque<OptionDeclaration>& selector_section() {
 }
 
 const std::deque<OptionDeclaration>& backends_section() {
-  static const std::deque<OptionDeclaration> kSection = {htp(), gpu(), cpu(), fake()};
+  static const std::deque<OptionDeclaration> kSection = {htp_section(), gpu(), cpu(), fake()};
   return kSection;
+}
+
+std::string why_not_taken(std::string_view key) {
+  constexpr std::string_view kHtp = "htp.";
+  return key.starts_with(kHtp) ? why_htp_refuses(key.substr(kHtp.size())) : std::string();
 }
 
 const std::deque<OptionDeclaration>& device_section() {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <deque>
+#include <string>
+#include <string_view>
 
 #include "framework/node/declaration.h"
 
@@ -13,5 +15,9 @@ const std::deque<OptionDeclaration>& selector_section();
 // One map per backend: htp, gpu, cpu, fake.
 const std::deque<OptionDeclaration>& backends_section();
 const std::deque<OptionDeclaration>& device_section();
+
+// For a key of these sections that people know from elsewhere ("htp.soc_model"): what to write instead, or
+// why it cannot be had. Empty for any other.
+std::string why_not_taken(std::string_view key);
 
 }  // namespace sluice

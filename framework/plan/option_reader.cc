@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "framework/core/suggest.h"
+#include "framework/node/sections.h"
 #include "framework/plan/plan.h"
 
 namespace sluice::planning {
@@ -105,6 +106,10 @@ OptionMap Reader::map(const std::string& prefix, const Declared& declared, const
                                     [&](const OptionDeclaration* d) { return d->name == entry.key; });
     if (found != declared.end()) {
       out.insert_or_assign(entry.key, value(prefix + entry.key, **found, entry.value));
+      continue;
+    }
+    if (const std::string reason = why_not_taken(prefix + entry.key); !reason.empty()) {
+      issues_.push_back({entry.key_mark, subject(prefix + entry.key) + " is not taken: " + reason});
       continue;
     }
     std::vector<std::string> names;

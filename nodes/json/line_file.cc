@@ -8,9 +8,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <shared_mutex>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "framework/core/standard_output.h"
 
 namespace sluice {
 namespace {
@@ -78,10 +81,16 @@ Status LineFile::write(std::string_view line, TimeNs now) {
   return flush();
 }
 
+ssize_t LineFile::write_some(std::string_view bytes) const {
+  std::shared_lock gate(standard_output_gate(), std::defer_lock);
+  if (to_stdout_) gate.lock();
+  return ::write(file_, bytes.data(), bytes.size());
+}
+
 Status LineFile::flush() {
   std::string_view rest = pending_;
   while (!rest.empty()) {
-    const ssize_t written = ::write(file_, rest.data(), rest.size());
+    const ssize_t written = write_some(rest);
     if (written >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno == EAGAIN ? !wait_until_writable(file_) : errno != EINTR) {

@@ -1,6 +1,8 @@
 // A text file that is written line by line, or stdout.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -32,6 +34,7 @@ class LineFile {
 
  private:
   Status flush();
+  ssize_t write_some(std::string_view bytes) const;
   Status error(std::string_view doing) const;
 
   std::string path_;

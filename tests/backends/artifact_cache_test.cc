@@ -94,7 +94,9 @@ TEST(ArtifactKey, DiffersWhereverAnyPartDiffers) {
 
 // One of: bytes overwritten, cut short, something appended, pieces swapped, emptied.
 std::string corrupt(std::string bytes, std::mt19937& random) {
-  const auto below = [&random](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+  const auto below = [&random](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
   const std::string before = bytes;
   switch (below(5)) {
     case 0:
@@ -213,8 +215,9 @@ std::vector<std::string> warnings_of_use(const std::string& folder) {
 TEST_F(ArtifactCacheTest, FoldersThatOthersCouldWriteAreRefused) {
   fs::create_directory(folder_);
   fs::permissions(folder_, fs::perms::all);
-  EXPECT_THAT(warnings_of_use(folder_), ElementsAre(AllOf(HasSubstr(folder_ + "' can be written by other users"),
-                                                          HasSubstr("are not kept in this run"))));
+  EXPECT_THAT(warnings_of_use(folder_),
+              ElementsAre(AllOf(HasSubstr(folder_ + "' can be written by other users"),
+                                HasSubstr("are not kept in this run"))));
   fs::permissions(folder_, fs::perms::owner_all);
   fs::create_directory_symlink(folder_, scratch_ / "link");
   EXPECT_THAT(warnings_of_use(scratch_ / "link"), ElementsAre(HasSubstr("is a symbolic link")));

@@ -353,12 +353,14 @@ TEST(Library, EnvironmentComesAlone) {
 }
 
 TEST(Backends, TheListSaysWhatIsMissing) {
+  ::setenv("SLUICE_QNN", "/some/where", 1);
   SteadyClock clock;
   const auto backends = make_backends(clock);
   ASSERT_EQ(backends.size(), 4u);
   EXPECT_EQ(backends[0]->name(), "htp");
   EXPECT_THAT(backends[0]->available().message(),
-              HasSubstr("backend 'htp' is not available: this build does not contain"));
+              HasSubstr("backend 'htp' is not available: QNN's execution provider "
+                        "(libonnxruntime_providers_qnn.so) is not in '/some/where'"));
   EXPECT_EQ(backends[1]->open({}).status().code(), Code::kUnavailable);
   EXPECT_TRUE(backends[2]->available().ok());
   EXPECT_TRUE(backends[3]->available().ok());

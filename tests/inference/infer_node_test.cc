@@ -34,6 +34,8 @@ NodeDeclaration declaration() {
 
 class InferNode : public ::testing::Test {
  protected:
+  // The backend that is not there is htp, here too.
+  InferNode() { ::setenv("SLUICE_QNN", "/no/where", 1); }
   // Opens the node on a model; the types of its edges are the model's unless `edge` says otherwise.
   Status open(const ModelBuilder& model, OptionMap written = {}) {
     InferenceSetup setup;

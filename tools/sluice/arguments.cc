@@ -89,6 +89,20 @@ void add_eval(CLI::App& app, EvalArguments& args) {
   eval->add_flag("--json", args.json, "One JSON document");
 }
 
+void add_compile(CLI::App& app, CompileArguments& args) {
+  CLI::App* const compile = app.add_subcommand("compile", "Compile a model for a backend ahead of time");
+  compile->add_option("MODEL", args.model, "An ONNX file")->required();
+  compile->add_option("--backend", args.backend, "For which backend")->required();
+  compile->add_option("-o,--output", args.output, "The file to write; several chips: their names are added")
+      ->required()
+      ->type_name("FILE");
+  compile->add_option("--soc", args.socs, "For which chips")->delimiter(',')->type_name("A,B");
+  compile->add_option("--precision", args.precision, "Of float models")
+      ->check(CLI::IsMember({"auto", "fp16", "fp32"}))
+      ->capture_default_str();
+  compile->add_flag("--force", args.force, "Replace files that exist");
+}
+
 struct All {
   RunArguments run;
   CheckArguments check;
@@ -96,6 +110,7 @@ struct All {
   NodesArguments nodes;
   DoctorArguments doctor;
   InspectArguments inspect;
+  CompileArguments compile;
   EvalArguments eval;
 };
 
@@ -115,6 +130,7 @@ void declare(CLI::App& app, All& all) {
   CLI::App* const inspect = app.add_subcommand("inspect", "Inputs, outputs and operators of a model");
   inspect->add_option("MODEL", all.inspect.model, "An ONNX file")->required();
   inspect->add_flag("--json", all.inspect.json, "One JSON document");
+  add_compile(app, all.compile);
   add_eval(app, all.eval);
 }
 
@@ -126,6 +142,7 @@ Arguments chosen(const CLI::App& app, All&& all) {
   if (name == "nodes") return std::move(all.nodes);
   if (name == "doctor") return all.doctor;
   if (name == "inspect") return std::move(all.inspect);
+  if (name == "compile") return std::move(all.compile);
   if (name == "eval") return std::move(all.eval);
   return SchemaArguments{};
 }

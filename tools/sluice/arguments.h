@@ -49,6 +49,15 @@ struct InspectArguments {
   bool json = false;
 };
 
+struct CompileArguments {
+  std::string model;
+  std::string backend;
+  std::string output;
+  std::vector<std::string> socs;  // empty: the backend's choice
+  std::string precision = "auto";
+  bool force = false;
+};
+
 struct EvalArguments {
   std::string file;
   std::string labels;
@@ -59,7 +68,7 @@ struct EvalArguments {
 };
 
 using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments,
-                               DoctorArguments, InspectArguments, EvalArguments>;
+                               DoctorArguments, InspectArguments, CompileArguments, EvalArguments>;
 
 // The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an
 // error (stderr).

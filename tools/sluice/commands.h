@@ -12,6 +12,7 @@ int execute(const NodesArguments& arguments);
 int execute(const SchemaArguments& arguments);
 int execute(const DoctorArguments& arguments);
 int execute(const InspectArguments& arguments);
+int execute(const CompileArguments& arguments);
 int execute(const EvalArguments& arguments);
 
 }  // namespace sluice::cli

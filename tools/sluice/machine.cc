@@ -63,7 +63,8 @@ std::vector<BackendState> backends() {
   SteadyClock clock;
   for (const auto& backend : make_backends(clock)) {
     const Status status = backend->available();
-    out.push_back({std::string(backend->name()), status.ok(), status.message()});
+    out.push_back({std::string(backend->name()), status.ok(), status.message(), backend->simulated(),
+                   status.ok() ? backend->version() : std::string()});
   }
   return out;
 }

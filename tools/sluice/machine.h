@@ -12,6 +12,8 @@ struct BackendState {
   std::string name;
   bool available = false;
   std::string reason;  // exactly why not
+  bool simulated = false;
+  std::string version;  // of what it is made of; may be empty
 };
 
 struct LibraryState {

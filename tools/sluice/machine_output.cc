@@ -23,8 +23,11 @@ std::string machine_text(const Machine& m) {
   if (!m.cpu.empty()) out += " (" + m.cpu + ")";
   if (m.memory_mb) out += fmt::format(", {:.0f} MB memory", *m.memory_mb);
   out += "\nbackends\n";
-  for (const BackendState& b : m.backends)
-    out += fmt::format("  {}: {}\n", b.name, b.available ? "available" : b.reason);
+  for (const BackendState& b : m.backends) {
+    out += fmt::format("  {}: {}", b.name, b.available ? "available" : b.reason);
+    if (b.available && b.simulated) out += ", simulated";
+    out += b.version.empty() ? "\n" : " (" + b.version + ")\n";
+  }
   out += "libraries\n";
   for (const LibraryState& l : m.libraries) {
     out += fmt::format("  {}: {}", l.name, l.version.value_or("missing"));
@@ -48,7 +51,9 @@ std::string machine_json(const Machine& m) {
   for (const BackendState& b : m.backends) {
     backends.push_back({{"name", b.name},
                         {"available", b.available},
-                        {"reason", b.available ? Json(nullptr) : Json(b.reason)}});
+                        {"reason", b.available ? Json(nullptr) : Json(b.reason)},
+                        {"simulated", b.simulated},
+                        {"version", text_or_null(b.version)}});
   }
   for (const LibraryState& l : m.libraries) {
     libraries.push_back({{"name", l.name},

@@ -60,6 +60,18 @@ TEST(Options, CheckTypeAndRangeWithUnits) {
   EXPECT_THAT(issues_of(with_pre("fit: ~")), ElementsAre(HasSubstr("option 'fit' has no value")));
 }
 
+// Names that people know from QNN's own configuration: taken by another name, or not at all and why.
+TEST(Options, OtherNamesOfTheNpusSettingsAreExplained) {
+  const auto htp = [](const std::string& options) { return issues_of(with_infer("htp: {" + options + "}")); };
+  EXPECT_THAT(htp("soc: qcs6409"), ElementsAre(HasSubstr("did you mean 'qcs6490'?")));
+  EXPECT_THAT(htp("soc_model: 43"),
+              ElementsAre(HasSubstr("option 'htp.soc_model' is not taken: write soc, with the chip's name")));
+  EXPECT_THAT(htp("qnn_saver_path: x, htp_graph_finalization_optimization_mode: 3"),
+              ElementsAre(HasSubstr("outputs mean nothing"), HasSubstr("write graph_optimization")));
+  EXPECT_THAT(htp("vtcm: 2"), ElementsAre(HasSubstr("unknown option 'htp.vtcm'")));
+  EXPECT_THAT(htp("soc: qcs6490, graph_optimization: 3, dma: true"), IsEmpty());
+}
+
 TEST(Options, RatesArePositiveOrNamed) {
   const auto pace = [](const std::string& p) {
     return issues_of("nodes:\n- {id: cam, type: source, options: {pace: " + p +

@@ -59,6 +59,16 @@ TEST_F(MachineRoot, BackendsSayExactlyWhyNot) {
   for (const BackendState& b : m.backends) EXPECT_NE(b.available, !b.reason.empty()) << b.name;
 }
 
+TEST(Machine, SimulatedBackendsAreLabelled) {
+  Machine m;
+  m.backends = {{"htp", true, {}, true, "QAIRT 2.51.0"}, {"cpu", true, {}, false, {}}};
+  EXPECT_THAT(machine_text(m), HasSubstr("  htp: available, simulated (QAIRT 2.51.0)\n  cpu: available\n"));
+  const auto json = nlohmann::json::parse(machine_json(m));
+  EXPECT_TRUE(json["backends"][0]["simulated"]);
+  EXPECT_EQ(json["backends"][0]["version"], "QAIRT 2.51.0");
+  EXPECT_TRUE(json["backends"][1]["version"].is_null());
+}
+
 TEST(Machine, UnknownIsNull) {
   Machine m;
   m.sensors = {{"npu", std::nullopt}};

@@ -142,6 +142,35 @@ TEST_F(Program, InspectRefusesWhatIsNoModel) {
   EXPECT_EQ(out_, "");
 }
 
+TEST_F(Program, CompileChecksWhatItIsAskedFor) {
+  const std::string out = at("out.onnx");
+  EXPECT_EQ(run({"compile", "m.onnx", "--backend", "hpt", "-o", out}), 2);
+  EXPECT_THAT(err_, HasSubstr("--backend is 'hpt', allowed: htp, gpu, cpu, fake; did you mean 'htp'?"));
+  EXPECT_EQ(run({"compile", "m.onnx", "--backend", "htp", "-o", out, "--soc", "sm8550,sm865"}), 2);
+  EXPECT_THAT(err_, HasSubstr("--soc is 'sm865'"));
+  EXPECT_EQ(run({"compile", "m.onnx", "--backend", "cpu", "-o", out, "--soc", "sm8550"}), 2);
+  EXPECT_EQ(run({"compile", "m.onnx", "--backend", "cpu", "-o", out}), 3);
+  EXPECT_THAT(err_, HasSubstr("backend 'cpu' compiles nothing ahead of time"));
+  EXPECT_EQ(run({"compile", "m.onnx", "--backend", "cpu", "-o", write("there.onnx", "x")}), 1);
+  EXPECT_THAT(err_, HasSubstr("use --force"));
+  EXPECT_FALSE(fs::exists(out));
+}
+
+#if defined(__x86_64__)
+TEST_F(Program, CompileWritesOneModelPerChip) {
+  const std::string model = "data/models/face_detection_front_128x128.onnx";
+  EXPECT_EQ(run({"compile", model, "--backend", "htp", "-o", at("face.onnx"), "--soc", "sm8550,sm8650"}), 0)
+      << err_;
+  EXPECT_THAT(out_, HasSubstr("face.sm8550.onnx: for sm8550 "));
+  EXPECT_GT(fs::file_size(at("face.sm8650.onnx")), 100'000u);
+  EXPECT_EQ(run({"compile", model, "--backend", "htp", "-o", at("face.onnx"), "--soc", "qcs6490"}), 3);
+  EXPECT_THAT(err_, HasSubstr("(v68) has no fp16 arithmetic"));
+  // What was compiled is a model, of its own chip.
+  EXPECT_EQ(run({"compile", at("face.sm8550.onnx"), "--backend", "htp", "-o", at("again.onnx")}), 3);
+  EXPECT_THAT(err_, HasSubstr("is compiled already"));
+}
+#endif
+
 TEST_F(Program, RunWritesItsReport) {
   EXPECT_EQ(run({"run", hello(), "--frames", "20", "--pace", "max", "--report", at("r.json")}), 0) << err_;
   EXPECT_EQ(out_, "");

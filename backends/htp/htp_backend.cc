@@ -1,0 +1,136 @@
+#include "backends/htp/htp_backend.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "backends/htp/compiled_model.h"
+#include "backends/htp/device.h"
+#include "backends/htp/htp_session.h"
+#include "backends/htp/opener.h"
+#include "framework/node/htp_socs.h"
+#include "inference/backend_options.h"
+
+namespace sluice {
+namespace {
+
+using htp::Opener;
+using htp::Provider;
+
+bool is_float(const onnx::ModelHeader& header) {
+  return std::ranges::none_of(header.operators, [](const onnx::Operator& op) {
+    return op.type == "QuantizeLinear" || op.type == "DequantizeLinear" || op.type == "EPContext";
+  });
+}
+
+// A free dimension that has no name cannot be fixed for the provider.
+Status check_shapes(const SessionRequest& request, const onnx::ModelHeader& header) {
+  for (const onnx::ValueInfo& input : header.inputs)
+    for (std::size_t i = 0; i < input.dims.size(); ++i)
+      if (input.dims[i].value < 0 && input.dims[i].name.empty())
+        return unavailable(describe(request.model) + ": dimension " + std::to_string(i) + " of input '" +
+                           std::string(input.name) +
+                           "' is free and has no name, and the NPU takes static shapes only; fix it in the "
+                           "file");
+  return {};
+}
+
+class HtpBackend final : public Backend {
+ public:
+  explicit HtpBackend(HtpSetup setup) : setup_(std::move(setup)) {
+    if (!setup_.cache) setup_.cache = std::make_shared<ArtifactCache>(ArtifactCache::default_folder());
+  }
+  std::string_view name() const override { return "htp"; }
+  Status available() override;
+  bool simulated() const override { return setup_.simulated; }
+  std::string version() override;
+  const std::vector<OptionDeclaration>& options() const override { return backend_options("htp"); }
+  Result<std::unique_ptr<Session>> open(const SessionRequest& request) override;
+  Result<std::string> compile(const SessionRequest& request) override;
+
+ private:
+  struct Prepared {
+    htp::HtpOptions options;
+    std::shared_ptr<Opener> opener;
+  };
+  Result<Prepared> prepare(const SessionRequest& request);
+
+  HtpSetup setup_;
+  const std::shared_ptr<htp::Health> health_ = std::make_shared<htp::Health>();
+};
+
+Status HtpBackend::available() {
+  if (health_->failed()) return htp::Health::failure();
+  Status status = setup_.simulated ? Status{} : htp::check_device(setup_.root);
+  if (status.ok()) status = setup_.provider().status();
+  return status.with_context("backend 'htp' is not available: ");
+}
+
+std::string HtpBackend::version() {
+  const auto provider = setup_.provider();
+  if (!provider.ok()) return {};
+  return (*provider)->version() + (setup_.simulated ? ", Qualcomm's simulator" : "");
+}
+
+Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request) {
+  SLUICE_ASSIGN(auto provider, setup_.provider());
+  SLUICE_ASSIGN(auto model, check_model(request.model));
+  const bool compiled = htp::is_compiled(model->header);
+  htp::Target target{.simulated = setup_.simulated,
+                     .machine = htp::machine_name(setup_.root),
+                     .float_model = is_float(model->header)};
+  OptionMap written = with_defaults("htp", request.options);
+  const htp::CompiledFor made = compiled ? htp::read_compiled_for(model->file->bytes()) : htp::CompiledFor{};
+  // The simulator is whatever chip the model was compiled for, unless the file says another.
+  if (compiled && setup_.simulated && Options(written).text("soc") == "auto")
+    for (const HtpSoc& soc : htp_socs())
+      if (soc.number == made.soc) written["soc"] = {std::string(soc.name)};
+  SLUICE_ASSIGN(htp::HtpOptions options, htp::read_htp_options(written, target));
+  if (compiled) {
+    const HtpSoc* soc = find_htp_soc(options.soc);
+    const Status fits = htp::check_compiled_for(made, soc ? soc->number : 0, options.arch, provider->qairt());
+    if (!fits.ok()) return fits.with_context(describe(request.model) + ": '" + request.model.path + "' ");
+  } else {
+    SLUICE_RETURN_IF_ERROR(check_shapes(request, model->header));
+  }
+  auto opener =
+      std::make_shared<Opener>(std::move(provider), std::move(model), request, options, setup_.cache);
+  return Prepared{std::move(options), std::move(opener)};
+}
+
+Result<std::unique_ptr<Session>> HtpBackend::open(const SessionRequest& request) {
+  if (health_->failed()) return htp::Health::failure();
+  SLUICE_ASSIGN(const Prepared prepared, prepare(request));
+  SLUICE_ASSIGN(htp::Opened opened, prepared.opener->open());
+  htp::HtpSession::Setup setup;
+  setup.clock = setup_.clock;
+  setup.health = health_;
+  setup.placement = std::move(opened.placement);
+  setup.simulated = setup_.simulated;
+  setup.performance_mode = prepared.options.performance_mode;
+  setup.idle_release = prepared.options.idle_release;
+  setup.reopen = [opener = prepared.opener]() -> Result<std::unique_ptr<ort::OrtSession>> {
+    SLUICE_ASSIGN(htp::Opened again, opener->open());
+    return std::move(again.session);
+  };
+  return std::unique_ptr<Session>(
+      std::make_unique<htp::HtpSession>(std::move(opened.session), std::move(setup)));
+}
+
+Result<std::string> HtpBackend::compile(const SessionRequest& request) {
+  SLUICE_ASSIGN(const auto model, check_model(request.model));
+  // A compiled model says nothing of the quantisation of its inputs and outputs, so they stay float.
+  SessionRequest wanted = request;
+  for (const auto* values : {&model->header.inputs, &model->header.outputs})
+    for (const onnx::ValueInfo& value : *values) wanted.keep_float.emplace_back(value.name);
+  SLUICE_ASSIGN(const Prepared prepared, prepare(wanted));
+  SLUICE_ASSIGN(htp::Opened opened, prepared.opener->compile());
+  return std::move(opened.compiled);
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_htp_backend(HtpSetup setup) {
+  return std::make_unique<HtpBackend>(std::move(setup));
+}
+
+}  // namespace sluice

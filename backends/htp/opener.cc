@@ -1,0 +1,222 @@
+#include "backends/htp/opener.h"
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+
+#include "backends/htp/compiled_model.h"
+#include "backends/htp/context_entry.h"
+#include "framework/core/log.h"
+#include "inference/sha256.h"
+
+namespace sluice::htp {
+namespace {
+
+namespace fs = std::filesystem;
+
+// ONNX Runtime's sentence when an operator would run on the CPU though that was forbidden.
+constexpr std::string_view kCpuForbidden = "assigned to the default CPU EP";
+// The provider's line in the log that names those operators; only written when the CPU is forbidden.
+constexpr std::string_view kUnsupported = "Unsupported nodes in QNN EP";
+
+// A folder of our own for the file that the provider insists on writing.
+class PrivateFolder {
+ public:
+  PrivateFolder() {
+    std::error_code error;
+    std::string name = (fs::temp_directory_path(error) / "sluice-context-XXXXXX").string();
+    if (!error && ::mkdtemp(name.data())) path_ = name;
+  }
+  ~PrivateFolder() {
+    std::error_code error;
+    if (!path_.empty()) fs::remove_all(path_, error);
+  }
+  PrivateFolder(const PrivateFolder&) = delete;
+  PrivateFolder& operator=(const PrivateFolder&) = delete;
+  bool ok() const { return !path_.empty(); }
+  std::string file() const { return path_ / "context.onnx"; }
+
+ private:
+  fs::path path_;
+};
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string unsupported_in(const std::string& log) {
+  const std::size_t start = log.find(kUnsupported);
+  if (start == std::string::npos) return {};
+  return log.substr(start, log.find('}', start) - start + 1);
+}
+
+// "Conv, Relu, Shrink", cut where it gets long.
+std::string operator_types(const onnx::ModelHeader& header) {
+  constexpr std::size_t kMost = 12;
+  std::set<std::string_view> types;
+  for (const onnx::Operator& op : header.operators) types.insert(op.type);
+  std::string text;
+  std::size_t count = 0;
+  for (const std::string_view type : types) {
+    text += (count > 0 ? ", " : "") + std::string(count == kMost ? "..." : type);
+    if (count++ == kMost) break;
+  }
+  return text;
+}
+
+}  // namespace
+
+// One try: what goes in and what came of it.
+struct Opener::Attempt {
+  Share share;
+  bool fresh;  // the cache is not asked
+  std::optional<ArtifactKey> key;
+  std::optional<ContextEntry> cached;
+  std::optional<PrivateFolder> folder;  // where the provider writes the context
+};
+
+Opener::Opener(std::shared_ptr<Provider> provider, std::shared_ptr<const CheckedModel> model,
+               SessionRequest request, HtpOptions options, std::shared_ptr<ArtifactCache> cache)
+    : provider_(std::move(provider)),
+      model_(std::move(model)),
+      request_(std::move(request)),
+      options_(std::move(options)),
+      cache_(std::move(cache)),
+      compiled_(is_compiled(model_->header)) {}
+
+Result<Opened> Opener::open() { return open_with_fallback(false); }
+
+Result<Opened> Opener::compile() {
+  if (compiled_)
+    return unavailable(describe(request_.model) + ": is compiled already (it has an EPContext node)");
+  SLUICE_ASSIGN(Opened opened, open_with_fallback(true));
+  if (opened.compiled.empty())
+    return unavailable(describe(request_.model) + ": the provider wrote no compiled model");
+  return opened;
+}
+
+Result<Opened> Opener::open_with_fallback(bool fresh) {
+  auto whole = try_open(Share::kWhole, fresh);
+  if (whole.ok() || whole.status().message().find(kCpuForbidden) == std::string::npos) return whole;
+  const std::string reason = unsupported_in(ort::recent_warnings());
+  const std::string why =
+      reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)
+                     : reason;
+  if (request_.on_fallback == "error")
+    return unavailable(describe(request_.model) + ": backend 'htp' cannot take every operator (" + why + ")");
+  SLUICE_ASSIGN(Opened split, try_open(Share::kSplit, fresh));
+  if (split.placement.on_backend == 0)
+    return unavailable(describe(request_.model) + ": backend 'htp' takes none of the " +
+                       std::to_string(split.placement.total) + " operators (" + why + ")");
+  split.placement.reasons = {why};
+  return split;
+}
+
+Result<Opened> Opener::try_open(Share share, bool fresh) {
+  Attempt attempt{.share = share, .fresh = fresh, .key = {}, .cached = {}, .folder = {}};
+  auto opened = load(attempt);
+  if (opened.ok() || !attempt.cached) return opened;
+  cache_->reject(*attempt.key, "was refused: " + opened.status().message());
+  Attempt again{.share = share, .fresh = true, .key = {}, .cached = {}, .folder = {}};
+  return load(again);
+}
+
+Result<Opened> Opener::load(Attempt& attempt) {
+  ort::SessionConfig config{.backend = "htp",
+                            .provider = Provider::kName,
+                            .kind = RunKind::kWaits,
+                            .static_batch = true,
+                            .substitute = {},
+                            .configure = {}};
+  config.substitute = [&](std::string_view model) -> std::optional<std::string> {
+    if (compiled_) return std::nullopt;
+    attempt.key = key_of(model, attempt.share);
+    if (attempt.fresh) return std::nullopt;
+    const auto bytes = cache_->load(*attempt.key);
+    if (!bytes) return std::nullopt;
+    auto entry = unpack_entry(*bytes);
+    if (!entry.ok()) {
+      cache_->reject(*attempt.key, entry.status().message());
+      return std::nullopt;
+    }
+    attempt.cached = std::move(*entry);
+    return attempt.cached->model;
+  };
+  config.configure = [&](Ort::SessionOptions& session) { configure(session, attempt); };
+  SLUICE_ASSIGN(auto session, ort::OrtSession::create(provider_->runtime(), request_, config));
+  Opened out{std::move(session), {}, {}};
+  out.placement = attempt.cached ? attempt.cached->placement : out.session->placement();
+  if (!attempt.folder) return out;
+  out.compiled = read_file(attempt.folder->file());
+  if (!out.compiled.empty()) cache_->store(*attempt.key, pack_entry({out.placement, out.compiled}));
+  return out;
+}
+
+void Opener::configure(Ort::SessionOptions& session, Attempt& attempt) const {
+  const bool whole = attempt.share == Share::kWhole;
+  session.SetIntraOpNumThreads(1);
+  session.AddConfigEntry("session.intra_op.allow_spinning", "0");
+  session.AddConfigEntry("session.disable_cpu_ep_fallback", whole ? "1" : "0");
+  if (compiled_) {
+    session.AddConfigEntry("session.disable_model_compile", "1");
+    session.AddConfigEntry("ep.context_file_path", request_.model.path.c_str());  // its binary lies beside it
+  } else if (attempt.cached) {
+    session.AddConfigEntry("session.disable_model_compile", "1");
+  } else {
+    fix_dimensions(session);
+    if (attempt.fresh || cache_->usable()) ask_for_context(session, attempt);
+  }
+  session.AppendExecutionProvider_V2(
+      provider_->runtime()->env(), {provider_->device()},
+      std::unordered_map<std::string, std::string>(options_.provider.begin(), options_.provider.end()));
+}
+
+void Opener::ask_for_context(Ort::SessionOptions& session, Attempt& attempt) {
+  attempt.folder.emplace();
+  if (attempt.folder->ok()) {
+    session.AddConfigEntry("ep.context_enable", "1");
+    session.AddConfigEntry("ep.context_embed_mode", "1");
+    session.AddConfigEntry("ep.context_file_path", attempt.folder->file().c_str());
+  } else {
+    attempt.folder.reset();
+    log_message(LogLevel::kWarning,
+                "backend 'htp': there is no folder for temporary files; the compiled model is not kept");
+  }
+}
+
+// The NPU takes static shapes only. Names that `dims` gives are fixed already.
+void Opener::fix_dimensions(Ort::SessionOptions& session) const {
+  for (const onnx::ValueInfo& input : model_->header.inputs)
+    for (std::size_t i = 0; i < input.dims.size(); ++i) {
+      const onnx::Dim& dim = input.dims[i];
+      if (dim.value >= 0 || dim.name.empty()) continue;
+      std::int64_t size = i == 0 ? std::max(1, request_.batch) : 1;
+      const std::string name(dim.name), place = std::string(input.name) + "." + std::to_string(i);
+      for (const auto& [key, written] : request_.model.dims)
+        if (key == name || key == place) size = written;
+      Ort::ThrowOnError(
+          provider_->runtime()->api().AddFreeDimensionOverrideByName(session, name.c_str(), size));
+    }
+}
+
+ArtifactKey Opener::key_of(std::string_view model, Share share) const {
+  ArtifactKey key("qnn-context");
+  key.add("model", sha256_hex(model));
+  for (const onnx::ExternalData& data : model_->header.external) {
+    const auto file = ModelFile::open(folder_of(request_.model.path) + "/" + data.location);
+    key.add("external " + data.location, file.ok() ? sha256_hex((*file)->bytes()) : "unreadable");
+  }
+  for (const auto& [name, size] : request_.model.dims) key.add("dim " + name, std::to_string(size));
+  key.add("batch", std::to_string(std::max(1, request_.batch)));
+  key.add("share", share == Share::kWhole ? "whole" : "split");
+  for (const auto& [name, value] : options_.provider) key.add("option " + name, value);
+  key.add("provider", provider_->fingerprint());
+  return key.add("onnxruntime", provider_->runtime()->library().version);
+}
+
+}  // namespace sluice::htp

@@ -1,0 +1,94 @@
+// sluice compile
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "backends/backends.h"
+#include "framework/core/clock.h"
+#include "framework/core/suggest.h"
+#include "framework/node/htp_socs.h"
+#include "inference/backend_options.h"
+#include "inference/sha256.h"
+#include "runtime/atomic_file.h"
+#include "tools/sluice/commands.h"
+#include "tools/sluice/output.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One file to write.
+struct Target {
+  std::string soc;  // empty: the backend's choice
+  std::string path;
+};
+
+// "face.onnx" for one chip, "face.sm8550.onnx" for each of several.
+std::vector<Target> targets(const CompileArguments& arguments) {
+  if (arguments.socs.empty()) return {{"", arguments.output}};
+  if (arguments.socs.size() == 1) return {{arguments.socs[0], arguments.output}};
+  std::vector<Target> out;
+  const fs::path path(arguments.output);
+  for (const std::string& soc : arguments.socs)
+    out.push_back({soc, path.parent_path() / (path.stem().string() + "." + soc + path.extension().string())});
+  return out;
+}
+
+// What is wrong with the command itself.
+Status check(const CompileArguments& arguments) {
+  const std::vector<std::string> names = backend_names(), socs = htp_soc_choices();
+  if (std::ranges::find(names, arguments.backend) == names.end())
+    return invalid(fmt::format("--backend is '{}'{}", arguments.backend, allowed(arguments.backend, names)));
+  for (const std::string& soc : arguments.socs)
+    if (std::ranges::find(socs, soc) == socs.end())
+      return invalid(fmt::format("--soc is '{}'{}", soc, allowed(soc, socs)));
+  if (!arguments.socs.empty() && arguments.backend != "htp")
+    return invalid("--soc names chips of backend 'htp'; leave it out");
+  for (const Target& target : targets(arguments))
+    if (!arguments.force && fs::exists(target.path))
+      return failed("'" + target.path + "' exists; use --force to replace it");
+  return {};
+}
+
+Status compile_one(Backend& backend, const CompileArguments& arguments, const Target& target) {
+  SessionRequest request;
+  request.model.name = arguments.model;
+  request.model.path = arguments.model;
+  request.backend = arguments.backend;
+  request.options = with_defaults(arguments.backend, {});
+  if (!target.soc.empty()) request.options["soc"] = {target.soc};
+  if (request.options.contains("precision")) request.options["precision"] = {arguments.precision};
+  request.on_fallback = "error";
+  SLUICE_ASSIGN(const std::string bytes, backend.compile(request));
+  SLUICE_RETURN_IF_ERROR(replace_file(target.path, bytes));
+  const std::string chip = target.soc.empty() ? "" : " for " + target.soc;
+  return print_result(fmt::format("{}:{} {} bytes, sha256 {}\n", target.path, chip, bytes.size(),
+                                  sha256_hex(bytes))) == kDone
+             ? Status{}
+             : failed("the result could not be printed");
+}
+
+Status compile_all(const CompileArguments& arguments) {
+  SLUICE_RETURN_IF_ERROR(check(arguments));
+  SteadyClock clock;
+  for (const auto& backend : make_backends(clock)) {
+    if (backend->name() != arguments.backend) continue;
+    SLUICE_RETURN_IF_ERROR(backend->available());
+    for (const Target& target : targets(arguments))
+      SLUICE_RETURN_IF_ERROR(compile_one(*backend, arguments, target));
+  }
+  return {};
+}
+
+}  // namespace
+
+int execute(const CompileArguments& arguments) {
+  const Status status = compile_all(arguments);
+  if (status.ok()) return kDone;
+  print_error(status.message());
+  return exit_code_of(status);
+}
+
+}  // namespace sluice::cli
