@@ -18,6 +18,7 @@ struct SessionConfig {
   std::string provider;  // ONNX Runtime's: "CPUExecutionProvider"
   RunKind kind = RunKind::kCompute;
   std::function<void(Ort::SessionOptions&)> configure;  // may throw Ort::Exception
+  std::function<void()> before_run;                     // in the thread that runs; may be empty
 };
 
 // Runs write straight into the callers' tensors: values that view them are made once per buffer and slot.
@@ -49,6 +50,7 @@ class OrtSession final : public Session {
   const ModelSignature signature_;
   const std::string backend_;
   const RunKind kind_;
+  const std::function<void()> before_run_;
   const int most_batch_;
   std::vector<std::size_t> input_bytes_, output_bytes_;  // per item
   std::vector<const char*> input_names_, output_names_;
