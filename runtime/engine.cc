@@ -183,7 +183,10 @@ Status Engine::probe(const RunOptions& options) {
   if (all.ok()) add_failure(all, make_pools());
   add_failure(all, open_nodes());
   if (!all.ok()) return all;
-  models_open_ = true;
+  {
+    std::lock_guard lock(models_mutex_);
+    models_open_ = true;
+  }
   failures_ = std::make_unique<Failures>(*plan_, clock_);
   std::vector<Node*> nodes;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
