@@ -8,7 +8,9 @@
 namespace sluice {
 namespace {
 
-constexpr int kFraction = 16;  // bits, of positions in the grid
+constexpr int kFraction = 32;  // bits, of positions in the grid
+// Grids are far smaller than both: so far out nothing is covered, and no sum of a row's steps overflows.
+constexpr double kFarthest = 1e8, kLargestStep = 1e4;
 
 // (x, y) -> (xx x + xy y + x0, yx x + yy y + y0)
 struct Affine {
@@ -46,9 +48,9 @@ Affine stored_to_upright(const ImageType& type) {
   }
 }
 
-std::int64_t to_fixed(double v) {
-  constexpr double kFar = 1e9;  // of grids, which are far smaller
-  return std::llround(std::clamp(v, -kFar, kFar) * (1 << kFraction));
+std::int64_t to_fixed(double v, double most) {
+  if (!(std::abs(v) <= most)) v = std::signbit(v) ? -most : most;  // NaN too
+  return std::llround(v * static_cast<double>(std::int64_t{1} << kFraction));
 }
 
 // Which samples of the palette a value of the grid takes; null: none.
@@ -75,12 +77,14 @@ void tint_plane(Image& image, int plane, const Mask& mask, const Affine& to_grid
   const Affine grid = after(to_grid, {step_x, 0, step_x / 2, 0, step_y, step_y / 2});
   const auto p = static_cast<std::size_t>(plane);
   const auto bytes = static_cast<std::size_t>(size.bytes_per_sample);
-  const std::int64_t step_column = to_fixed(grid.xx), step_row = to_fixed(grid.yx);
+  const std::int64_t step_column = to_fixed(grid.xx, kLargestStep);
+  const std::int64_t step_row = to_fixed(grid.yx, kLargestStep);
   const auto columns = static_cast<std::uint64_t>(mask.geometry.grid_width);
   const auto rows = static_cast<std::uint64_t>(mask.geometry.grid_height);
   for (int y = 0; y < size.height; ++y) {
     std::uint8_t* sample = image.planes[p] + y * image.strides[p];
-    std::int64_t column = to_fixed(grid.xy * y + grid.x0), row = to_fixed(grid.yy * y + grid.y0);
+    std::int64_t column = to_fixed(grid.xy * y + grid.x0, kFarthest);
+    std::int64_t row = to_fixed(grid.yy * y + grid.y0, kFarthest);
     for (int x = 0; x < size.width; ++x, sample += bytes, column += step_column, row += step_row) {
       // What lies left of the grid or above it becomes huge.
       const auto c = static_cast<std::uint64_t>(column >> kFraction);

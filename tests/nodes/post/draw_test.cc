@@ -369,7 +369,7 @@ TEST_F(DrawTest, TextHasItsQuadrilateralAndWhatItSays) {
   EXPECT_NE(sample(image, 0, 140, 110), 0) << "upper side";
   EXPECT_NE(sample(image, 0, 135, 130), 0) << "lower side";
   EXPECT_EQ(sample(image, 0, 138, 120), 0) << "inside";
-  EXPECT_NE(sample(image, 0, 101, 92), 0) << "the words above";
+  EXPECT_NE(sample(image, 0, 100, 91), 0) << "the words above";
 }
 
 TEST_F(DrawTest, TextThatNobodyReadHasNoWords) {
