@@ -328,7 +328,7 @@ Status Engine::close_nodes() {
 Status Engine::finish_trace() {
   if (!trace_) return {};
   const Status status = trace_->finish(report(), started_at_);
-  if (const std::uint64_t lost = trace_->figures().lost; lost > 0) {
+  if (const std::uint64_t lost = trace_->figures().lost; status.ok() && lost > 0) {
     log_message(LogLevel::kWarning,
                 fmt::format("--trace: {} events had no room and are missing in it", lost));
   }
