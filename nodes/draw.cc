@@ -61,7 +61,8 @@ std::optional<Point> first_covered(const Mask& mask) {
                                   [](std::uint8_t v) { return v >= Masks::kCovered; });
   if (first == mask.values.end() || g.grid_width <= 0) return std::nullopt;
   const auto index = static_cast<int>(first - mask.values.begin());
-  const double x = index % g.grid_width + 0.5, y = index / g.grid_width + 0.5;
+  const int column = index % g.grid_width, row = index / g.grid_width;
+  const double x = column + 0.5, y = row + 0.5;
   return Point{static_cast<float>(g.xx * x + g.xy * y + g.x0),
                static_cast<float>(g.yx * x + g.yy * y + g.y0)};
 }
