@@ -53,16 +53,22 @@ Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
 
 std::size_t Pools::total_bytes() const {
   std::size_t total = 0;
-  for (const PoolStats& s : stats()) total += s.buffers * s.bytes_each;
+  for (const auto& node : pools_) {
+    for (const OutputPools& p : node) {
+      if (!p.buffers) continue;
+      const PoolStats stats = p.buffers->stats();
+      total += stats.buffers * stats.bytes_each;
+    }
+  }
   return total;
 }
 
-std::vector<PoolStats> Pools::stats() const {
-  std::vector<PoolStats> out;
+std::vector<NamedPool> Pools::named_stats() const {
+  std::vector<NamedPool> out;
   for (const auto& node : pools_) {
     for (const OutputPools& p : node) {
-      if (p.packets) out.push_back(p.packets->stats());
-      if (p.buffers) out.push_back(p.buffers->stats());
+      if (p.packets) out.push_back({p.packets->name(), p.packets->stats()});
+      if (p.buffers) out.push_back({p.buffers->name(), p.buffers->stats()});
     }
   }
   return out;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "framework/core/buffer.h"
@@ -10,6 +11,11 @@
 #include "framework/plan/plan.h"
 
 namespace sluice {
+
+struct NamedPool {
+  std::string name;
+  PoolStats stats;
+};
 
 struct OutputPools {
   PacketPool::Ptr packets;
@@ -32,8 +38,8 @@ class Pools {
     return pools_[static_cast<std::size_t>(node)][static_cast<std::size_t>(output)];
   }
   std::size_t total_bytes() const;
-  // Every pool whose high-water mark could be compared with the plan's.
-  std::vector<PoolStats> stats() const;
+  // "node.output" of each pool, and how much of it was ever in use.
+  std::vector<NamedPool> named_stats() const;
 
  private:
   explicit Pools(const Plan& plan, OnAvailable on_available)

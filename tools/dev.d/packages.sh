@@ -8,6 +8,7 @@ packages_build=(
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libturbojpeg0-dev libyuv-dev
   libonnx-dev protobuf-compiler libprotobuf-dev libpugixml-dev
   libgtest-dev libgmock-dev libbenchmark-dev
+  python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good  # the camera of the tests
 )
 packages_lint=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev universal-ctags shellcheck)
 packages_tsan=(dpkg-dev)

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   hold_closed_streams();
   // A reader of stdout that went away is a failed write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further
   try {
     const auto parsed = cli::parse_arguments(argc, argv);
     if (const int* const code = std::get_if<int>(&parsed)) return *code;
