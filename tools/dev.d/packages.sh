@@ -11,6 +11,7 @@ packages_build=(
 )
 packages_lint=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev universal-ctags shellcheck)
 packages_tsan=(dpkg-dev)
+packages_bench=(libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav)
 
 missing_packages() {
   local installed item name command
