@@ -90,6 +90,7 @@ void observe(std::span<const Candidate> candidates, const Observation& seen, Sel
     --state.moves;
     state.moved_at = seen.readings.at;
   }
+  if (seen.readings.at - state.stepped_at > kMoveForgiven) state.rises = 0;
   HeatLoad load;
   if (state.current >= 0) {
     const auto index = static_cast<std::size_t>(state.current);

@@ -53,9 +53,8 @@ std::string headline(std::span<const Candidate> candidates, const SelectorState&
     case Cause::kRecovered:
       return policy_text + ": works again and stands before " + rival;
     case Cause::kFailure:
-      return rival + " failed " +
-             std::to_string(before.candidates[static_cast<std::size_t>(decision.rival)].breaker.failures()) +
-             " times";
+      return rival + " failed; failures of late: " +
+             std::to_string(before.candidates[static_cast<std::size_t>(decision.rival)].breaker.failures());
     case Cause::kExcluded:
     case Cause::kHeatLimit:
       return why_left(decision, policy, rival);

@@ -44,7 +44,7 @@ TEST(Fixed, LeavesAFailingEntryAtOnceAndComesBackAfterTheDwell) {
   const Decision left = bench.step();
   EXPECT_EQ(left.cause, Cause::kFailure);
   EXPECT_EQ(bench.current().backend, "gpu");
-  EXPECT_THAT(bench.said(left), HasSubstr("htp failed 1 times"));
+  EXPECT_THAT(bench.said(left), HasSubstr("htp failed; failures of late: 1"));
   note_probe(bench.state(), 0, bench.now(), 10);
   EXPECT_EQ(bench.step().cause, Cause::kDwell);
   Decision back;
