@@ -45,7 +45,7 @@ std::string_view name_of(Basis basis) {
   return {};
 }
 
-std::string describe(const Candidate& candidate) {
+std::string describe(const SelectorCandidate& candidate) {
   std::string text = candidate.backend;
   if (!candidate.variant.empty()) text += ", variant " + candidate.variant;
   if (!candidate.performance_mode.empty()) text += ", " + candidate.performance_mode;

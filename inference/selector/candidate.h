@@ -31,7 +31,7 @@ struct Estimate {
 };
 
 // Backend x variant x performance mode.
-struct Candidate {
+struct SelectorCandidate {
   std::string backend;
   std::string variant;             // empty: the model's own path
   std::string performance_mode;    // empty: the backend has none
@@ -77,6 +77,6 @@ std::string_view name_of(PolicyKind kind);
 std::optional<PolicyKind> policy_of(std::string_view name);
 std::string_view name_of(Basis basis);
 // "htp, variant w8a16, balanced".
-std::string describe(const Candidate& candidate);
+std::string describe(const SelectorCandidate& candidate);
 
 }  // namespace sluice

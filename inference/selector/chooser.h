@@ -14,14 +14,14 @@ namespace sluice {
 constexpr double kNear = 6;  // s: the longest sensor lag and two control periods
 
 // A change that takes another session.
-inline bool moves(const Candidate& a, const Candidate& b) {
+inline bool moves(const SelectorCandidate& a, const SelectorCandidate& b) {
   return a.backend != b.backend || a.variant != b.variant;
 }
 
 // One call of choose().
 class Chooser {
  public:
-  Chooser(std::span<const Candidate> candidates, const SelectorState& state, const Readings& readings,
+  Chooser(std::span<const SelectorCandidate> candidates, const SelectorState& state, const Readings& readings,
           const SelectorPolicy& policy)
       : candidates_(candidates.first(state.count)), state_(state), readings_(readings), policy_(policy) {}
 
@@ -53,15 +53,15 @@ class Chooser {
   double gain_of(const Forecast& now, const Forecast& next, double rate) const;
   void damp(const Board& board, Decision& decision) const;
   int same_session(const Board& board) const;
-  bool waited(const Candidate& next) const;
+  bool waited(const SelectorCandidate& next) const;
   bool hurried(const Board& board) const;
   bool looks_ahead() const {
     return policy_.kind == PolicyKind::kSustained || (!policy_.degrade.empty() && state_.heat.sees_any());
   }
   double since(TimeNs then) const { return to_s(readings_.at - then); }
-  const Candidate& at(int index) const { return candidates_[static_cast<std::size_t>(index)]; }
+  const SelectorCandidate& at(int index) const { return candidates_[static_cast<std::size_t>(index)]; }
 
-  std::span<const Candidate> candidates_;
+  std::span<const SelectorCandidate> candidates_;
   const SelectorState& state_;
   const Readings& readings_;
   const SelectorPolicy& policy_;

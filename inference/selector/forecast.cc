@@ -43,7 +43,7 @@ std::string_view name_of(Exclusion exclusion) {
   return {};
 }
 
-Forecaster::Forecaster(std::span<const Candidate> candidates, const SelectorState& state,
+Forecaster::Forecaster(std::span<const SelectorCandidate> candidates, const SelectorState& state,
                        const SelectorPolicy& policy, double rate)
     : candidates_(candidates), state_(state), policy_(policy), rate_(rate) {
   for (std::size_t v = 0; v < kHeatVariables; ++v) {

@@ -39,8 +39,8 @@ class Forecaster {
  public:
   static constexpr double kHorizon = 400;  // s: most of a case's time constant
 
-  Forecaster(std::span<const Candidate> candidates, const SelectorState& state, const SelectorPolicy& policy,
-             double rate);
+  Forecaster(std::span<const SelectorCandidate> candidates, const SelectorState& state,
+             const SelectorPolicy& policy, double rate);
 
   // Latency now: throttled if its unit is, by the governor's cap as learned.
   double latency_now(std::size_t candidate) const;
@@ -79,7 +79,7 @@ class Forecaster {
   Active active_now(UnitRole unit) const;
   bool over_limit(const ThermalPredictor::Path& path) const;
 
-  std::span<const Candidate> candidates_;
+  std::span<const SelectorCandidate> candidates_;
   const SelectorState& state_;
   const SelectorPolicy& policy_;
   const double rate_;

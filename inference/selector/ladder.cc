@@ -16,7 +16,7 @@ LadderKeys ladder_keys(std::span<const LadderStep> ladder, int step) {
   return keys;
 }
 
-bool allowed_at(std::span<const LadderStep> ladder, int step, const Candidate& candidate) {
+bool allowed_at(std::span<const LadderStep> ladder, int step, const SelectorCandidate& candidate) {
   const LadderKeys keys = ladder_keys(ladder, step);
   if (keys.performance_mode && !candidate.performance_mode.empty() &&
       candidate.performance_mode != *keys.performance_mode)

@@ -18,7 +18,7 @@ LadderKeys ladder_keys(std::span<const LadderStep> ladder, int step);
 
 // True when `candidate` may run after `step` steps: it has the keys in force (performance modes bind only
 // backends that have them), and neither its variant nor its backend is first named by a later step.
-bool allowed_at(std::span<const LadderStep> ladder, int step, const Candidate& candidate);
+bool allowed_at(std::span<const LadderStep> ladder, int step, const SelectorCandidate& candidate);
 
 // Frames per second to aim for after `step` steps; 0: as many as there are.
 double rate_at(std::span<const LadderStep> ladder, int step, double target_fps);

@@ -39,7 +39,7 @@ Exclusion Chooser::rank_limits(const Forecaster& future, std::size_t c, Forecast
 }
 
 Exclusion Chooser::exclusion(const Forecaster& future, std::size_t c, int step, Forecast& forecast) const {
-  const Candidate& candidate = candidates_[c];
+  const SelectorCandidate& candidate = candidates_[c];
   if (!candidate.unusable.empty()) return Exclusion::kUnusable;
   if (!state_.candidates[c].breaker.usable()) return Exclusion::kBroken;
   if (!allowed_at(policy_.degrade, step, candidate)) return Exclusion::kStep;
@@ -58,7 +58,7 @@ double Chooser::simple_score(std::size_t c, const Forecast& forecast, double rat
   const double energy = std::max(1e-9, s.watts * s.base_ms);
   switch (policy_.kind) {
     case PolicyKind::kLatency: {
-      const Candidate& candidate = candidates_[c];
+      const SelectorCandidate& candidate = candidates_[c];
       const double tail = candidate.latency_p95_ms.known() && candidate.latency_ms.value > 0
                               ? candidate.latency_p95_ms.value / candidate.latency_ms.value
                               : 1;

@@ -95,7 +95,7 @@ int Chooser::ladder_step(Board& board) const {
   return -1;
 }
 
-bool Chooser::waited(const Candidate& next) const {
+bool Chooser::waited(const SelectorCandidate& next) const {
   if (since(state_.switched_at) < policy_.dwell_s) return false;
   if (!moves(at(state_.current), next)) return true;
   const auto earlier = std::min(static_cast<std::size_t>(state_.moves), kMoveDwells.size() - 1);
@@ -195,12 +195,12 @@ Decision Chooser::run() {
   return decision;
 }
 
-Decision choose(std::span<const Candidate> candidates, const SelectorState& state, const Readings& readings,
-                const SelectorPolicy& policy) {
+Decision choose(std::span<const SelectorCandidate> candidates, const SelectorState& state,
+                const Readings& readings, const SelectorPolicy& policy) {
   return Chooser(candidates, state, readings, policy).run();
 }
 
-void commit(std::span<const Candidate> candidates, const Decision& decision, TimeNs now,
+void commit(std::span<const SelectorCandidate> candidates, const Decision& decision, TimeNs now,
             SelectorState& state) {
   if (decision.step != state.step) {
     if (decision.step < state.step) ++state.rises;

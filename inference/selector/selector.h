@@ -39,15 +39,15 @@ struct Decision {
 
 // Pure: the same arguments give the same decision on every machine. `now` is on the run's clock. No
 // allocation.
-Decision choose(std::span<const Candidate> candidates, const SelectorState& state, const Readings& readings,
-                const SelectorPolicy& policy);
+Decision choose(std::span<const SelectorCandidate> candidates, const SelectorState& state,
+                const Readings& readings, const SelectorPolicy& policy);
 
 // Enters a decision that is carried out at `now`.
-void commit(std::span<const Candidate> candidates, const Decision& decision, TimeNs now,
+void commit(std::span<const SelectorCandidate> candidates, const Decision& decision, TimeNs now,
             SelectorState& state);
 
 // The decision in words: what was chosen, why, and what the alternatives were predicted to give.
-std::string words(std::span<const Candidate> candidates, const SelectorState& before,
+std::string words(std::span<const SelectorCandidate> candidates, const SelectorState& before,
                   const Decision& decision, const SelectorPolicy& policy);
 
 // The candidate to measure again off the hot path now, or -1: one whose breaker's pause is over, or whose

@@ -23,9 +23,9 @@ double clock_power(double speed) {
   return kStaticShare + (1 - kStaticShare) * speed * speed * std::sqrt(speed);
 }
 
-double fastest_of_unit(std::span<const Candidate> candidates, const Candidate& like) {
+double fastest_of_unit(std::span<const SelectorCandidate> candidates, const SelectorCandidate& like) {
   double best = 0;
-  for (const Candidate& c : candidates) {
+  for (const SelectorCandidate& c : candidates) {
     if (c.backend != like.backend || c.variant != like.variant || !c.latency_ms.known()) continue;
     if (best == 0 || c.latency_ms.value < best) best = c.latency_ms.value;
   }
@@ -48,7 +48,7 @@ void learn_power(const CandidateState& c, HeatLoad load, double watts, double dt
 
 }  // namespace
 
-std::optional<double> device_power(std::span<const Candidate> candidates, const SelectorState& state,
+std::optional<double> device_power(std::span<const SelectorCandidate> candidates, const SelectorState& state,
                                    std::size_t candidate, double duty) {
   const CandidateState& c = state.candidates[candidate];
   const double watts = heat_at(c, c.speed, duty);
@@ -63,11 +63,11 @@ double heat_at(const CandidateState& candidate, double speed, double duty) {
   return candidate.watts * duty * clock_power(speed) / clock_power(candidate.speed);
 }
 
-SelectorState start_state(std::span<const Candidate> candidates) {
+SelectorState start_state(std::span<const SelectorCandidate> candidates) {
   SelectorState state;
   state.count = std::min(candidates.size(), kMostCandidates);
   for (std::size_t i = 0; i < state.count; ++i) {
-    const Candidate& c = candidates[i];
+    const SelectorCandidate& c = candidates[i];
     CandidateState& s = state.candidates[i];
     s.base_ms = s.now_ms = c.latency_ms.value;
     const double fastest = fastest_of_unit(candidates, c);
@@ -83,7 +83,7 @@ SelectorState start_state(std::span<const Candidate> candidates) {
   return state;
 }
 
-void observe(std::span<const Candidate> candidates, const Observation& seen, SelectorState& state) {
+void observe(std::span<const SelectorCandidate> candidates, const Observation& seen, SelectorState& state) {
   const double dt = std::clamp(seen.dt_s, kShortestPeriod, kLongestPeriod);
   state.observed_at = seen.readings.at;
   if (state.moves > 0 && seen.readings.at - state.moved_at > kMoveForgiven) {

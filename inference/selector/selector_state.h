@@ -20,7 +20,7 @@ struct Observation {
   double fps = 0;         // runs that ended, per second
 };
 
-// What is known of a candidate beyond what stood in `Candidate` at the start.
+// What is known of a candidate beyond what stood in `SelectorCandidate` at the start.
 struct CandidateState {
   Breaker breaker;
   double base_ms = 0;  // latency on a cool device
@@ -56,10 +56,10 @@ struct SelectorState {
 
 // A state in which nothing has run: latencies and powers from the candidates' estimates. kMostCandidates at
 // most.
-SelectorState start_state(std::span<const Candidate> candidates);
+SelectorState start_state(std::span<const SelectorCandidate> candidates);
 
 // Takes in a control period. Pure but for `state`; no allocation.
-void observe(std::span<const Candidate> candidates, const Observation& seen, SelectorState& state);
+void observe(std::span<const SelectorCandidate> candidates, const Observation& seen, SelectorState& state);
 
 // A run or a probe of `candidate` failed, or a probe worked and took `latency_ms`.
 void note_failure(SelectorState& state, std::size_t candidate, TimeNs now);
@@ -67,7 +67,7 @@ void note_probe(SelectorState& state, std::size_t candidate, TimeNs now, double 
 
 // Watts of the whole device with `candidate` running `duty` of the time; none without a power sensor or
 // energies. Units that have not run yet count with the most that is usual [assumed: 7 W].
-std::optional<double> device_power(std::span<const Candidate> candidates, const SelectorState& state,
+std::optional<double> device_power(std::span<const SelectorCandidate> candidates, const SelectorState& state,
                                    std::size_t candidate, double duty);
 
 // Watts (or relative watts) that `candidate` draws at `speed` (share of its unit's fastest) running `duty` of

@@ -12,7 +12,7 @@ std::string number(const char* format, double value) {
   return text;
 }
 
-const Candidate& at(std::span<const Candidate> candidates, int index) {
+const SelectorCandidate& at(std::span<const SelectorCandidate> candidates, int index) {
   return candidates[static_cast<std::size_t>(index)];
 }
 
@@ -35,7 +35,7 @@ std::string why_left(const Decision& decision, const SelectorPolicy& policy, std
   }
 }
 
-std::string headline(std::span<const Candidate> candidates, const SelectorState& before,
+std::string headline(std::span<const SelectorCandidate> candidates, const SelectorState& before,
                      const Decision& decision, const SelectorPolicy& policy) {
   const std::string rival = decision.rival >= 0 ? describe(at(candidates, decision.rival)) : "";
   const std::string policy_text = "policy " + std::string(name_of(policy.kind));
@@ -70,7 +70,7 @@ std::string headline(std::span<const Candidate> candidates, const SelectorState&
   return {};
 }
 
-std::string prediction(const Candidate& candidate, const Forecast& forecast) {
+std::string prediction(const SelectorCandidate& candidate, const Forecast& forecast) {
   std::string text = describe(candidate) + " ";
   if (forecast.exclusion != Exclusion::kNone) return text + std::string(name_of(forecast.exclusion));
   text += number("%.1f fps", forecast.fps) + number(", %.1f ms", forecast.latency_ms);
@@ -81,7 +81,7 @@ std::string prediction(const Candidate& candidate, const Forecast& forecast) {
 
 }  // namespace
 
-std::string words(std::span<const Candidate> candidates, const SelectorState& before,
+std::string words(std::span<const SelectorCandidate> candidates, const SelectorState& before,
                   const Decision& decision, const SelectorPolicy& policy) {
   std::string text = headline(candidates, before, decision, policy);
   if (decision.blind) text += "; no temperature is known, latency drift alone was used";

@@ -105,7 +105,7 @@ void limits(int devices) {
 
 void cost() {
   const TrueDevice device = random_device(2);
-  const std::vector<Candidate> candidates = device.seen_candidates();
+  const std::vector<SelectorCandidate> candidates = device.seen_candidates();
   SelectorPolicy policy = device.policy(PolicyKind::kSustained);
   SelectorState last;
   RunRequest run;

@@ -51,7 +51,7 @@ void count_change(const TrueDevice& device, const Decision& decision, int from, 
 }  // namespace
 
 Outcome run_selector(const TrueDevice& device, const RunRequest& request) {
-  const std::vector<Candidate> candidates = device.seen_candidates(request.energies);
+  const std::vector<SelectorCandidate> candidates = device.seen_candidates(request.energies);
   SelectorState state = start_state(candidates);
   Sensors sensors(device, device.seed + 1000);
   DeviceState truth = device.start();

@@ -52,8 +52,9 @@ TEST(Ladder, StepsAddUpAndLaterOnesWin) {
   EXPECT_EQ(rate_at(ladder, 2, 30), 15);
   EXPECT_EQ(rate_at(ladder, 4, 30), 5);
   EXPECT_EQ(rate_at(ladder, 4, 0), 5);
-  const Candidate htp = candidate("htp", 1, 0, {}, "burst"), saver = candidate("htp", 1, 0, {}, "balanced");
-  const Candidate other = candidate("gpu", 1, 1);
+  const SelectorCandidate htp = candidate("htp", 1, 0, {}, "burst"),
+                          saver = candidate("htp", 1, 0, {}, "balanced");
+  const SelectorCandidate other = candidate("gpu", 1, 1);
   EXPECT_TRUE(allowed_at(ladder, 0, htp));
   EXPECT_FALSE(allowed_at(ladder, 0, other));  // named in a later step
   EXPECT_FALSE(allowed_at(ladder, 1, htp));
@@ -147,7 +148,7 @@ TEST_F(TripLearning, ASlowModeDoesNotTellThatTheGovernorLetGo) {
 
 TEST(Costs, NothingIsAllocatedPerPeriodOrDecision) {
   const testing::TrueDevice device = testing::random_device(2);
-  const std::vector<Candidate> candidates = device.seen_candidates();
+  const std::vector<SelectorCandidate> candidates = device.seen_candidates();
   const SelectorPolicy policy = device.policy(PolicyKind::kSustained);
   SelectorState state = start_state(candidates);
   Observation seen;

@@ -20,7 +20,7 @@ SelectorPolicy policy_of_kind(PolicyKind kind) {
   return policy;
 }
 
-std::vector<Candidate> three() {
+std::vector<SelectorCandidate> three() {
   return {candidate("htp", 10, 0), candidate("gpu", 20, 1), candidate("cpu", 5, 2)};
 }
 
@@ -63,7 +63,7 @@ TEST(Fixed, DoesNotMoveForHeatOrLatency) {
 }
 
 TEST(Latency, CountsTheTail) {
-  std::vector<Candidate> candidates = three();
+  std::vector<SelectorCandidate> candidates = three();
   candidates[2].latency_p95_ms = {30, Basis::kMeasured};
   Bench bench(candidates, policy_of_kind(PolicyKind::kLatency));
   bench.step();
@@ -77,7 +77,7 @@ TEST(Throughput, TakesTheFastest) {
 }
 
 TEST(Efficiency, TakesTheLeastEnergy) {
-  std::vector<Candidate> candidates = three();
+  std::vector<SelectorCandidate> candidates = three();
   candidates[0].energy_mj = {20, Basis::kMeasured};
   candidates[1].energy_mj = {15, Basis::kModelled};
   candidates[2].energy_mj = {40, Basis::kMeasured};
@@ -87,8 +87,8 @@ TEST(Efficiency, TakesTheLeastEnergy) {
 }
 
 TEST(Balanced, PaysForTheTargetButNotForMore) {
-  std::vector<Candidate> candidates = {candidate("htp", 30, 0), candidate("gpu", 5, 1),
-                                       candidate("cpu", 100, 2)};
+  std::vector<SelectorCandidate> candidates = {candidate("htp", 30, 0), candidate("gpu", 5, 1),
+                                               candidate("cpu", 100, 2)};
   candidates[0].energy_mj = {30, Basis::kMeasured};  // meets 30 fps
   candidates[1].energy_mj = {60, Basis::kMeasured};  // faster than needed
   candidates[2].energy_mj = {10, Basis::kMeasured};  // a third of the rate
@@ -100,7 +100,7 @@ TEST(Balanced, PaysForTheTargetButNotForMore) {
 TEST(Limits, LatencyBudgetExcludesAndSaysSo) {
   SelectorPolicy policy = policy_of_kind(PolicyKind::kEfficiency);
   policy.latency_budget_ms = 15;
-  std::vector<Candidate> candidates = three();
+  std::vector<SelectorCandidate> candidates = three();
   candidates[1].energy_mj = {1, Basis::kMeasured};
   Bench bench(candidates, policy);
   const Decision decision = bench.step();
@@ -112,8 +112,9 @@ TEST(Limits, LatencyBudgetExcludesAndSaysSo) {
 TEST(Limits, AccuracyBindsVariantsOfTheSameInputSizeAndUnknownIsNone) {
   SelectorPolicy policy = policy_of_kind(PolicyKind::kLatency);
   policy.min_snr_db = 20;
-  std::vector<Candidate> candidates = {candidate("htp", 1, 0, "w8a8"), candidate("htp", 2, 0, "w8a16"),
-                                       candidate("htp", 3, 0, "small"), candidate("htp", 9, 0)};
+  std::vector<SelectorCandidate> candidates = {candidate("htp", 1, 0, "w8a8"),
+                                               candidate("htp", 2, 0, "w8a16"),
+                                               candidate("htp", 3, 0, "small"), candidate("htp", 9, 0)};
   candidates[0].snr_db = 12;
   candidates[2].same_input_size = false;
   candidates[3].snr_db = 99;
@@ -125,7 +126,7 @@ TEST(Limits, AccuracyBindsVariantsOfTheSameInputSizeAndUnknownIsNone) {
 }
 
 TEST(Limits, AModelThatABackendCannotTakeIsNoCandidate) {
-  std::vector<Candidate> candidates = three();
+  std::vector<SelectorCandidate> candidates = three();
   candidates[2].unusable = "a tensor is larger than the device takes";
   Bench bench(candidates, policy_of_kind(PolicyKind::kThroughput));
   EXPECT_EQ(bench.step().forecasts[2].exclusion, Exclusion::kUnusable);
@@ -136,7 +137,7 @@ TEST(Limits, PowerBudgetWithKnownEnergies) {
   SelectorPolicy policy = policy_of_kind(PolicyKind::kThroughput);
   policy.power_budget_w = 2;
   policy.target_fps = 0;
-  std::vector<Candidate> candidates = three();
+  std::vector<SelectorCandidate> candidates = three();
   candidates[0].energy_mj = {15, Basis::kMeasured};  // 1.5 W
   candidates[1].energy_mj = {10, Basis::kMeasured};
   candidates[2].energy_mj = {15, Basis::kMeasured};  // 3 W

@@ -9,9 +9,9 @@
 
 namespace sluice::testing {
 
-inline Candidate candidate(std::string backend, double latency_ms, int preference, std::string variant = {},
-                           std::string mode = {}) {
-  Candidate c;
+inline SelectorCandidate candidate(std::string backend, double latency_ms, int preference,
+                                   std::string variant = {}, std::string mode = {}) {
+  SelectorCandidate c;
   c.unit = backend == "htp" ? UnitRole::kNpu : backend == "gpu" ? UnitRole::kGpu : UnitRole::kCpu;
   c.backend = std::move(backend);
   c.variant = std::move(variant);
@@ -24,7 +24,7 @@ inline Candidate candidate(std::string backend, double latency_ms, int preferenc
 // A node that runs second by second under one policy.
 class Bench {
  public:
-  Bench(std::vector<Candidate> candidates, SelectorPolicy policy)
+  Bench(std::vector<SelectorCandidate> candidates, SelectorPolicy policy)
       : candidates_(std::move(candidates)), policy_(std::move(policy)), state_(start_state(candidates_)) {}
 
   // One control period in which the current candidate took `latency_ms` (0: its cool latency) at `celsius` of
@@ -54,7 +54,7 @@ class Bench {
   }
   void fail(std::size_t candidate) { note_failure(state_, candidate, now_); }
 
-  const Candidate& current() const { return candidates_[static_cast<std::size_t>(state_.current)]; }
+  const SelectorCandidate& current() const { return candidates_[static_cast<std::size_t>(state_.current)]; }
   SelectorState& state() { return state_; }
   SelectorPolicy& policy() { return policy_; }
   std::string said(const Decision& decision) const { return words(candidates_, before_, decision, policy_); }
@@ -64,7 +64,7 @@ class Bench {
   double power_w = 0;
 
  private:
-  std::vector<Candidate> candidates_;
+  std::vector<SelectorCandidate> candidates_;
   SelectorPolicy policy_;
   SelectorState state_, before_;
   TimeNs now_ = 0;

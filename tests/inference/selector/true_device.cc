@@ -261,10 +261,10 @@ Second TrueDevice::advance(DeviceState& state, int index, double t_s) const {
   return out;
 }
 
-std::vector<Candidate> TrueDevice::seen_candidates(bool energies) const {
-  std::vector<Candidate> out;
+std::vector<SelectorCandidate> TrueDevice::seen_candidates(bool energies) const {
+  std::vector<SelectorCandidate> out;
   for (const TrueCandidate& c : candidates) {
-    Candidate seen;
+    SelectorCandidate seen;
     seen.backend = c.backend;
     seen.performance_mode = c.mode;
     seen.unit = c.unit;

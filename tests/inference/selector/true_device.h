@@ -72,7 +72,7 @@ struct TrueDevice {
   // Of the dies that have a sensor: what max_temperature_c limits.
   double hottest_die(const DeviceState& state) const;
   // What warm-up would know: measured latencies, energies unknown (or measured, when asked for).
-  std::vector<Candidate> seen_candidates(bool energies = false) const;
+  std::vector<SelectorCandidate> seen_candidates(bool energies = false) const;
   SelectorPolicy policy(PolicyKind kind) const;
 };
 
