@@ -26,11 +26,13 @@ pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavcodec libavformat libavuti
 # ONNX Runtime is loaded at run time (dlopen): only its headers are needed to build, and the library's place is
 # remembered as the default to load. A system installation wins.
 set(ONNXRUNTIME_ROOT "$ENV{ONNXRUNTIME_ROOT}" CACHE PATH "An ONNX Runtime installation (include/, lib/)")
+pkg_check_modules(SYSTEM_ONNXRUNTIME QUIET libonnxruntime>=1.29)
 find_path(ONNXRUNTIME_INCLUDE onnxruntime_cxx_api.h
           HINTS ${ONNXRUNTIME_ROOT}/include ${ONNXRUNTIME_ROOT}/include/onnxruntime
+                ${SYSTEM_ONNXRUNTIME_INCLUDE_DIRS} ${SYSTEM_ONNXRUNTIME_INCLUDEDIR}
                 ${SLUICE_CACHE}/onnxruntime/include
           PATH_SUFFIXES onnxruntime onnxruntime/core/session REQUIRED)
 find_library(ONNXRUNTIME_LIBRARY NAMES onnxruntime libonnxruntime.so.1
-             HINTS ${ONNXRUNTIME_ROOT}/lib ${SLUICE_CACHE}/onnxruntime/lib REQUIRED)
+             HINTS ${ONNXRUNTIME_ROOT}/lib ${SYSTEM_ONNXRUNTIME_LIBDIR} ${SLUICE_CACHE}/onnxruntime/lib REQUIRED)
 add_library(onnxruntime_headers INTERFACE)
 target_include_directories(onnxruntime_headers SYSTEM INTERFACE ${ONNXRUNTIME_INCLUDE})

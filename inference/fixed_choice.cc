@@ -43,8 +43,8 @@ Result<SessionHandle> try_backend(InferenceServices& services, const ChoiceReque
 
 }  // namespace
 
-Result<SessionHandle> open_first_usable(InferenceServices& services, const ChoiceRequest& choice,
-                                        InferenceRecord& record) {
+Result<OpenedModel> open_first_usable(InferenceServices& services, const ChoiceRequest& choice,
+                                      InferenceRecord& record) {
   const bool strict = choice.request.on_fallback == "error";
   std::string skipped;
   for (const std::string& name : choice.backends) {
@@ -70,9 +70,7 @@ Result<SessionHandle> open_first_usable(InferenceServices& services, const Choic
                .step = 0,
                .reason = "policy fixed: the first usable of " + joined(choice.backends)};
     if (!skipped.empty()) why.reason += " (" + skipped + ")";
-    record.choose(std::move(why), placement, (*session)->session().simulated());
-    record.set_session(*session);
-    return session;
+    return OpenedModel{std::move(*session), std::move(why), placement};
   }
   return unavailable("none of the backends " + joined(choice.backends) + " can be used: " + skipped);
 }

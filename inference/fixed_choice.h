@@ -18,11 +18,19 @@ struct ChoiceRequest {
   OptionMap options;
 };
 
-// Opens the session and writes decision and warnings into `record`. `on_fallback` error: an entry that is
+// A session with the decision that led to it.
+struct OpenedModel {
+  SessionHandle session;
+  Choice choice;
+  Placement placement;
+};
+
+// Opens the session and writes warnings into `record`; the decision is the caller's to record, once it is in
+// use. `on_fallback` error: an entry that is
 // unavailable or cannot take every operator is kUnavailable; warn, allow: it is skipped, or its operators go
 // to cpu, with a warning. kUnavailable with every reason when no entry is usable; kInvalid as
 // SessionTable::open.
-Result<SessionHandle> open_first_usable(InferenceServices& services, const ChoiceRequest& choice,
-                                        InferenceRecord& record);
+Result<OpenedModel> open_first_usable(InferenceServices& services, const ChoiceRequest& choice,
+                                      InferenceRecord& record);
 
 }  // namespace sluice

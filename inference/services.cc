@@ -15,12 +15,15 @@ void InferenceRecord::add_saturation(std::uint64_t at_ends, std::uint64_t values
   quantised_values_ += values;
 }
 
-void InferenceRecord::choose(Choice choice, const Placement& placement, bool simulated) {
+void InferenceRecord::choose(Choice choice, const Placement& placement, const SessionHandle& session) {
   std::lock_guard lock(mutex_);
   entry_.backend = choice.backend;
   entry_.variant = choice.variant;
   entry_.placement = placement;
-  entry_.simulated = simulated;
+  entry_.simulated = entry_.simulated || session->session().simulated();
+  if (const auto before = session_.lock(); before && before != session)
+    abandoned_before_ += before->abandoned();
+  session_ = session;
   entry_.decisions.push_back(std::move(choice));
 }
 
@@ -29,17 +32,13 @@ void InferenceRecord::warn(std::string text) {
   entry_.warnings.push_back(std::move(text));
 }
 
-void InferenceRecord::set_session(std::weak_ptr<SharedSession> session) {
-  std::lock_guard lock(mutex_);
-  session_ = std::move(session);
-}
-
 InferenceEntry InferenceRecord::snapshot() const {
   std::lock_guard lock(mutex_);
   InferenceEntry entry = entry_;
   if (quantised_values_ > 0)
     entry.saturated_fraction = static_cast<double>(saturated_) / static_cast<double>(quantised_values_);
-  if (const auto session = session_.lock()) entry.abandoned_runs = session->abandoned();
+  entry.abandoned_runs = abandoned_before_;
+  if (const auto session = session_.lock()) entry.abandoned_runs += session->abandoned();
   return entry;
 }
 
@@ -56,10 +55,20 @@ Backend* InferenceServices::backend(std::string_view name) const {
 }
 
 Result<ModelRequest> InferenceServices::model(std::string_view name, std::string_view variant) const {
+  std::lock_guard lock(mutex_);
   for (const ModelRequest& model : models_)
     if (model.name == name && model.variant == variant) return model;
   return invalid("there is no model '" + std::string(name) + "'" +
                  (variant.empty() ? "" : " with a variant '" + std::string(variant) + "'"));
+}
+
+void InferenceServices::set_path(std::string_view name, const std::string& path) {
+  std::lock_guard lock(mutex_);
+  for (ModelRequest& model : models_) {
+    if (model.name != name || !model.variant.empty()) continue;
+    model.path = path;
+    model.sha256.clear();
+  }
 }
 
 InferenceRecord& InferenceServices::add_record(InferenceEntry start) {

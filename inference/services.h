@@ -24,9 +24,9 @@ class InferenceRecord {
   void add_run(TimeNs latency);
   // Values of quantised inputs at the ends of their range, and all of them.
   void add_saturation(std::uint64_t at_ends, std::uint64_t values);
-  void choose(Choice choice, const Placement& placement, bool simulated);
+  // The node runs on `session` from now on.
+  void choose(Choice choice, const Placement& placement, const SessionHandle& session);
   void warn(std::string text);
-  void set_session(std::weak_ptr<SharedSession> session);
   InferenceEntry snapshot() const;
 
  private:
@@ -35,6 +35,7 @@ class InferenceRecord {
   std::uint64_t saturated_ = 0;
   std::uint64_t quantised_values_ = 0;
   std::weak_ptr<SharedSession> session_;
+  std::uint64_t abandoned_before_ = 0;  // in sessions that were replaced
 };
 
 struct InferenceSetup {
@@ -55,6 +56,8 @@ class InferenceServices {
   Backend* backend(std::string_view name) const;
   // kInvalid for a name or variant that the plan does not have.
   Result<ModelRequest> model(std::string_view name, std::string_view variant = {}) const;
+  // Whoever asks for the model's own path from now on gets this one.
+  void set_path(std::string_view name, const std::string& path);
   // A new record; lives as long as the services.
   InferenceRecord& add_record(InferenceEntry start);
   // The report's `inference` part, in the order in which the nodes were opened.

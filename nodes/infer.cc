@@ -19,7 +19,7 @@
 
 #include "framework/node/node.h"
 #include "inference/checked_model.h"
-#include "inference/fixed_choice.h"
+#include "inference/model_user.h"
 #include "inference/services.h"
 #include "inference/tensor_checks.h"
 #include "nodes/infer_node.h"
@@ -56,94 +56,163 @@ class RateGate {
   bool started_ = false;
 };
 
-class InferNode final : public Node {
+class InferNode final : public Node, public ModelUser {
  public:
   static void describe(NodeDeclaration& declaration) { describe_infer(declaration); }
   Status open(const OpenContext& context) override;
   Status process(Context& context) override;
-  Status close() override {
-    session_.reset();
-    return {};
-  }
+  Status close() override;
+
+  Result<LoadedModelPtr> load(std::size_t route, const ModelRequest& model) override;
+  void use(std::size_t route, LoadedModelPtr model) override;
+  LoadedModelPtr in_use(std::size_t route) const override;
+  void note(std::size_t route, std::string reason) override;
 
  private:
-  Result<ChoiceRequest> read_options(const OpenContext& context, const InferenceServices& services) const;
-  Status match_edges(const OpenContext& context, std::vector<std::string>* keep_float);
-  Status check_outputs(std::span<Tensor* const> outputs);
-  void count_saturation(std::span<const Tensor* const> inputs);
+  Status read_options(const OpenContext& context);
+  Status match_edges(const OpenContext& context);
+  Result<LoadedModel> match(std::size_t route, const ModelSignature& signature,
+                            std::vector<std::string>* keep_float) const;
+  Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
+  void count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs);
 
-  SessionHandle session_;
+  InferenceServices* services_ = nullptr;
   InferenceRecord* record_ = nullptr;
-  std::vector<std::size_t> edges_;  // by input of the model
-  bool quantised_inputs_ = false;
+  ChoiceRequest choice_;
+  std::vector<NodeRoute> types_;        // by route
+  std::vector<std::string> inputs_;     // names of the model's inputs, by edge
+  mutable std::mutex mutex_;            // guards what follows
+  std::vector<LoadedModelPtr> models_;  // by route
   int priority_ = 0;
   TimeNs finish_within_ = 0;
   RateGate gate_;
   std::atomic<int> non_finite_in_a_row_{0};
 };
 
-Result<ChoiceRequest> InferNode::read_options(const OpenContext& context,
-                                              const InferenceServices& services) const {
+Status InferNode::read_options(const OpenContext& context) {
   const Options& options = *context.options;
-  ChoiceRequest choice;
-  choice.backends = options.texts("backends");
-  choice.options = options.all();
-  SLUICE_ASSIGN(choice.request.model, services.model(options.text("model")));
-  choice.request.on_fallback = options.text("on_fallback");
-  choice.request.node = context.node_id;
-  choice.request.slots = run_slots();
+  choice_.backends = options.texts("backends");
+  choice_.options = options.all();
+  SLUICE_ASSIGN(choice_.request.model, services_->model(options.text("model")));
+  choice_.request.on_fallback = options.text("on_fallback");
+  choice_.request.node = context.node_id;
+  choice_.request.slots = run_slots();
   const Options batch(options.map("batch"));
-  choice.request.batch = batch.has("max") ? static_cast<int>(batch.integer("max")) : 1;
-  choice.request.batch_wait_ms = batch.has("wait_ms") ? batch.number("wait_ms") : 0;
-  return choice;
+  choice_.request.batch = batch.has("max") ? static_cast<int>(batch.integer("max")) : 1;
+  choice_.request.batch_wait_ms = batch.has("wait_ms") ? batch.number("wait_ms") : 0;
+  priority_ = static_cast<int>(options.integer("priority"));
+  finish_within_ = from_ms(options.number("finish_within_ms"));
+  if (options.has("rate_hz")) gate_.set(options.number("rate_hz"));
+  return {};
 }
 
-// Finds which edge feeds which input, and which quantised edges the plan left float.
-Status InferNode::match_edges(const OpenContext& context, std::vector<std::string>* keep_float) {
-  auto* services = static_cast<InferenceServices*>(context.services);
-  SLUICE_ASSIGN(const ModelRequest model, services->model(context.options->text("model")));
+// Which of the model's inputs each edge feeds: by the names the file gave, else by position.
+Status InferNode::match_edges(const OpenContext& context) {
+  SLUICE_ASSIGN(const ModelSignature signature, read_signature(choice_.request.model));
+  SLUICE_ASSIGN(const std::vector<std::size_t> edges,
+                match_inputs(signature.inputs, context.input_names.at(0)));
+  inputs_.resize(edges.size());
+  for (std::size_t i = 0; i < edges.size(); ++i) inputs_[edges[i]] = signature.inputs[i].name;
+  return {};
+}
+
+// What the plan feeds and reads must be what the model takes and gives. `keep_float` gets the quantised edges
+// that the plan left float.
+Status check_type(const TensorType& model, const PortType& plan, std::vector<std::string>* keep_float) {
+  if (!plan.tensor) return {};
+  const TensorType& wanted = *plan.tensor;
+  if (model.quant && wanted.dtype == DType::kFloat32 && model.shape == wanted.shape) {
+    keep_float->push_back(model.name);
+    return {};
+  }
+  const bool same_numbers = !model.quant || !wanted.quant || agree(*model.quant, *wanted.quant);
+  if (model.dtype == wanted.dtype && model.shape == wanted.shape && same_numbers) return {};
+  return invalid("'" + model.name + "' of the model is " + model.text() + ", the plan has " + wanted.text());
+}
+
+Result<LoadedModel> InferNode::match(std::size_t route, const ModelSignature& signature,
+                                     std::vector<std::string>* keep_float) const {
+  const NodeRoute& types = types_[route];
+  if (signature.inputs.size() != inputs_.size() || signature.outputs.size() != types.outputs.size())
+    return invalid("the model has " + std::to_string(signature.inputs.size()) + " inputs and " +
+                   std::to_string(signature.outputs.size()) + " outputs, the plan has " +
+                   std::to_string(inputs_.size()) + " and " + std::to_string(types.outputs.size()));
+  LoadedModel out;
+  for (const TensorType& input : signature.inputs) {
+    const auto edge = std::ranges::find(inputs_, input.name);
+    if (edge == inputs_.end()) return invalid("the plan has no input '" + input.name + "' of the model");
+    out.edges.push_back(static_cast<std::size_t>(edge - inputs_.begin()));
+    SLUICE_RETURN_IF_ERROR(check_type(input, types.inputs.at(0).at(out.edges.back()), keep_float));
+  }
+  for (const TensorType& output : signature.outputs) {
+    const auto port = std::ranges::find(types.outputs, output.name, &PortType::name);
+    if (port == types.outputs.end())
+      return invalid("the plan has no output '" + output.name + "' of the model");
+    out.ports.push_back(static_cast<std::size_t>(port - types.outputs.begin()));
+    SLUICE_RETURN_IF_ERROR(check_type(output, *port, keep_float));
+  }
+  return out;
+}
+
+Status InferNode::open(const OpenContext& context) {
+  services_ = static_cast<InferenceServices*>(context.services);
+  if (!services_ || context.routes.empty())
+    return invalid("infer needs the services and routes of a pipeline");
+  const Options& options = *context.options;
+  SLUICE_RETURN_IF_ERROR(read_options(context));
+  types_.assign(context.routes.begin(), context.routes.end());
+  models_.resize(types_.size());
+  const ModelRequest model = choice_.request.model;
+  SLUICE_RETURN_IF_ERROR(match_edges(context));
+  record_ = &services_->add_record({.node = std::string(context.node_id),
+                                    .model = model.name,
+                                    .variant = {},
+                                    .backend = {},
+                                    .requested = choice_.backends,
+                                    .on_fallback = choice_.request.on_fallback});
+  if (options.has("policy") && options.text("policy") != "fixed")
+    record_->warn("policy '" + options.text("policy") + "' is not in this build; 'fixed' is used");
+  SLUICE_ASSIGN(LoadedModelPtr loaded, load(0, model));
+  use(0, std::move(loaded));
+  note(0, {});
+  return {};
+}
+
+Result<LoadedModelPtr> InferNode::load(std::size_t route, const ModelRequest& model) {
+  ChoiceRequest choice = choice_;
+  choice.request.model = model;
   SLUICE_ASSIGN(const ModelSignature signature, read_signature(model));
   if (signature.inputs.size() > kMostTensors || signature.outputs.size() > kMostTensors)
     return unavailable("model '" + model.name + "' has more than " + std::to_string(kMostTensors) +
                        " inputs or outputs");
-  SLUICE_ASSIGN(edges_, match_inputs(signature.inputs, context.input_names.at(0)));
-  const NodeRoute& route = context.routes.front();
-  const auto check = [keep_float](const TensorType& wanted, const PortType& port) -> Status {
-    if (!port.tensor) return {};
-    if (wanted.quant && port.tensor->dtype == DType::kFloat32)
-      keep_float->push_back(wanted.name);
-    else if (port.tensor->dtype != wanted.dtype || !(port.tensor->shape == wanted.shape))
-      return invalid("'" + wanted.name + "' of the model is " + wanted.text() + ", the plan gives it " +
-                     port.tensor->text());
-    return {};
-  };
-  for (std::size_t i = 0; i < edges_.size(); ++i)
-    SLUICE_RETURN_IF_ERROR(check(signature.inputs[i], route.inputs.at(0).at(edges_[i])));
-  for (std::size_t i = 0; i < signature.outputs.size() && i < route.outputs.size(); ++i)
-    SLUICE_RETURN_IF_ERROR(check(signature.outputs[i], route.outputs[i]));
-  return {};
+  SLUICE_ASSIGN(LoadedModel loaded, match(route, signature, &choice.request.keep_float));
+  SLUICE_ASSIGN(loaded.opened, open_first_usable(*services_, choice, *record_));
+  for (const TensorType& type : loaded.opened.session->signature().inputs)
+    loaded.quantised_inputs |= type.quant.has_value();
+  return LoadedModelPtr(std::make_shared<const LoadedModel>(std::move(loaded)));
 }
 
-Status InferNode::open(const OpenContext& context) {
-  auto* services = static_cast<InferenceServices*>(context.services);
-  if (!services || context.routes.empty())
-    return invalid("infer needs the services and routes of a pipeline");
-  const Options& options = *context.options;
-  SLUICE_ASSIGN(ChoiceRequest choice, read_options(context, *services));
-  SLUICE_RETURN_IF_ERROR(match_edges(context, &choice.request.keep_float));
-  record_ = &services->add_record({.node = std::string(context.node_id),
-                                   .model = choice.request.model.name,
-                                   .variant = {},
-                                   .backend = {},
-                                   .requested = choice.backends,
-                                   .on_fallback = choice.request.on_fallback});
-  if (options.has("policy") && options.text("policy") != "fixed")
-    record_->warn("policy '" + options.text("policy") + "' is not in this build; 'fixed' is used");
-  SLUICE_ASSIGN(session_, open_first_usable(*services, choice, *record_));
-  for (const TensorType& type : session_->signature().inputs) quantised_inputs_ |= type.quant.has_value();
-  priority_ = static_cast<int>(options.integer("priority"));
-  finish_within_ = from_ms(options.number("finish_within_ms"));
-  if (options.has("rate_hz")) gate_.set(options.number("rate_hz"));
+void InferNode::use(std::size_t route, LoadedModelPtr model) {
+  std::lock_guard lock(mutex_);
+  models_[route].swap(model);
+}
+
+LoadedModelPtr InferNode::in_use(std::size_t route) const {
+  std::lock_guard lock(mutex_);
+  return route < models_.size() ? models_[route] : nullptr;
+}
+
+void InferNode::note(std::size_t route, std::string reason) {
+  const LoadedModelPtr model = in_use(route);
+  Choice choice = model->opened.choice;
+  choice.at = services_->clock().now();
+  if (!reason.empty()) choice.reason = std::move(reason) + "; " + choice.reason;
+  record_->choose(std::move(choice), model->opened.placement, model->opened.session);
+}
+
+Status InferNode::close() {
+  std::lock_guard lock(mutex_);
+  models_.clear();
   return {};
 }
 
@@ -152,43 +221,47 @@ Status InferNode::process(Context& context) {
     context.filter();
     return {};
   }
-  const SessionHandle session = session_;  // this frame's, whatever replaces it
-  const std::size_t outputs = session->signature().outputs.size();
+  const LoadedModelPtr model = in_use(context.route());  // this frame's, whatever replaces it
+  if (!model) return failed("the variant of this frame has no session");
+  const SessionHandle& session = model->opened.session;
+  const std::vector<std::size_t>& edges = model->edges;
+  const std::size_t outputs = model->ports.size();
   const TimeNs arrived = context.clock().now();
   std::array<const Tensor*, kMostTensors> in{};
   std::array<Packet, kMostTensors> packets;
   std::array<Tensor*, kMostTensors> out{};
-  for (std::size_t i = 0; i < edges_.size(); ++i) {
-    in[i] = context.input<Tensor>(0, edges_[i]);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    in[i] = context.input<Tensor>(0, edges[i]);
     if (!in[i])
       return failed("input '" + session->signature().inputs[i].name + "' of the model got no tensor");
   }
   for (std::size_t i = 0; i < outputs; ++i) {
-    SLUICE_ASSIGN(packets[i], context.make(i));
+    SLUICE_ASSIGN(packets[i], context.make(model->ports[i]));
     out[i] = packets[i].edit<Tensor>();
     out[i]->geometry = in[0]->geometry;
   }
   const RunOrder order{priority_, finish_within_ > 0 ? arrived + finish_within_ : kNever};
-  Status status = SharedSession::run(session, {in.data(), edges_.size()}, {out.data(), outputs}, order);
+  Status status = SharedSession::run(session, {in.data(), edges.size()}, {out.data(), outputs}, order);
   if (status.code() == Code::kTimeout) {
     context.drop(DropReason::kTimeout);
     return {};
   }
   SLUICE_RETURN_IF_ERROR(status);
   record_->add_run(context.clock().now() - arrived);
-  if (quantised_inputs_) count_saturation({in.data(), edges_.size()});
-  SLUICE_RETURN_IF_ERROR(check_outputs({out.data(), outputs}));
-  for (std::size_t i = 0; i < outputs; ++i) context.emit(i, std::move(packets[i]));
+  if (model->quantised_inputs) count_saturation(*model, {in.data(), edges.size()});
+  SLUICE_RETURN_IF_ERROR(check_outputs(*model, {out.data(), outputs}));
+  for (std::size_t i = 0; i < outputs; ++i) context.emit(model->ports[i], std::move(packets[i]));
   return {};
 }
 
-Status InferNode::check_outputs(std::span<Tensor* const> outputs) {
-  const std::vector<TensorType>& types = session_->signature().outputs;
+Status InferNode::check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs) {
+  const SharedSession& session = *model.opened.session;
+  const std::vector<TensorType>& types = session.signature().outputs;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const std::uint64_t bad = count_non_finite(types[i].dtype, *outputs[i]);
     if (bad == 0) continue;
     const std::string what = "output '" + types[i].name + "' of backend '" +
-                             std::string(session_->session().backend()) + "' has " + std::to_string(bad) +
+                             std::string(session.session().backend()) + "' has " + std::to_string(bad) +
                              " values that are NaN or infinite";
     if (non_finite_in_a_row_.fetch_add(1) + 1 < kMostNonFinite) return failed(what);
     return unavailable(what + ", " + std::to_string(kMostNonFinite) +
@@ -198,9 +271,9 @@ Status InferNode::check_outputs(std::span<Tensor* const> outputs) {
   return {};
 }
 
-void InferNode::count_saturation(std::span<const Tensor* const> inputs) {
+void InferNode::count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs) {
   std::uint64_t at_ends = 0, values = 0;
-  const std::vector<TensorType>& types = session_->signature().inputs;
+  const std::vector<TensorType>& types = model.opened.session->signature().inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!types[i].quant) continue;
     at_ends += count_at_ends(types[i].dtype, *inputs[i]);

@@ -25,8 +25,10 @@ Result<std::vector<std::string>> keys_of(const std::vector<PortType>& edges,
     const std::string_view by_type = json_key(edges[i].payload);
     if (by_type.empty()) {
       const std::string_view type = edges[i].payload ? edges[i].payload->name : "unknown";
-      return invalid(fmt::format(
-          "json_sink cannot write values of type '{}', allowed: detections, classes, tensor, frame", type));
+      return invalid(
+          fmt::format("json_sink cannot write values of type '{}', allowed: detections, classes, text, "
+                      "masks, tensor, frame",
+                      type));
     }
     std::string key = i < names.size() && !names[i].empty() ? names[i] : std::string(by_type);
     if (key == "source" || key == "frame" || key == "time_ms") {
@@ -50,7 +52,8 @@ Result<std::vector<PortType>> infer_types(const TypeContext& context) {
 
 // json_sink: writes one line of JSON per frame.
 //
-// Inputs   in  detections, classes, tensors or frames (their size only); several become keys of one object
+// Inputs   in  detections, classes, text, masks, tensors or frames (their size only); several become keys of
+//              one object
 // Outputs  none
 // Options  path       a file, or "-" for standard output; default "-"
 //          overwrite  replace an existing file; default false

@@ -30,7 +30,10 @@ class Descriptor {
     if (fd_ >= 0) ::close(fd_);
   }
   Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   int get() const { return fd_; }
   // False with errno when what was written did not arrive (a full disk may say so only here).
   bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
@@ -47,12 +50,6 @@ bool write_all(int fd, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return true;
-}
-
-Status write_in_place(const std::string& path, std::string_view text) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-  if (file.get() < 0 || !write_all(file.get(), text) || !file.close()) return system_failure(path);
-  return {};
 }
 
 // What a new file gets: rw for all but what the umask forbids. There is no way to read the umask without
@@ -91,27 +88,66 @@ void sync_folder(const std::string& path) {
   if (folder.get() >= 0) ::fsync(folder.get());
 }
 
+// Where a symbolic link leads.
+std::string target_of(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+  return real ? real.get() : path;
+}
+
 }  // namespace
 
-Status replace_file(const std::string& path, std::string_view text) {
-  std::string target = path;
-  if (const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
-      real) {
-    target = real.get();
-  }
-  struct stat old{};
-  const bool exists = ::stat(target.c_str(), &old) == 0;
-  if (exists && !S_ISREG(old.st_mode)) return write_in_place(path, text);
+struct FileReplacement::State {
+  std::string path;                      // as it was given, for messages
+  std::string target;                    // what is replaced
+  std::unique_ptr<Temporary> temporary;  // none: written in place
+  Descriptor file{-1};
+  Status failure;
 
-  Temporary temporary(target);
-  if (temporary.fd() < 0) return system_failure(path);
-  Descriptor file(temporary.fd());
+  Status fail() { return failure = system_failure(path); }
+};
+
+FileReplacement::FileReplacement(std::unique_ptr<State> state) : state_(std::move(state)) {}
+FileReplacement::FileReplacement(FileReplacement&&) noexcept = default;
+FileReplacement& FileReplacement::operator=(FileReplacement&&) noexcept = default;
+FileReplacement::~FileReplacement() = default;
+
+Result<FileReplacement> FileReplacement::open(const std::string& path) {
+  auto state = std::make_unique<State>();
+  state->path = path;
+  state->target = target_of(path);
+  struct stat old{};
+  const bool exists = ::stat(state->target.c_str(), &old) == 0;
+  if (exists && !S_ISREG(old.st_mode)) {
+    state->file = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (state->file.get() < 0) return system_failure(path);
+    return FileReplacement(std::move(state));
+  }
+  state->temporary = std::make_unique<Temporary>(state->target);
+  if (state->temporary->fd() < 0) return system_failure(path);
+  state->file = Descriptor(state->temporary->fd());
   const mode_t mode = exists ? old.st_mode & 07777 : new_file_mode();
-  const bool written = ::fchmod(file.get(), mode) == 0 && write_all(file.get(), text) &&
-                       ::fsync(file.get()) == 0 && file.close() && temporary.rename_to(target);
-  if (!written) return system_failure(path);
-  sync_folder(target);
+  if (::fchmod(state->file.get(), mode) != 0) return system_failure(path);
+  return FileReplacement(std::move(state));
+}
+
+Status FileReplacement::write(std::string_view text) {
+  if (state_->failure.ok() && !write_all(state_->file.get(), text)) return state_->fail();
+  return state_->failure;
+}
+
+Status FileReplacement::commit() {
+  State& s = *state_;
+  if (!s.failure.ok()) return s.failure;
+  if (!s.temporary) return s.file.close() ? Status{} : s.fail();
+  if (::fsync(s.file.get()) != 0 || !s.file.close() || !s.temporary->rename_to(s.target)) return s.fail();
+  sync_folder(s.target);
   return {};
+}
+
+Status replace_file(const std::string& path, std::string_view text) {
+  SLUICE_ASSIGN(FileReplacement file, FileReplacement::open(path));
+  SLUICE_RETURN_IF_ERROR(file.write(text));
+  return file.commit();
 }
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 // Files that are there whole or not at all: reports, traces, results of commands.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,23 @@ namespace sluice {
 // place. kFailed with the path and the system's reason; nothing is left behind then. Blocks on the disk; any
 // thread.
 Status replace_file(const std::string& path, std::string_view text);
+
+// The same for a file that is written bit by bit. One thread at a time; a failure is final and comes from
+// every later call too. Destroyed before `commit`: the old file stays and nothing is left behind.
+class FileReplacement {
+ public:
+  static Result<FileReplacement> open(const std::string& path);
+  FileReplacement(FileReplacement&&) noexcept;
+  FileReplacement& operator=(FileReplacement&&) noexcept;
+  ~FileReplacement();
+
+  Status write(std::string_view text);
+  Status commit();
+
+ private:
+  struct State;
+  explicit FileReplacement(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace sluice

@@ -183,6 +183,10 @@ Status Engine::probe(const RunOptions& options) {
   if (all.ok()) add_failure(all, make_pools());
   add_failure(all, open_nodes());
   if (!all.ok()) return all;
+  {
+    std::lock_guard lock(models_mutex_);
+    models_open_ = true;
+  }
   failures_ = std::make_unique<Failures>(*plan_, clock_);
   std::vector<Node*> nodes;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
@@ -193,6 +197,7 @@ Status Engine::probe(const RunOptions& options) {
                                            failures_->add(node, status, frame);
                                          });
   make_feeds(options);
+  if (!options.trace.empty()) trace_ = std::make_unique<Trace>(*plan_, clock_);
   make_executor(options);
   probed_ = true;
   return {};
@@ -230,6 +235,8 @@ void Engine::make_executor(const RunOptions& options) {
   setup.storage = bodies_.get();
   setup.clock = &clock_;
   setup.workers = options.workers;
+  setup.observer = trace_.get();
+  if (trace_) bodies_->time_runs();
   executor_ = std::make_unique<TbbExecutor>(std::move(setup));
   for (auto& feed : feeds_) feed->attach(*executor_);
 }
@@ -249,6 +256,7 @@ void Engine::connect_app_sources() {
 Status Engine::start(const RunOptions& options) {
   if (started_) return invalid("the pipeline was already started");
   SLUICE_RETURN_IF_ERROR(probe(options));
+  if (trace_) SLUICE_RETURN_IF_ERROR(trace_->start(options.trace, pools_.get()));
   SLUICE_RETURN_IF_ERROR(begin_run());
   started_ = true;
   started_at_ = clock_.now();
@@ -299,11 +307,14 @@ Status Engine::finish() {
   watchdog_.reset();
   executor_->shut_down();
   close_status_ = close_nodes();
+  add_failure(close_status_, finish_trace());
   finished_ = true;
   return outcome();
 }
 
 Status Engine::close_nodes() {
+  std::lock_guard lock(models_mutex_);
+  models_open_ = false;
   Status all;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     if (!opened_[n]) continue;
@@ -312,6 +323,16 @@ Status Engine::close_nodes() {
     add_failure(all, status.with_context(fmt::format("node '{}': ", plan_->nodes[n].id)));
   }
   return all;
+}
+
+Status Engine::finish_trace() {
+  if (!trace_) return {};
+  const Status status = trace_->finish(report(), started_at_);
+  if (const std::uint64_t lost = trace_->figures().lost; status.ok() && lost > 0) {
+    log_message(LogLevel::kWarning,
+                fmt::format("--trace: {} events had no room and are missing in it", lost));
+  }
+  return status;
 }
 
 // Why the run failed, or ok (contract section 3 rule 8).
@@ -334,11 +355,11 @@ Status Engine::set(std::string_view node, std::string_view option, std::string_v
   for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
     if (plan_->nodes[n].id != node) continue;
     if (!bodies_) return invalid("options are set while the pipeline runs: start it first");
+    std::lock_guard lock(mutex_);  // two at once must not undo one another
     NodePlan current = plan_->nodes[n];
     current.options = bodies_->options(static_cast<int>(n));
     SLUICE_ASSIGN(OptionsPtr options, set_option(current, option, value));
     bodies_->set_options(static_cast<int>(n), std::move(options));
-    std::lock_guard lock(mutex_);
     settings_.push_back(
         {to_s(clock_.now() - started_at_), std::string(node), std::string(option), std::string(value)});
     return {};

@@ -18,6 +18,7 @@
 #include "runtime/failures.h"
 #include "runtime/pipeline.h"
 #include "runtime/process_stats.h"
+#include "runtime/trace.h"
 #include "runtime/watchdog.h"
 
 namespace sluice {
@@ -36,6 +37,8 @@ class Engine {
   Status finish();
   RunReport report() const;
   Status set(std::string_view node, std::string_view option, std::string_view value);
+  Status replace_model(std::string_view name, const std::string& path);
+  Status use_variant(std::string_view model, std::string_view variant);
   Node* node(std::string_view id) const;
 
  private:
@@ -51,6 +54,8 @@ class Engine {
   void pool_available(int node);
   OpenContext open_context(int node) const;
   Status close_nodes();
+  Status finish_trace();
+  Status choose_route(int choice, std::size_t route, const ModelRequest& model);
   Status outcome() const;
   void count_produced();
   void fill_process(RunReport& report, const FlowCounters& counters) const;
@@ -64,11 +69,14 @@ class Engine {
   std::vector<SourceInfo> infos_;  // by source
   FlowGraph flow_;
   std::unique_ptr<Pools> pools_;
+  std::unique_ptr<Trace> trace_;  // outlives the executor that tells it
   std::unique_ptr<NodeBodies> bodies_;
   std::vector<std::unique_ptr<NodeFeed>> feeds_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Failures> failures_;
   std::unique_ptr<Watchdog> watchdog_;
+  std::mutex models_mutex_;  // one change of models at a time, and none once the nodes are closed
+  bool models_open_ = false;
   bool probed_ = false;
   bool started_ = false;
   bool finished_ = false;

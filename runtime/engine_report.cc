@@ -68,6 +68,7 @@ RunReport Engine::report() const {
     out.inference.push_back(inference_report(entry, started_at_));
     out.simulated = out.simulated || entry.simulated;
   }
+  if (trace_) out.trace = trace_->figures();
   std::lock_guard lock(mutex_);
   out.settings = settings_;
   return out;

@@ -134,6 +134,13 @@ Status Pipeline::set(std::string_view node, std::string_view option, std::string
   return impl_->engine_.set(node, option, value);
 }
 
+Status Pipeline::replace_model(std::string_view name, const std::string& path) {
+  return impl_->engine_.replace_model(name, path);
+}
+Status Pipeline::use_variant(std::string_view model, std::string_view variant) {
+  return impl_->engine_.use_variant(model, variant);
+}
+
 AppSourceHandle Pipeline::app_source(std::string_view id) {
   return {id, dynamic_cast<AppSource*>(impl_->engine_.node(id))};
 }

@@ -42,8 +42,9 @@ struct LoadIssues {
   Status status() const;
 };
 
-// Movable. Its functions may be called from any thread, one at a time, but for stop(), set() and report(),
-// which may come at any moment. Destroying it stops the run and waits for it.
+// Movable. Its functions may be called from any thread, one at a time, but for stop(), set(),
+// replace_model(), use_variant() and report(), which may come at any moment. Destroying it stops the run and
+// waits for it.
 class Pipeline {
  public:
   // `source` is a path, or the text of a pipeline when it contains a line end. kInvalid: the file is wrong;
@@ -76,6 +77,16 @@ class Pipeline {
   RunReport report() const;
   // One option that the node declares as live, from the next frame on. kInvalid otherwise.
   Status set(std::string_view node, std::string_view option, std::string_view value);
+
+  // The model `name` of the file becomes the one at `path` (relative to the working directory) while the
+  // pipeline runs: opened and checked here, then all nodes that run it change over between two frames; none
+  // is lost, repeated or reordered. kInvalid, and nothing changes: no such model, or its inputs and outputs
+  // are not the old one's by name, type, size and quantisation; kUnavailable: it cannot be used.
+  Status replace_model(std::string_view name, const std::string& path);
+  // Frames that are not routed yet take this variant of the model (empty: its own path) from now on.
+  // kInvalid: no such variant, or the plan made no routes for it (policy fixed); kUnavailable: it cannot be
+  // used.
+  Status use_variant(std::string_view model, std::string_view variant);
 
   // Valid as long as the pipeline; false when there is no such node.
   AppSourceHandle app_source(std::string_view id);

@@ -40,7 +40,8 @@ Json output(const NodePlan& node, std::size_t index) {
           {"max_packets", o.max_packets},
           {"buffers", o.buffers},
           {"buffer_bytes", o.buffer_bytes == 0 ? Json(nullptr) : Json(o.buffer_bytes)},
-          {"copy_for_edit", o.pooled_copy_for_edit}};
+          {"copy_for_edit", o.pooled_copy_for_edit},
+          {"edits_in_place", o.edited_input >= 0 && !o.pooled_copy_for_edit}};
 }
 
 Json route(const NodeRoute& route) {

@@ -49,7 +49,7 @@ std::string outputs(const NodePlan& node) {
     if (output.max_packets > 1) out += ", up to " + std::to_string(output.max_packets) + " per frame";
     if (output.buffer_bytes > 0)
       out += ", " + std::to_string(output.buffers) + " buffers of " + size(output.buffer_bytes);
-    if (output.pooled_copy_for_edit) out += ", edits a copy";
+    if (output.edited_input >= 0) out += output.pooled_copy_for_edit ? ", edits a copy" : ", edits in place";
     out += "\n";
   }
   return out;

@@ -180,6 +180,7 @@ std::string to_json(const RunReport& report) {
               {"inference", list(report.inference, inference)},
               {"settings", list(report.settings, setting)},
               {"warnings", texts(report.warnings)}};
+  if (report.trace) out["trace"] = {{"events", report.trace->events}, {"lost", report.trace->lost}};
   if (report.error) out["error"] = redact_url(*report.error);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -98,6 +98,12 @@ struct SettingReport {
   std::string value;
 };
 
+// What a trace took and what it had no room for.
+struct TraceReport {
+  std::uint64_t events = 0;
+  std::uint64_t lost = 0;
+};
+
 struct RunReport {
   std::string pipeline;
   RunStatus status = RunStatus::kCompleted;
@@ -111,6 +117,7 @@ struct RunReport {
   std::optional<double> allocations_per_frame, allocations_per_frame_total;
   std::optional<std::uint64_t> in_flight;  // reports of a run that goes on
   std::optional<std::string> error;        // why it failed
+  std::optional<TraceReport> trace;        // of runs with one
   std::vector<SourceReport> sources;
   std::vector<SinkReport> sinks;
   std::vector<NodeReport> nodes;

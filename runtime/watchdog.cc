@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "framework/core/log.h"
+#include "runtime/render_plan.h"
 
 namespace sluice {
 namespace {
@@ -13,16 +14,35 @@ std::string name_of_unit(const Plan& plan, std::uint32_t unit) {
   return plan.nodes[static_cast<std::size_t>(plan.units[unit].nodes.front())].id;
 }
 
+// The producer's node whose outputs leave its unit.
+const std::string& producer_name(const Plan& plan, const Waiting& w) {
+  return plan.nodes[static_cast<std::size_t>(plan.units[w.producer].nodes.back())].id;
+}
+
+// The ports by which the unit hears of that producer: "port 'image'".
+std::string ports(const Plan& plan, const Waiting& w) {
+  std::string out;
+  for (const PlanEdge& edge : plan.edges) {
+    const bool between =
+        plan.nodes[static_cast<std::size_t>(edge.from_node)].unit == static_cast<int>(w.producer) &&
+        plan.nodes[static_cast<std::size_t>(edge.to_node)].unit == static_cast<int>(w.unit);
+    if (between && !edge.latest)
+      out += (out.empty() ? "port '" : ", '") + plan_words::input_name(plan, edge) + "'";
+  }
+  return out;
+}
+
 std::string sentence(const Plan& plan, const Waiting& w) {
   const std::string node = name_of_unit(plan, w.unit);
   const NodePlan& source = plan.nodes[static_cast<std::size_t>(plan.sources[w.frame.source].node)];
   const std::string frame = fmt::format("frame {} of '{}'", w.frame.number, source.id);
   switch (w.what) {
     case Waiting::For::kInput:
-      return fmt::format("node '{}' waits for {} from '{}'", node, frame, name_of_unit(plan, w.producer));
+      return fmt::format("node '{}' waits at {} for {} from '{}'", node, ports(plan, w), frame,
+                         producer_name(plan, w));
     case Waiting::For::kMessage:
-      return fmt::format("the message of '{}' to node '{}' for {} is lost", name_of_unit(plan, w.producer),
-                         node, frame);
+      return fmt::format("the message of '{}' to {} of node '{}' for {} is lost", producer_name(plan, w),
+                         ports(plan, w), node, frame);
     case Waiting::For::kTurn:
       return fmt::format("{} waits for its turn at node '{}'", frame, node);
     case Waiting::For::kRun:

@@ -44,6 +44,26 @@ Status wrong(std::string_view choice, const std::vector<Core>& cores) {
 
 }  // namespace
 
+CoreBinding::CoreBinding(const std::vector<int>& cores) : CoreBinding() {
+  for (const int core : cores) CPU_SET(static_cast<std::size_t>(core), &cores_);
+}
+
+void CoreBinding::enter() const {
+  thread_local bool bound = false;
+  thread_local cpu_set_t before, now;
+  if (CPU_COUNT(&cores_) == 0) {
+    if (bound) ::sched_setaffinity(0, sizeof before, &before);
+    bound = false;
+    return;
+  }
+  if (bound && CPU_EQUAL(&now, &cores_)) return;
+  if (!bound && ::sched_getaffinity(0, sizeof before, &before) != 0) return;
+  // A core that was taken away meanwhile: the run goes on where the kernel lets it.
+  if (::sched_setaffinity(0, sizeof cores_, &cores_) != 0) return;
+  now = cores_;
+  bound = true;
+}
+
 std::vector<Core> read_cores(const std::string& root) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -34,14 +34,18 @@ Result<std::unique_ptr<Session>> CpuBackend::open(const SessionRequest& request)
   SLUICE_ASSIGN(const std::vector<int> chosen, choose_cores(options.text("cores"), cores));
   const int threads = std::max(1, static_cast<int>(options.integer("threads")));  // the text auto reads as 0
   const bool bind = chosen.size() < cores.size();
-  ort::SessionConfig config{
-      .backend = "cpu", .provider = "CPUExecutionProvider", .kind = RunKind::kCompute, .configure = {}};
+  ort::SessionConfig config{.backend = "cpu",
+                            .provider = "CPUExecutionProvider",
+                            .kind = RunKind::kCompute,
+                            .configure = {},
+                            .before_run = {}};
   config.configure = [&](Ort::SessionOptions& session) {
     session.SetIntraOpNumThreads(threads);
     session.AddConfigEntry("session.intra_op.allow_spinning", options.flag("spinning") ? "1" : "0");
     if (bind && threads > 1)
       session.AddConfigEntry("session.intra_op_thread_affinities", affinities(chosen, threads).c_str());
   };
+  config.before_run = [binding = bind ? CoreBinding(chosen) : CoreBinding()] { binding.enter(); };
   return ort::OrtSession::open(std::move(runtime), request, config);
 }
 

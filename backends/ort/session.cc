@@ -36,6 +36,7 @@ OrtSession::OrtSession(std::shared_ptr<Runtime> runtime, ModelSignature signatur
       signature_(std::move(signature)),
       backend_(config.backend),
       kind_(config.kind),
+      before_run_(config.before_run),
       most_batch_(std::max(1, request.batch)),
       static_batch_(config.static_batch) {
   for (const TensorType& type : signature_.inputs) {
@@ -153,6 +154,7 @@ Status OrtSession::bind(Slot& slot, std::span<const Tensor* const> inputs, std::
 Status OrtSession::run(int slot_index, std::span<const Tensor* const> inputs,
                        std::span<Tensor* const> outputs) {
   SLUICE_ASSIGN(const std::size_t batch, batch_of(inputs, outputs));
+  if (before_run_) before_run_();
   Slot& slot = slots_[static_cast<std::size_t>(slot_index)];
   {
     const ForeignCode foreign;  // the engine's handles for tensors it has not seen yet

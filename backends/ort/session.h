@@ -23,6 +23,7 @@ struct SessionConfig {
   // them. Called before `configure`; empty, or answers nothing: they are loaded.
   std::function<std::optional<std::string>(std::string_view model)> substitute;
   std::function<void(Ort::SessionOptions&)> configure;  // may throw Ort::Exception
+  std::function<void()> before_run;                     // in the thread that runs; may be empty
 };
 
 // Runs write straight into the callers' tensors: values that view them are made once per buffer and slot.
@@ -63,6 +64,7 @@ class OrtSession final : public Session {
   const ModelSignature signature_;
   const std::string backend_;
   const RunKind kind_;
+  const std::function<void()> before_run_;
   const int most_batch_;
   const bool static_batch_;
   std::vector<std::size_t> input_bytes_, output_bytes_;  // per item

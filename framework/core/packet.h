@@ -27,7 +27,7 @@ struct Tensor {
 
 // Describes a payload type once per process; compared by address.
 struct PayloadType {
-  std::string_view name;  // "frame", "tensor", "detections", "classes", or a custom type's
+  std::string_view name;  // "frame", "tensor", "detections", ..., or a custom type's
   void* (*create)();
   void (*destroy)(void*);
   void (*recycle)(void*);  // gives back what the value holds (buffers); called when the last handle goes
@@ -38,6 +38,8 @@ inline void recycle_payload(Image& image) { image.buffer.reset(); }
 inline void recycle_payload(Tensor& tensor) { tensor.buffer.reset(); }
 inline void recycle_payload(Detections& detections) { detections.clear(); }
 inline void recycle_payload(Classes& classes) { classes.count = 0; }
+inline void recycle_payload(TextRegions& regions) { regions.clear(); }
+inline void recycle_payload(Masks& masks) { masks.clear(); }
 template <typename T>
 void recycle_payload(T&) {}
 
@@ -60,6 +62,14 @@ struct PayloadName<Detections> {
 template <>
 struct PayloadName<Classes> {
   static constexpr std::string_view value = "classes";
+};
+template <>
+struct PayloadName<TextRegions> {
+  static constexpr std::string_view value = "text";
+};
+template <>
+struct PayloadName<Masks> {
+  static constexpr std::string_view value = "masks";
 };
 
 template <typename T>

@@ -8,7 +8,9 @@ Executor::Executor(ExecutorSetup setup)
     : setup_(std::move(setup)),
       core_(setup_.graph, *setup_.storage),
       ends_(setup_.feeds.size()),
-      pending_(setup_.feeds.size()) {}
+      pending_(setup_.feeds.size()) {
+  core_.observe(setup_.observer);
+}
 
 void Executor::stop() {
   if (stopping_.exchange(true)) return;
@@ -159,8 +161,10 @@ bool Executor::make_capture(int source, Step& step) {
     step = {Step::Kind::kSleep, due};
     return false;
   }
+  const TimeNs begin = setup_.observer ? setup_.clock->now() : 0;
   Result<FrameInfo> frame = feed->next();
   if (frame.ok()) {
+    if (setup_.observer) tell_capture(source, frame->number, begin);
     pending_[static_cast<std::size_t>(source)] = {true, false, *frame};
     return true;
   }
@@ -173,6 +177,15 @@ bool Executor::make_capture(int source, Step& step) {
   end_source(source, regular ? Status{} : status);
   step = {Step::Kind::kEnded};
   return false;
+}
+
+void Executor::tell_capture(int source, std::uint64_t number, TimeNs begin) {
+  const int unit = setup_.graph.sources[static_cast<std::size_t>(source)].unit;
+  const int node = setup_.graph.units[static_cast<std::size_t>(unit)].nodes[0];
+  const TimeNs end = setup_.clock->now();
+  std::lock_guard lock(mutex_);
+  setup_.observer->on_event({FlowEvent::Kind::kCapture, DropReason::kNone, static_cast<std::uint16_t>(source),
+                             this_thread(), node, number, begin, end});
 }
 
 Executor::Step Executor::give_up(int source) {

@@ -59,8 +59,9 @@ struct ExecutorSetup {
   Bodies* bodies = nullptr;
   FlowStorage* storage = nullptr;
   Clock* clock = nullptr;
-  CostModel cost;   // none: as measured
-  int workers = 0;  // TBB workers; 0: one per core
+  CostModel cost;                    // none: as measured
+  FlowObserver* observer = nullptr;  // told of everything that happens; null: nobody
+  int workers = 0;                   // TBB workers; 0: one per core
 };
 
 struct SourceEnd {
@@ -143,6 +144,7 @@ class Executor {
   Step give_up(int source);
   Step offer(int source);
   bool make_capture(int source, Step& step);
+  void tell_capture(int source, std::uint64_t number, TimeNs begin);
 
   std::vector<Pending> pending_;
   int stopped_by_ = -1;

@@ -20,7 +20,7 @@ std::uint64_t SourceCounters::in_flight() const {
 }
 
 // A frame that never got a slot: due and dropped at every sink, at once.
-void FlowCore::count_not_admitted(int source, DropReason reason) {
+void FlowCore::count_not_admitted(int source, std::uint64_t number, DropReason reason) {
   const auto s = static_cast<std::size_t>(source);
   if (!(fault_ == PlantedFault::kUncountedDrop && faulty(fault_)))
     ++counters_.sources[s].dropped[index(reason)];
@@ -29,6 +29,7 @@ void FlowCore::count_not_admitted(int source, DropReason reason) {
       counters_.nodes[static_cast<std::size_t>(graph_.units[static_cast<std::size_t>(unit)].nodes[0])];
   ++node.in;
   ++node.dropped[index(reason)];
+  if (observer_) tell_drop(source, graph_.units[static_cast<std::size_t>(unit)].nodes[0], number, reason);
   for (std::uint32_t u : sources_[s].unit_list) {
     if (graph_.units[u].sink != SinkKind::kCounting) continue;
     SinkCounters& sink = counters_.sinks[static_cast<std::size_t>(graph_.units[u].sink_index)];
@@ -39,12 +40,12 @@ void FlowCore::count_not_admitted(int source, DropReason reason) {
 
 void FlowCore::give_up(int source, DropReason reason) {
   sources_[static_cast<std::size_t>(source)].waits_for_credit = false;
-  count_not_admitted(source, reason);
+  count_not_admitted(source, kNoFrameNumber, reason);
 }
 
 void FlowCore::lose(int source, DropReason reason) {
   ++counters_.sources[static_cast<std::size_t>(source)].produced;
-  count_not_admitted(source, reason);
+  count_not_admitted(source, kNoFrameNumber, reason);
 }
 
 void FlowCore::count_runs(const FlowUnit& unit, const Outcome& outcome, Actions& actions) {
@@ -104,6 +105,7 @@ void FlowCore::frame_done(Slot slot, TimeNs now, Actions& actions) {
   FrameRecord& f = frames_[slot];
   f.done = true;
   SourceCounters& source = counters_.sources[f.info.source];
+  DropReason reason = DropReason::kNone;
   if (f.delivered && !f.missed) {
     ++source.delivered;
     if (counters_.delivered++ == 0) counters_.first_delivery = now;
@@ -111,9 +113,10 @@ void FlowCore::frame_done(Slot slot, TimeNs now, Actions& actions) {
     counters_.latency.add(now - f.info.captured);
     counters_.after_source.add(now - f.info.produced);
   } else {
-    const DropReason reason = f.missing.loss != DropReason::kNone ? f.missing.loss : DropReason::kFiltered;
+    reason = f.missing.loss != DropReason::kNone ? f.missing.loss : DropReason::kFiltered;
     ++source.dropped[index(reason)];
   }
+  if (observer_) tell_frame(f.info, reason, now);
   if (!graph_.lossless) return_credit(f, actions);
 }
 
@@ -123,6 +126,7 @@ void FlowCore::return_credit(FrameRecord& frame, Actions& actions) {
   if (fault_ == PlantedFault::kLostCredit && faulty(fault_)) return;
   SourceState& s = sources_[frame.info.source];
   ++s.credits_left;
+  if (observer_) tell_credits(frame.info.source);
   if (fault_ == PlantedFault::kDoubleReturn && faulty(fault_)) ++s.credits_left;
   if (s.waits_for_credit) {
     s.waits_for_credit = false;

@@ -76,7 +76,7 @@ int FlowCore::slots_high_water(int source) const {
 std::optional<Slot> FlowCore::offer(int source, const FrameInfo& frame, TimeNs now, Actions& actions) {
   ++counters_.sources[static_cast<std::size_t>(source)].produced;
   auto slot = retry_offer(source, frame, now, actions);
-  if (!slot && !graph_.lossless) count_not_admitted(source, DropReason::kOverload);
+  if (!slot && !graph_.lossless) count_not_admitted(source, frame.number, DropReason::kOverload);
   return slot;
 }
 
@@ -132,6 +132,7 @@ std::optional<Slot> FlowCore::admit(int source, const FrameInfo& frame) {
   cell.readers_left = static_cast<std::uint16_t>(units_[unit].consumers.size());
   cell.state = State::kData;
   hold_consumers(unit, slot);
+  if (observer_) tell_credits(source);
   return slot;
 }
 
@@ -255,6 +256,7 @@ bool FlowCore::start_next(std::uint32_t unit, TimeNs now, Actions& actions) {
   cell.state = State::kRunning;
   cell.resumes_at_start = u.resumes;
   counters_.nodes[static_cast<std::size_t>(spec.nodes[0])].wait.add(now - cell.ready_at);
+  if (observer_) tell_wait(unit, slot, now);
   ++u.running;
   hold_consumers(unit, slot);
   actions.push_back({Action::Kind::kStart, unit, slot});
@@ -332,6 +334,7 @@ void FlowCore::finished(std::uint32_t unit, Slot slot, const Outcome& outcome, T
     return;
   }
   count_runs(graph_.units[unit], outcome, actions);
+  if (observer_) tell_runs(unit, slot, outcome);
   if (outcome.kind == Outcome::Kind::kData) {
     resolve(unit, slot, nullptr, outcome.filtered_outputs, now, actions);
   } else {
@@ -362,6 +365,7 @@ void FlowCore::drop_at(std::uint32_t unit, Slot slot, DropReason reason, TimeNs 
   NodeCounters& counters = counters_.nodes[static_cast<std::size_t>(node)];
   ++counters.in;
   ++counters.dropped[static_cast<std::size_t>(reason)];
+  if (observer_) tell_drop(frames_[slot].info.source, node, frames_[slot].info.number, reason);
   Absence absence;
   absence.loss = fault_ == PlantedFault::kWrongReason && faulty(fault_) ? DropReason::kCancelled : reason;
   absence.loss_rank = graph_.node_rank[static_cast<std::size_t>(node)];

@@ -19,6 +19,7 @@
 
 #include "framework/core/frame.h"
 #include "framework/core/histogram.h"
+#include "framework/graph/flow_events.h"
 #include "framework/graph/flow_graph.h"
 
 namespace sluice {
@@ -75,6 +76,10 @@ struct NodeRun {
   TimeNs busy = 0;                 // negative: it lost the frame before it started
   std::uint32_t packets = 0;       // emitted
   std::uint32_t failed_items = 0;  // elements of a list that failed while others did not
+  // When and where, by the run's clock; only written for an observer.
+  TimeNs begin = 0;
+  TimeNs end = 0;
+  std::uint32_t thread = 0;
 };
 
 // How a unit did for one frame. `runs` has one entry per node that was started.
@@ -177,6 +182,8 @@ class FlowCore {
   FlowCore(const FlowCore&) = delete;
 
   const FlowGraph& graph() const { return graph_; }
+  // Tells `observer` (null: nobody) everything from now on; it outlives the core.
+  void observe(FlowObserver* observer) { observer_ = observer; }
 
   // A capture is complete: counts it as produced and asks for a credit. Admitted: the slot. Else nothing;
   // then realtime has counted it as `overload`, and lossless expects `retry_offer` after a kCredit or
@@ -232,7 +239,7 @@ class FlowCore {
   Waiting waiting_for(std::uint32_t unit, Slot slot) const;
   std::optional<Slot> admit(int source, const FrameInfo& frame);
   bool source_has_room(const SourceState& source) const;
-  void count_not_admitted(int source, DropReason reason);
+  void count_not_admitted(int source, std::uint64_t number, DropReason reason);
   void complete(std::uint32_t unit, Slot slot, TimeNs now, Actions& actions);
   Absence absence_of_inputs(std::uint32_t unit, Slot slot);
   void enqueue_in_order(std::uint32_t unit, TimeNs now, Actions& actions);
@@ -254,9 +261,15 @@ class FlowCore {
   void count_runs(const FlowUnit& unit, const Outcome& outcome, Actions& actions);
   void count_failure(int node, Actions& actions);
   bool faulty(PlantedFault fault);
+  void tell_wait(std::uint32_t unit, Slot slot, TimeNs now);
+  void tell_runs(std::uint32_t unit, Slot slot, const Outcome& outcome);
+  void tell_drop(int source, int node, std::uint64_t number, DropReason reason);
+  void tell_frame(const FrameInfo& frame, DropReason reason, TimeNs now);
+  void tell_credits(int source);
 
   FlowGraph graph_;
   FlowStorage& storage_;
+  FlowObserver* observer_ = nullptr;
   FlowCounters counters_;
   std::vector<UnitState> units_;
   std::vector<SourceState> sources_;

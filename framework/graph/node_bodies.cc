@@ -109,6 +109,7 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
 
 NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameInfo& frame, NodeRun& run) {
   NodeState& state = nodes_[static_cast<std::size_t>(index)];
+  if (times_runs_) run.begin = clock_.now();
   const std::uint64_t begin = read_ticks();
   snapshot_mailboxes(index, slot, clock_.now());
   const OptionsPtr options = options_for_run(index);
@@ -116,6 +117,11 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   const Status status = context.run_elements([&] { return call(*state.node, context); });
   clear_snapshots(index, slot);
   run.busy = ticks_to_ns(read_ticks() - begin);
+  if (times_runs_) {
+    run.thread = this_thread();
+    // What the report counts, unless the ticks run ahead of the clock: slices of a thread may not overlap.
+    run.end = std::min(run.begin + run.busy, clock_.now());
+  }
   run.packets = context.emitted();
   run.failed_items = context.failed_items();
 

@@ -39,6 +39,8 @@ class NodeBodies final : public Bodies, public FlowStorage {
   // Which route of `choice` (Plan::choices) frames take that are not routed yet. The choice is made once per
   // frame, when it reaches the first node that depends on it, and travels with it.
   void set_route(int choice, std::size_t route);
+  // Writes down when and in which thread each node runs, for an observer. Before the run.
+  void time_runs() { times_runs_ = true; }
   // Empties all mailboxes (they would hold buffers of pools that are to go).
   void clear_mailboxes();
 
@@ -88,6 +90,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
   Pools& pools_;
   Clock& clock_;
   OnFailure on_failure_;
+  bool times_runs_ = false;
   std::vector<NodeState> nodes_;
   std::vector<PacketList> lists_;
   std::size_t lists_per_slot_ = 0;

@@ -112,8 +112,10 @@ Result<Packet> NodeBodies::NodeContext::take_for_edit(std::size_t port) {
   const Image* image = input.get<Image>();
   if (!image)
     return failed("there is no picture to edit on input '" + plan_.declaration->inputs[port].name + "'");
-  if (!plan_.outputs[0].pooled_copy_for_edit) return input;
-  SLUICE_ASSIGN(Packet copy, make_image(0, image->type));
+  const auto output = std::ranges::find(plan_.outputs, static_cast<int>(port), &OutputPlan::edited_input);
+  if (output == plan_.outputs.end() || !output->pooled_copy_for_edit) return input;
+  SLUICE_ASSIGN(Packet copy,
+                make_image(static_cast<std::size_t>(output - plan_.outputs.begin()), image->type));
   copy_planes(*image, *copy.edit<Image>());
   return copy;
 }

@@ -47,6 +47,7 @@ Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
   SLUICE_ASSIGN(auto pool, BufferPool::create(plan.id + "." + out.name, bytes,
                                               static_cast<std::size_t>(out.buffers + extra)));
   pool->on_available([this, node] { on_available_(node); });
+  std::lock_guard lock(remake_);
   at(node, output).buffers = std::move(pool);
   return {};
 }
@@ -59,6 +60,7 @@ std::size_t Pools::total_bytes() const {
 
 std::vector<PoolStats> Pools::stats() const {
   std::vector<PoolStats> out;
+  std::lock_guard lock(remake_);
   for (const auto& node : pools_) {
     for (const OutputPools& p : node) {
       if (p.packets) out.push_back(p.packets->stats());

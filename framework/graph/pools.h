@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "framework/core/buffer.h"
@@ -32,6 +33,9 @@ class Pools {
     return pools_[static_cast<std::size_t>(node)][static_cast<std::size_t>(output)];
   }
   std::size_t total_bytes() const;
+  // Calls `f(node, output, packets out, buffers out)` for every output with a pool; any thread, at any time.
+  template <typename F>
+  void for_each_level(F&& f) const;
   // Every pool whose high-water mark could be compared with the plan's.
   std::vector<PoolStats> stats() const;
 
@@ -42,7 +46,20 @@ class Pools {
 
   const Plan& plan_;
   OnAvailable on_available_;
+  mutable std::mutex remake_;  // while buffers are replaced nobody looks at their counts
   std::vector<std::vector<OutputPools>> pools_;
 };
+
+template <typename F>
+void Pools::for_each_level(F&& f) const {
+  std::lock_guard lock(remake_);
+  for (std::size_t n = 0; n < pools_.size(); ++n) {
+    for (std::size_t o = 0; o < pools_[n].size(); ++o) {
+      const OutputPools& p = pools_[n][o];
+      if (!p.packets) continue;
+      f(n, o, p.packets->stats().in_use, p.buffers ? p.buffers->stats().in_use : 0);
+    }
+  }
+}
 
 }  // namespace sluice

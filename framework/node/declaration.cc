@@ -33,6 +33,10 @@ const PayloadType* payload_of(PortKind kind) {
       return payload_type<Detections>();
     case PortKind::kClasses:
       return payload_type<Classes>();
+    case PortKind::kText:
+      return payload_type<TextRegions>();
+    case PortKind::kMasks:
+      return payload_type<Masks>();
     case PortKind::kAny:
     case PortKind::kCustom:
       return nullptr;
@@ -54,6 +58,10 @@ std::string_view name_of(PortKind kind) {
       return "detections";
     case PortKind::kClasses:
       return "classes";
+    case PortKind::kText:
+      return "text";
+    case PortKind::kMasks:
+      return "masks";
     case PortKind::kCustom:
       return "custom";
   }

@@ -91,6 +91,8 @@ enum class PortKind : std::uint8_t {
   kTensorSet,  // input only: one tensor per edge; all outputs of a node, or a map by name
   kDetections,
   kClasses,
+  kText,    // TextRegions
+  kMasks,   // Masks
   kCustom,  // `payload`
 };
 

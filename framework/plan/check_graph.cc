@@ -88,10 +88,9 @@ bool fits(PortKind kind, const PayloadType* payload, const PortDeclaration& inpu
 
 std::string kind_text(PortKind kind, const PayloadType* payload) {
   if (kind == PortKind::kCustom && payload) return in_quotes(payload->name);
-  if (kind == PortKind::kDetections || kind == PortKind::kClasses) return std::string(name_of(kind));
-  if (kind == PortKind::kTensorSet) return "tensors";
   if (kind == PortKind::kAny) return "anything";
-  return "a " + std::string(name_of(kind));
+  const bool one = kind == PortKind::kFrame || kind == PortKind::kTensor;
+  return (one ? "a " : "") + std::string(name_of(kind));
 }
 
 // Resolves `any` outputs to the kind of the first input and compares each link's ends.

@@ -43,18 +43,25 @@ std::vector<std::string> names_of(const std::vector<TensorType>& tensors) {
   return out;
 }
 
-// Contract section 2: a variant has the same inputs and outputs by name.
-bool check_same_names(Draft& d, std::size_t model, std::size_t variant, const ModelSignature& own,
-                      const ModelSignature& other) {
-  const auto check = [&](const std::vector<TensorType>& a, const std::vector<TensorType>& b,
-                         const char* what) {
-    if (names_of(a) == names_of(b)) return true;
-    refuse(d, model, variant,
-           std::string("its ") + what + " are " + comma_list(names_of(b)) + ", but the model's are " +
-               comma_list(names_of(a)) + "; a variant has the same, by name and order");
-    return false;
+// Contract section 2: a variant has the same inputs and outputs by name. They get the model's order, which is
+// that of the ports.
+bool adopt_order(Draft& d, std::size_t model, std::size_t variant, const ModelSignature& own,
+                 ModelSignature& other) {
+  const auto adopt = [&](const std::vector<TensorType>& a, std::vector<TensorType>& b, const char* what) {
+    const std::vector<std::string> names = names_of(a), others = names_of(b);
+    if (!std::is_permutation(names.begin(), names.end(), others.begin(), others.end())) {
+      refuse(d, model, variant,
+             std::string("its ") + what + " are " + comma_list(others) + ", but the model's are " +
+                 comma_list(names) + "; a variant has the same, by name");
+      return false;
+    }
+    std::sort(b.begin(), b.end(), [&](const TensorType& x, const TensorType& y) {
+      const auto place = [&](const TensorType& t) { return std::find(names.begin(), names.end(), t.name); };
+      return place(x) < place(y);
+    });
+    return true;
   };
-  return check(own.inputs, other.inputs, "inputs") && check(own.outputs, other.outputs, "outputs");
+  return adopt(own.inputs, other.inputs, "inputs") && adopt(own.outputs, other.outputs, "outputs");
 }
 
 // Nodes of `model` that gather several frames into one run.
@@ -99,7 +106,7 @@ bool read_variant(Draft& d, std::size_t model, std::size_t variant) {
                 check_static(d, model, variant, signature.outputs, "output");
   auto& variants = d.models[model].variants;
   if (variant > 0 && variants.size() == variant)
-    usable = check_same_names(d, model, variant, variants[0], signature) && usable;
+    usable = adopt_order(d, model, variant, variants[0], signature) && usable;
   variants.push_back(std::move(signature));
   return usable;
 }

@@ -38,7 +38,8 @@ struct OutputPlan {
   std::size_t buffer_bytes =
       0;            // largest over all routes; 0: no buffer (detections) or fixed at the probe (frames)
   int buffers = 0;  // packets that can be out at once: the pool's size
-  bool pooled_copy_for_edit = false;  // this node's edits() input is shared: it gets a copy from its own pool
+  bool pooled_copy_for_edit = false;  // this node's edits() input is shared: it gets a copy from this pool
+  int edited_input = -1;              // the edits() input whose packet, or its copy, leaves here; -1: none
 };
 
 struct NodePlan {

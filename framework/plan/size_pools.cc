@@ -132,6 +132,7 @@ class PoolSizer {
       for (int o = static_cast<int>(d_.node(n).outputs.size()) - 1; o >= 0; --o) {
         if (payload(n, o) == d_.node(n).routes[0].inputs[p].front().payload) output = o;
       }
+      d_.node(n).outputs[static_cast<std::size_t>(output)].edited_input = static_cast<int>(p);
       const std::string reason = reason_to_copy(n, edge);
       if (reason.empty()) {
         in_place_[static_cast<std::size_t>(n)] = output;

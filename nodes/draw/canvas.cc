@@ -46,7 +46,6 @@ Canvas::Rect Canvas::stored(Rect r) const {
   }
 }
 
-// One value per plane; for packed pixels one per byte.
 std::array<std::uint8_t, 3> Canvas::samples_of(Color c) const {
   if (image_.type.format == PixelFormat::kRgb) return {c.red, c.green, c.blue};
   if (image_.type.format == PixelFormat::kBgr) return {c.blue, c.green, c.red};
@@ -98,6 +97,21 @@ void Canvas::frame(int x0, int y0, int x1, int y1, int thickness, Color color) {
   fill(x0 - outside, y1 - inside, x1 + outside, y1 + outside, color);
   fill(x0 - outside, y0 + inside, x0 + inside, y1 - inside, color);
   fill(x1 - inside, y0 + inside, x1 + outside, y1 - inside, color);
+}
+
+void Canvas::line(Point from, Point to, int thickness, Color color) {
+  // Squares along the line, one per pixel of its longer extent; what lies far outside is cut off first.
+  const float far = 2.0F * static_cast<float>(std::max(width(), height()));
+  const auto near = [far](float v) { return std::isfinite(v) ? std::clamp(v, -far, far) : far; };
+  const float x0 = near(from.x), y0 = near(from.y), dx = near(to.x) - x0, dy = near(to.y) - y0;
+  const int steps = static_cast<int>(std::ceil(std::max(std::abs(dx), std::abs(dy))));
+  const int before = thickness / 2;
+  for (int i = 0; i <= steps; ++i) {
+    const float t = steps == 0 ? 0 : static_cast<float>(i) / static_cast<float>(steps);
+    const int x = static_cast<int>(std::lround(x0 + t * dx)) - before;
+    const int y = static_cast<int>(std::lround(y0 + t * dy)) - before;
+    fill(x, y, x + thickness, y + thickness, color);
+  }
 }
 
 void Canvas::text(int x, int y, std::string_view words, int dot, Color color) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "framework/core/image.h"
+#include "framework/core/results.h"
 
 namespace sluice {
 
@@ -26,16 +27,19 @@ class Canvas {
   void fill(int x0, int y0, int x1, int y1, Color color);
   // The four sides of [x0, x1) x [y0, y1), `thickness` pixels wide, centred on its edges.
   void frame(int x0, int y0, int x1, int y1, int thickness, Color color);
+  // A straight line between two points, `thickness` pixels wide.
+  void line(Point from, Point to, int thickness, Color color);
   // One line of ASCII, its top left corner at (x, y), each dot `dot` pixels wide. UTF-8 characters become
   // '?'.
   void text(int x, int y, std::string_view words, int dot, Color color);
+  // The samples of a colour in this picture: one per plane; for packed pixels one per byte.
+  std::array<std::uint8_t, 3> samples_of(Color color) const;
 
  private:
   struct Rect {
     int x0, y0, x1, y1;
   };
   Rect stored(Rect upright) const;
-  std::array<std::uint8_t, 3> samples_of(Color color) const;
   void fill_plane(int plane, Rect rect, const std::array<std::uint8_t, 3>& samples);
 
   Image& image_;

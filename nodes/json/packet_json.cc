@@ -1,5 +1,7 @@
 #include "nodes/json/packet_json.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -11,6 +13,7 @@ namespace {
 
 constexpr int kPixelDecimals = 2;
 constexpr int kScoreDecimals = 4;
+constexpr int kGeometryDecimals = 6;
 
 void append_label(std::string& out, const std::vector<std::string>* labels, int index) {
   out += "\"label\": ";
@@ -37,15 +40,19 @@ void append_box(std::string& out, const Detection& d) {
   out += ']';
 }
 
+void append_point(std::string& out, const Point& p) {
+  out += '[';
+  append_decimal(out, p.x, kPixelDecimals);
+  out += ", ";
+  append_decimal(out, p.y, kPixelDecimals);
+  out += ']';
+}
+
 void append_keypoints(std::string& out, const std::vector<Point>& points) {
   out += ", \"keypoints\": [";
   for (const Point& p : points) {
     if (out.back() != '[') out += ", ";
-    out += '[';
-    append_decimal(out, p.x, kPixelDecimals);
-    out += ", ";
-    append_decimal(out, p.y, kPixelDecimals);
-    out += ']';
+    append_point(out, p);
   }
   out += ']';
 }
@@ -75,6 +82,101 @@ void append(std::string& out, const Classes& classes) {
     out += ", \"score\": ";
     append_decimal(out, classes.items[i].score, kScoreDecimals);
     out += '}';
+  }
+  out += ']';
+}
+
+void append(std::string& out, const TextRegions& regions) {
+  out += '[';
+  for (const TextRegion& region : regions) {
+    out += out.back() == '[' ? "{\"text\": " : ", {\"text\": ";
+    append_text(out, region.text);
+    out += ", \"score\": ";
+    append_decimal(out, region.score, kScoreDecimals);
+    out += ", \"box\": [";
+    for (const Point& p : region.box) {
+      if (out.back() != '[') out += ", ";
+      append_point(out, p);
+    }
+    out += "]}";
+  }
+  out += ']';
+}
+
+// Lengths of runs, column by column, of what `covers` turns down and takes in turn.
+template <typename F>
+void append_runs(std::string& out, const Mask& mask, F&& covers) {
+  const auto columns = static_cast<std::size_t>(mask.geometry.grid_width);
+  const auto rows = static_cast<std::size_t>(mask.geometry.grid_height);
+  out += "\"counts\": [";
+  bool covered = false;
+  std::int64_t length = 0;
+  const auto end_run = [&] {
+    if (out.back() != '[') out += ", ";
+    append_integer(out, length);
+  };
+  for (std::size_t c = 0; c < columns; ++c) {
+    for (std::size_t r = 0; r < rows; ++r, ++length) {
+      if (covers(mask.values[r * columns + c]) == covered) continue;
+      end_run();
+      covered = !covered;
+      length = 0;
+    }
+  }
+  end_run();
+  out += ']';
+}
+
+template <typename F>
+void append_area(std::string& out, const Mask& mask, F&& covers) {
+  const Geometry& g = mask.geometry;
+  out += ", \"size\": [";
+  append_integer(out, g.grid_height);
+  out += ", ";
+  append_integer(out, g.grid_width);
+  out += "], ";
+  append_runs(out, mask, covers);
+  out += ", \"to_source\": [";
+  for (const double v : {g.xx, g.xy, g.x0, g.yx, g.yy, g.y0}) {
+    if (out.back() != '[') out += ", ";
+    append_decimal(out, v, kGeometryDecimals);
+  }
+  out += "]}";
+}
+
+void append_index(std::string& out, const Masks& masks, int index) {
+  out += out.back() == '[' ? "{" : ", {";
+  append_label(out, masks.labels, index);
+  out += ", \"index\": ";
+  append_integer(out, index);
+}
+
+// One entry per class that occurs.
+void append_label_map(std::string& out, const Masks& masks, const Mask& map) {
+  std::array<bool, 256> occurs{};
+  for (const std::uint8_t v : map.values) occurs[v] = true;
+  for (int label = 0; label < Masks::kNothing; ++label) {
+    if (label == masks.background || !occurs[static_cast<std::size_t>(label)]) continue;
+    append_index(out, masks, label);
+    append_area(out, map, [label](std::uint8_t v) { return v == label; });
+  }
+}
+
+void append(std::string& out, const Masks& masks) {
+  out += '[';
+  for (const Mask& mask : masks) {
+    const Geometry& g = mask.geometry;
+    const auto cells = static_cast<std::size_t>(std::max(g.grid_width, 0)) *
+                       static_cast<std::size_t>(std::max(g.grid_height, 0));
+    if (mask.values.size() != cells) continue;
+    if (masks.kind == Masks::Kind::kLabelMap) {
+      append_label_map(out, masks, mask);
+      continue;
+    }
+    append_index(out, masks, mask.label);
+    out += ", \"score\": ";
+    append_decimal(out, mask.score, kScoreDecimals);
+    append_area(out, mask, [](std::uint8_t v) { return v >= Masks::kCovered; });
   }
   out += ']';
 }
@@ -118,6 +220,8 @@ void append(std::string& out, const Image& image) {
 std::string_view json_key(const PayloadType* type) {
   if (type == payload_type<Detections>()) return "detections";
   if (type == payload_type<Classes>()) return "classes";
+  if (type == payload_type<TextRegions>()) return "text";
+  if (type == payload_type<Masks>()) return "masks";
   if (type == payload_type<Tensor>()) return "tensor";
   if (type == payload_type<Image>()) return "image";
   return {};
@@ -128,6 +232,10 @@ void append_packet(std::string& out, const Packet& packet) {
     append(out, *detections);
   else if (const auto* classes = packet.get<Classes>())
     append(out, *classes);
+  else if (const auto* text = packet.get<TextRegions>())
+    append(out, *text);
+  else if (const auto* masks = packet.get<Masks>())
+    append(out, *masks);
   else if (const auto* tensor = packet.get<Tensor>())
     append(out, *tensor);
   else if (const auto* image = packet.get<Image>())

@@ -8,7 +8,8 @@
 
 namespace sluice {
 
-// The key of a payload type where the file gives no name: "detections", "classes", "tensor", "image". Empty:
+// The key of a payload type where the file gives no name: "detections", "classes", "text", "masks", "tensor",
+// "image". Empty:
 // values of this type cannot be written.
 std::string_view json_key(const PayloadType* type);
 
@@ -17,6 +18,12 @@ std::string_view json_key(const PayloadType* type);
 //   keypoints
 //               where the model has none; pixels with two decimals, scores with four
 //   classes     [{"label", "index", "score"}, ...]
+//   text        [{"text", "score", "box": [[x, y], ...]}, ...]: four corners, clockwise from the text's top
+//   left masks       [{"label", "index", "score", "size": [rows, columns], "counts": [...], "to_source":
+//   [...]}, ...]:
+//               one per class that occurs (no score) or per object; run lengths in COCO's order: column by
+//               column, uncovered first; to_source takes column and row to source pixels: x = a[0] c + a[1] r
+//               + a[2], y = a[3] c + a[4] r + a[5]
 //   tensor      {"dtype", "shape", "values": [...]}: real numbers, row by row
 //   image       {"width", "height", "format"}: of the upright picture, without its pixels
 // null for an empty packet (a failed element of a list).

@@ -129,7 +129,7 @@ Orientation orientation_of(const std::int32_t* matrix) {
 }
 
 std::optional<Orientation> orientation_of(const AVStream& stream) {
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)  // FFmpeg 6.1 moved it
   const AVPacketSideData* data = av_packet_side_data_get(
       stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
   if (data == nullptr || data->size < 9 * sizeof(std::int32_t)) return std::nullopt;

@@ -322,6 +322,36 @@ TEST(Cores, BigOnesOfAMixedChip) {
     EXPECT_THAT(choose_cores(wrong, mixed).status().message(), HasSubstr("allowed: auto, big, all")) << wrong;
 }
 
+std::vector<int> cores_of_this_thread() {
+  std::vector<int> out;
+  for (const Core& core : read_cores()) out.push_back(core.number);
+  return out;
+}
+
+TEST(CpuBackend, TheThreadThatRunsIsBoundToTheSessionsCores) {
+  ScratchFolder folder;
+  const std::string path = folder.write("m.onnx", relu_model().bytes());
+  const std::vector<int> all = cores_of_this_thread();
+  const auto backend = make_cpu_backend();
+  const auto run_with = [&](const std::string& cores) {
+    auto session = backend->open(cpu_request(path, {{"cores", {cores}}}));
+    ASSERT_TRUE(session.ok()) << session.status().message();
+    RunTensors tensors((*session)->signature());
+    ASSERT_TRUE((*session)->run(0, tensors.in, tensors.out).ok());
+  };
+  std::thread([&] {  // a worker of its own: the binding stays with the thread
+    run_with(std::to_string(all.back()));
+    EXPECT_EQ(cores_of_this_thread(), std::vector<int>{all.back()});
+  })
+      .join();
+  std::thread([&] {
+    CoreBinding({all.front()}).enter();
+    run_with("all");
+    EXPECT_EQ(cores_of_this_thread(), all) << "a session without a choice frees it again";
+  }).join();
+  EXPECT_EQ(cores_of_this_thread(), all);
+}
+
 TEST(Cores, CapacitiesComeFromTheKernel) {
   ScratchFolder folder;
   const int first = read_cores().front().number;

@@ -6,6 +6,7 @@
 
 #include "backends/backends.h"
 #include "inference/checked_model.h"
+#include "inference/model_user.h"
 #include "inference/services.h"
 #include "inference/tensor_checks.h"
 #include "nodes/infer_node.h"
@@ -188,6 +189,63 @@ TEST_F(InferNode, SaturationOfQuantisedInputs) {
   ASSERT_TRUE(open(qdq_model()).ok());
   ASSERT_TRUE(process<std::uint8_t>({0, 255, 1, 2, 3, 4, 5, 6}).ok());
   EXPECT_DOUBLE_EQ(entry().saturated_fraction.value(), 0.25);
+}
+
+// x -> p = Relu(x), n = -x; the outputs listed in the given order.
+ModelBuilder two_outputs(const std::string& first, const std::string& second) {
+  const Dims dims = {1, 4};
+  return ModelBuilder()
+      .input("x", dims)
+      .output(first, dims)
+      .output(second, dims)
+      .node("Relu", {"x"}, {"p"})
+      .node("Neg", {"x"}, {"n"});
+}
+
+TEST_F(InferNode, AnotherFileKeepsThePortsWhateverItsOrder) {
+  ASSERT_TRUE(open(two_outputs("p", "n")).ok());
+  auto* user = dynamic_cast<ModelUser*>(node_.get());
+  ASSERT_TRUE(user);
+  auto loaded = user->load(0, request_for(folder_.write("other.onnx", two_outputs("n", "p").bytes())));
+  ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+  EXPECT_EQ(services_->sessions().size(), 2u) << "the old one is still in use";
+  EXPECT_EQ(entry().decisions.size(), 1u) << "and nothing is decided";
+  user->use(0, *loaded);
+  user->note(0, "because");
+  EXPECT_EQ(services_->sessions().size(), 1u) << "the old one has no frame left";
+  ASSERT_TRUE(process<float>({-1, 2, -3, 4}).ok());
+  const auto values = [&](std::size_t port) {
+    const auto* out = context_->emitted(port).at(0).get<Tensor>();
+    const float* data = reinterpret_cast<const float*>(out->data);
+    return std::vector<float>(data, data + 4);
+  };
+  EXPECT_THAT(values(0), ::testing::ElementsAre(0, 2, 0, 4));
+  EXPECT_THAT(values(1), ::testing::ElementsAre(1, -2, 3, -4));
+  ASSERT_EQ(entry().decisions.size(), 2u);
+  EXPECT_THAT(entry().decisions[1].reason, HasSubstr("because; policy fixed"));
+}
+
+TEST_F(InferNode, AQuantisedModelWithOtherNumbersIsNotTheSame) {
+  ASSERT_TRUE(open(qdq_model()).ok());
+  auto* user = dynamic_cast<ModelUser*>(node_.get());
+  ModelBuilder other = ModelBuilder()
+                           .input("x", {1, 8})
+                           .output("y", {1, 8})
+                           .scale("xs", 0.75f)
+                           .weight(tensor<std::uint8_t>("xz", onnx::kUint8, {}, {128}))
+                           .scale("ys", 0.25f)
+                           .weight(tensor<std::int8_t>("yz", onnx::kInt8, {}, {-3}))
+                           .node("QuantizeLinear", {"x", "xs", "xz"}, {"xq"})
+                           .node("DequantizeLinear", {"xq", "xs", "xz"}, {"xd"})
+                           .node("Relu", {"xd"}, {"r"})
+                           .node("QuantizeLinear", {"r", "ys", "yz"}, {"yq"})
+                           .node("DequantizeLinear", {"yq", "ys", "yz"}, {"y"});
+  const auto loaded = user->load(0, request_for(folder_.write("other.onnx", other.bytes())));
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.status().code(), Code::kInvalid);
+  EXPECT_THAT(loaded.status().message(),
+              HasSubstr("'x' of the model is uint8 1x8 (scale 0.75, zero point 128), the "
+                        "plan has uint8 1x8 (scale 0.5, zero point 128)"));
 }
 
 TEST_F(InferNode, SharesSessionsWithItsLikes) {

@@ -44,7 +44,7 @@ Plan example() {
   plan.nodes[0].routes = {{"", {}, {picture()}}};
   plan.nodes[0].options =
       std::make_shared<const Options>(OptionMap{{"uri", {std::string("rtsp://ann:secret@cam/1")}}});
-  plan.nodes[1].outputs = {{"frame", 4, 0, 0, true}};
+  plan.nodes[1].outputs = {{"frame", 4, 0, 0, true, 0}};
   plan.nodes[1].routes = {{"", {}, {picture()}}, {"small", {}, {PortType{}}}};
   plan.nodes[1].inserted = "sizes differ";
   plan.nodes[1].folded = {"quantize uint8"};
@@ -94,6 +94,15 @@ TEST(RenderPlan, Text) {
             "decided by the plan\n"
             "  max_in_flight is 3\n"
             "memory: at most 6.6 MiB in pools whose size is known before the sources are opened\n");
+}
+
+TEST(RenderPlan, SaysWhetherAPictureIsEditedInPlace) {
+  Plan plan = example();
+  plan.nodes[1].outputs[0].pooled_copy_for_edit = false;
+  EXPECT_THAT(render_plan_text(plan), HasSubstr("up to 4 per frame, edits in place\n"));
+  const auto json = nlohmann::ordered_json::parse(render_plan_json(plan));
+  EXPECT_EQ(json["nodes"][1]["outputs"][0]["edits_in_place"], true);
+  EXPECT_EQ(json["nodes"][0]["outputs"][0]["edits_in_place"], false);
 }
 
 TEST(RenderPlan, Json) {

@@ -23,7 +23,13 @@ export CCACHE_SLOPPINESS=time_macros,include_file_ctime,include_file_mtime
 cd "$ROOT"
 # Configuring again is CMake's own business once it has succeeded for this cache.
 if [ ! -f "build/$preset/build.ninja" ] || ! grep -qsxF "$SLUICE_CACHE" "build/$preset/.sluice_cache"; then
-  quietly cmake --fresh --preset "$preset"
+  compiler=()
+  if [ "$preset" = fuzz ]; then
+    llvm=$(llvm_version)
+    say_other_llvm "$llvm"
+    compiler=("-DCMAKE_C_COMPILER=clang-$llvm" "-DCMAKE_CXX_COMPILER=clang++-$llvm")
+  fi
+  quietly cmake --fresh --preset "$preset" "${compiler[@]}"
   echo "$SLUICE_CACHE" > "build/$preset/.sluice_cache"
 fi
 cmake --build "build/$preset" ${1:+--target "$@"}

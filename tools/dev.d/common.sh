@@ -20,6 +20,23 @@ quietly() {
   return "$status"
 }
 
+# The LLVM that checks and formats: 19, or the newest before it that is installed or can be had (Ubuntu 24.04 may
+# have 18 only).
+llvm_version() {
+  local version
+  for version in 19 18 17 16; do
+    if command -v "clang-tidy-$version" > /dev/null; then echo "$version"; return; fi
+  done
+  for version in 19 18 17 16; do
+    if [ -n "$(apt-cache madison "clang-tidy-$version" 2> /dev/null)" ]; then echo "$version"; return; fi
+  done
+  echo 19
+}
+
+say_other_llvm() {
+  if [ "$1" != 19 ]; then say "LLVM $1 is used; CI has 19, which may see other things"; fi
+}
+
 # Files that differ from the main branch (or from the last commit), committed or not.
 changed_files() {
   local base

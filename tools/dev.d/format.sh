@@ -11,7 +11,9 @@ for argument in "$@"; do
     *) bad_usage "format: unknown argument '$argument', allowed: --all, --check" ;;
   esac
 done
-command -v clang-format-19 > /dev/null || "$ROOT/tools/dev" setup --lint
+llvm=$(llvm_version)
+command -v "clang-format-$llvm" > /dev/null || "$ROOT/tools/dev" setup --lint
+say_other_llvm "$llvm"
 
 cd "$ROOT"
 if [ -n "$all" ]; then
@@ -20,4 +22,4 @@ else
   mapfile -t files < <(changed_files | cxx_only)
 fi
 if [ ${#files[@]} = 0 ]; then exit 0; fi
-clang-format-19 "$mode" --Werror "${files[@]}"
+"clang-format-$llvm" "$mode" --Werror "${files[@]}"

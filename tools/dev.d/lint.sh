@@ -11,6 +11,8 @@ for argument in "$@"; do
   esac
 done
 "$ROOT/tools/dev" setup --lint
+llvm=$(llvm_version)
+say_other_llvm "$llvm"
 cd "$ROOT"
 status=0
 
@@ -30,6 +32,6 @@ compiled=$(python3 tools/dev.d/compiled_files.py build/dev/compile_commands.json
 mapfile -t files < <(printf '%s\n' "${files[@]}" | grep -xF "$compiled" || true)
 if [ ${#files[@]} -gt 0 ]; then
   say "clang-tidy on ${#files[@]} files"
-  printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build/dev || status=1
+  printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" "clang-tidy-$llvm" --quiet -p build/dev || status=1
 fi
 exit "$status"

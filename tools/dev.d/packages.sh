@@ -9,7 +9,8 @@ packages_build=(
   libonnx-dev protobuf-compiler libprotobuf-dev libpugixml-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-packages_lint=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev universal-ctags shellcheck)
+# lint_packages VERSION: for LLVM of that version.
+lint_packages() { echo "clang-$1 clang-tidy-$1 clang-format-$1 libclang-rt-$1-dev universal-ctags shellcheck"; }
 packages_tsan=(dpkg-dev)
 
 missing_packages() {

@@ -42,7 +42,7 @@ link_data() {
 wanted=$only
 if [ -z "$only" ]; then
   packages=("${packages_build[@]}")
-  if [ -n "$lint" ]; then packages+=("${packages_lint[@]}"); fi
+  if [ -n "$lint" ]; then read -ra lint_names <<< "$(lint_packages "$(llvm_version)")"; packages+=("${lint_names[@]}"); fi
   if [ -n "$tsan" ]; then packages+=("${packages_tsan[@]}"); fi
   install_packages "${packages[@]}"
   wanted="$artifacts_default${tsan:+ tbb-tsan}"

@@ -30,6 +30,8 @@ TEST(InPlace, TheLastReaderWritesIntoThePacket) {
   const PlanResult result = plan_of(drawing("source", "boxes", "p"));
   ASSERT_TRUE(result.plan) << result.issues.front().message;
   EXPECT_FALSE(output(result, "d").pooled_copy_for_edit);
+  EXPECT_EQ(output(result, "d").edited_input, 0);
+  EXPECT_EQ(output(result, "p").edited_input, -1) << "hands on what it only read";
   EXPECT_EQ(output(result, "d").buffers, 0);
 }
 

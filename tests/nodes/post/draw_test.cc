@@ -7,6 +7,7 @@
 
 #include "nodes/draw/canvas.h"
 #include "nodes/draw/font.h"
+#include "nodes/draw/tint.h"
 #include "nodes/post_nodes.h"
 #include "tests/nodes/fake_context.h"
 
@@ -144,6 +145,115 @@ TEST(Canvas, TextIsMadeOfTheFontsDots) {
   EXPECT_EQ(&glyph('\x7f'), &glyph('?'));
 }
 
+TEST(Canvas, ALineJoinsItsEnds) {
+  Packet packet = make_picture({PixelFormat::kGray, 40, 30, {}, 0});
+  Image& image = image_of(packet);
+  Canvas canvas(image);
+  canvas.line({5, 5}, {25, 15}, 1, kRed);
+  EXPECT_NE(sample(image, 0, 5, 5), 0);
+  EXPECT_NE(sample(image, 0, 15, 10), 0);
+  EXPECT_NE(sample(image, 0, 25, 15), 0);
+  int pixels = 0;
+  for (int y = 0; y < 30; ++y)
+    for (int x = 0; x < 40; ++x) pixels += sample(image, 0, x, y) != 0;
+  EXPECT_EQ(pixels, 21) << "one per column";
+  const float inf = std::numeric_limits<float>::infinity();
+  canvas.line({-1e30F, std::nanf("")}, {inf, -inf}, 3, kRed);  // ends, and nobody is hurt
+}
+
+// What a mask covers, pixel by pixel, from the definition.
+bool covered(const Mask& mask, double x, double y) {
+  const Geometry& g = mask.geometry;
+  const double det = g.xx * g.yy - g.xy * g.yx;
+  const double column = std::floor((g.yy * (x - g.x0) - g.xy * (y - g.y0)) / det);
+  const double row = std::floor((g.xx * (y - g.y0) - g.yx * (x - g.x0)) / det);
+  if (column < 0 || row < 0 || column >= g.grid_width || row >= g.grid_height) return false;
+  return mask.values[static_cast<std::size_t>(row) * static_cast<std::size_t>(g.grid_width) +
+                     static_cast<std::size_t>(column)] >= Masks::kCovered;
+}
+
+TEST(Tint, CoversWhatTheMaskCoversInEveryRotation) {
+  Masks masks;
+  masks.kind = Masks::Kind::kInstances;
+  Mask& mask = masks.add();
+  // A grid of 4 x 3 cells, 9 x 7 pixels each, turned and moved a little.
+  mask.geometry = {9, 1.5, 3.3, -1.25, 7, 6.1, 4, 3, 40, 24};
+  mask.values = {255, 0, 200, 127, 0, 128, 255, 0, 255, 0, 0, 255};
+  const std::array<Color, 1> white = {Color{255, 255, 255}};
+  for (const int rotation : {0, 90, 180, 270}) {
+    SCOPED_TRACE(rotation);
+    const bool turned = rotation % 180 != 0;
+    Packet packet =
+        make_picture({PixelFormat::kGray, turned ? 24 : 40, turned ? 40 : 24, {}, rotation}, {100, 0, 0});
+    tint(image_of(packet), masks, mask, white);
+    for (int y = 0; y < 24; ++y) {
+      for (int x = 0; x < 40; ++x) {
+        EXPECT_EQ(upright_sample(image_of(packet), x, y), covered(mask, x + 0.5, y + 0.5) ? 178 : 100)
+            << x << " " << y;
+      }
+    }
+  }
+}
+
+TEST(Tint, EveryPlaneGoesHalfWayToTheColour) {
+  Masks masks;
+  Mask& mask = masks.add();
+  mask.geometry = {8, 0, 0, 0, 8, 0, 1, 1, 8, 8};
+  mask.values = {3};
+  const std::array<Color, 2> palette = {Color{}, kRed};
+  for (const PixelFormat format :
+       {PixelFormat::kNv12, PixelFormat::kI420, PixelFormat::kI422, PixelFormat::kI444, PixelFormat::kBgr,
+        PixelFormat::kRgb, PixelFormat::kGray}) {
+    SCOPED_TRACE(std::string(name_of(format)));
+    const ImageType type{format, 16, 8, {}, 0};
+    Packet packet = make_picture(type, {40, 60, 80});
+    Image& image = image_of(packet);
+    const std::array<std::uint8_t, 3> red = Canvas(image).samples_of(kRed);
+    tint(image, masks, mask, palette);
+    for (int p = 0; p < plane_count(format); ++p) {
+      const PlaneSize size = plane_size(type, p);
+      const int before = 40 + 20 * p;
+      for (int x = 0; x < size.width * size.bytes_per_sample; ++x) {
+        const int value = red[static_cast<std::size_t>(p + x % size.bytes_per_sample)];
+        const bool inside = x < size.width * size.bytes_per_sample / 2;
+        EXPECT_EQ(sample(image, p, x, 0), inside ? (before + value + 1) / 2 : before) << p << " " << x;
+      }
+    }
+  }
+}
+
+TEST(Tint, BackgroundAndNothingStayAsTheyAre) {
+  Masks masks;
+  masks.background = 7;
+  Mask& mask = masks.add();
+  mask.geometry = {1, 0, 0, 0, 1, 0, 3, 1, 3, 1};
+  mask.values = {7, 255, 1};
+  Packet packet = make_picture({PixelFormat::kGray, 3, 1, {}, 0}, {100, 0, 0});
+  const std::array<Color, 1> black = {Color{}};
+  tint(image_of(packet), masks, mask, black);
+  EXPECT_EQ(sample(image_of(packet), 0, 0, 0), 100);
+  EXPECT_EQ(sample(image_of(packet), 0, 1, 0), 100);
+  EXPECT_EQ(sample(image_of(packet), 0, 2, 0), 50);
+}
+
+TEST(Tint, MasksThatMakeNoSenseAreHarmless) {
+  const std::array<Color, 1> black = {Color{}};
+  const double inf = std::numeric_limits<double>::infinity();
+  const Geometry geometries[] = {{},
+                                 {0, 0, 0, 0, 0, 0, 2, 2, 8, 8},
+                                 {inf, 0, 0, 0, 1, 0, 2, 2, 8, 8},
+                                 {1, 0, 0, 0, 1, 0, 1 << 30, 1 << 30, 8, 8},
+                                 {1e-5, 0, -1e30, 0, 1e-5, std::nan(""), 2, 2, 8, 8}};
+  for (const Geometry& geometry : geometries) {
+    Masks masks;
+    Mask& mask = masks.add();
+    mask.geometry = geometry;
+    mask.values = {0, 0, 0, 0};
+    Packet packet = make_picture({PixelFormat::kNv12, 8, 8, {}, 0}, {100, 0, 0});
+    tint(image_of(packet), masks, mask, black);
+  }
+}
+
 TEST(Canvas, NothingOutsideThePictureIsTouched) {
   for (unsigned seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -247,6 +357,42 @@ TEST_F(DrawTest, ClassesStandInTheTopLeftCorner) {
   EXPECT_EQ(sample(image, 0, 0, 0), 0) << "the ground of the first line";
   EXPECT_EQ(sample(image, 0, 0, 9), 0) << "of the second";
   EXPECT_EQ(sample(image, 0, 0, 18), 100);
+}
+
+TEST_F(DrawTest, TextHasItsQuadrilateralAndWhatItSays) {
+  context_.set_input(0, picture_);
+  TextRegions regions;
+  TextRegion& region = regions.add();
+  region = {{{{100, 100}, {180, 120}, {175, 140}, {95, 120}}}, 0.9F, "exit"};
+  context_.set_input(3, make_packet(std::move(regions)));
+  const Image& image = run({{"thickness", integer(1)}});
+  EXPECT_NE(sample(image, 0, 140, 110), 0) << "upper side";
+  EXPECT_NE(sample(image, 0, 135, 130), 0) << "lower side";
+  EXPECT_EQ(sample(image, 0, 138, 120), 0) << "inside";
+  EXPECT_NE(sample(image, 0, 100, 91), 0) << "the words above";
+}
+
+TEST_F(DrawTest, TextThatNobodyReadHasNoWords) {
+  context_.set_input(0, picture_);
+  TextRegions regions;
+  regions.add().box = {{{100, 100}, {180, 100}, {180, 120}, {100, 120}}};
+  context_.set_input(3, make_packet(std::move(regions)));
+  EXPECT_EQ(changed(run({{"thickness", integer(1)}})), 2 * 81 + 2 * 19);
+}
+
+TEST_F(DrawTest, MasksLieUnderBoxesAndObjectsHaveLabels) {
+  context_.set_input(0, make_picture({PixelFormat::kGray, 240, 240, {}, 0}, {100, 0, 0}));
+  Masks masks;
+  masks.kind = Masks::Kind::kInstances;
+  masks.labels = &labels_;
+  Mask& mask = masks.add();
+  mask.geometry = {60, 0, 0, 0, 60, 0, 4, 4, 240, 240};
+  mask.values = {0, 0, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0};
+  context_.set_input(4, make_packet(std::move(masks)));
+  const Image& image = run();
+  EXPECT_EQ(sample(image, 0, 50, 100), 100) << "beside it";
+  EXPECT_NE(sample(image, 0, 70, 130), 100) << "in it";
+  EXPECT_NE(sample(image, 0, 91, 91), sample(image, 0, 70, 130)) << "its label, at its first cell";
 }
 
 TEST_F(DrawTest, FpsComeFromTheRunsClock) {

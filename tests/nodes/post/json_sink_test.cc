@@ -91,6 +91,68 @@ TEST_F(JsonSinkTest, WritesTheLineOfTheContract) {
       "\n");
 }
 
+TEST_F(JsonSinkTest, TextHasItsFourCorners) {
+  input(port_of(PortKind::kText));
+  TextRegions regions;
+  TextRegion& first = regions.add();
+  first = {{{{1, 2}, {30.5F, 4.13F}, {29, 14}, {0, 12}}}, 0.875F, "Größe \"L\""};
+  regions.add().box = {};
+  context_.set_input(0, make_packet(std::move(regions)));
+  EXPECT_THAT(
+      line(),
+      HasSubstr(R"("text": [{"text": "Größe \"L\"", "score": 0.875, "box": [[1.0, 2.0], [30.5, 4.13], )"
+                R"([29.0, 14.0], [0.0, 12.0]]}, {"text": "", "score": 0.0, "box": [[0.0, 0.0], )"));
+}
+
+// 0 1      a grid of three rows and two columns, whose cells are 10 x 20 source pixels
+// 1 1
+// 0 255
+Mask small_mask(std::vector<std::uint8_t> values) {
+  Mask mask;
+  mask.geometry = {10, 0, 5, 0, 20, 0, 2, 3, 100, 100};
+  mask.values = std::move(values);
+  return mask;
+}
+
+TEST_F(JsonSinkTest, ALabelMapHasOneEntryPerClassThatOccurs) {
+  static const std::vector<std::string> kLabels = {"road", "person"};
+  input(port_of(PortKind::kMasks));
+  Masks masks;
+  masks.labels = &kLabels;
+  masks.add() = small_mask({0, 1, 1, 1, 0, 255});
+  context_.set_input(0, make_packet(std::move(masks)));
+  EXPECT_THAT(
+      line(),
+      HasSubstr(R"("masks": [{"label": "road", "index": 0, "size": [3, 2], "counts": [0, 1, 1, 1, 3], )"
+                R"("to_source": [10.0, 0.0, 5.0, 0.0, 20.0, 0.0]}, )"
+                R"({"label": "person", "index": 1, "size": [3, 2], "counts": [1, 1, 1, 2, 1], )"));
+}
+
+TEST_F(JsonSinkTest, TheBackgroundOfALabelMapIsNotWritten) {
+  input(port_of(PortKind::kMasks));
+  Masks masks;
+  masks.background = 0;
+  masks.add() = small_mask({0, 1, 1, 1, 0, 255});
+  context_.set_input(0, make_packet(std::move(masks)));
+  const std::string text = line();
+  EXPECT_THAT(text, HasSubstr(R"("masks": [{"label": "1", "index": 1,)"));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr(R"("index": 0)")));
+}
+
+TEST_F(JsonSinkTest, AnInstanceIsWhatItsMaskCovers) {
+  input(port_of(PortKind::kMasks));
+  Masks masks;
+  masks.kind = Masks::Kind::kInstances;
+  masks.add() = small_mask({0, 127, 128, 255, 0, 0});
+  masks.items[0].label = 4;
+  masks.items[0].score = 0.5F;
+  masks.add() = small_mask({1, 2});  // fewer values than its grid has cells: not a mask
+  context_.set_input(0, make_packet(std::move(masks)));
+  EXPECT_THAT(line(),
+              HasSubstr(R"("masks": [{"label": "4", "index": 4, "score": 0.5, "size": [3, 2], )"
+                        R"("counts": [1, 1, 2, 1, 1], "to_source": [10.0, 0.0, 5.0, 0.0, 20.0, 0.0]}]})"));
+}
+
 TEST_F(JsonSinkTest, NoDetectionsAreAnEmptyList) {
   context_.set_input(0, make_packet(Detections{}));
   EXPECT_EQ(line(), "{\"source\": \"camera\", \"frame\": 0, \"time_ms\": 0.0, \"detections\": []}\n");
@@ -161,7 +223,8 @@ TEST_F(JsonSinkTest, KeysAreCheckedInThePlan) {
             "such as inputs: {first: ..., second: ...}");
   EXPECT_EQ(check({found}, {"frame"}), "json_sink writes 'frame' itself: give the input another name");
   EXPECT_EQ(check({odd}, {}),
-            "json_sink cannot write values of type 'odd', allowed: detections, classes, tensor, frame");
+            "json_sink cannot write values of type 'odd', allowed: detections, classes, text, "
+            "masks, tensor, frame");
 }
 
 TEST_F(JsonSinkTest, TouchesNoFileBeforeTheRunBegins) {

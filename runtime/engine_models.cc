@@ -1,0 +1,104 @@
+// Models that change while a pipeline runs: another file, or another variant.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "framework/core/suggest.h"
+#include "inference/model_user.h"
+#include "runtime/engine.h"
+
+namespace sluice {
+namespace {
+
+template <typename Range>
+std::vector<std::string> names_of(const Range& range) {
+  std::vector<std::string> out;
+  for (const auto& item : range) out.push_back(item.name);
+  return out;
+}
+
+Status no_model(const Plan& plan, std::string_view name) {
+  const std::string text(name);
+  return invalid("there is no model " + in_quotes(text) + allowed(text, names_of(plan.models)));
+}
+
+// What was loaded for one node and is not in use yet.
+struct Loaded {
+  ModelUser* user;
+  LoadedModelPtr model;
+};
+
+}  // namespace
+
+// All nodes load it before the first changes over, so that a failure changes nothing.
+Status Engine::replace_model(std::string_view name, const std::string& path) {
+  std::lock_guard lock(models_mutex_);
+  if (!models_open_) return invalid("models are replaced while the pipeline runs");
+  if (std::ranges::find(plan_->models, name, &ModelPlan::name) == plan_->models.end())
+    return no_model(*plan_, name);
+  SLUICE_ASSIGN(ModelRequest model, services_->model(name));
+  model.path = path;
+  model.sha256.clear();
+  std::vector<Loaded> loaded;
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    auto* user = dynamic_cast<ModelUser*>(nodes_[n].get());
+    if (!user || plan_->nodes[n].options->text("model") != name) continue;
+    auto one = user->load(0, model);
+    if (!one.ok()) return one.status().with_context(fmt::format("node '{}': ", plan_->nodes[n].id));
+    loaded.push_back({user, std::move(one).value()});
+  }
+  services_->set_path(name, path);
+  for (Loaded& one : loaded) {
+    one.user->use(0, std::move(one.model));
+    one.user->note(0, fmt::format("replace_model: '{}'", path));
+  }
+  return {};
+}
+
+Status Engine::use_variant(std::string_view model, std::string_view variant) {
+  std::lock_guard lock(models_mutex_);
+  if (!models_open_) return invalid("variants are chosen while the pipeline runs");
+  const auto plan = std::ranges::find(plan_->models, model, &ModelPlan::name);
+  if (plan == plan_->models.end()) return no_model(*plan_, model);
+  const std::string name(variant);
+  const bool known = name.empty() || std::ranges::find(plan->variants, name, &ModelPlan::Variant::name) !=
+                                         plan->variants.end();
+  if (!known)
+    return invalid(fmt::format("model '{}' has no variant '{}'", model, name) +
+                   allowed(name, names_of(plan->variants)));
+  SLUICE_ASSIGN(const ModelRequest request, services_->model(model, variant));
+  bool any = false;
+  for (std::size_t c = 0; c < plan_->choices.size(); ++c) {
+    const RouteChoice& choice = plan_->choices[c];
+    if (plan_->models[static_cast<std::size_t>(choice.model)].name != model) continue;
+    const auto route =
+        static_cast<std::size_t>(std::ranges::find(choice.variants, name) - choice.variants.begin());
+    SLUICE_RETURN_IF_ERROR(choose_route(static_cast<int>(c), route, request));
+    any = true;
+  }
+  if (any) return {};
+  return invalid(
+      fmt::format("model '{}' has one route for all frames: no node that runs it has a policy other "
+                  "than 'fixed' or names a variant in 'degrade'",
+                  model));
+}
+
+Status Engine::choose_route(int choice, std::size_t route, const ModelRequest& model) {
+  const std::vector<int>& infer_nodes = plan_->choices[static_cast<std::size_t>(choice)].infer_nodes;
+  for (const int n : infer_nodes) {
+    auto* user = dynamic_cast<ModelUser*>(nodes_[static_cast<std::size_t>(n)].get());
+    if (!user || user->in_use(route)) continue;
+    auto loaded = user->load(route, model);
+    const std::string& id = plan_->nodes[static_cast<std::size_t>(n)].id;
+    if (!loaded.ok()) return loaded.status().with_context(fmt::format("node '{}': ", id));
+    user->use(route, std::move(loaded).value());
+  }
+  bodies_->set_route(choice, route);
+  for (const int n : infer_nodes) {
+    if (auto* user = dynamic_cast<ModelUser*>(nodes_[static_cast<std::size_t>(n)].get()))
+      user->note(route, "use_variant");
+  }
+  return {};
+}
+
+}  // namespace sluice

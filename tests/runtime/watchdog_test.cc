@@ -1,0 +1,146 @@
+#include "runtime/watchdog.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <mutex>
+
+#include "framework/core/log.h"
+#include "tests/runtime/registry_fixture.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::mutex messages_mutex;
+std::vector<std::string> messages;
+
+// camera -> out, one unit each.
+Plan example() {
+  Plan plan;
+  const auto add = [&plan](const char* id, NodeDeclaration declaration, int unit) {
+    NodePlan node;
+    node.id = id;
+    node.declaration = std::make_shared<const NodeDeclaration>(std::move(declaration));
+    node.unit = unit;
+    plan.nodes.push_back(std::move(node));
+    plan.units.push_back({{unit}, 0, 1, 0, WhenFull::kBlock});
+  };
+  add("camera", testing::camera_declaration(), 0);
+  add("out", testing::sink_declaration(), 1);
+  plan.edges.resize(1);
+  plan.edges[0].to_node = 1;
+  plan.sources.resize(1);
+  return plan;
+}
+
+FlowGraph flow_of_example() {
+  FlowGraph flow;
+  flow.units.resize(2);
+  flow.units[0].nodes = {0};
+  flow.units[0].is_source = true;
+  flow.units[1].nodes = {1};
+  flow.units[1].sink = SinkKind::kCounting;
+  flow.units[1].sink_index = 0;
+  flow.edges = {{0, 0, 1}};
+  flow.sources = {{0, 2, 2}};
+  flow.node_rank = {0, 1};
+  flow.node_stops = {false, true};
+  flow.sinks = 1;
+  return flow;
+}
+
+class NoBodies final : public Bodies, public FlowStorage {
+ public:
+  Outcome run(std::uint32_t, Slot, const FrameInfo&) override { return {}; }
+  void publish(std::uint32_t, Slot) override {}
+  void release(std::uint32_t, Slot) override {}
+};
+
+class NoFeed final : public SourceFeed {
+ public:
+  TimeNs next_due() override { return 0; }
+  Result<FrameInfo> next() override { return end_of_stream(); }
+  TimeNs enter_due() override { return 0; }
+  void store(Slot) override {}
+  void discard() override {}
+  void interrupt() override {}
+  bool external() const override { return true; }
+};
+
+// Carries no message: whatever enters stays.
+class StuckExecutor final : public Executor {
+ public:
+  using Executor::Executor;
+  void start() override {}
+  bool wait(double) override { return false; }
+  void shut_down() override {}
+
+ protected:
+  void carry_out(const Actions&) override {}
+  void wake_sources() override {}
+};
+
+class WatchdogTest : public ::testing::Test {
+ protected:
+  WatchdogTest() {
+    messages.clear();
+    set_log_sink([](LogLevel, std::string_view message) {
+      std::lock_guard lock(messages_mutex);
+      messages.emplace_back(message);
+    });
+  }
+  ~WatchdogTest() override { set_log_sink(nullptr); }
+  ExecutorSetup setup() {
+    ExecutorSetup out;
+    out.graph = flow_of_example();
+    out.threads = {ThreadKind::kOwn, ThreadKind::kOwn};
+    out.feeds = {&feed_};
+    out.bodies = &bodies_;
+    out.storage = &bodies_;
+    out.clock = &clock_;
+    return out;
+  }
+
+  ManualClock clock_;
+  NoBodies bodies_;
+  NoFeed feed_;
+  Plan plan_ = example();
+};
+
+TEST_F(WatchdogTest, NamesNodePortAndFrameOnce) {
+  StuckExecutor executor(setup());
+  Watchdog watchdog(plan_, executor, clock_);
+  clock_.advance_to(from_s(60));
+  EXPECT_EQ(watchdog.stalls(), 0u) << "nothing is inside";
+  executor.push(0, {.source = 0, .number = 7});
+  clock_.advance_to(from_s(69));
+  EXPECT_EQ(watchdog.stalls(), 0u);
+  clock_.advance_to(from_s(120));
+  EXPECT_THAT(messages, ElementsAre("nothing has moved for 10 s:\n"
+                                    "  the message of 'camera' to port 'in' of node 'out' for frame 7 of "
+                                    "'camera' is lost\n"));
+  executor.push(0, {.source = 0, .number = 8});  // something moved
+  clock_.advance_to(from_s(200));
+  ASSERT_EQ(messages.size(), 2u) << "a second stall";
+  EXPECT_THAT(messages[1], HasSubstr("for frame 7 of 'camera' is lost\n  the message"));
+  EXPECT_EQ(watchdog.stalls(), 2u);
+}
+
+TEST_F(WatchdogTest, SaysWhatIsWaitedFor) {
+  const auto say = [this](Waiting::For what) {
+    return Watchdog::describe(plan_, {{1, {.source = 0, .number = 3}, what, 0}});
+  };
+  EXPECT_EQ(say(Waiting::For::kInput),
+            "  node 'out' waits at port 'in' for frame 3 of 'camera' from 'camera'\n");
+  EXPECT_EQ(say(Waiting::For::kTurn), "  frame 3 of 'camera' waits for its turn at node 'out'\n");
+  EXPECT_EQ(say(Waiting::For::kRun), "  node 'out' is still working on frame 3 of 'camera'\n");
+  EXPECT_EQ(say(Waiting::For::kPool), "  node 'out' waits for a free buffer for frame 3 of 'camera'\n");
+  EXPECT_THAT(Watchdog::describe(plan_, std::vector<Waiting>(13, {1, {}, Waiting::For::kRun, 0})),
+              ::testing::EndsWith("  and 3 more\n"));
+}
+
+}  // namespace
+}  // namespace sluice
