@@ -25,7 +25,7 @@ namespace sluice {
 
 // What a run stands on. The program takes the defaults; tests bring a clock they drive, or another executor.
 struct EngineSetup {
-  Clock* clock = nullptr;  // none: a SteadyClock of its own
+  Clock* clock = nullptr;                                                 // none: a SteadyClock of its own
   std::function<std::unique_ptr<Executor>(ExecutorSetup)> make_executor;  // none: the TbbExecutor
   WatchdogLimits limits;
 };

@@ -124,7 +124,8 @@ void Engine::fill_sources(RunReport& out, const FlowCounters& counters) const {
 void Engine::fill_sinks(RunReport& out, const FlowCounters& counters) const {
   for (const NodePlan& plan : plan_->nodes) {  // in the order of the file
     const FlowUnit& unit = flow_.units[static_cast<std::size_t>(plan.unit)];
-    if (unit.sink != SinkKind::kCounting || plan_->nodes[static_cast<std::size_t>(unit.nodes.back())].id != plan.id)
+    if (unit.sink != SinkKind::kCounting ||
+        plan_->nodes[static_cast<std::size_t>(unit.nodes.back())].id != plan.id)
       continue;
     const SinkCounters& c = counters.sinks[static_cast<std::size_t>(unit.sink_index)];
     SinkReport sink;

@@ -66,19 +66,19 @@ class Pipeline {
   // outside world. `start` does it when it was not called.
   Status probe(const RunOptions& options = {});
   Status start(const RunOptions& options = {});
-  // Sources stop, frames inside finish. Returns at once. While start() opens the sources it ends that: start()
-  // then says kCancelled.
+  // Sources stop, frames inside finish. Returns at once. While start() opens the sources it ends that:
+  // start() then says kCancelled.
   void stop();
-  // Until the run is over. Ok, or why it failed. Closes the sinks' files. kTimeout when a node or a source did
-  // not come back: the watchdog gave the run up (see abandoned).
+  // Until the run is over. Ok, or why it failed. Closes the sinks' files. kTimeout when a node or a source
+  // did not come back: the watchdog gave the run up (see abandoned).
   Status wait();
   // As `wait`, but gives up after `seconds`: false then, and the run goes on.
   bool wait_for(double seconds);
   // At any time after start(): counters of now. After wait(): the final report.
   RunReport report() const;
-  // After wait(): a thread of the run still hangs in a node's code. All that the run used stays in memory, also
-  // when the Pipeline is destroyed; end such a process with std::_Exit, since destructors of static objects
-  // would run beside that thread.
+  // After wait(): a thread of the run still hangs in a node's code. All that the run used stays in memory,
+  // also when the Pipeline is destroyed; end such a process with std::_Exit, since destructors of static
+  // objects would run beside that thread.
   bool abandoned() const;
   // One option that the node declares as live, from the next frame on. kInvalid otherwise.
   Status set(std::string_view node, std::string_view option, std::string_view value);

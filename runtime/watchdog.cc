@@ -58,9 +58,7 @@ std::string sentence(const Plan& plan, const Waiting& w) {
   return node;
 }
 
-bool is_cause(const Waiting& w) {
-  return w.what != Waiting::For::kInput && w.what != Waiting::For::kTurn;
-}
+bool is_cause(const Waiting& w) { return w.what != Waiting::For::kInput && w.what != Waiting::For::kTurn; }
 
 }  // namespace
 
@@ -107,8 +105,8 @@ void Watchdog::act(TimeNs still) {
   if (!told_) {
     told_ = true;
     ++stalls_;
-    log_message(LogLevel::kWarning, fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(still),
-                                                describe(plan_, waiting)));
+    log_message(LogLevel::kWarning,
+                fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(still), describe(plan_, waiting)));
   }
   const bool to_end = executor_.stopping() || executor_.all_sources_ended();
   if (!to_end && still < limits_.standstill) return;

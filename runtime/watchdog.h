@@ -16,9 +16,9 @@ namespace sluice {
 struct WatchdogLimits {
   TimeNs period = from_s(1);     // between two looks
   TimeNs patience = from_s(10);  // without any progress: said once per stall, through the log
-  // A run that is to end and stands still for `patience` is given up; one that goes on is stopped first, after
-  // `standstill`. Neither as long as a body that runs may just be slow: it gets `slowness` times the longest
-  // time its node ever took.
+  // A run that is to end and stands still for `patience` is given up; one that goes on is stopped first,
+  // after `standstill`. Neither as long as a body that runs may just be slow: it gets `slowness` times the
+  // longest time its node ever took.
   TimeNs standstill = from_s(60);
   int slowness = 5;
 };

@@ -59,7 +59,7 @@ struct ExecutorSetup {
   Bodies* bodies = nullptr;
   FlowStorage* storage = nullptr;
   Clock* clock = nullptr;
-  CostModel cost;   // none: as measured
+  CostModel cost;  // none: as measured
   // Told, from any thread, that the executor itself failed (memory for a message is short, say): the run can
   // only be abandoned.
   std::function<void(const Status&)> on_broken;
@@ -88,9 +88,9 @@ class Executor {
   // Joins its threads: after `wait` said true.
   virtual void shut_down() = 0;
   // Ends a run that cannot end by itself, because a body or a source does not come back: frames inside are
-  // counted as lost (FlowCore::abandon), sources that go on count as ended, and `wait` says true. Threads that
-  // hang may come back later and find nothing to do: the executor and all that `setup` names must live as long
-  // as the process, and `shut_down` must not be called.
+  // counted as lost (FlowCore::abandon), sources that go on count as ended, and `wait` says true. Threads
+  // that hang may come back later and find nothing to do: the executor and all that `setup` names must live
+  // as long as the process, and `shut_down` must not be called.
   void abandon();
 
   FlowCounters counters() const;  // a consistent copy, at any time

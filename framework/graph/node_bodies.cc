@@ -129,7 +129,8 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   snapshot_mailboxes(index, slot, clock_.now());
   const OptionsPtr options = options_for_run(index);
   NodeContext context(*this, index, slot, frame, *options, route_of(index, slot));
-  const Status status = context.run_elements([&] { return guarded([&] { return state.node->process(context); }); });
+  const Status status =
+      context.run_elements([&] { return guarded([&] { return state.node->process(context); }); });
   clear_snapshots(index, slot);
   run.busy = ticks_to_ns(read_ticks() - begin);
   run.packets = context.emitted();

@@ -243,9 +243,9 @@ std::map<std::string, std::string> files_read(Draft& d) {
 
 void refuse_output(Draft& d, int n, const std::string& option, const std::string& why) {
   const Value* written = d.draft(n).spec->options.find(option);
-  d.error(written ? written->mark : d.node(n).mark,
-          d.owner(n) + ": option '" + option + "' is " + in_quotes(d.node(n).options->text(option)) + ", but " +
-              why);
+  d.error(written ? written->mark : d.node(n).mark, d.owner(n) + ": option '" + option + "' is " +
+                                                        in_quotes(d.node(n).options->text(option)) +
+                                                        ", but " + why);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <variant>
 
 #include "tools/sluice/arguments.h"
@@ -34,6 +35,9 @@ int main(int argc, char** argv) {
     if (const int* const code = std::get_if<int>(&parsed)) return *code;
     return std::visit([](const auto& arguments) { return cli::execute(arguments); },
                       std::get<cli::Arguments>(parsed));
+  } catch (const std::bad_alloc&) {
+    cli::print_error("out of memory");
+    return cli::kRunFailed;
   } catch (const std::exception& error) {
     cli::print_error(error.what());
     return cli::kRunFailed;

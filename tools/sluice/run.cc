@@ -43,7 +43,8 @@ void refuse_shared_report(const Plan& plan, const RunArguments& arguments, LoadI
   if (arguments.report.empty()) return;
   const std::string report = real_name(arguments.report);
   const auto refuse = [&](const std::string& who) {
-    issues.issues.push_back({{}, "--report is " + in_quotes(arguments.report) + ", but " + who + " uses that file"});
+    issues.issues.push_back(
+        {{}, "--report is " + in_quotes(arguments.report) + ", but " + who + " uses that file"});
   };
   if (report == real_name(arguments.file)) refuse("the pipeline");
   for (const NodePlan& node : plan.nodes) {

@@ -14,7 +14,8 @@ std::atomic<bool> has_failed{false};
 
 bool fails() {
   if (fails_at.load(std::memory_order_relaxed) == INT64_MAX) return false;
-  if (asked.fetch_add(1, std::memory_order_relaxed) + 1 != fails_at.load(std::memory_order_relaxed)) return false;
+  if (asked.fetch_add(1, std::memory_order_relaxed) + 1 != fails_at.load(std::memory_order_relaxed))
+    return false;
   has_failed = true;
   errno = ENOMEM;
   return true;
@@ -51,7 +52,9 @@ void* __libc_memalign(std::size_t align, std::size_t size);
 void* malloc(std::size_t size) { return fails() ? nullptr : __libc_malloc(size); }
 void* calloc(std::size_t n, std::size_t size) { return fails() ? nullptr : __libc_calloc(n, size); }
 void* realloc(void* pointer, std::size_t size) { return fails() ? nullptr : __libc_realloc(pointer, size); }
-void* memalign(std::size_t align, std::size_t size) { return fails() ? nullptr : __libc_memalign(align, size); }
+void* memalign(std::size_t align, std::size_t size) {
+  return fails() ? nullptr : __libc_memalign(align, size);
+}
 void* aligned_alloc(std::size_t align, std::size_t size) { return memalign(align, size); }
 
 int posix_memalign(void** out, std::size_t align, std::size_t size) {

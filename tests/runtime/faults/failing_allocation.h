@@ -1,5 +1,5 @@
-// Makes the k-th allocation of the process fail, whoever asks for it. Linked into test programs; malloc and its
-// family where the C library lets us, `operator new` alone under sanitizers.
+// Makes the k-th allocation of the process fail, whoever asks for it. Linked into test programs; malloc and
+// its family where the C library lets us, `operator new` alone under sanitizers.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The k-th allocation fails, in every part of a run: while the file is read and planned, while sources, sessions
-// and pools are opened, and while frames go through.
+// The k-th allocation fails, in every part of a run: while the file is read and planned, while sources,
+// sessions and pools are opened, and while frames go through.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -17,7 +17,8 @@ const char* const kModel =
     "nodes:\n"
     "  - {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64, fps: 30}}\n"
     "  - {id: pre, type: preprocess, inputs: cam, options: {model: face, mean: 127.5, std: 127.5}}\n"
-    "  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [fake], fake: {latency_ms: 0}}}\n"
+    "  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [fake], fake: {latency_ms: "
+    "0}}}\n"
     "  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n"
     "  - {id: drawn, type: draw, inputs: {image: cam, detections: {from: boxes, sync: latest}}}\n"
     "  - {id: half, type: rate_limit, inputs: drawn, options: {rate_hz: 15}}\n"

@@ -58,7 +58,8 @@ TEST_P(Throws, ThirtyInARowStopTheRun) {
 }
 
 TEST_P(Throws, TheFirstOneStopsTheRunUnderOnErrorStop) {
-  FaultRun run(with_fault(std::string("{does: ") + GetParam().first + ", at: 7}", "fault", ", on_error: stop"));
+  FaultRun run(
+      with_fault(std::string("{does: ") + GetParam().first + ", at: 7}", "fault", ", on_error: stop"));
   const Status status = run.run();
   EXPECT_EQ(status.code(), Code::kFailed);
   EXPECT_THAT(status.message(), HasSubstr("node 'bad': frame 7 of 'cam': "));
@@ -98,8 +99,8 @@ TEST(FailingNode, ASlowOneThrottlesALosslessSource) {
 }
 
 TEST(FailingNode, ASlowOneCostsARealtimeSourceFramesThatAreCounted) {
-  FaultRun run(with_fault("{does: slow, ms: 20, times: -1}") + "flow: {mode: realtime, max_in_flight: 2}\n", {},
-               {{}, "500"});
+  FaultRun run(with_fault("{does: slow, ms: 20, times: -1}") + "flow: {mode: realtime, max_in_flight: 2}\n",
+               {}, {{}, "500"});
   ASSERT_TRUE(run.run(frames(100)).ok());
   const RunReport report = run.report();
   EXPECT_EQ(report.sources[0].produced, 100u);
@@ -108,7 +109,10 @@ TEST(FailingNode, ASlowOneCostsARealtimeSourceFramesThatAreCounted) {
 
 // Nothing that a failing run opened stays open.
 TEST(FailingNode, LeavesNoThreadAndNoDescriptor) {
-  { FaultRun warm_up(with_fault("{does: throw}")); ASSERT_TRUE(warm_up.run(frames(5)).ok()); }
+  {
+    FaultRun warm_up(with_fault("{does: throw}"));
+    ASSERT_TRUE(warm_up.run(frames(5)).ok());
+  }
   const int threads = threads_now();
   const int descriptors = descriptors_now();
   for (int i = 0; i < 10; ++i) {

@@ -183,8 +183,8 @@ class StuckSource final : public SourceNode {
 
 Registry registry_with_faults() {
   Registry registry = builtin_registry();
-  for (const Status& status :
-       {registry.add<Fault>("fault"), registry.add<FaultOwn>("fault_own"), registry.add<StuckSource>("stuck_source")}) {
+  for (const Status& status : {registry.add<Fault>("fault"), registry.add<FaultOwn>("fault_own"),
+                               registry.add<StuckSource>("stuck_source")}) {
     if (!status.ok()) std::abort();
   }
   return registry;

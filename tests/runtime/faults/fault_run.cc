@@ -38,7 +38,8 @@ std::string broken_equations(const RunReport& report) {
   }
   for (const SinkReport& s : report.sinks) {
     if (s.due == s.delivered + sum(s.dropped)) continue;
-    out += fmt::format("sink {}: {} due, {} delivered, {} dropped\n", s.id, s.due, s.delivered, sum(s.dropped));
+    out +=
+        fmt::format("sink {}: {} due, {} delivered, {} dropped\n", s.id, s.due, s.delivered, sum(s.dropped));
   }
   for (const NodeReport& n : report.nodes) {
     if (n.in == n.processed + n.filtered + sum(n.dropped)) continue;
@@ -62,8 +63,8 @@ FaultRun::FaultRun(const std::string& yaml, EngineSetup setup, const LoadOptions
   Result<Pipeline> loaded = Pipeline::load(yaml, registry_with_faults(), options);
   if (!loaded.ok()) throw std::runtime_error(loaded.status().message());
   pipeline_.emplace(std::move(*loaded));
-  engine_ = std::make_unique<Engine>(std::shared_ptr<const Plan>(std::shared_ptr<const Plan>(), &pipeline_->plan()),
-                                     std::move(setup));
+  engine_ = std::make_unique<Engine>(
+      std::shared_ptr<const Plan>(std::shared_ptr<const Plan>(), &pipeline_->plan()), std::move(setup));
   if (const Status status = engine_->create_nodes(); !status.ok()) throw std::runtime_error(status.message());
 }
 

@@ -21,7 +21,8 @@ std::string pipeline(const std::string& lines) {
          "  - {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64, fps: 30}}\n"
          "  - {id: door, type: video_source, options: {uri: 'test:noise', width: 64, height: 64, fps: 25}}\n"
          "  - {id: pre, type: preprocess, inputs: cam, options: {model: face, mean: 127.5, std: 127.5}}\n"
-         "  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [fake], fake: {latency_ms: 7}}}\n"
+         "  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [fake], fake: "
+         "{latency_ms: 7}}}\n"
          "  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n"
          "  - {id: shaky, type: fault, inputs: cam, options: {does: throw, at: 3, times: 2}}\n"
          "  - {id: drawn, type: draw, inputs: {image: shaky, detections: {from: boxes, sync: latest}}}\n"
@@ -90,7 +91,8 @@ void stop_at_event(const LoadOptions& options, int when) {
   for (const SourceReport& source : report.sources) {
     EXPECT_EQ(source.delivered + count(source.dropped, DropReason::kFailed) +
                   count(source.dropped, DropReason::kCancelled) +
-                  count(source.dropped, DropReason::kQueueFull) + count(source.dropped, DropReason::kFiltered),
+                  count(source.dropped, DropReason::kQueueFull) +
+                  count(source.dropped, DropReason::kFiltered),
               source.produced)
         << "event " << when << ", source " << source.id;
   }
@@ -141,7 +143,8 @@ void stop_at_random_moments(int moments) {
   for (int i = 0; i < moments; ++i) {
     const std::chrono::microseconds when(random() % 60'000);
     stop_after(when, i % 2 == 0);
-    ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed << ", moment " << i << ": " << when.count();
+    ASSERT_FALSE(::testing::Test::HasFailure())
+        << "seed " << seed << ", moment " << i << ": " << when.count();
   }
   EXPECT_TRUE(threads_come_down_to(threads)) << threads_now() << " instead of " << threads;
   EXPECT_EQ(descriptors_now(), descriptors);
