@@ -45,6 +45,7 @@ Engine::~Engine() {
     static_cast<void>(finish());
   }
   watchdog_.reset();
+  if (pools_) pools_->stop_telling();
   executor_.reset();
   if (!finished_) static_cast<void>(close_nodes());
   nodes_.clear();

@@ -14,6 +14,23 @@ const PayloadType* own_payload(const NodePlan& node, std::size_t output) {
 
 }  // namespace
 
+Pools::Pools(const Plan& plan, OnAvailable on_available)
+    : plan_(plan), listener_(std::make_shared<Listener>()) {
+  listener_->tell = std::move(on_available);
+}
+
+std::function<void()> Pools::telling(int node) const {
+  return [listener = listener_, node] {
+    std::lock_guard lock(listener->mutex);
+    if (listener->tell) listener->tell(node);
+  };
+}
+
+void Pools::stop_telling() {
+  std::lock_guard lock(listener_->mutex);
+  listener_->tell = nullptr;
+}
+
 Result<std::unique_ptr<Pools>> Pools::create(const Plan& plan, OnAvailable on_available) {
   std::unique_ptr<Pools> pools(new Pools(plan, std::move(on_available)));
   pools->pools_.resize(plan.nodes.size());
@@ -37,7 +54,7 @@ Status Pools::make_output(int node, int output) {
   const auto& declared = plan.declaration->outputs;
   const auto& prepare = declared[std::min(static_cast<std::size_t>(output), declared.size() - 1)].prepare;
   if (prepare) pools.packets->for_each_value([&](void* value) { prepare(value, *plan.options); });
-  pools.packets->on_available([this, node] { on_available_(node); });
+  pools.packets->on_available(telling(node));
   return out.buffer_bytes > 0 ? make_buffers(node, output, out.buffer_bytes, 0) : Status{};
 }
 
@@ -46,7 +63,7 @@ Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
   const OutputPlan& out = plan.outputs[static_cast<std::size_t>(output)];
   SLUICE_ASSIGN(auto pool, BufferPool::create(plan.id + "." + out.name, bytes,
                                               static_cast<std::size_t>(out.buffers + extra)));
-  pool->on_available([this, node] { on_available_(node); });
+  pool->on_available(telling(node));
   at(node, output).buffers = std::move(pool);
   return {};
 }

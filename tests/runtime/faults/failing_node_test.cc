@@ -99,7 +99,7 @@ TEST(FailingNode, ASlowOneThrottlesALosslessSource) {
 }
 
 TEST(FailingNode, ASlowOneCostsARealtimeSourceFramesThatAreCounted) {
-  FaultRun run(with_fault("{does: slow, ms: 20, times: -1}") + "flow: {mode: realtime, max_in_flight: 2}\n",
+  FaultRun run(with_fault("{does: slow, ms: 20, times: -1}") + "flow: {mode: realtime}\n",
                {}, {{}, "500"});
   ASSERT_TRUE(run.run(frames(100)).ok());
   const RunReport report = run.report();
