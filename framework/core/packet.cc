@@ -61,7 +61,6 @@ void PacketPool::for_each_value(const std::function<void(void*)>& f) {
 void PacketPool::on_available(std::function<void()> callback) {
   impl_->list.on_available(std::move(callback));
 }
-const std::string& PacketPool::name() const { return impl_->list.name(); }
 PoolStats PacketPool::stats() const { return impl_->list.stats(); }
 const PayloadType* PacketPool::type() const { return impl_->type; }
 

@@ -139,7 +139,6 @@ class PacketPool {
   // Calls `f` with the value of each packet; before use.
   void for_each_value(const std::function<void(void* value)>& f);
   void on_available(std::function<void()> callback);
-  const std::string& name() const;
   PoolStats stats() const;
   const PayloadType* type() const;
 

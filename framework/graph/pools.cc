@@ -82,10 +82,12 @@ std::size_t Pools::total_bytes() const {
 
 std::vector<NamedPool> Pools::named_stats() const {
   std::vector<NamedPool> out;
-  for (const auto& node : pools_) {
-    for (const OutputPools& p : node) {
-      if (p.packets) out.push_back({p.packets->name(), p.packets->stats()});
-      if (p.buffers) out.push_back({p.buffers->name(), p.buffers->stats()});
+  for (std::size_t n = 0; n < pools_.size(); ++n) {
+    for (std::size_t o = 0; o < pools_[n].size(); ++o) {
+      const std::string name = plan_.nodes[n].id + "." + plan_.nodes[n].outputs[o].name;
+      const OutputPools& p = pools_[n][o];
+      if (p.packets) out.push_back({name, p.packets->stats()});
+      if (p.buffers) out.push_back({name, p.buffers->stats()});
     }
   }
   return out;
