@@ -24,9 +24,9 @@ endfunction()
 
 # sluice_test(NAME SOURCES ... [USES rooms, or `sluice` for the whole library] [LINKS ...] [LABELS ...])
 # A GoogleTest program; each of its tests becomes a CTest test. Runs in the source folder. Target tests_LABEL builds
-# all programs of a label.
+# all programs of a label. With SLOW, suites whose name ends in Slow get the label `slow` instead.
 function(sluice_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;USES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "SLOW" "TIMEOUT" "SOURCES;USES;LINKS;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
@@ -41,6 +41,12 @@ function(sluice_test name)
     endif()
     add_dependencies(tests_${label} ${name})
   endforeach()
-  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60
+  set(quick)
+  if(arg_SLOW)
+    set(quick TEST_FILTER "-*Slow.*")
+    gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 TEST_FILTER "*Slow.*"
+                         PROPERTIES LABELS slow TIMEOUT 3600)
+  endif()
+  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 ${quick}
                        PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
 endfunction()

@@ -9,8 +9,10 @@ namespace {
 //
 // Inputs   in   anything
 // Outputs  out  the same packets
-// Options  max_age_ms  age since the frame's latency start (contract section 5), on the run's clock;
-// required, live Drops    frames older than max_age_ms, as `stale` Thread   worker
+// Options  max_age_ms  age since the frame's latency start (contract section 5), on the run's clock, 0 = any;
+//                      required, live
+// Drops    frames older than max_age_ms, as `stale`
+// Thread   worker
 class DropStale final : public Node {
  public:
   static void describe(NodeDeclaration& d) {
@@ -22,7 +24,7 @@ class DropStale final : public Node {
         .in_unit("ms")
         .range(0, 1e9)
         .can_change()
-        .help("Oldest age since capture that passes.");
+        .help("Oldest age since capture that passes; 0: any.");
     d.cheap = true;
     d.takes_lists = true;
     d.infer_types = [](const TypeContext& context) {
@@ -32,7 +34,8 @@ class DropStale final : public Node {
 
   Status process(Context& context) override {
     const TimeNs age = context.clock().now() - context.frame().captured;
-    if (age > from_ms(context.options().number("max_age_ms"))) {
+    const double max_age_ms = context.options().number("max_age_ms");
+    if (max_age_ms > 0 && age > from_ms(max_age_ms)) {
       context.drop(DropReason::kStale);
       return {};
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "backends/backends.h"
+#include "framework/core/guarded.h"
 #include "framework/core/log.h"
 #include "framework/graph/tbb_executor.h"
 #include "nodes/app_ends.h"
@@ -24,21 +25,13 @@ void add_failure(Status& all, const Status& one) {
   all = Status(code, all.ok() ? one.message() : all.message() + "\n" + one.message());
 }
 
-template <typename F>
-Status guarded(F&& f) {
-  try {
-    return f();
-  } catch (const std::exception& e) {
-    return failed(std::string("threw an exception: ") + e.what());
-  } catch (...) {
-    return failed("threw something that is no std::exception");
-  }
-}
-
 }  // namespace
 
-Engine::Engine(std::shared_ptr<const Plan> plan)
+Engine::Engine(std::shared_ptr<const Plan> plan, EngineSetup setup)
     : plan_(std::move(plan)),
+      setup_(std::move(setup)),
+      own_clock_(setup_.clock ? nullptr : std::make_unique<SteadyClock>()),
+      clock_(setup_.clock ? *setup_.clock : *own_clock_),
       nodes_(plan_->nodes.size()),
       opened_(plan_->nodes.size()),
       infos_(plan_->sources.size()),
@@ -52,6 +45,7 @@ Engine::~Engine() {
     static_cast<void>(finish());
   }
   watchdog_.reset();
+  if (pools_) pools_->stop_telling();
   executor_.reset();
   if (!finished_) static_cast<void>(close_nodes());
   nodes_.clear();
@@ -95,7 +89,7 @@ OpenContext Engine::open_context(int index) const {
   OpenContext context;
   context.node_id = plan.id;
   context.options = plan.options.get();
-  context.clock = const_cast<SteadyClock*>(&clock_);
+  context.clock = &clock_;
   context.routes = plan.routes;
   for (const auto& port : plan.inputs) {
     auto& names = context.input_names.emplace_back();
@@ -237,7 +231,11 @@ void Engine::make_executor(const RunOptions& options) {
   setup.workers = options.workers;
   setup.observer = trace_.get();
   if (trace_) bodies_->time_runs();
-  executor_ = std::make_unique<TbbExecutor>(std::move(setup));
+  setup.on_broken = [this](const Status& why) {
+    give_up(why.with_context("the run was abandoned: a message could not be sent: "));
+  };
+  executor_ = setup_.make_executor ? setup_.make_executor(std::move(setup))
+                                   : std::make_unique<TbbExecutor>(std::move(setup));
   for (auto& feed : feeds_) feed->attach(*executor_);
 }
 
@@ -254,20 +252,55 @@ void Engine::connect_app_sources() {
 // ----------------------------------------------------------------------------------------------------------
 
 Status Engine::start(const RunOptions& options) {
-  if (started_) return invalid("the pipeline was already started");
-  SLUICE_RETURN_IF_ERROR(probe(options));
-  if (trace_) SLUICE_RETURN_IF_ERROR(trace_->start(options.trace, pools_.get()));
-  SLUICE_RETURN_IF_ERROR(begin_run());
-  started_ = true;
+  if (started_ || !start_status_.ok()) return invalid("the pipeline was already started");
+  start_status_ = guarded([&] { return open_and_begin(options); });
+  if (start_status_.ok() && !may_run()) start_status_ = cancelled("stopped before the first frame");
+  if (!start_status_.ok()) return start_status_;
   started_at_ = clock_.now();
-  watchdog_ = std::make_unique<Watchdog>(*plan_, *executor_, clock_);
+  start_status_ = guarded([&] { return set_off(options); });
+  if (start_status_.ok()) {
+    started_ = true;
+  } else {
+    end_what_started();
+  }
+  return start_status_;
+}
+
+Status Engine::set_off(const RunOptions& options) {
+  watchdog_ = std::make_unique<Watchdog>(
+      *plan_, *executor_, clock_, [this](const Status& why) { give_up(why); }, setup_.limits);
   if (options.duration_s) {
     duration_timer_ =
         clock_.at(started_at_ + from_s(*options.duration_s), TimerKey{-3, 0}, [this] { stop(false); });
   }
-  executor_->start();
+  executor_entered_ = true;
+  SLUICE_RETURN_IF_ERROR(executor_->start());
   connect_app_sources();
   return {};
+}
+
+// Some threads run and others could not be started.
+void Engine::end_what_started() {
+  stop(false);
+  for (std::size_t s = 0; s < feeds_.size() && !executor_entered_; ++s)
+    executor_->end_source(static_cast<int>(s), {});
+  while (!executor_->wait(3600)) {
+  }
+  clock_.cancel(duration_timer_);
+  watchdog_.reset();
+}
+
+Status Engine::open_and_begin(const RunOptions& options) {
+  SLUICE_RETURN_IF_ERROR(probe(options));
+  if (trace_) SLUICE_RETURN_IF_ERROR(trace_->start(options.trace, pools_.get()));
+  return begin_run();
+}
+
+// False when the run was stopped while it opened.
+bool Engine::may_run() {
+  std::lock_guard lock(stop_mutex_);
+  running_ = !stop_wanted_;
+  return running_;
 }
 
 // The probe has succeeded everywhere: sinks may create their files now.
@@ -281,12 +314,43 @@ Status Engine::begin_run() {
 }
 
 void Engine::stop(bool by_user) {
-  if (!executor_) return;
   if (by_user) stopped_by_user_ = true;
+  {
+    std::lock_guard lock(stop_mutex_);
+    stop_wanted_ = true;
+    if (!running_) {
+      for (auto& node : nodes_) {
+        if (SourceNode* source = as_source(node.get())) source->interrupt();
+      }
+      return;
+    }
+  }
   executor_->stop();
   for (std::size_t s = 0; s < feeds_.size(); ++s) {
     if (feeds_[s]->external()) executor_->end_source(static_cast<int>(s), {});
   }
+}
+
+// In the clock's thread. What hangs keeps its node, its packets and its thread; everything else is closed by
+// `finish`.
+void Engine::give_up(const Status& why) {
+  if (giving_up_.exchange(true)) return;
+  for (const Waiting& w : executor_->waiting()) {
+    if (w.what != Waiting::For::kRun) continue;
+    const std::vector<int>& nodes = plan_->units[w.unit].nodes;
+    hung_nodes_.insert(hung_nodes_.end(), nodes.begin(), nodes.end());
+  }
+  const std::vector<SourceEnd> ends = executor_->source_ends();
+  for (std::size_t s = 0; s < ends.size(); ++s) {
+    if (!ends[s].ended) hung_nodes_.push_back(plan_->sources[s].node);
+  }
+  gave_up_ = why;
+  abandoned_ = true;
+  executor_->abandon();
+}
+
+bool Engine::hangs(std::size_t node) const {
+  return std::count(hung_nodes_.begin(), hung_nodes_.end(), static_cast<int>(node)) > 0;
 }
 
 // The moment the steady part begins: figures per frame leave the warm-up out.
@@ -296,16 +360,17 @@ void Engine::count_produced() {
   steady_.store(true, std::memory_order_release);
 }
 
-bool Engine::wait_for(double seconds) { return executor_->wait(seconds); }
+bool Engine::wait_for(double seconds) { return !started_ || executor_->wait(seconds); }
 
 Status Engine::finish() {
+  if (!started_) return start_status_.ok() ? invalid("the pipeline was not started") : start_status_;
   if (finished_) return outcome();
   ended_at_ = clock_.now();
   steady_end_ = read_process_stats();
   steady_frames_ = produced_.load() - std::min<std::uint64_t>(produced_.load(), kWarmUpFrames);
   clock_.cancel(duration_timer_);
   watchdog_.reset();
-  executor_->shut_down();
+  if (!abandoned_) executor_->shut_down();
   close_status_ = close_nodes();
   add_failure(close_status_, finish_trace());
   finished_ = true;
@@ -317,7 +382,7 @@ Status Engine::close_nodes() {
   models_open_ = false;
   Status all;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    if (!opened_[n]) continue;
+    if (!opened_[n] || hangs(n)) continue;
     opened_[n] = 0;
     const Status status = guarded([&] { return nodes_[n]->close(); });
     add_failure(all, status.with_context(fmt::format("node '{}': ", plan_->nodes[n].id)));
@@ -337,7 +402,8 @@ Status Engine::finish_trace() {
 
 // Why the run failed, or ok (contract section 3 rule 8).
 Status Engine::outcome() const {
-  Status all;
+  if (!start_status_.ok()) return start_status_;
+  Status all = gave_up_;
   if (const int node = executor_->stopped_by(); node >= 0) {
     add_failure(all, failed(failures_->decisive(node) + "; the run stops (on_error)"));
   }

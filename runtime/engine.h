@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,15 +24,24 @@
 
 namespace sluice {
 
+// What a run stands on. The program takes the defaults; tests bring a clock they drive, or another executor.
+struct EngineSetup {
+  Clock* clock = nullptr;                                                 // none: a SteadyClock of its own
+  std::function<std::unique_ptr<Executor>(ExecutorSetup)> make_executor;  // none: the TbbExecutor
+  WatchdogLimits limits;
+};
+
 class Engine {
  public:
-  explicit Engine(std::shared_ptr<const Plan> plan);
+  explicit Engine(std::shared_ptr<const Plan> plan, EngineSetup setup = {});
+  // Must not be called when `abandoned()`: threads that hang still use it (Pipeline keeps it for ever).
   ~Engine();
 
   // Creates the nodes (so that app_source and app_sink exist before start).
   Status create_nodes();
   Status probe(const RunOptions& options);
   Status start(const RunOptions& options);
+  // Any thread, at any moment, also while `start` opens the sources.
   void stop(bool by_user);
   bool wait_for(double seconds);
   Status finish();
@@ -40,8 +50,18 @@ class Engine {
   Status replace_model(std::string_view name, const std::string& path);
   Status use_variant(std::string_view model, std::string_view variant);
   Node* node(std::string_view id) const;
+  // The watchdog gave the run up: a node or a source does not come back.
+  bool abandoned() const { return abandoned_.load(); }
+  const Pools* pools() const { return pools_.get(); }
+  Executor* executor() { return executor_.get(); }
 
  private:
+  Status open_and_begin(const RunOptions& options);
+  Status set_off(const RunOptions& options);
+  void end_what_started();
+  bool may_run();
+  void give_up(const Status& why);
+  bool hangs(std::size_t node) const;
   Status open_sources();
   Status open_nodes();
   Status begin_run();
@@ -58,11 +78,16 @@ class Engine {
   Status choose_route(int choice, std::size_t route, const ModelRequest& model);
   Status outcome() const;
   void count_produced();
+  RunStatus run_status(const Status& result) const;
   void fill_process(RunReport& report, const FlowCounters& counters) const;
   void fill_sources(RunReport& report, const FlowCounters& counters) const;
+  void fill_sinks(RunReport& report, const FlowCounters& counters) const;
+  void fill_nodes(RunReport& report, const FlowCounters& counters) const;
 
   std::shared_ptr<const Plan> plan_;
-  SteadyClock clock_;
+  const EngineSetup setup_;
+  std::unique_ptr<Clock> own_clock_;
+  Clock& clock_;
   std::unique_ptr<InferenceServices> services_;
   std::vector<std::unique_ptr<Node>> nodes_;  // by plan index
   std::vector<char> opened_;
@@ -78,9 +103,18 @@ class Engine {
   std::mutex models_mutex_;  // one change of models at a time, and none once the nodes are closed
   bool models_open_ = false;
   bool probed_ = false;
+  bool executor_entered_ = false;
   bool started_ = false;
+  std::mutex stop_mutex_;  // guards the next two
+  bool running_ = false;   // `stop` is the executor's business
+  bool stop_wanted_ = false;
   bool finished_ = false;
   std::atomic<bool> stopped_by_user_{false};
+  std::atomic<bool> giving_up_{false};
+  std::atomic<bool> abandoned_{false};
+  std::vector<int> hung_nodes_;  // set before abandoned_
+  Status gave_up_;               // likewise: why
+  Status start_status_;
   TimerId duration_timer_ = 0;
   TimeNs started_at_ = 0;
   TimeNs ended_at_ = 0;

@@ -1,10 +1,13 @@
 #include "runtime/pipeline.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "framework/core/guarded.h"
 #include "framework/spec/spec.h"
 #include "inference/checked_model.h"
 #include "runtime/builtin.h"
@@ -79,7 +82,40 @@ class Pipeline::Impl {
   Engine engine_;
 };
 
-Pipeline::Pipeline(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+namespace {
+
+// What f() throws becomes an issue of the whole file.
+template <typename F>
+std::optional<Pipeline> or_issue(LoadIssues& issues, F&& f) {
+  try {
+    return f();
+  } catch (...) {
+    const Status status = status_of_exception();
+    issues.issues.push_back({{}, status.message(), status.code(), false});
+    return std::nullopt;
+  }
+}
+
+// What threads that hang still use: reachable, so that it is no leak.
+template <typename T>
+void keep_for_ever(T* abandoned) {
+  static auto* const kAll = new std::vector<T*>();
+  static auto* const kMutex = new std::mutex();
+  std::lock_guard lock(*kMutex);
+  kAll->push_back(abandoned);
+}
+
+}  // namespace
+
+void Pipeline::Destroy::operator()(Impl* impl) const {
+  if (impl->engine_.abandoned()) {
+    keep_for_ever(impl);
+  } else {
+    delete impl;
+  }
+}
+
+Pipeline::Pipeline(std::unique_ptr<Impl, Destroy> impl) : impl_(std::move(impl)) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
 Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
@@ -94,22 +130,32 @@ Result<Pipeline> Pipeline::load(std::string_view source, const Registry& registr
 
 std::optional<Pipeline> Pipeline::load(std::string_view source, const Registry& registry,
                                        const LoadOptions& options, LoadIssues& issues) {
+  return or_issue(issues, [&] { return load_text(source, registry, options, issues); });
+}
+
+std::optional<Pipeline> Pipeline::load_text(std::string_view source, const Registry& registry,
+                                            const LoadOptions& options, LoadIssues& issues) {
   ParsedSpec parsed = parse(source);
   issues.file = parsed.spec.file;
   issues.issues = parsed.issues;
-  if (parsed.ok()) return load(parsed.spec, registry, options, issues);
+  if (parsed.ok()) return load_spec(parsed.spec, registry, options, issues);
   if (!parsed.spec.nodes.empty()) add_plan_issues(parsed.spec, registry, options, issues);
   return std::nullopt;
 }
 
 std::optional<Pipeline> Pipeline::load(const GraphSpec& spec, const Registry& registry,
                                        const LoadOptions& options, LoadIssues& issues) {
+  return or_issue(issues, [&] { return load_spec(spec, registry, options, issues); });
+}
+
+std::optional<Pipeline> Pipeline::load_spec(const GraphSpec& spec, const Registry& registry,
+                                            const LoadOptions& options, LoadIssues& issues) {
   issues.file = spec.file;
   auto types = std::make_shared<const Registry>(registry);
   PlanResult result = plan_for(spec, *types, options);
   issues.issues.insert(issues.issues.end(), result.issues.begin(), result.issues.end());
   if (!result.plan) return std::nullopt;
-  auto impl = std::make_unique<Impl>(std::move(types), std::move(result.plan));
+  std::unique_ptr<Impl, Destroy> impl(new Impl(std::move(types), std::move(result.plan)));
   if (Status status = impl->engine_.create_nodes(); !status.ok()) {
     issues.issues.push_back({{}, status.message(), status.code(), false});
     return std::nullopt;
@@ -122,6 +168,7 @@ Status Pipeline::probe(const RunOptions& options) { return impl_->engine_.probe(
 Status Pipeline::start(const RunOptions& options) { return impl_->engine_.start(options); }
 void Pipeline::stop() { impl_->engine_.stop(true); }
 bool Pipeline::wait_for(double seconds) { return impl_->engine_.wait_for(seconds); }
+bool Pipeline::abandoned() const { return impl_->engine_.abandoned(); }
 RunReport Pipeline::report() const { return impl_->engine_.report(); }
 
 Status Pipeline::wait() {

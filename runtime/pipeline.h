@@ -67,14 +67,20 @@ class Pipeline {
   // outside world. `start` does it when it was not called.
   Status probe(const RunOptions& options = {});
   Status start(const RunOptions& options = {});
-  // Sources stop, frames inside finish. Returns at once.
+  // Sources stop, frames inside finish. Returns at once. While start() opens the sources it ends that:
+  // start() then says kCancelled.
   void stop();
-  // Until the run is over. Ok, or why it failed. Closes the sinks' files.
+  // Until the run is over. Ok, or why it failed. Closes the sinks' files. kTimeout when a node or a source
+  // did not come back: the watchdog gave the run up (see abandoned).
   Status wait();
   // As `wait`, but gives up after `seconds`: false then, and the run goes on.
   bool wait_for(double seconds);
   // At any time after start(): counters of now. After wait(): the final report.
   RunReport report() const;
+  // After wait(): a thread of the run still hangs in a node's code. All that the run used stays in memory,
+  // also when the Pipeline is destroyed; end such a process with std::_Exit, since destructors of static
+  // objects would run beside that thread.
+  bool abandoned() const;
   // One option that the node declares as live, from the next frame on. kInvalid otherwise.
   Status set(std::string_view node, std::string_view option, std::string_view value);
 
@@ -93,9 +99,16 @@ class Pipeline {
   AppSinkHandle app_sink(std::string_view id);
 
  private:
+  static std::optional<Pipeline> load_text(std::string_view source, const Registry& registry,
+                                           const LoadOptions& options, LoadIssues& issues);
+  static std::optional<Pipeline> load_spec(const GraphSpec& spec, const Registry& registry,
+                                           const LoadOptions& options, LoadIssues& issues);
   class Impl;
-  explicit Pipeline(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  struct Destroy {
+    void operator()(Impl* impl) const;
+  };
+  explicit Pipeline(std::unique_ptr<Impl, Destroy> impl);
+  std::unique_ptr<Impl, Destroy> impl_;
 };
 
 }  // namespace sluice

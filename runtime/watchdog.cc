@@ -1,7 +1,11 @@
 #include "runtime/watchdog.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
+#include "framework/core/guarded.h"
 #include "framework/core/log.h"
 #include "runtime/render_plan.h"
 
@@ -10,8 +14,13 @@ namespace {
 
 constexpr std::size_t kMostLines = 10;
 
-std::string name_of_unit(const Plan& plan, std::uint32_t unit) {
-  return plan.nodes[static_cast<std::size_t>(plan.units[unit].nodes.front())].id;
+const NodePlan& node_of_unit(const Plan& plan, std::uint32_t unit) {
+  return plan.nodes[static_cast<std::size_t>(plan.units[unit].nodes.front())];
+}
+
+std::string frame_of(const Plan& plan, const FrameInfo& frame) {
+  const int source = plan.sources[frame.source].node;
+  return fmt::format("frame {} of '{}'", frame.number, plan.nodes[static_cast<std::size_t>(source)].id);
 }
 
 // The producer's node whose outputs leave its unit.
@@ -33,9 +42,8 @@ std::string ports(const Plan& plan, const Waiting& w) {
 }
 
 std::string sentence(const Plan& plan, const Waiting& w) {
-  const std::string node = name_of_unit(plan, w.unit);
-  const NodePlan& source = plan.nodes[static_cast<std::size_t>(plan.sources[w.frame.source].node)];
-  const std::string frame = fmt::format("frame {} of '{}'", w.frame.number, source.id);
+  const std::string& node = node_of_unit(plan, w.unit).id;
+  const std::string frame = frame_of(plan, w.frame);
   switch (w.what) {
     case Waiting::For::kInput:
       return fmt::format("node '{}' waits at {} for {} from '{}'", node, ports(plan, w), frame,
@@ -53,10 +61,12 @@ std::string sentence(const Plan& plan, const Waiting& w) {
   return node;
 }
 
+bool is_cause(const Waiting& w) { return w.what != Waiting::For::kInput && w.what != Waiting::For::kTurn; }
+
 }  // namespace
 
-Watchdog::Watchdog(const Plan& plan, const Executor& executor, Clock& clock, TimeNs period, TimeNs patience)
-    : plan_(plan), executor_(executor), clock_(clock), period_(period), patience_(patience) {
+Watchdog::Watchdog(const Plan& plan, Executor& executor, Clock& clock, GiveUp give_up, WatchdogLimits limits)
+    : plan_(plan), executor_(executor), clock_(clock), give_up_(std::move(give_up)), limits_(limits) {
   since_ = clock_.now();
   schedule();
 }
@@ -68,26 +78,83 @@ Watchdog::~Watchdog() {
 }
 
 void Watchdog::schedule() {
-  timer_ = clock_.at(clock_.now() + period_, TimerKey{-2, 0}, [this] {
+  timer_ = clock_.at(clock_.now() + limits_.period, TimerKey{-2, 0}, [this] {
     if (over_) return;
-    look();
+    // Without memory for a look there may be some for the next.
+    static_cast<void>(guarded([this]() -> Status {
+      look();
+      return {};
+    }));
     if (!over_) schedule();
   });
 }
 
 void Watchdog::look() {
   const std::uint64_t progress = executor_.progress();
-  if (progress != progress_ || executor_.alive() == 0) {
+  const bool ending = executor_.stopping() && !executor_.all_sources_ended();
+  const bool just_stopped = executor_.stopping() && !std::exchange(saw_stop_, executor_.stopping());
+  if (progress != progress_ || just_stopped || (executor_.alive() == 0 && !ending)) {
     progress_ = progress;
     since_ = clock_.now();
     told_ = false;
     return;
   }
-  if (told_ || clock_.now() - since_ < patience_) return;
-  told_ = true;
-  ++stalls_;
-  log_message(LogLevel::kWarning, fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(patience_),
-                                              describe(plan_, executor_.waiting())));
+  const TimeNs still = clock_.now() - since_;
+  if (still >= limits_.patience) act(still);
+}
+
+void Watchdog::act(TimeNs still) {
+  const std::vector<Waiting> waiting = executor_.waiting();
+  if (!told_) {
+    told_ = true;
+    ++stalls_;
+    log_message(LogLevel::kWarning,
+                fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(still), describe(plan_, waiting)));
+  }
+  const bool to_end = executor_.stopping() || executor_.all_sources_ended();
+  if (!to_end && still < limits_.standstill) return;
+  if (may_be_slow(waiting) || (!executor_.stopping() && waits_outside(waiting))) return;
+  over_ = true;
+  give_up_(timed_out(fmt::format("{}; nothing has moved for {:.0f} s, so the run was abandoned",
+                                 names_of_hung(waiting), to_s(still))));
+}
+
+bool Watchdog::may_be_slow(const std::vector<Waiting>& waiting) const {
+  const FlowCounters counters = executor_.counters();
+  return std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& w) {
+    if (w.what != Waiting::For::kRun) return false;
+    double longest_ms = 0;
+    for (int node : plan_.units[w.unit].nodes) {
+      const Histogram& busy = counters.nodes[static_cast<std::size_t>(node)].busy;
+      if (busy.count() > 0) longest_ms += busy.max_ms();
+    }
+    return to_ms(clock_.now() - w.since) < limits_.slowness * longest_ms;
+  });
+}
+
+// Only nodes with threads of their own are at work: a sink whose reader takes its time, say.
+bool Watchdog::waits_outside(const std::vector<Waiting>& waiting) const {
+  bool any = false;
+  for (const Waiting& w : waiting) {
+    if (!is_cause(w)) continue;
+    any = true;
+    if (w.what != Waiting::For::kRun || node_of_unit(plan_, w.unit).thread != ThreadKind::kOwn) return false;
+  }
+  return any;
+}
+
+std::string Watchdog::names_of_hung(const std::vector<Waiting>& waiting) const {
+  std::string out;
+  for (const Waiting& w : waiting) {
+    if (is_cause(w)) out += (out.empty() ? "" : "; ") + sentence(plan_, w);
+  }
+  const std::vector<SourceEnd> ends = executor_.source_ends();
+  for (std::size_t s = 0; s < ends.size(); ++s) {
+    if (ends[s].ended || !executor_.stopping()) continue;
+    out += fmt::format("{}source '{}' does not stop", out.empty() ? "" : "; ",
+                       plan_.nodes[static_cast<std::size_t>(plan_.sources[s].node)].id);
+  }
+  return out.empty() ? "frames are inside that nobody works on" : out;
 }
 
 std::string Watchdog::describe(const Plan& plan, const std::vector<Waiting>& waiting) {

@@ -1,9 +1,11 @@
 // Stall watchdog: frames are inside and nothing has moved for a while. Names the node, the input and the
-// frame.
+// frame, and ends a run that cannot end by itself.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "framework/core/clock.h"
 #include "framework/graph/executor.h"
@@ -11,11 +13,22 @@
 
 namespace sluice {
 
-// Says it once per stall through the log. Looks every `period`; a stall is `patience` without any progress.
+struct WatchdogLimits {
+  TimeNs period = from_s(1);     // between two looks
+  TimeNs patience = from_s(10);  // without any progress: said once per stall, through the log
+  // A run that is to end and stands still for `patience` is given up; one that goes on is stopped first,
+  // after `standstill`. Neither as long as a body that runs may just be slow: it gets `slowness` times the
+  // longest time its node ever took.
+  TimeNs standstill = from_s(60);
+  int slowness = 5;
+};
+
 class Watchdog {
  public:
-  Watchdog(const Plan& plan, const Executor& executor, Clock& clock, TimeNs period = from_s(1),
-           TimeNs patience = from_s(10));
+  // Called at most once, from the clock's thread; `why` names the nodes that hang.
+  using GiveUp = std::function<void(const Status& why)>;
+
+  Watchdog(const Plan& plan, Executor& executor, Clock& clock, GiveUp give_up, WatchdogLimits limits = {});
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
 
@@ -26,12 +39,16 @@ class Watchdog {
  private:
   void schedule();
   void look();
+  void act(TimeNs still);
+  bool may_be_slow(const std::vector<Waiting>& waiting) const;
+  bool waits_outside(const std::vector<Waiting>& waiting) const;
+  std::string names_of_hung(const std::vector<Waiting>& waiting) const;
 
   const Plan& plan_;
-  const Executor& executor_;
+  Executor& executor_;
   Clock& clock_;
-  const TimeNs period_;
-  const TimeNs patience_;
+  const GiveUp give_up_;
+  const WatchdogLimits limits_;
   // The clock's thread writes; `over_` ends the chain of timers.
   std::atomic<bool> over_{false};
   std::atomic<TimerId> timer_{0};
@@ -39,6 +56,7 @@ class Watchdog {
   std::uint64_t progress_ = 0;
   TimeNs since_ = 0;
   bool told_ = false;
+  bool saw_stop_ = false;
 };
 
 }  // namespace sluice

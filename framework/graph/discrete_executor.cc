@@ -5,11 +5,12 @@ namespace sluice {
 DiscreteExecutor::DiscreteExecutor(ExecutorSetup setup, ManualClock& clock)
     : Executor(std::move(setup)), clock_(clock) {}
 
-void DiscreteExecutor::start() {
+Status DiscreteExecutor::start() {
   for (std::size_t s = 0; s < setup_.feeds.size(); ++s) {
     if (setup_.feeds[s]->external()) continue;
     events_.push_back({Event::Kind::kSource, static_cast<std::uint32_t>(s), 0, kNoSlot});
   }
+  return {};
 }
 
 bool DiscreteExecutor::wait(double) {

@@ -13,7 +13,7 @@ class DiscreteExecutor final : public Executor {
  public:
   // `setup.clock` must be `clock`.
   DiscreteExecutor(ExecutorSetup setup, ManualClock& clock);
-  void start() override;
+  Status start() override;
   // `timeout_real_s` bounds nothing here: it returns when all is done, or false when nothing can happen any
   // more.
   bool wait(double timeout_real_s) override;

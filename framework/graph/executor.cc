@@ -1,5 +1,6 @@
 #include "framework/graph/executor.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace sluice {
@@ -26,6 +27,16 @@ void Executor::stop() {
   wake_sources();
 }
 
+void Executor::abandon() {
+  stop();
+  {
+    std::lock_guard lock(mutex_);
+    core_.abandon(setup_.clock->now());
+    for (SourceEnd& end : ends_) end.ended = true;
+  }
+  changed_.notify_all();
+}
+
 FlowCounters Executor::counters() const {
   std::lock_guard lock(mutex_);
   return core_.counters();
@@ -44,6 +55,11 @@ std::vector<SourceEnd> Executor::source_ends() const {
 int Executor::alive() const {
   std::lock_guard lock(mutex_);
   return core_.alive();
+}
+
+bool Executor::all_sources_ended() const {
+  std::lock_guard lock(mutex_);
+  return std::all_of(ends_.begin(), ends_.end(), [](const SourceEnd& end) { return end.ended; });
 }
 
 int Executor::stopped_by() const {
@@ -66,12 +82,12 @@ void Executor::end_source(int source, Status status) {
 
 void Executor::count_corrupt(int source) {
   std::lock_guard lock(mutex_);
-  core_.corrupt(source);
+  if (!core_.abandoned()) core_.corrupt(source);
 }
 
 void Executor::lose(int source, DropReason reason) {
   std::lock_guard lock(mutex_);
-  core_.lose(source, reason);
+  if (!core_.abandoned()) core_.lose(source, reason);
 }
 
 bool Executor::wait_source_drained(int source) {

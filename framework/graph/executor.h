@@ -61,7 +61,10 @@ struct ExecutorSetup {
   Clock* clock = nullptr;
   CostModel cost;                    // none: as measured
   FlowObserver* observer = nullptr;  // told of everything that happens; null: nobody
-  int workers = 0;                   // TBB workers; 0: one per core
+  // Told, from any thread, that the executor itself failed (memory for a message is short, say): the run can
+  // only be abandoned.
+  std::function<void(const Status&)> on_broken;
+  int workers = 0;  // TBB workers; 0: one per core
 };
 
 struct SourceEnd {
@@ -76,19 +79,27 @@ class Executor {
   virtual ~Executor() = default;
   Executor(const Executor&) = delete;
 
-  virtual void start() = 0;
+  // kFailed when its threads cannot be started: then the run is stopped, and `wait` for its end.
+  virtual Status start() = 0;
   // No more captures; frames inside finish. Any thread, also from a node's failure.
   void stop();
   // Blocks until every source has ended and no frame is inside, or until `timeout_real` seconds of real time
   // have passed; false then. The discrete executor runs everything in here.
   virtual bool wait(double timeout_real_s) = 0;
-  // Joins what can be joined. After `wait` said true, or to abandon a run that hangs.
+  // Joins its threads: after `wait` said true.
   virtual void shut_down() = 0;
+  // Ends a run that cannot end by itself, because a body or a source does not come back: frames inside are
+  // counted as lost (FlowCore::abandon), sources that go on count as ended, and `wait` says true. Threads
+  // that hang may come back later and find nothing to do: the executor and all that `setup` names must live
+  // as long as the process, and `shut_down` must not be called.
+  void abandon();
 
   FlowCounters counters() const;  // a consistent copy, at any time
   std::vector<Waiting> waiting() const;
   std::vector<SourceEnd> source_ends() const;
   int alive() const;
+  bool stopping() const { return stopping_.load(); }
+  bool all_sources_ended() const;
   // Node that ended the run under its on_error rule, or -1.
   int stopped_by() const;
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
@@ -157,6 +168,7 @@ void Executor::with_core(F&& f) {
   Actions actions;
   {
     std::lock_guard lock(mutex_);
+    if (core_.abandoned()) return;
     f(core_, setup_.clock->now(), actions);
     progress_.store(progress_.load(std::memory_order_relaxed) + 1,
                     std::memory_order_relaxed);  // one writer: the lock

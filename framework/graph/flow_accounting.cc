@@ -38,7 +38,21 @@ void FlowCore::count_not_admitted(int source, std::uint64_t number, DropReason r
   }
 }
 
+// A unit loses a frame without its body having spoken.
+FlowCore::Absence FlowCore::count_loss(std::uint32_t unit, Slot slot, DropReason reason) {
+  const int node = graph_.units[unit].nodes[0];
+  NodeCounters& counters = counters_.nodes[static_cast<std::size_t>(node)];
+  ++counters.in;
+  ++counters.dropped[index(reason)];
+  if (observer_) tell_drop(frames_[slot].info.source, node, frames_[slot].info.number, reason);
+  Absence absence;
+  absence.loss = fault_ == PlantedFault::kWrongReason && faulty(fault_) ? DropReason::kCancelled : reason;
+  absence.loss_rank = graph_.node_rank[static_cast<std::size_t>(node)];
+  return absence;
+}
+
 void FlowCore::give_up(int source, DropReason reason) {
+  if (abandoned_) return;
   sources_[static_cast<std::size_t>(source)].waits_for_credit = false;
   count_not_admitted(source, kNoFrameNumber, reason);
 }

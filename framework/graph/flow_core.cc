@@ -188,7 +188,7 @@ void FlowCore::complete(std::uint32_t unit, Slot slot, TimeNs now, Actions& acti
   } else {
     UnitFrame& cell = at(slot, unit);
     cell.state = State::kReady;
-    cell.ready_at = now;
+    cell.since = now;
     if (graph_.units[unit].concurrency > 1 || (fault_ == PlantedFault::kReorder && faulty(fault_))) {
       enqueue(unit, slot, now);
     }
@@ -255,8 +255,9 @@ bool FlowCore::start_next(std::uint32_t unit, TimeNs now, Actions& actions) {
   UnitFrame& cell = at(slot, unit);
   cell.state = State::kRunning;
   cell.resumes_at_start = u.resumes;
-  counters_.nodes[static_cast<std::size_t>(spec.nodes[0])].wait.add(now - cell.ready_at);
+  counters_.nodes[static_cast<std::size_t>(spec.nodes[0])].wait.add(now - cell.since);
   if (observer_) tell_wait(unit, slot, now);
+  cell.since = now;
   ++u.running;
   hold_consumers(unit, slot);
   actions.push_back({Action::Kind::kStart, unit, slot});
@@ -361,14 +362,7 @@ void FlowCore::resume(std::uint32_t unit, TimeNs now, Actions& actions) {
 
 // The unit itself loses a frame that waits for it.
 void FlowCore::drop_at(std::uint32_t unit, Slot slot, DropReason reason, TimeNs now, Actions& actions) {
-  const int node = graph_.units[unit].nodes[0];
-  NodeCounters& counters = counters_.nodes[static_cast<std::size_t>(node)];
-  ++counters.in;
-  ++counters.dropped[static_cast<std::size_t>(reason)];
-  if (observer_) tell_drop(frames_[slot].info.source, node, frames_[slot].info.number, reason);
-  Absence absence;
-  absence.loss = fault_ == PlantedFault::kWrongReason && faulty(fault_) ? DropReason::kCancelled : reason;
-  absence.loss_rank = graph_.node_rank[static_cast<std::size_t>(node)];
+  const Absence absence = count_loss(unit, slot, reason);
   resolve(unit, slot, &absence, 0, now, actions);
 }
 
@@ -429,7 +423,10 @@ Waiting FlowCore::waiting_for(std::uint32_t unit, Slot slot) const {
   const UnitState& u = units_[unit];
   Waiting w{unit, frames_[slot].info, Waiting::For::kTurn, 0};
   const State state = cells_[slot * units_.size() + unit].state;
-  if (state == State::kRunning) w.what = Waiting::For::kRun;
+  if (state == State::kRunning) {
+    w.what = Waiting::For::kRun;
+    w.since = cells_[slot * units_.size() + unit].since;
+  }
   if (state == State::kQueued && u.pool_blocked) w.what = Waiting::For::kPool;
   if (state != State::kWaiting) return w;
   w.what = Waiting::For::kInput;

@@ -158,6 +158,7 @@ struct Waiting {
   };
   For what = For::kInput;
   std::uint32_t producer = 0;
+  TimeNs since = 0;  // kRun: when it started
 };
 
 // Faults that the property test plants to prove that it would find them.
@@ -203,6 +204,11 @@ class FlowCore {
   void finished(std::uint32_t unit, Slot slot, const Outcome& outcome, TimeNs now, Actions& actions);
   // A pool that made `unit` answer kRetry has something again. Harmless when nothing waits.
   void resume(std::uint32_t unit, TimeNs now, Actions& actions);
+  // For a run that cannot end, because a body does not come back: each frame inside is lost, `timeout` at the
+  // units that run for it, `cancelled` at those that were to. Packets are not released (a hung body may still
+  // use them), and nothing but the counters may be asked from here on.
+  void abandon(TimeNs now);
+  bool abandoned() const { return abandoned_; }
 
   const FrameInfo& frame(Slot slot) const;
   // True while no admitted frame is anywhere.
@@ -251,6 +257,7 @@ class FlowCore {
   void hold_consumers(std::uint32_t unit, Slot slot);
   void leave_queue(std::uint32_t unit, Slot slot, TimeNs now, Actions& actions);
   void drop_at(std::uint32_t unit, Slot slot, DropReason reason, TimeNs now, Actions& actions);
+  Absence count_loss(std::uint32_t unit, Slot slot, DropReason reason);
   void resolve(std::uint32_t unit, Slot slot, const Absence* absence, std::uint64_t filtered_outputs,
                TimeNs now, Actions& actions);
   void release_inputs(std::uint32_t unit, Slot slot);
@@ -258,6 +265,11 @@ class FlowCore {
   void frame_done(Slot slot, TimeNs now, Actions& actions);
   void return_credit(FrameRecord& frame, Actions& actions);
   void free_slot(Slot slot, Actions& actions);
+  void lose_where_it_stands(Slot slot, TimeNs now);
+  void lose_where_it_is_awaited(Slot slot, TimeNs now);
+  bool all_have_spoken(std::uint32_t unit, Slot slot);
+  void lose_at(std::uint32_t unit, Slot slot, DropReason reason, TimeNs now);
+  void settle_absent(std::uint32_t unit, Slot slot, const Absence& absence, TimeNs now);
   void count_runs(const FlowUnit& unit, const Outcome& outcome, Actions& actions);
   void count_failure(int node, Actions& actions);
   bool faulty(PlantedFault fault);
@@ -279,6 +291,7 @@ class FlowCore {
   std::size_t inputs_ = 0;
   std::vector<std::uint32_t> failures_in_a_row_;  // by node
   int alive_ = 0;
+  bool abandoned_ = false;
   std::uint64_t capacity_violations_ = 0;
   std::uint64_t protocol_violations_ = 0;
   PlantedFault fault_ = PlantedFault::kNone;

@@ -9,7 +9,7 @@ namespace sluice {
 void FlowCore::tell_wait(std::uint32_t unit, Slot slot, TimeNs now) {
   const FrameInfo& frame = frames_[slot].info;
   observer_->on_event({FlowEvent::Kind::kWait, DropReason::kNone, frame.source, 0,
-                       graph_.units[unit].nodes[0], frame.number, at(slot, unit).ready_at, now});
+                       graph_.units[unit].nodes[0], frame.number, at(slot, unit).since, now});
 }
 
 // One event per node of the unit that ran, and one for the node that lost the frame before it started.

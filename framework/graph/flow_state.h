@@ -38,7 +38,7 @@ struct FlowCore::UnitFrame {
   std::uint16_t readers_left = 0;  // consumers that may still read its outputs
   std::uint64_t filtered_outputs = 0;
   std::uint32_t resumes_at_start = 0;
-  TimeNs ready_at = 0;
+  TimeNs since = 0;  // when it was complete; once it runs: when it started
   Absence absence;
 };
 

@@ -1,17 +1,21 @@
 #include "framework/graph/node_bodies.h"
 
 #include <algorithm>
-#include <exception>
+
+#include <boost/container/small_vector.hpp>
 
 #include "framework/core/allocation_scope.h"
+#include "framework/core/guarded.h"
 #include "framework/core/ticks.h"
 #include "framework/graph/node_context.h"
 
 namespace sluice {
 namespace {
 
-// Handles whose last reference may go, moved out under the core's lock and destroyed after it.
-thread_local PacketList trash;
+// Handles whose last reference may go, moved out under the core's lock and destroyed after it. Its first part
+// needs no memory of its own: to let go must not fail when there is none.
+constexpr std::size_t kTrash = 256;
+thread_local boost::container::small_vector<Packet, kTrash> trash;
 
 std::size_t total_slots(const FlowGraph& flow) {
   std::size_t slots = 0;
@@ -66,6 +70,9 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
       latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
   }
   snapshots_.resize(slots * plan.edges.size());
+  for (std::size_t e = 0; e < plan.edges.size(); ++e) {
+    if (plan.edges[e].latest) reserve_mailbox(e, slots);
+  }
   runs_.resize(slots * flow.units.size());
   done_.resize(runs_.size());
   for (Slot s = 0; s < slots; ++s) {
@@ -73,6 +80,15 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
       runs(s, static_cast<std::uint32_t>(u)).resize(flow.units[u].nodes.size());
     }
   }
+}
+
+void NodeBodies::reserve_mailbox(std::size_t edge, std::size_t slots) {
+  const PlanEdge& spec = plan_.edges[edge];
+  const NodePlan& from = plan_.nodes[static_cast<std::size_t>(spec.from_node)];
+  const auto most =
+      static_cast<std::size_t>(from.outputs[static_cast<std::size_t>(spec.from_output)].max_packets);
+  mailboxes_[edge].packets.reserve(most);
+  for (std::size_t s = 0; s < slots; ++s) snapshots_[s * plan_.edges.size() + edge].reserve(most);
 }
 
 Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
@@ -114,7 +130,8 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   snapshot_mailboxes(index, slot, clock_.now());
   const OptionsPtr options = options_for_run(index);
   NodeContext context(*this, index, slot, frame, *options, route_of(index, slot));
-  const Status status = context.run_elements([&] { return call(*state.node, context); });
+  const Status status =
+      context.run_elements([&] { return guarded([&] { return state.node->process(context); }); });
   clear_snapshots(index, slot);
   run.busy = ticks_to_ns(read_ticks() - begin);
   if (times_runs_) {
@@ -132,7 +149,7 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
       return {Outcome::Kind::kRetry, DropReason::kNone, 0};
     result.kind = Outcome::Kind::kDropped;
     result.reason = reason_of(status);
-    if (result.reason != DropReason::kPoolEmpty) on_failure_(index, status, frame);
+    if (result.reason != DropReason::kPoolEmpty) tell_failure(index, status, frame);
   } else if (context.dropped() != DropReason::kNone) {
     result.kind =
         context.dropped() == DropReason::kFiltered ? Outcome::Kind::kFiltered : Outcome::Kind::kDropped;
@@ -141,16 +158,12 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   return result;
 }
 
-// No exception crosses a node's boundary (architecture rule 5).
-Status NodeBodies::call(Node& node, NodeContext& context) {
+// What is said of a failure may fail itself; the count is what matters.
+void NodeBodies::tell_failure(int node, const Status& status, const FrameInfo& frame) noexcept {
   try {
-    return node.process(context);
-  } catch (const std::bad_alloc&) {
-    return failed("out of memory");
-  } catch (const std::exception& e) {
-    return failed(std::string("threw an exception: ") + e.what());
-  } catch (...) {
-    return failed("threw something that is no std::exception");
+    on_failure_(node, status, frame);
+  } catch (const std::exception&) {
+    return;
   }
 }
 

@@ -78,7 +78,8 @@ class NodeBodies final : public Bodies, public FlowStorage {
   }
   std::size_t route_of(int node, Slot slot);
   ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run);
-  Status call(Node& node, NodeContext& context);
+  void tell_failure(int node, const Status& status, const FrameInfo& frame) noexcept;
+  void reserve_mailbox(std::size_t edge, std::size_t slots);
   OptionsPtr options_for_run(int node);
   void snapshot_mailboxes(int node, Slot slot, TimeNs now);
   void clear_outputs(Slot slot, int node);

@@ -14,6 +14,23 @@ const PayloadType* own_payload(const NodePlan& node, std::size_t output) {
 
 }  // namespace
 
+Pools::Pools(const Plan& plan, OnAvailable on_available)
+    : plan_(plan), listener_(std::make_shared<Listener>()) {
+  listener_->tell = std::move(on_available);
+}
+
+std::function<void()> Pools::telling(int node) const {
+  return [listener = listener_, node] {
+    std::lock_guard lock(listener->mutex);
+    if (listener->tell) listener->tell(node);
+  };
+}
+
+void Pools::stop_telling() {
+  std::lock_guard lock(listener_->mutex);
+  listener_->tell = nullptr;
+}
+
 Result<std::unique_ptr<Pools>> Pools::create(const Plan& plan, OnAvailable on_available) {
   std::unique_ptr<Pools> pools(new Pools(plan, std::move(on_available)));
   pools->pools_.resize(plan.nodes.size());
@@ -37,7 +54,7 @@ Status Pools::make_output(int node, int output) {
   const auto& declared = plan.declaration->outputs;
   const auto& prepare = declared[std::min(static_cast<std::size_t>(output), declared.size() - 1)].prepare;
   if (prepare) pools.packets->for_each_value([&](void* value) { prepare(value, *plan.options); });
-  pools.packets->on_available([this, node] { on_available_(node); });
+  pools.packets->on_available(telling(node));
   return out.buffer_bytes > 0 ? make_buffers(node, output, out.buffer_bytes, 0) : Status{};
 }
 
@@ -46,7 +63,7 @@ Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
   const OutputPlan& out = plan.outputs[static_cast<std::size_t>(output)];
   SLUICE_ASSIGN(auto pool, BufferPool::create(plan.id + "." + out.name, bytes,
                                               static_cast<std::size_t>(out.buffers + extra)));
-  pool->on_available([this, node] { on_available_(node); });
+  pool->on_available(telling(node));
   std::lock_guard lock(remake_);
   at(node, output).buffers = std::move(pool);
   return {};
@@ -54,17 +71,26 @@ Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
 
 std::size_t Pools::total_bytes() const {
   std::size_t total = 0;
-  for (const PoolStats& s : stats()) total += s.buffers * s.bytes_each;
-  return total;
-}
-
-std::vector<PoolStats> Pools::stats() const {
-  std::vector<PoolStats> out;
   std::lock_guard lock(remake_);
   for (const auto& node : pools_) {
     for (const OutputPools& p : node) {
-      if (p.packets) out.push_back(p.packets->stats());
-      if (p.buffers) out.push_back(p.buffers->stats());
+      if (!p.buffers) continue;
+      const PoolStats stats = p.buffers->stats();
+      total += stats.buffers * stats.bytes_each;
+    }
+  }
+  return total;
+}
+
+std::vector<NamedPool> Pools::named_stats() const {
+  std::vector<NamedPool> out;
+  std::lock_guard lock(remake_);
+  for (std::size_t n = 0; n < pools_.size(); ++n) {
+    for (std::size_t o = 0; o < pools_[n].size(); ++o) {
+      const std::string name = plan_.nodes[n].id + "." + plan_.nodes[n].outputs[o].name;
+      const OutputPools& p = pools_[n][o];
+      if (p.packets) out.push_back({name, p.packets->stats()});
+      if (p.buffers) out.push_back({name, p.buffers->stats()});
     }
   }
   return out;

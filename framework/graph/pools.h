@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "framework/core/buffer.h"
@@ -11,6 +12,11 @@
 #include "framework/plan/plan.h"
 
 namespace sluice {
+
+struct NamedPool {
+  std::string name;
+  PoolStats stats;
+};
 
 struct OutputPools {
   PacketPool::Ptr packets;
@@ -24,6 +30,10 @@ class Pools {
 
   // Makes all pools whose sizes are known; kFailed when memory is short.
   static Result<std::unique_ptr<Pools>> create(const Plan& plan, OnAvailable on_available);
+  // Packets that an application still holds may come back later; nobody is told then.
+  ~Pools() { stop_telling(); }
+  // When it returns OnAvailable is not running and will not be called again. Any thread but one it runs in.
+  void stop_telling();
 
   // Buffers of a frame output, once the picture's size is known or has changed; `extra` on top of the plan's
   // number. Buffers that are out stay valid. Not while another thread uses this output's pools.
@@ -36,17 +46,22 @@ class Pools {
   // Calls `f(node, output, packets out, buffers out)` for every output with a pool; any thread, at any time.
   template <typename F>
   void for_each_level(F&& f) const;
-  // Every pool whose high-water mark could be compared with the plan's.
-  std::vector<PoolStats> stats() const;
+  // "node.output" of each pool, and how much of it was ever in use.
+  std::vector<NamedPool> named_stats() const;
 
  private:
-  explicit Pools(const Plan& plan, OnAvailable on_available)
-      : plan_(plan), on_available_(std::move(on_available)) {}
+  // What the pools call; outlives them and this.
+  struct Listener {
+    std::recursive_mutex mutex;  // what is woken may give more back
+    OnAvailable tell;            // none: stopped
+  };
+  explicit Pools(const Plan& plan, OnAvailable on_available);
+  std::function<void()> telling(int node) const;
   Status make_output(int node, int output);
 
   const Plan& plan_;
-  OnAvailable on_available_;
   mutable std::mutex remake_;  // while buffers are replaced nobody looks at their counts
+  std::shared_ptr<Listener> listener_;
   std::vector<std::vector<OutputPools>> pools_;
 };
 

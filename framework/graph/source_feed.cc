@@ -1,23 +1,12 @@
 #include "framework/graph/source_feed.h"
 
-#include <exception>
-
 #include "framework/core/allocation_scope.h"
+#include "framework/core/guarded.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::size_t kRowAlign = 64;
-
-Result<Capture> guarded_next(SourceNode& node, SourceContext& context) {
-  try {
-    return node.next(context);
-  } catch (const std::exception& e) {
-    return failed(std::string("threw an exception: ") + e.what());
-  } catch (...) {
-    return failed("threw something that is no std::exception");
-  }
-}
 
 }  // namespace
 
@@ -52,7 +41,7 @@ Result<FrameInfo> NodeFeed::next() {
   if (setup_.limit >= 0 && number_ >= static_cast<std::uint64_t>(setup_.limit)) return end_of_stream();
   options_ = setup_.bodies->options(node_index_);
   const TimeNs due = next_due();
-  Result<Capture> capture = guarded_next(*setup_.node, *this);
+  Result<Capture> capture = guarded([this] { return setup_.node->next(*this); });
   if (!capture.ok()) {
     if (capture.status().code() == Code::kPoolEmpty) ++number_;
     return capture.status();

@@ -10,6 +10,8 @@
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 
+#include "framework/core/guarded.h"
+
 namespace sluice {
 namespace {
 
@@ -73,6 +75,11 @@ struct TbbExecutor::Impl {
   void make_nodes();
   void connect();
   void start_threads();
+  void start_sources();
+  std::size_t threads_needed() const;
+  template <typename F>
+  void or_broken(F&& f);
+  void handle(std::uint32_t unit, Message message);
   void on_message(std::uint32_t unit, Message message);
   void dispatch_start(std::uint32_t unit, Slot slot);
   void deliver(std::uint32_t unit, Slot slot);
@@ -97,6 +104,7 @@ struct TbbExecutor::Impl {
   std::vector<std::unique_ptr<SourceOut>> sources;  // by unit; null for others
   std::vector<std::unique_ptr<Inbox>> inboxes;      // by unit; null for workers
   std::vector<std::thread> threads;
+  std::size_t sources_started = 0;
   std::vector<char> credit;  // by source: kCredit came (under owner.mutex_)
   std::condition_variable credit_came;
   bool manual = false;
@@ -161,29 +169,62 @@ void TbbExecutor::Impl::connect() {
   }
 }
 
-void TbbExecutor::start() {
-  impl_->start_threads();
-  for (int s = 0; s < static_cast<int>(setup_.feeds.size()); ++s) {
-    if (setup_.feeds[static_cast<std::size_t>(s)]->external()) continue;
-    if (impl_->manual) {
-      impl_->schedule_source(s, 0);
+Status TbbExecutor::start() {
+  const Status status = guarded([this]() -> Status {
+    impl_->start_threads();
+    impl_->start_sources();
+    return {};
+  });
+  if (status.ok()) return status;
+  stop();
+  for (std::size_t s = impl_->sources_started; s < setup_.feeds.size(); ++s)
+    end_source(static_cast<int>(s), {});
+  return status.with_context("the run's threads cannot be started: ");
+}
+
+void TbbExecutor::Impl::start_sources() {
+  const std::size_t all = owner.setup_.feeds.size();
+  for (; sources_started < all; ++sources_started) {
+    const int source = static_cast<int>(sources_started);
+    if (owner.setup_.feeds[sources_started]->external()) continue;
+    if (manual) {
+      schedule_source(source, 0);
     } else {
-      impl_->threads.emplace_back([this, s] { impl_->source_thread(s); });
+      threads.emplace_back([this, source] { or_broken([this, source] { source_thread(source); }); });
     }
   }
 }
 
 void TbbExecutor::Impl::start_threads() {
+  threads.reserve(threads_needed());  // a thread that runs must find its place in the list
   for (std::uint32_t u = 0; u < inboxes.size(); ++u) {
     if (!inboxes[u]) continue;
     for (int i = 0; i < owner.setup_.graph.units[u].concurrency; ++i) {
       threads.emplace_back([this, u] {
         for (Slot slot = inboxes[u]->take(); slot != kNoSlot; slot = inboxes[u]->take()) {
-          run(u, slot);
+          or_broken([this, u, slot] { run(u, slot); });
           unbusy();
         }
       });
     }
+  }
+}
+
+std::size_t TbbExecutor::Impl::threads_needed() const {
+  std::size_t needed = owner.setup_.feeds.size();
+  for (std::size_t u = 0; u < inboxes.size(); ++u) {
+    if (inboxes[u]) needed += static_cast<std::size_t>(owner.setup_.graph.units[u].concurrency);
+  }
+  return needed;
+}
+
+// Bodies and the core throw nothing; TBB may, when it has no memory for a message, which is lost then.
+template <typename F>
+void TbbExecutor::Impl::or_broken(F&& f) {
+  try {
+    f();
+  } catch (...) {
+    if (owner.setup_.on_broken) owner.setup_.on_broken(status_of_exception());
   }
 }
 
@@ -197,9 +238,14 @@ void TbbExecutor::Impl::unbusy() {
 
 // Runs in a worker: a message came over an edge, or the unit is told to run.
 void TbbExecutor::Impl::on_message(std::uint32_t unit, Message message) {
+  or_broken([&] { handle(unit, message); });
+  unbusy();
+}
+
+void TbbExecutor::Impl::handle(std::uint32_t unit, Message message) {
   Inline mine;
   mine.unit = unit;
-  Inline* outer = std::exchange(current_inline, &mine);
+  Inline* const outer = std::exchange(current_inline, &mine);
   if (message.unit == unit) {
     run(unit, message.slot);
   } else {
@@ -213,7 +259,6 @@ void TbbExecutor::Impl::on_message(std::uint32_t unit, Message message) {
     unbusy();
   }
   current_inline = outer;
-  unbusy();
 }
 
 void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {

@@ -14,7 +14,7 @@ class TbbExecutor final : public Executor {
  public:
   explicit TbbExecutor(ExecutorSetup setup);
   ~TbbExecutor() override;
-  void start() override;
+  Status start() override;
   bool wait(double timeout_real_s) override;
   void shut_down() override;
 

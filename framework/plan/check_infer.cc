@@ -52,6 +52,19 @@ void check_shared_batches(Draft& d, const std::vector<int>& infers) {
   }
 }
 
+// An order of preference: at least one, each once.
+void check_backends(Draft& d, int n) {
+  if (!d.node(n).options->has("backends")) return;
+  std::vector<std::string> names = d.node(n).options->texts("backends");
+  const Value* written = d.draft(n).spec->options.find("backends");
+  const Mark mark = written ? written->mark : d.node(n).mark;
+  if (names.empty())
+    d.error(mark, d.owner(n) + ": option 'backends' is empty, but something must run the model; write [cpu]");
+  std::sort(names.begin(), names.end());
+  if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+    d.error(mark, d.owner(n) + ": option 'backends' names " + in_quotes(*twice) + " twice");
+}
+
 std::vector<std::string> known_names(Draft& d, int n, const std::string& key) {
   std::vector<std::string> out;
   if (key == "backend") return d.node(n).options->texts("backends");
@@ -110,6 +123,7 @@ void check_infer(Draft& d) {
   for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
     if (!d.draft(n).known || !d.type(n).infers || d.draft(n).wrong_options || d.draft(n).model < 0) continue;
     d.draft(n).batch = batch_of(d.node(n));
+    check_backends(d, n);
     check_ladder(d, n);
     infers.push_back(n);
   }

@@ -113,6 +113,8 @@ void parse(std::string_view text, Events& events, ValueBuilder& builder) {
   } catch (const YAML::Exception& error) {
     Issue issue = events.syntax_error(error);
     builder.issue(issue.mark, std::move(issue.message));
+  } catch (const std::bad_alloc&) {
+    throw;  // not the file's fault
   } catch (const std::exception& error) {
     builder.issue({1, 1}, std::string("the YAML parser gave up: ") + error.what());
   }

@@ -133,8 +133,7 @@ Paced run_sluice(int frames, int workers) {
   TbbExecutor executor(std::move(setup));
   const double cpu = cpu_seconds();
   const TimeNs start = steady_ns();
-  executor.start();
-  if (!executor.wait(600)) std::abort();
+  if (!executor.start().ok() || !executor.wait(600)) std::abort();
   const double seconds = to_s(steady_ns() - start);
   return {median_us(bodies.latencies()), (cpu_seconds() - cpu) / seconds * 100};
 }

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
+
 #include "runtime/library.h"
 #include "tools/sluice/duration.h"
 
@@ -18,6 +20,14 @@ std::pair<std::string, std::string> parse_set(const std::string& text) {
     throw CLI::ValidationError("--set", "'" + text + "' is no node.option=value");
   }
   return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::int64_t parse_count(const std::string& option, const std::string& text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size() || count < 1)
+    throw CLI::ValidationError(option, "'" + text + "' is no whole number from 1 on");
+  return count;
 }
 
 void add_set(CLI::App& app, std::vector<std::pair<std::string, std::string>>& set) {
@@ -43,7 +53,10 @@ void add_run(CLI::App& app, RunArguments& args) {
   CLI::App* const run = app.add_subcommand("run", "Run a pipeline");
   add_file(*run, args.file);
   add_set(*run, args.set);
-  run->add_option("--frames", args.frames, "Captures per source")->check(CLI::PositiveNumber);
+  run->add_option_function<std::string>(
+         "--frames", [&args](const std::string& text) { args.frames = parse_count("--frames", text); },
+         "Captures per source")
+      ->type_name("N");
   run->add_option_function<std::string>(
          "--duration",
          [&args](const std::string& text) {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <variant>
 
 #include "tools/sluice/arguments.h"
@@ -28,11 +29,15 @@ int main(int argc, char** argv) {
   hold_closed_streams();
   // A reader of stdout that went away is a failed write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further
   try {
     const auto parsed = cli::parse_arguments(argc, argv);
     if (const int* const code = std::get_if<int>(&parsed)) return *code;
     return std::visit([](const auto& arguments) { return cli::execute(arguments); },
                       std::get<cli::Arguments>(parsed));
+  } catch (const std::bad_alloc&) {
+    cli::print_error("out of memory");
+    return cli::kRunFailed;
   } catch (const std::exception& error) {
     cli::print_error(error.what());
     return cli::kRunFailed;

@@ -1,4 +1,7 @@
 // sluice run
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +32,34 @@ void refuse_app_ends(const Plan& plan, LoadIssues& issues) {
   }
 }
 
+std::string real_name(const std::string& path) {
+  std::error_code error;
+  const auto real = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  return error ? path : real.string();
+}
+
+// A report would replace what a sink has written, or what the run reads.
+void refuse_shared_report(const Plan& plan, const RunArguments& arguments, LoadIssues& issues) {
+  if (arguments.report.empty()) return;
+  const std::string report = real_name(arguments.report);
+  const auto refuse = [&](const std::string& who) {
+    issues.issues.push_back(
+        {{}, "--report is " + in_quotes(arguments.report) + ", but " + who + " uses that file"});
+  };
+  if (report == real_name(arguments.file)) refuse("the pipeline");
+  for (const NodePlan& node : plan.nodes) {
+    for (const OptionDeclaration& option : node.declaration->options) {
+      const bool path = option.kind == OptionKind::kPathOut || option.kind == OptionKind::kPath ||
+                        option.kind == OptionKind::kUri;
+      if (!path || !node.options->has(option.name)) continue;
+      if (real_name(node.options->text(option.name)) == report) refuse("node " + in_quotes(node.id));
+    }
+  }
+  for (const ModelPlan& model : plan.models) {
+    if (real_name(model.path) == report) refuse("model " + in_quotes(model.name));
+  }
+}
+
 Status write_report(const RunArguments& arguments, const RunReport& report) {
   if (arguments.report.empty()) return {};
   return replace_file(arguments.report, to_json(report)).with_context("--report: ");
@@ -39,26 +70,45 @@ Result<std::unique_ptr<Logging>> start_logging(const RunArguments& arguments) {
   return Logging::start({level, arguments.log_file});
 }
 
-Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, Interrupts& interrupts) {
+// The first signal stops the pipeline, as long as this lives.
+class StopOnSignal {
+ public:
+  StopOnSignal(Interrupts& interrupts, Pipeline& pipeline) : interrupts_(interrupts) {
+    interrupts_.on_first([&pipeline] { pipeline.stop(); });
+  }
+  ~StopOnSignal() { interrupts_.on_first(nullptr); }
+  StopOnSignal(const StopOnSignal&) = delete;
+
+ private:
+  Interrupts& interrupts_;
+};
+
+// Starts, shows progress, waits for the end.
+Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Interrupts& interrupts) {
   RunOptions options;
   options.frames = arguments.frames;
   options.duration_s = arguments.duration_s;
   options.trace = arguments.trace;
+  const StopOnSignal stop_on_signal(interrupts, pipeline);
   SLUICE_RETURN_IF_ERROR(pipeline.start(options));
-  interrupts.on_first([&pipeline] { pipeline.stop(); });
   {
     Progress progress(arguments.quiet);
     while (!pipeline.wait_for(kProgressPeriod)) {
       if (progress.active()) progress.show(pipeline.report());
     }
   }
-  Status status = pipeline.wait();
-  interrupts.on_first(nullptr);
-  const RunReport report = pipeline.report();
-  if (!arguments.quiet) print_note(summary_line(report));
-  const Status written = write_report(arguments, report);
+  const Status status = pipeline.wait();
+  if (!arguments.quiet) print_note(summary_line(pipeline.report()));
+  return status;
+}
+
+// The report is written whatever became of the run, also when it could not start.
+Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, Interrupts& interrupts) {
+  Status status = start_and_wait(pipeline, arguments, interrupts);
+  const Status written = write_report(arguments, pipeline.report());
+  if (status.ok()) return written;
   if (!written.ok()) print_error(written.message());
-  return status.ok() ? written : status;
+  return status;
 }
 
 }  // namespace
@@ -69,7 +119,7 @@ int execute(const RunArguments& arguments) {
     print_error("--report and --trace name the same file " + in_quotes(arguments.report));
     return kWrongUse;
   }
-  const auto logging = start_logging(arguments);
+  auto logging = start_logging(arguments);
   if (!logging.ok()) {
     print_error(logging.status().message());
     return kRunFailed;
@@ -77,12 +127,21 @@ int execute(const RunArguments& arguments) {
   LoadIssues issues;
   std::optional<Pipeline> pipeline =
       Pipeline::load(arguments.file, builtin_registry(), {arguments.set, arguments.pace}, issues);
-  if (pipeline) refuse_app_ends(pipeline->plan(), issues);
+  if (pipeline) {
+    refuse_app_ends(pipeline->plan(), issues);
+    refuse_shared_report(pipeline->plan(), arguments, issues);
+  }
   if (const Exit code = print_issues(issues, arguments.quiet); code != kDone) return code;
   if (interrupts.interrupted()) return kDone;
   const Status status = run_to_its_end(*pipeline, arguments, interrupts);
   if (status.ok() || (interrupts.interrupted() && status.code() == Code::kCancelled)) return kDone;
   print_error(status.message());
+  if (pipeline->abandoned()) {
+    // A thread that hangs would use what the end of the process destroys.
+    *logging = nullptr;
+    std::fflush(stdout);
+    std::_Exit(exit_code_of(status));
+  }
   return exit_code_of(status);
 }
 

@@ -25,7 +25,7 @@ RunResult run_discrete(const ModelGraph& graph, TimeNs stop) {
   DiscreteExecutor executor(model.setup(clock), clock);
   model.attach(executor, clock);
   stop_at(executor, clock, stop);
-  executor.start();
+  EXPECT_TRUE(executor.start().ok());
   if (!executor.wait(0)) model.findings().push_back("discrete: stalled");
   model.check(executor, executor);
   return {model.findings(), executor.counters()};
@@ -39,7 +39,7 @@ RunResult run_tbb(const ModelGraph& graph, TimeNs stop, int workers) {
   TbbExecutor executor(std::move(setup));
   model.attach(executor, clock);
   stop_at(executor, clock, stop);
-  executor.start();
+  EXPECT_TRUE(executor.start().ok());
   executor.wait_idle();
   while (!executor.wait(0)) {
     if (!clock.advance_one()) {

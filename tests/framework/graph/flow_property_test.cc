@@ -22,7 +22,7 @@ RunResult run_graph(const ModelGraph& graph, PlantedFault fault = PlantedFault::
   DiscreteExecutor executor(model.setup(clock), clock);
   model.attach(executor, clock);
   executor.core_for_tests().plant(fault, after);
-  executor.start();
+  EXPECT_TRUE(executor.start().ok());
   // A seeded moment at which some runs are stopped from outside.
   std::uint64_t events = 0;
   const std::uint64_t stop_at = graph.seed % 7 == 0 ? graph.seed % 211 : UINT64_MAX;

@@ -28,7 +28,7 @@ Findings run_real(const ModelGraph& graph, int workers, int stop_after) {
   setup.workers = workers;
   TbbExecutor executor(std::move(setup));
   model.attach(executor, *clock);
-  executor.start();
+  EXPECT_TRUE(executor.start().ok());
   if (stop_after >= 0) {
     std::this_thread::sleep_for(
         std::chrono::microseconds(stop_after));  // a random moment, not synchronisation
@@ -67,7 +67,7 @@ TEST(TbbExecutor, StopsBeforeAndRightAfterTheStart) {
   Model model(graph);
   TbbExecutor executor(model.setup_spinning(clock));
   executor.stop();
-  executor.start();
+  EXPECT_TRUE(executor.start().ok());
   EXPECT_TRUE(executor.wait(60));
 }
 
@@ -83,7 +83,7 @@ TEST(TbbExecutor, ModelledCostsOnTheRealClockEndCleanly) {
     SteadyClock clock;
     Model model(graph);
     TbbExecutor executor(model.setup(clock));
-    executor.start();
+    EXPECT_TRUE(executor.start().ok());
     ASSERT_TRUE(executor.wait(60)) << graph.text();
     executor.shut_down();
     model.check(executor, executor);
@@ -165,7 +165,7 @@ class Pushed : public ::testing::TestWithParam<bool> {
     setup.storage = &bodies_;
     setup.clock = &clock_;
     executor_.emplace(std::move(setup));
-    executor_->start();
+    EXPECT_TRUE(executor_->start().ok());
   }
   ~Pushed() override {
     bodies_.open();

@@ -52,6 +52,10 @@ TEST(Options, CheckTypeAndRangeWithUnits) {
       ElementsAre(HasSubstr("unknown option 'batch.maxx', allowed: max, wait_ms; did you mean 'max'?")));
   EXPECT_THAT(issues_of(with_infer("batch: 4")),
               ElementsAre(HasSubstr("option 'batch' is 4, but must be a map")));
+  EXPECT_THAT(issues_of(with_infer("backends: []")),
+              ElementsAre(HasSubstr("option 'backends' is empty, but something must run the model")));
+  EXPECT_THAT(issues_of(with_infer("backends: [fake, cpu, fake]")),
+              ElementsAre(HasSubstr("option 'backends' names 'fake' twice")));
   EXPECT_THAT(issues_of(with_infer("backends: [cpu, gpo]")),
               ElementsAre(HasSubstr(
                   "option 'backends' is 'gpo', allowed: htp, gpu, cpu, fake; did you mean 'gpu'?")));

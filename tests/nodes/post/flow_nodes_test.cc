@@ -103,6 +103,17 @@ TEST(DropStale, DropsWhatIsOlderThanItsAge) {
   EXPECT_TRUE(context.emitted().empty());
 }
 
+TEST(DropStale, WithoutALimitDropsNothing) {
+  const NodeDeclaration declaration = drop_stale_declaration();
+  const auto node = declaration.create().value();
+  FakeContext context(options_of(declaration, {{"max_age_ms", number(0)}}));
+  context.set_input(0, make_packet(Detections{}));
+  context.time.advance_to(from_s(3600));
+  ASSERT_TRUE(node->process(context).ok());
+  EXPECT_FALSE(context.dropped);
+  EXPECT_EQ(context.emitted().size(), 1U);
+}
+
 TEST(Switch, SendsOneWayAndFiltersTheOther) {
   const NodeDeclaration declaration = switch_declaration();
   const auto node = declaration.create().value();

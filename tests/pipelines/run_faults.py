@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""What the program does when the world outside goes wrong: its exit code, its message, its report.
+
+  SLUICE_PROGRAM=build/release/bin/sluice run_faults.py [Outputs.test_a_second_signal_ends_at_once ...]
+"""
+import fcntl
+import json
+import math
+import os
+import random
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+
+from faults import BARS, FACES, FRONT, Faults, main
+from run_pipelines import TIMEOUT_S
+
+
+class Opening(Faults):
+    """A run that cannot begin."""
+
+    def test_a_failed_probe_is_reported(self):
+        path = self.source_to('{uri: none.mp4}', 'type: json_sink, options: {path: out.jsonl, overwrite: true}')
+        done = self.run_it(path, code=1)
+        self.assertIn("node 'cam': '" + self.at('none.mp4') + "': no such file", done.stderr)
+        report = self.report()
+        self.assertEqual(report['status'], 'failed')
+        self.assertIn('no such file', report['error'])
+        self.assertEqual(report['frames'], {'produced': 0, 'delivered': 0, 'dropped': {}})
+        self.assertEqual([sink['id'] for sink in report['sinks']], ['out'])
+        self.assertEqual([node['id'] for node in report['nodes']], ['cam', 'out'])
+        self.assertFalse(os.path.exists(self.at('out.jsonl')), 'no sink creates a file before the probe has succeeded')
+
+    def test_all_that_fails_at_the_probe_is_said_at_once(self):
+        self.write('kept.jsonl', 'precious\n')
+        path = self.pipeline('id: a, type: video_source, options: {uri: none.mp4}',
+                             'id: b, type: video_source, options: {uri: nothing.mp4}',
+                             'id: s, type: json_sink, inputs: a, options: {path: kept.jsonl}',
+                             'id: t, type: null_sink, inputs: b')
+        done = self.run_it(path, code=1)
+        for words in ("node 'a': ", "node 'b': ", "node 's': '" + self.at('kept.jsonl') + "' exists"):
+            self.assertIn(words, done.stderr)
+
+    def test_an_interrupt_ends_a_probe_that_waits(self):
+        """A server that never answers, and a patient time-out: the first signal is enough."""
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            path = self.source_to(f'{{uri: "http://ann:secret@127.0.0.1:{server.getsockname()[1]}/x", timeout_ms: 600000}}')
+            process = self.start(path)
+            server.settimeout(TIMEOUT_S)
+            connection, _ = server.accept()
+            process.send_signal(signal.SIGINT)
+            _, errors = self.ended(process, 0)
+            connection.close()
+        self.assertNotIn('secret', errors)
+        self.assertEqual(self.report()['status'], 'stopped')
+
+    def test_outputs_must_not_meet_what_is_read(self):
+        self.write('video.avi', 'precious')
+        for sink, other in (('type: video_sink, options: {path: ./video.avi, overwrite: true}', "'cam' reads it"),
+                            ('type: json_sink, options: {path: pipeline.yaml, overwrite: true}', 'it is the pipeline file itself')):
+            done = self.run_it(self.source_to('{uri: video.avi}', sink), code=2)
+            self.assertIn(other + '; writing would destroy it', done.stderr)
+        self.assertEqual(self.read('video.avi'), 'precious')
+        path = self.source_to(BARS, 'type: json_sink, options: {path: report.json, overwrite: true}')
+        self.assertIn("but node 'out' uses that file", self.run_it(path, '--frames', '1', code=2).stderr)
+
+    def test_two_sinks_on_one_path_are_two_however_it_is_written(self):
+        path = self.pipeline(f'id: cam, type: video_source, options: {BARS}',
+                             'id: a, type: json_sink, inputs: cam, options: {path: out.jsonl}',
+                             'id: b, type: json_sink, inputs: cam, options: {path: ../%s/./out.jsonl}' % os.path.basename(self.folder))
+        self.assertIn("but 'a' writes there too", self.run_it(path, code=2).stderr)
+
+
+class Outputs(Faults):
+    """Disks that are full and readers that went away."""
+
+    def full(self, name):
+        os.symlink('/dev/full', self.at(name))
+        return name
+
+    def test_a_full_disk_under_each_sink(self):
+        for sink in ('type: json_sink, options: {path: %s, overwrite: true}' % self.full('full.jsonl'),
+                     'type: video_sink, options: {path: %s, overwrite: true}' % self.full('full.mp4'),
+                     'type: video_sink, options: {path: %s, overwrite: true}' % self.full('full.avi')):
+            with self.subTest(sink=sink):
+                done = self.run_it(self.source_to(BARS, sink), '--frames', '400', code=1)
+                self.assertIn("node 'out': ", done.stderr)
+                self.assertIn('No space left on device', done.stderr)
+                self.assertEqual(self.report()['status'], 'failed')
+
+    def test_a_full_disk_under_pictures(self):
+        """A limit on the size of files stands for the full disk: each picture is a file of its own."""
+        os.mkdir(self.at('pictures'))
+        path = self.source_to('{uri: "test:noise", width: 640, height: 640}', 'type: image_sink, options: {path: pictures}')
+        done = self.run_it(path, '--frames', '5', code=1,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)))
+        self.assertIn("node 'out': frame 0 of 'cam': ", done.stderr)
+        self.assertIn('File too large', done.stderr)
+
+    def test_a_full_disk_under_the_report(self):
+        done = self.sluice('run', self.source_to(BARS), '--frames', '3', '--report', '/dev/full')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--report: '/dev/full' cannot be written: No space left on device", done.stderr)
+
+    def test_a_reader_that_does_not_read_is_waited_for_until_a_signal(self):
+        """The pipe is full and stays so: after the signal the run is abandoned, and everything is counted."""
+        process = self.start(self.source_to(BARS, 'type: json_sink, options: {path: "-"}'), stdout=subprocess.PIPE)
+        self.wait_until_full(process.stdout)
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+        process.wait(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 1, errors)
+        self.assertIn("node 'out' is still working on frame ", errors)
+        self.assertIn('so the run was abandoned', errors)
+        report = self.report()
+        self.assertEqual(report['status'], 'failed')
+        self.assertEqual(report['nodes'][-1]['dropped']['timeout'], 1)
+        self.assertIn('cancelled', report['frames']['dropped'])
+
+    @staticmethod
+    def wait_until_full(pipe):
+        """Until the pipe holds as much as it can and nothing more comes."""
+        held, same = -1, 0
+        while same < 20:
+            now = int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+            same = same + 1 if now == held and now > 32768 else 0
+            held = now
+            select.select([], [], [], 0.05)
+
+    def test_a_second_signal_ends_at_once(self):
+        process = self.start(self.source_to(BARS, 'type: json_sink, options: {path: "-"}'), stdout=subprocess.PIPE)
+        self.wait_until_full(process.stdout)
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            select.select([], [], [], 0.05)
+        self.assertEqual(process.returncode, 130)
+
+
+class Memory(Faults):
+    """The k-th allocation of the whole program fails: it says so and ends with 1 (or 3, where a model was to be read)."""
+
+    LIBRARY = os.environ.get('SLUICE_SHORT_OF_MEMORY', '')
+
+    def face_pipeline(self):
+        return self.write('face.yaml', 'version: 1\nmodels: {face: {path: %s}}\nnodes:\n' % FRONT +
+                          '  - {id: cam, type: video_source, options: {uri: %s}}\n' % FACES +
+                          '  - {id: pre, type: preprocess, inputs: cam, options: {model: face, mean: 127.5, std: 127.5}}\n'
+                          '  - {id: face, type: infer, inputs: pre, options: {model: face}}\n'
+                          '  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n'
+                          '  - {id: drawn, type: draw, inputs: {image: cam, detections: {from: boxes, sync: latest}}}\n'
+                          '  - {id: out, type: json_sink, inputs: boxes, options: {path: "-"}}\n'
+                          '  - {id: film, type: video_sink, inputs: drawn, options: {path: film.avi, overwrite: true}}\n')
+
+    def run_short(self, path, k):
+        if os.path.exists(self.at('report.json')):
+            os.unlink(self.at('report.json'))
+        environment = dict(os.environ, LD_PRELOAD=self.LIBRARY, SHORT_OF_MEMORY=str(k), SHORT_OF_MEMORY_COUNT=self.at('count'))
+        return self.sluice('run', path, '--frames', '4', '--report', self.at('report.json'), env=environment)
+
+    def fail_at(self, points, seed):
+        path = self.face_pipeline()
+        self.assertEqual(self.run_short(path, 0).returncode, 0)
+        total = int(self.read('count'))
+        self.assertGreater(total, 1000)
+        choose = random.Random(seed)
+        # Most are Sluice's own before the engine and the codec are loaded: each order of magnitude gets its share.
+        for k in [round(math.exp(choose.uniform(0, math.log(total)))) for _ in range(points)]:
+            with self.subTest(k=k, of=total, seed=seed):
+                done = self.run_short(path, k)
+                self.assertIn(done.returncode, (0, 1, 3), done.stderr)
+                if done.returncode:
+                    self.assertIn('error', done.stderr)
+                if os.path.exists(self.at('report.json')):
+                    report = self.report()
+                    self.assertEqual(report['status'] == 'failed', done.returncode != 0, done.stderr)
+
+    def test_at_forty_points(self):
+        self.fail_at(40, 20261126)
+
+
+class MemorySlow(Memory):
+    def test_at_five_hundred_points(self):
+        self.fail_at(500, 1)
+
+
+if __name__ == '__main__':
+    main()

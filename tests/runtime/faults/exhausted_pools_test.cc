@@ -1,0 +1,98 @@
+// Every pool of a pipeline driven to exhaustion: realtime drops and counts, lossless waits; nothing is made
+// beyond what the plan sized.
+#include <gmock/gmock.h>
+
+#include "tests/runtime/faults/fault_run.h"
+
+namespace sluice::testing {
+namespace {
+
+// `keeper` keeps the packets of one node until they are given back from outside.
+std::string keeping(const std::string& node, const std::string& mode) {
+  return "version: 1\nname: exhausted\n"
+         "models: {face: {path: data/models/face_detection_front_128x128.onnx}}\n"
+         "nodes:\n"
+         "  - {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64, fps: 30}}\n"
+         "  - {id: pre, type: preprocess, inputs: cam, options: {model: face, mean: 127.5, std: 127.5}}\n"
+         "  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [fake], fake: "
+         "{latency_ms: 0}}}\n"
+         "  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n"
+         "  - {id: drawn, type: draw, inputs: {image: cam, detections: boxes}}\n"
+         "  - {id: shown, type: null_sink, inputs: drawn}\n"
+         "  - {id: found, type: null_sink, inputs: boxes}\n"
+         "  - {id: keeper, type: fault, inputs: " +
+         node +
+         ", options: {does: leak, times: -1}}\n"
+         "  - {id: out, type: null_sink, inputs: keeper}\n"
+         "flow: {mode: " +
+         mode + "}\n";
+}
+
+// The pools of a node's outputs.
+std::vector<PoolStats> pools_of(FaultRun& run, const std::string& node) {
+  std::vector<PoolStats> out;
+  for (const NamedPool& pool : run.engine().pools()->named_stats()) {
+    if (pool.name.rfind(node + ".", 0) == 0) out.push_back(pool.stats);
+  }
+  return out;
+}
+
+void expect_never_above_the_plan(FaultRun& run) {
+  for (const NamedPool& pool : run.engine().pools()->named_stats())
+    EXPECT_LE(pool.stats.high_water, pool.stats.buffers) << pool.name;
+}
+
+class ExhaustedPool : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ExhaustedPool, RealtimeDropsAndCounts) {
+  FaultRun run(keeping(GetParam(), "realtime"), {}, {{}, "400"});
+  RunOptions options;
+  options.frames = 200;
+  const Status status = run.run(options);
+  ASSERT_TRUE(status.ok()) << status.message();
+  const RunReport report = run.report();
+  EXPECT_EQ(report.sources[0].produced, 200u);
+  EXPECT_GT(count(node_of(report, GetParam()).dropped, DropReason::kPoolEmpty), 0u);
+  EXPECT_GT(count(report.sources[0].dropped, DropReason::kPoolEmpty), 0u);
+  bool exhausted = false;
+  for (const PoolStats& pool : pools_of(run, GetParam())) exhausted |= pool.high_water == pool.buffers;
+  EXPECT_TRUE(exhausted) << "the test did not drive it to exhaustion";
+  expect_never_above_the_plan(run);
+  give_back_kept();
+}
+
+TEST_P(ExhaustedPool, LosslessWaits) {
+  FaultRun run(keeping(GetParam(), "lossless"));
+  RunOptions options;
+  options.frames = 200;
+  ASSERT_TRUE(run.engine().start(options).ok());
+  int given_back = 0;
+  while (!run.engine().wait_for(0.01)) given_back += give_back_kept() > 0 ? 1 : 0;
+  const Status status = run.wait();
+  ASSERT_TRUE(status.ok()) << status.message();
+  const RunReport report = run.report();
+  EXPECT_EQ(report.sources[0].delivered, 200u) << "lossless never drops";
+  EXPECT_GE(given_back, 2);
+  bool exhausted = false;
+  for (const PoolStats& pool : pools_of(run, GetParam())) exhausted |= pool.high_water == pool.buffers;
+  EXPECT_TRUE(exhausted) << "the test did not drive it to exhaustion";
+  expect_never_above_the_plan(run);
+  give_back_kept();
+}
+
+INSTANTIATE_TEST_SUITE_P(Nodes, ExhaustedPool, ::testing::Values("cam", "pre", "face", "boxes", "drawn"),
+                         [](const auto& node) { return std::string(node.param); });
+
+// A pool that is empty at the end of the run has nobody left to tell when its packets come back.
+TEST(ExhaustedPools, PacketsMayComeBackAfterTheRunIsGone) {
+  {
+    FaultRun run(keeping("cam", "realtime"), {}, {{}, "400"});
+    RunOptions options;
+    options.frames = 200;
+    ASSERT_TRUE(run.run(options).ok());
+  }
+  EXPECT_GT(give_back_kept(), 0);
+}
+
+}  // namespace
+}  // namespace sluice::testing
