@@ -100,6 +100,7 @@ void Engine::fill_process(RunReport& out, const FlowCounters& counters) const {
   out.core_ms_per_frame = (now.cpu_s - steady_start_.cpu_s) * 1e3 / static_cast<double>(frames);
   out.allocations_per_frame = per_frame(steady_start_.own_allocations, now.own_allocations, frames);
   out.allocations_per_frame_total = per_frame(steady_start_.total_allocations, now.total_allocations, frames);
+  out.page_faults_per_frame = per_frame(steady_start_.page_faults, now.page_faults, frames);
 }
 
 void Engine::fill_sources(RunReport& out, const FlowCounters& counters) const {

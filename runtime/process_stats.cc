@@ -1,7 +1,6 @@
 #include "runtime/process_stats.h"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <cstdio>
 
@@ -14,14 +13,17 @@ double seconds(const timeval& t) {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
 }
 
-std::optional<double> resident_mb() {
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (!file) return std::nullopt;
-  long pages = 0;
-  const int got = std::fscanf(file, "%*d %ld", &pages);
+// From /proc, because getrusage's ru_maxrss also remembers the program that started this one.
+void read_memory(ProcessStats& out) {
+  std::FILE* file = std::fopen("/proc/self/status", "re");
+  if (!file) return;
+  char line[256];
+  while (std::fgets(line, sizeof line, file)) {
+    long kib = 0;
+    if (std::sscanf(line, "VmHWM: %ld", &kib) == 1) out.peak_rss_mb = static_cast<double>(kib) * 1024 / 1e6;
+    if (std::sscanf(line, "VmRSS: %ld", &kib) == 1) out.rss_mb = static_cast<double>(kib) * 1024 / 1e6;
+  }
   std::fclose(file);
-  if (got != 1) return std::nullopt;
-  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
 }
 
 }  // namespace
@@ -31,9 +33,10 @@ ProcessStats read_process_stats() {
   rusage usage{};
   if (getrusage(RUSAGE_SELF, &usage) == 0) {
     out.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-    out.peak_rss_mb = static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;  // KiB
+    out.page_faults =
+        static_cast<std::uint64_t>(usage.ru_minflt) + static_cast<std::uint64_t>(usage.ru_majflt);
   }
-  out.rss_mb = resident_mb();
+  read_memory(out);
   const AllocationCounts& counts = allocation_counts();
   if (counts.active) {
     out.own_allocations = counts.own.load();

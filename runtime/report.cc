@@ -139,7 +139,8 @@ Json memory(const RunReport& r) {
           {"rss_mb", number(r.rss_mb)},
           {"pool_mb", number(r.pool_mb)},
           {"allocations_per_frame", number(r.allocations_per_frame)},
-          {"allocations_per_frame_total", number(r.allocations_per_frame_total)}};
+          {"allocations_per_frame_total", number(r.allocations_per_frame_total)},
+          {"page_faults_per_frame", number(r.page_faults_per_frame)}};
 }
 
 }  // namespace

@@ -115,9 +115,10 @@ struct RunReport {
   std::optional<double> core_ms_per_frame;
   std::optional<double> peak_rss_mb, rss_mb, pool_mb;
   std::optional<double> allocations_per_frame, allocations_per_frame_total;
-  std::optional<std::uint64_t> in_flight;  // reports of a run that goes on
-  std::optional<std::string> error;        // why it failed
-  std::optional<TraceReport> trace;        // of runs with one
+  std::optional<double> page_faults_per_frame;  // of the process, in the steady part
+  std::optional<std::uint64_t> in_flight;       // reports of a run that goes on
+  std::optional<std::string> error;             // why it failed
+  std::optional<TraceReport> trace;             // of runs with one
   std::vector<SourceReport> sources;
   std::vector<SinkReport> sinks;
   std::vector<NodeReport> nodes;

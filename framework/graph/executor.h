@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "framework/core/allocation_scope.h"
 #include "framework/core/clock.h"
 #include "framework/core/status.h"
 #include "framework/graph/flow_core.h"
@@ -111,6 +112,8 @@ class Executor {
   Offered push(int source, const FrameInfo& frame);
   void end_source(int source, Status status);
   void count_corrupt(int source);
+  // The thread of a source that the executor steps is about to wait for a buffer (true), or goes on (false).
+  virtual void source_rests(bool) {}
   // A capture of an external source that could not be made.
   void lose(int source, DropReason reason);
   // Waits (in the source's thread) until no frame of it is inside; false when stopped meanwhile.
@@ -167,6 +170,7 @@ template <typename F>
 void Executor::with_core(F&& f) {
   Actions actions;
   {
+    const OwnCode own;
     std::lock_guard lock(mutex_);
     if (core_.abandoned()) return;
     f(core_, setup_.clock->now(), actions);

@@ -59,6 +59,11 @@ class Actions {
   }
   std::size_t size() const { return size_; }
   const Action& operator[](std::size_t i) const { return i < kInline ? first_[i] : more_[i - kInline]; }
+  Action take_last() {
+    const Action last = (*this)[--size_];
+    if (size_ >= kInline) more_.pop_back();
+    return last;
+  }
   void clear() {
     size_ = 0;
     more_.clear();

@@ -66,8 +66,9 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
     }
   }
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
-    if (plan.edges[e].latest)
-      latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
+    if (!plan.edges[e].latest) continue;
+    latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
+    nodes_[static_cast<std::size_t>(plan.edges[e].to_node)].latest_in.push_back(static_cast<int>(e));
   }
   snapshots_.resize(slots * plan.edges.size());
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
@@ -127,12 +128,12 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   NodeState& state = nodes_[static_cast<std::size_t>(index)];
   if (times_runs_) run.begin = clock_.now();
   const std::uint64_t begin = read_ticks();
-  snapshot_mailboxes(index, slot, clock_.now());
-  const OptionsPtr options = options_for_run(index);
-  NodeContext context(*this, index, slot, frame, *options, route_of(index, slot));
+  snapshot_mailboxes(state, slot);
+  OptionsPtr held;
+  NodeContext context(*this, index, slot, frame, options_for_run(index, held), route_of(index, slot));
   const Status status =
       context.run_elements([&] { return guarded([&] { return state.node->process(context); }); });
-  clear_snapshots(index, slot);
+  clear_snapshots(state, slot);
   run.busy = ticks_to_ns(read_ticks() - begin);
   if (times_runs_) {
     run.thread = this_thread();
@@ -167,16 +168,17 @@ void NodeBodies::tell_failure(int node, const Status& status, const FrameInfo& f
   }
 }
 
-// The newest snapshot; a shared pointer, so that one in use survives a change.
-OptionsPtr NodeBodies::options_for_run(int node) {
+// The newest snapshot, which survives a change while it is in use: a node with one run at a time keeps it
+// itself, the others in `held`.
+const Options& NodeBodies::options_for_run(int node, OptionsPtr& held) {
   NodeState& state = nodes_[static_cast<std::size_t>(node)];
-  if (plan_.nodes[static_cast<std::size_t>(node)].concurrency > 1) return options(node);
+  if (plan_.nodes[static_cast<std::size_t>(node)].concurrency > 1) return *(held = options(node));
   const std::uint64_t version = state.version.load(std::memory_order_acquire);
   if (version != state.current_version) {
     state.current = options(node);
     state.current_version = version;
   }
-  return state.current;
+  return *state.current;
 }
 
 void NodeBodies::set_options(int node, OptionsPtr options) {
@@ -207,18 +209,17 @@ std::size_t NodeBodies::route_of(int node, Slot slot) {
   return static_cast<std::size_t>(expected);
 }
 
-void NodeBodies::snapshot_mailboxes(int index, Slot slot, TimeNs now) {
-  for (const auto& port : plan_.nodes[static_cast<std::size_t>(index)].inputs) {
-    for (int e : port) {
-      const PlanEdge& edge = plan_.edges[static_cast<std::size_t>(e)];
-      if (!edge.latest) continue;
-      PacketList& seen = snapshots_[slot * plan_.edges.size() + static_cast<std::size_t>(e)];
-      seen.clear();
-      Mailbox& box = mailboxes_[static_cast<std::size_t>(e)];
-      std::lock_guard lock(box.mutex);
-      if (!box.any || (edge.max_age > 0 && now - box.frame.captured > edge.max_age)) continue;
-      seen.insert(seen.end(), box.packets.begin(), box.packets.end());
-    }
+void NodeBodies::snapshot_mailboxes(const NodeState& node, Slot slot) {
+  if (node.latest_in.empty()) return;
+  const TimeNs now = clock_.now();
+  for (const int e : node.latest_in) {
+    const PlanEdge& edge = plan_.edges[static_cast<std::size_t>(e)];
+    PacketList& seen = snapshots_[slot * plan_.edges.size() + static_cast<std::size_t>(e)];
+    seen.clear();
+    Mailbox& box = mailboxes_[static_cast<std::size_t>(e)];
+    std::lock_guard lock(box.mutex);
+    if (!box.any || (edge.max_age > 0 && now - box.frame.captured > edge.max_age)) continue;
+    seen.insert(seen.end(), box.packets.begin(), box.packets.end());
   }
 }
 
@@ -257,13 +258,9 @@ void NodeBodies::clear_outputs(Slot slot, int node) {
     discard(list(slot, node, o));
 }
 
-void NodeBodies::clear_snapshots(int node, Slot slot) {
-  for (const auto& port : plan_.nodes[static_cast<std::size_t>(node)].inputs) {
-    for (int e : port) {
-      const auto edge = static_cast<std::size_t>(e);
-      if (plan_.edges[edge].latest) discard(snapshots_[slot * plan_.edges.size() + edge]);
-    }
-  }
+void NodeBodies::clear_snapshots(const NodeState& node, Slot slot) {
+  for (const int e : node.latest_in)
+    discard(snapshots_[slot * plan_.edges.size() + static_cast<std::size_t>(e)]);
 }
 
 void NodeBodies::discard(PacketList& list) {

@@ -63,6 +63,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
     OptionsPtr current;  // the snapshot in use; touched by the node's own runs only
     std::uint64_t current_version = UINT64_MAX;
     std::size_t first_output = 0;  // into a slot's lists
+    std::vector<int> latest_in;    // edges
   };
   struct ChainResult {
     Outcome::Kind kind = Outcome::Kind::kData;
@@ -80,10 +81,10 @@ class NodeBodies final : public Bodies, public FlowStorage {
   ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run);
   void tell_failure(int node, const Status& status, const FrameInfo& frame) noexcept;
   void reserve_mailbox(std::size_t edge, std::size_t slots);
-  OptionsPtr options_for_run(int node);
-  void snapshot_mailboxes(int node, Slot slot, TimeNs now);
+  const Options& options_for_run(int node, OptionsPtr& held);
+  void snapshot_mailboxes(const NodeState& node, Slot slot);
   void clear_outputs(Slot slot, int node);
-  void clear_snapshots(int node, Slot slot);
+  void clear_snapshots(const NodeState& node, Slot slot);
   void discard(PacketList& list);
 
   const Plan& plan_;

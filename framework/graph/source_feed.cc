@@ -118,9 +118,14 @@ Result<T> NodeFeed::acquire_or_wait(Acquire&& acquire) {
   while (true) {
     if (T got = acquire()) return got;
     if (!setup_.plan->lossless || setup_.clock->manual()) return pool_empty();
-    std::unique_lock lock(mutex_);
+    const bool stepped = executor_ && !setup_.external;
+    if (stepped) executor_->source_rests(true);
     T got;
-    available_.wait(lock, [&] { return stopping() || (got = acquire()); });
+    {
+      std::unique_lock lock(mutex_);
+      available_.wait(lock, [&] { return stopping() || (got = acquire()); });
+    }
+    if (stepped) executor_->source_rests(false);
     if (got) return got;
     return cancelled("stopped while waiting for a buffer");
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <optional>
 #include <thread>
 #include <tuple>
 
@@ -11,49 +12,15 @@
 #include <tbb/task_arena.h>
 
 #include "framework/core/guarded.h"
+#include "framework/graph/waiting_work.h"
 
 namespace sluice {
 namespace {
 
-// A unit's place in the graph. Input: {producer, slot} = the producer has spoken; {the unit itself, slot} =
-// run it.
-using UnitNode = tbb::flow::multifunction_node<Message, std::tuple<Message>, tbb::flow::queueing>;
+// A unit's place in the graph. It is told what its producers have said; bodies do not run in here, so the
+// thread that delivers a message hears it at once instead of making a task of it.
+using UnitNode = tbb::flow::multifunction_node<Message, std::tuple<Message>, tbb::flow::lightweight>;
 using SourceOut = tbb::flow::broadcast_node<Message>;
-
-// Frames that own-thread units are to run; bounded by the unit's concurrency, which the core keeps.
-class Inbox {
- public:
-  explicit Inbox(int concurrency) { slots_.reserve(static_cast<std::size_t>(concurrency)); }
-  void put(Slot slot) {
-    {
-      std::lock_guard lock(mutex_);
-      slots_.push_back(slot);
-    }
-    ready_.notify_one();
-  }
-  // kNoSlot: closed.
-  Slot take() {
-    std::unique_lock lock(mutex_);
-    ready_.wait(lock, [this] { return closed_ || !slots_.empty(); });
-    if (slots_.empty()) return kNoSlot;
-    const Slot slot = slots_.front();
-    slots_.erase(slots_.begin());
-    return slot;
-  }
-  void close() {
-    {
-      std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
-    ready_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::vector<Slot> slots_;
-  bool closed_ = false;
-};
 
 // Joins TBB's worker threads with the last executor, unless something else in the process uses them too.
 struct Scheduler {
@@ -64,12 +31,18 @@ struct Scheduler {
 }  // namespace
 
 struct TbbExecutor::Impl {
+  // What the calling thread still has to carry out for this executor. Answers of the core that come while it
+  // does are added to it, so that a long chain of absences needs no deep stack.
+  class Turn;
+
   explicit Impl(TbbExecutor& executor, int workers)
       : owner(executor),
-        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
-        arena(workers, 0) {
-    // The graph takes the arena it is made in: workers only, no place kept for the calling thread.
-    arena.execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
+        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1) {
+    for (int i = 0; i < workers; ++i) {
+      arenas.emplace_back(1, 0);  // a worker only, no place kept for the calling thread
+      idle_workers.push_back(static_cast<std::size_t>(workers - 1 - i));
+    }
+    arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
   }
 
   void make_nodes();
@@ -79,11 +52,21 @@ struct TbbExecutor::Impl {
   std::size_t threads_needed() const;
   template <typename F>
   void or_broken(F&& f);
-  void handle(std::uint32_t unit, Message message);
   void on_message(std::uint32_t unit, Message message);
-  void dispatch_start(std::uint32_t unit, Slot slot);
+  void carry_out(const Action& action, Turn& turn);
+  void dispatch(Job job, Turn& turn);
   void deliver(std::uint32_t unit, Slot slot);
   void run(std::uint32_t unit, Slot slot);
+  void work(std::size_t worker);
+  std::optional<Job> take_ready();
+  void put_ready(Job job);
+  void wake_workers();
+  // How many workers are at work or coming, and how many may be (ready_mutex is held).
+  std::size_t at_work() const { return arenas.size() - idle_workers.size(); }
+  std::size_t room_for_workers() const {
+    return arenas.size() > busy_sources ? arenas.size() - busy_sources : 1;
+  }
+  void source_rests(bool rests);
   void source_thread(int source);
   void source_timer(int source);
   void wake_source(std::uint32_t source);
@@ -98,7 +81,9 @@ struct TbbExecutor::Impl {
   TbbExecutor& owner;
   tbb::global_control limit;  // before the scheduler, so that TBB starts with it
   Scheduler scheduler;
-  tbb::task_arena arena;
+  // One per worker. TBB wakes as many workers as an arena may have, however few tasks it got, and each that
+  // finds nothing spins for some 0.1 ms, perhaps on the core of a decoder.
+  std::deque<tbb::task_arena> arenas;
   std::unique_ptr<tbb::flow::graph> graph;
   std::vector<std::unique_ptr<UnitNode>> nodes;     // by unit; null for sources
   std::vector<std::unique_ptr<SourceOut>> sources;  // by unit; null for others
@@ -107,24 +92,85 @@ struct TbbExecutor::Impl {
   std::size_t sources_started = 0;
   std::vector<char> credit;  // by source: kCredit came (under owner.mutex_)
   std::condition_variable credit_came;
+
+  std::mutex ready_mutex;  // guards the five below
+  ReadyJobs ready;
+  std::vector<std::size_t> idle_workers;  // the last to become idle is woken first: its caches are warm
+  std::size_t coming = 0;                 // woken, not at work yet
+  // Lossless: sources that neither sleep nor wait. Each has a core to itself, because nothing makes up for a
+  // decoder that was held up; one that waits for the graph lends its core to a worker.
+  std::size_t busy_sources = 0;
+  std::condition_variable all_idle;
+
   bool manual = false;
-  std::atomic<int> busy_count{0};  // manual clock: messages, tasks and threads at work
+  std::atomic<int> busy_count{0};  // manual clock: turns, jobs and threads at work
   int timers = 0;                  // cost model: results that the clock holds (idle_mutex)
   std::mutex idle_mutex;
   std::condition_variable idle;
 };
 
-namespace {
+class TbbExecutor::Impl::Turn {
+ public:
+  explicit Turn(Impl& owner) : owner_(owner), outer_(std::exchange(current, this)) { owner_.busy(); }
+  ~Turn() {
+    current = outer_;
+    owner_.unbusy();
+  }
+  Turn(const Turn&) = delete;
 
-// A worker that finishes a unit runs that unit's next frame itself instead of sending a message to itself.
-struct Inline {
-  std::uint32_t unit = UINT32_MAX;
-  Slot slot[2] = {kNoSlot, kNoSlot};
-  int count = 0;
+  static Turn* of(const Impl& owner) { return current && &current->owner_ == &owner ? current : nullptr; }
+  void add(const Actions& actions) {
+    for (std::size_t i = 0; i < actions.size(); ++i) todo_.push_back(actions[i]);
+  }
+  void settle();
+  void run_chain(Job job);
+  // Calls f without a turn.
+  template <typename F>
+  static auto outside(F&& f) {
+    struct Back {
+      Turn* turn = std::exchange(current, nullptr);
+      ~Back() { current = turn; }
+    } back;
+    return f();
+  }
+  // A worker goes on with the frame that it has in its caches; everything else waits for its turn.
+  bool keeps(Job job) {
+    if (job.slot != running_ || next_) return false;
+    next_ = job;
+    return true;
+  }
+
+ private:
+  static thread_local Turn* current;
+  Impl& owner_;
+  Turn* outer_;
+  Actions todo_;
+  Slot running_ = kNoSlot;  // a worker's frame
+  std::optional<Job> next_;
 };
-thread_local Inline* current_inline = nullptr;
 
-}  // namespace
+thread_local TbbExecutor::Impl::Turn* TbbExecutor::Impl::Turn::current = nullptr;
+
+// The newest first: what follows from one action is done before the next, so that the list stays short.
+void TbbExecutor::Impl::Turn::settle() {
+  while (todo_.size() > 0) owner_.carry_out(todo_.take_last(), *this);
+}
+
+// Runs the job, and what the same frame starts after it. A body is outside the turn: what it pushes into its
+// own pipeline is carried out at once.
+void TbbExecutor::Impl::Turn::run_chain(Job job) {
+  next_ = job;
+  while (next_) {
+    const Job now = *std::exchange(next_, std::nullopt);
+    running_ = now.slot;
+    owner_.or_broken([&] {
+      owner_.run(now.unit, now.slot);
+      settle();
+    });
+    owner_.unbusy();
+  }
+  running_ = kNoSlot;
+}
 
 TbbExecutor::TbbExecutor(ExecutorSetup setup) : Executor(std::move(setup)) {
   int workers = setup_.workers;
@@ -143,6 +189,7 @@ void TbbExecutor::Impl::make_nodes() {
   nodes.resize(flow.units.size());
   sources.resize(flow.units.size());
   inboxes.resize(flow.units.size());
+  std::size_t most_ready = 1;
   for (std::uint32_t u = 0; u < flow.units.size(); ++u) {
     if (flow.units[u].is_source) {
       sources[u] = std::make_unique<SourceOut>(*graph);
@@ -150,11 +197,14 @@ void TbbExecutor::Impl::make_nodes() {
     }
     if (owner.setup_.threads[u] != ThreadKind::kWorker)
       inboxes[u] = std::make_unique<Inbox>(flow.units[u].concurrency);
+    else
+      most_ready += static_cast<std::size_t>(flow.units[u].concurrency);
     // Unlimited for TBB: how many frames a unit runs at once is the flow core's to decide.
     nodes[u] = std::make_unique<UnitNode>(
         *graph, tbb::flow::unlimited,
-        [this, u](const Message& m, UnitNode::output_ports_type&) { on_message(u, m); });
+        [this, u](const Message& m, UnitNode::output_ports_type&) noexcept { on_message(u, m); });
   }
+  ready.reserve(most_ready);
 }
 
 void TbbExecutor::Impl::connect() {
@@ -236,40 +286,86 @@ void TbbExecutor::Impl::unbusy() {
   idle.notify_all();
 }
 
-// Runs in a worker: a message came over an edge, or the unit is told to run.
+// A message came over an edge.
 void TbbExecutor::Impl::on_message(std::uint32_t unit, Message message) {
-  or_broken([&] { handle(unit, message); });
-  unbusy();
-}
-
-void TbbExecutor::Impl::handle(std::uint32_t unit, Message message) {
-  Inline mine;
-  mine.unit = unit;
-  Inline* const outer = std::exchange(current_inline, &mine);
-  if (message.unit == unit) {
-    run(unit, message.slot);
-  } else {
+  or_broken([&] {
     owner.with_core([&](FlowCore& core, TimeNs now, Actions& actions) {
       core.arrive(message.unit, unit, message.slot, now, actions);
     });
-  }
-  while (mine.count > 0) {
-    const Slot slot = mine.slot[--mine.count];
-    run(unit, slot);
-    unbusy();
-  }
-  current_inline = outer;
+  });
 }
 
 void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
   const FrameInfo frame = owner.core_.frame(slot);
-  const Outcome outcome = owner.setup_.bodies->run(unit, slot, frame);
+  const Outcome outcome = Turn::outside([&] { return owner.setup_.bodies->run(unit, slot, frame); });
   if (!owner.setup_.cost) {
     owner.finish(unit, slot, outcome);
     return;
   }
   finish_later(unit, slot, frame, outcome);
 }
+
+// --- workers
+// ----------------------------------------------------------------------------------------------------------
+
+// A task of the worker's arena: runs jobs until there is none.
+void TbbExecutor::Impl::work(std::size_t worker) {
+  {
+    std::lock_guard lock(ready_mutex);
+    --coming;
+  }
+  while (true) {
+    {
+      Turn turn(*this);
+      while (const std::optional<Job> job = take_ready()) turn.run_chain(*job);
+    }
+    std::lock_guard lock(ready_mutex);
+    if (!ready.empty() && at_work() <= room_for_workers()) continue;
+    idle_workers.push_back(worker);
+    if (idle_workers.size() == arenas.size()) all_idle.notify_all();
+    return;  // nothing of this object is touched after the unlock
+  }
+}
+
+std::optional<Job> TbbExecutor::Impl::take_ready() {
+  std::lock_guard lock(ready_mutex);
+  if (ready.empty() || at_work() > room_for_workers()) return std::nullopt;
+  return ready.take();
+}
+
+void TbbExecutor::Impl::put_ready(Job job) {
+  {
+    std::lock_guard lock(ready_mutex);
+    ready.put(job);
+  }
+  wake_workers();
+}
+
+// As many as there are jobs that nobody is coming for, and room.
+void TbbExecutor::Impl::wake_workers() {
+  while (true) {
+    std::size_t worker = 0;
+    {
+      std::lock_guard lock(ready_mutex);
+      if (ready.size() <= coming || at_work() >= room_for_workers()) return;
+      worker = idle_workers.back();
+      idle_workers.pop_back();
+      ++coming;
+    }
+    arenas[worker].enqueue([this, worker] { work(worker); });
+  }
+}
+
+void TbbExecutor::Impl::source_rests(bool rests) {
+  if (!owner.setup_.graph.lossless) return;  // a live source waits where nobody sees it
+  {
+    std::lock_guard lock(ready_mutex);
+    rests ? --busy_sources : ++busy_sources;
+  }
+  if (rests) wake_workers();
+}
+
+void TbbExecutor::source_rests(bool rests) { impl_->source_rests(rests); }
 
 void TbbExecutor::Impl::finish_later(std::uint32_t unit, Slot slot, const FrameInfo& frame,
                                      const Outcome& outcome) {
@@ -289,27 +385,27 @@ void TbbExecutor::Impl::finish_later(std::uint32_t unit, Slot slot, const FrameI
 }
 
 void TbbExecutor::carry_out(const Actions& actions) {
-  for (std::size_t i = 0; i < actions.size(); ++i) {
-    const Action& a = actions[i];
-    switch (a.kind) {
-      case Action::Kind::kDeliver:
-        impl_->deliver(a.unit, a.slot);
-        break;
-      case Action::Kind::kStart:
-        impl_->dispatch_start(a.unit, a.slot);
-        break;
-      case Action::Kind::kCredit:
-        impl_->wake_source(a.unit);
-        break;
-      case Action::Kind::kStop:
-        note_stop(static_cast<int>(a.unit));
-        break;
-    }
+  if (actions.size() == 0) return;
+  if (Impl::Turn* turn = Impl::Turn::of(*impl_)) return turn->add(actions);
+  Impl::Turn turn(*impl_);
+  turn.add(actions);
+  turn.settle();
+}
+
+void TbbExecutor::Impl::carry_out(const Action& action, Turn& turn) {
+  switch (action.kind) {
+    case Action::Kind::kDeliver:
+      return deliver(action.unit, action.slot);
+    case Action::Kind::kStart:
+      return dispatch({action.unit, action.slot}, turn);
+    case Action::Kind::kCredit:
+      return wake_source(action.unit);
+    case Action::Kind::kStop:
+      return owner.note_stop(static_cast<int>(action.unit));
   }
 }
 
 void TbbExecutor::Impl::deliver(std::uint32_t unit, Slot slot) {
-  for (std::size_t i = 0; i < owner.core_.consumers(unit).size(); ++i) busy();
   const Message message{unit, slot};
   if (sources[unit]) {
     sources[unit]->try_put(message);
@@ -318,14 +414,12 @@ void TbbExecutor::Impl::deliver(std::uint32_t unit, Slot slot) {
   }
 }
 
-void TbbExecutor::Impl::dispatch_start(std::uint32_t unit, Slot slot) {
+void TbbExecutor::Impl::dispatch(Job job, Turn& turn) {
   busy();
-  if (inboxes[unit]) {
-    inboxes[unit]->put(slot);
-  } else if (current_inline && current_inline->unit == unit && current_inline->count < 2) {
-    current_inline->slot[current_inline->count++] = slot;
-  } else {
-    nodes[unit]->try_put(Message{unit, slot});
+  if (inboxes[job.unit]) {
+    inboxes[job.unit]->put(job.slot);
+  } else if (!turn.keeps(job)) {
+    put_ready(job);
   }
 }
 
@@ -334,7 +428,10 @@ void TbbExecutor::Impl::dispatch_start(std::uint32_t unit, Slot slot) {
 
 void TbbExecutor::Impl::source_thread(int source) {
   while (true) {
-    const Step step = owner.step_source(source);
+    source_rests(false);
+    Step step{Step::Kind::kAgain};
+    while (step.kind == Step::Kind::kAgain) step = owner.step_source(source);
+    source_rests(true);
     if (step.kind == Step::Kind::kEnded) return;
     if (step.kind == Step::Kind::kSleep) {
       owner.setup_.clock->sleep_until(step.until, [this] { return owner.stopping_.load(); });
@@ -418,7 +515,8 @@ void TbbExecutor::shut_down() {
     std::unique_lock lock(impl_->idle_mutex);
     impl_->idle.wait(lock, [this] { return impl_->timers == 0; });
   }
-  impl_->arena.execute([this] { impl_->graph->wait_for_all(); });
+  std::unique_lock lock(impl_->ready_mutex);
+  impl_->all_idle.wait(lock, [this] { return impl_->idle_workers.size() == impl_->arenas.size(); });
 }
 
 }  // namespace sluice

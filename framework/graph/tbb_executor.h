@@ -17,6 +17,7 @@ class TbbExecutor final : public Executor {
   Status start() override;
   bool wait(double timeout_real_s) override;
   void shut_down() override;
+  void source_rests(bool rests) override;
 
   // Manual clock only: blocks until no task and no thread has anything to do at the present instant.
   void wait_idle();

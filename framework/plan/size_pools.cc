@@ -12,12 +12,18 @@
 // second term of the minimum (made: the node's own concurrency; 1: a packet handed over while the oldest is
 // dropped) counts only where each exact reader has a bounded inbox of its own (one exact input: no join to
 // wait in) and keeps the packet to itself.
+//
+// In lossless an inbox may hold as many frames as there are credits, but a source needs no picture for each
+// of them: where one such reader is all there is, two may wait, and the source waits for the third as it
+// would for a credit. It cannot wait in vain: the reader needs no newer picture to let the oldest go.
 #include <algorithm>
 
 #include "framework/plan/draft.h"
 
 namespace sluice::planning {
 namespace {
+
+constexpr int kWaitingPictures = 2;  // more make nothing faster: measured with face_fast
 
 class PoolSizer {
  public:
@@ -168,16 +174,26 @@ class PoolSizer {
            std::none_of(outputs.begin(), outputs.end(), [&](const PortType& t) { return t.payload == own; });
   }
 
+  // Packets of the output that may wait in front of a reader that keeps them to itself.
+  int may_wait(int n, const PlanEdge& e, std::size_t exact_readers) {
+    const int capacity = unit_of(e.to_node).capacity;
+    const bool throttles = p_.lossless && d_.type(n).source && exact_readers == 1;
+    return throttles ? std::min(capacity, kWaitingPictures) : capacity;
+  }
+
   int alive(int n, int output) {
     const int frames = frames_[static_cast<std::size_t>(d_.node(n).source)] + (d_.type(n).source ? 1 : 0);
+    const std::vector<int> edges = readers(n, output, true);
+    const auto exact_readers = static_cast<std::size_t>(
+        std::count_if(edges.begin(), edges.end(), [this](int e) { return !d_.edge(e).latest; }));
     int exact = d_.node(n).concurrency + 1, mailboxes = 0;
-    for (const int i : readers(n, output, true)) {
+    for (const int i : edges) {
       const PlanEdge& e = d_.edge(i);
       const int works = d_.node(e.to_node).concurrency;
       if (e.latest) {
         mailboxes += 1 + works;
       } else {
-        exact += keeps_to_itself(e) ? unit_of(e.to_node).capacity + works : frames;
+        exact += keeps_to_itself(e) ? may_wait(n, e, exact_readers) + works : frames;
       }
     }
     return std::min(frames, exact) + mailboxes;

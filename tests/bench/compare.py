@@ -7,6 +7,7 @@ good and bad moments; medians and spreads are over the rounds.
 
   compare.py run [--rounds K] [--reference NAME] NAME='COMMAND ...' ...
   compare.py video --build build/release --model 128     (what `tools/dev bench video` runs)
+  compare.py streams --build build/release               (what `tools/dev bench streams` runs)
 
 Exit codes: 0 compared; 1 a command failed; 2 wrong usage; 4 the hand-written programs' ratio says `invalid`, or with
 --check a limit was missed.
@@ -31,6 +32,8 @@ COLUMNS = [
     ("after_p95", "after source p95 ms", 3),
     ("peak_rss_mb", "peak MB", 1),
     ("allocations", "mallocs/frame", 1),
+    ("page_faults", "page faults/frame", 2),
+    ("pool_mb", "pools MB", 1),
     ("others", "others %", 1),
 ]
 
@@ -38,6 +41,8 @@ COLUMNS = [
 # it says whether this machine, at this moment, can tell one program from another.
 KNOWN_FPS = {128: {"1thread": 517.0, "3threads": 828.0}, 256: {"1thread": 223.0, "3threads": 241.0}}
 RATIO_TOLERANCE = 0.15
+
+HAND_WRITTEN = ("1thread", "3threads", "2workers")
 
 # A run counts as disturbed when other programs took more than this share of the machine meanwhile.
 QUIET_SHARE = 0.05
@@ -57,8 +62,9 @@ def flatten(result):
         "core_ms_per_frame": result.get("cpu_ms_per_frame", result.get("cpu", {}).get("core_ms_per_frame")),
         "after_p50": after.get("p50"),
         "after_p95": after.get("p95"),
-        "peak_rss_mb": result.get("peak_rss_mb", memory.get("peak_rss_mb")),
         "allocations": memory.get("allocations_per_frame_total", result.get("allocations_per_frame")),
+        "page_faults": memory.get("page_faults_per_frame"),
+        "pool_mb": memory.get("pool_mb"),
     }
 
 
@@ -93,20 +99,32 @@ def run_quiet(name, command, retries):
 
 
 def run_once(name, command):
-    """Runs one command and returns its flattened result; ends the program when it fails."""
+    """Runs one command and returns its flattened result; ends the program when it fails.
+
+    The peak of its memory is read from outside, so that it means the same for every program.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.json")
         words = [word.replace("{report}", report) for word in shlex.split(command)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            sys.exit(f"error: {name} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
-        try:
-            if os.path.exists(report):
-                with open(report, encoding="utf-8") as file:
-                    return flatten(json.load(file))
-            return flatten(json.loads(done.stdout.splitlines()[-1]))
-        except (ValueError, IndexError):
-            sys.exit(f"error: {name} printed no JSON line at its end")
+        with open(os.path.join(folder, "out"), "w+", encoding="utf-8") as out, \
+                open(os.path.join(folder, "err"), "w+", encoding="utf-8") as err:
+            with subprocess.Popen(words, stdout=out, stderr=err) as process:
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+            out.seek(0)
+            err.seek(0)
+            if process.returncode != 0:
+                sys.exit(f"error: {name} ended with {process.returncode}: {err.read().strip()[-400:]}")
+            try:
+                if os.path.exists(report):
+                    with open(report, encoding="utf-8") as file:
+                        result = flatten(json.load(file))
+                else:
+                    result = flatten(json.loads(out.read().splitlines()[-1]))
+            except (ValueError, IndexError):
+                sys.exit(f"error: {name} printed no JSON line at its end")
+    result["peak_rss_mb"] = usage.ru_maxrss * 1024 / 1e6
+    return result
 
 
 def run_rounds(commands, rounds, retries):
@@ -124,25 +142,31 @@ def run_rounds(commands, rounds, retries):
 
 
 def summarise(runs):
-    """Median and spread ((max - min) / median) per column; None where unknown."""
+    """Per column the values of all rounds, their median and spread ((max - min) / median); None where unknown."""
     summary = {}
     for key, _, _ in COLUMNS:
-        values = [run[key] for run in runs if run.get(key) is not None]
-        if not values:
+        values = [run.get(key) for run in runs]
+        if any(value is None for value in values):
             summary[key] = None
             continue
         middle = statistics.median(values)
         spread = (max(values) - min(values)) / middle if middle else 0.0
-        summary[key] = {"median": middle, "spread": spread, "min": min(values), "max": max(values)}
+        summary[key] = {"median": middle, "spread": spread, "min": min(values), "max": max(values), "values": values}
     return summary
 
 
-def ratio(summaries, key, name, reference):
-    """Median of `name` over median of `reference`, or None."""
+def ratios(summaries, key, name, reference):
+    """`name` over `reference`, round by round: their moments on the machine are next to each other. None if unknown."""
     over, under = summaries[name].get(key), summaries[reference].get(key)
-    if not over or not under or not under["median"]:
+    if not over or not under or not all(under["values"]):
         return None
-    return over["median"] / under["median"]
+    return [a / b for a, b in zip(over["values"], under["values"])]
+
+
+def ratio(summaries, key, name, reference):
+    """Median of the ratios of all rounds, or None."""
+    all_rounds = ratios(summaries, key, name, reference)
+    return statistics.median(all_rounds) if all_rounds else None
 
 
 def table(summaries, reference):
@@ -186,60 +210,83 @@ def validity(summaries, model):
             f"({deviation:+.0%}, allowed ±{RATIO_TOLERANCE:.0%}){note}"), valid
 
 
+def share_of(part, key, best, limit, among=None):
+    """(sentence, holds): Sluice's share of the best figure of the hand-written programs (or of `among`), and its spread."""
+    heading = next(head for k, head, _ in COLUMNS if k == key)
+    rivals = [name for name in part if name in (among or HAND_WRITTEN) and part[name][key]]
+    rival = best(rivals, key=lambda name: part[name][key]["median"])
+    shares = ratios(part, key, "sluice", rival)
+    if shares is None:
+        return f"missed {heading}: unknown", False
+    middle = statistics.median(shares)
+    holds = middle >= limit if best is max else middle <= limit
+    return (f"{'holds ' if holds else 'missed'} {heading}: {middle:.3f} ({min(shares):.3f} to {max(shares):.3f}) of "
+            f"{rival}, {'at least' if best is max else 'at most'} {limit:.2f}"), holds
+
+
+def above(part, key, rival, limit, what, scale=None):
+    """(sentence, holds): how far Sluice's figure is above the rival's, with its spread over the rounds."""
+    mine, theirs = part["sluice"][key], part[rival][key]
+    if not mine or not theirs:
+        return f"missed {what}: unknown", False
+    scales = part["sluice"][scale]["values"] if scale else [1.0] * len(mine["values"])
+    gaps = [(a - b) * s for a, b, s in zip(mine["values"], theirs["values"], scales)]
+    middle = statistics.median(gaps)
+    return (f"{'holds ' if middle <= limit else 'missed'} {what}: {middle:+.3f} ({min(gaps):+.3f} to {max(gaps):+.3f}) "
+            f"above {rival}, at most {limit:.2f}"), middle <= limit
+
+
 def limits(fast, paced):
-    """The comparisons that must hold, as (sentence, holds). Only what was measured on both sides."""
-    rivals = [name for name in fast if name != "sluice"]
-
-    def best(key, choose, part=fast):
-        return choose(part[name][key]["median"] for name in rivals if part[name][key])
-
-    def mine(key, part=fast):
-        return part["sluice"][key]["median"] if part["sluice"][key] else None
-
+    """The comparisons that must hold, as (sentence, holds)."""
+    leanest = min(HAND_WRITTEN, key=lambda name: fast[name]["allocations"]["median"])
     checks = [
-        ("fps at least the best", mine("fps"), best("fps", max), "min"),
-        ("core ms/frame at most 1.05 x the leanest", mine("core_ms_per_frame"),
-         1.05 * best("core_ms_per_frame", min), "max"),
-        ("peak MB at most 1.25 x the leanest", mine("peak_rss_mb"), 1.25 * best("peak_rss_mb", min), "max"),
-        ("mallocs/frame at most 5 above the leanest", mine("allocations"), best("allocations", min) + 5.0, "max"),
+        share_of(fast, "fps", max, 1.0),
+        share_of(fast, "core_ms_per_frame", min, 1.05),
+        share_of(fast, "peak_rss_mb", min, 1.25),
+        above(fast, "allocations", leanest, 5.0, "mallocs/frame"),
     ]
     if paced:
-        one = paced["1thread"]
-        # A percent of a core is 10 ms in a second; per frame that depends on the rate.
-        core = one["core_ms_per_frame"]["median"] + 10.0 / one["fps"]["median"]
         checks += [
-            ("paced: after source p50 at most 0.3 ms above 1thread", mine("after_p50", paced),
-             one["after_p50"]["median"] + 0.3, "max"),
-            ("paced: after source p95 at most 0.6 ms above 1thread", mine("after_p95", paced),
-             one["after_p95"]["median"] + 0.6, "max"),
-            ("paced: CPU at most 1 % of a core above 1thread", mine("core_ms_per_frame", paced), core, "max"),
+            above(paced, "after_p50", "1thread", 0.3, "at 30 fps: after source p50 ms"),
+            above(paced, "after_p95", "1thread", 0.6, "at 30 fps: after source p95 ms"),
+            # core ms per frame times frames per second is tenths of a percent of a core
+            above(paced, "core_ms_per_frame", "1thread", 10.0, "at 30 fps: CPU, tenths of a percent of a core", "fps"),
         ]
-    out = []
-    for sentence, value, limit, kind in checks:
-        holds = value is not None and (value >= limit if kind == "min" else value <= limit)
-        shown = "unknown" if value is None else f"{value:.3f}"
-        out.append((f"{'holds ' if holds else 'missed'} {sentence}: {shown}, limit {limit:.3f}", holds))
-    return out
+    if "gstreamer" in fast:
+        checks += [share_of(fast, key, best, 1.0, ["gstreamer"])
+                   for key, best in (("fps", max), ("core_ms_per_frame", min))]
+    if "gstreamer" in paced:
+        checks.append(share_of(paced, "after_p50", min, 1.0, ["gstreamer"]))
+    return checks
 
 
-def baseline_commands(args, fps, loops, only=None):
-    """The hand-written programs' commands by short name."""
-    names = {128: "face_detection_front_128x128.onnx", 256: "face_detection_back_256x256.onnx"}
-    model = args.model_path or os.path.join(args.cache, "models", names[args.model])
+MODEL_FILES = {128: "face_detection_front_128x128.onnx", 256: "face_detection_back_256x256.onnx"}
+
+
+def rival_commands(args, fps, loops):
+    """The commands of the hand-written programs and of what else is built, by short name."""
+    model = args.model_path or os.path.join(args.cache, "models", MODEL_FILES[args.model])
     commands = {}
-    for name in only or ("1thread", "3threads", "2workers"):
-        program = find_program(args, f"bench_baseline_{name}")
+    programs = {name: f"bench_baseline_{name}" for name in HAND_WRITTEN}
+    programs["gstreamer"] = "bench_gstreamer_faces"
+    for name, file in programs.items():
+        program = find_program(args, file, name in HAND_WRITTEN)
+        if program is None:
+            continue
         commands[name] = shlex.join([program, "--model", str(args.model), model, "--video", args.video, "--loops",
                                      str(loops), "--fps", str(fps), "--fit", args.fit, "--json"])
     return commands
 
 
-def find_program(args, name):
-    """The built program, wherever in the build folder it lies."""
+def find_program(args, name, must):
+    """The built program, wherever in the build folder it lies; None if it need not be there."""
     for folder, _, files in os.walk(args.build):
         if name in files and os.access(os.path.join(folder, name), os.X_OK):
             return os.path.join(folder, name)
-    sys.exit(f"error: {name} is not in {args.build}; build the benchmarks first")
+    if must:
+        sys.exit(f"error: {name} is not in {args.build}; build the benchmarks first")
+    print(f"{name} is not built: tools/dev setup --bench, then configure and build again", file=sys.stderr)
+    return None
 
 
 def sluice_command(args, pace, frames):
@@ -252,10 +299,31 @@ def sluice_command(args, pace, frames):
     return shlex.join(words + ["--quiet", "--report", "{report}"])
 
 
+def pipeline_of(args, folder):
+    """face_fast as it is shipped, or the same with the 256 model."""
+    shipped = "pipelines/face_fast.yaml"
+    if args.pipeline or args.model == 128:
+        return args.pipeline or shipped
+    with open(shipped, encoding="utf-8") as file:
+        lines = [line for line in file if "sha256:" not in line]
+    model = os.path.join(args.cache, "models", MODEL_FILES[args.model])
+    text = "".join(lines).replace(f"../data/models/{MODEL_FILES[128]}", model)
+    path = os.path.join(folder, f"face{args.model}.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
 def compare_video(args):
     """The comparison of `tools/dev bench video`: as fast as possible, then at 30 frames per second."""
+    with tempfile.TemporaryDirectory() as folder:
+        args.pipeline = pipeline_of(args, folder)
+        return compare_faces(args)
+
+
+def compare_faces(args):
     loops = args.loops
-    commands = baseline_commands(args, 0, loops)
+    commands = rival_commands(args, 0, loops)
     if not args.baselines_only:
         commands["sluice"] = sluice_command(args, "max", loops * SAMPLE_FRAMES)
     fast = {name: summarise(runs) for name, runs in run_rounds(commands, args.rounds, args.retries).items()}
@@ -263,7 +331,7 @@ def compare_video(args):
 
     paced = {}
     if args.paced_loops > 0:
-        commands = baseline_commands(args, 30, args.paced_loops)
+        commands = rival_commands(args, 30, args.paced_loops)
         if not args.baselines_only:
             commands["sluice"] = sluice_command(args, 30, args.paced_loops * SAMPLE_FRAMES)
         paced = {name: summarise(runs) for name, runs in run_rounds(commands, args.rounds, args.retries).items()}
@@ -279,6 +347,48 @@ def compare_video(args):
             json.dump({"model": args.model, "valid": valid, "fast": fast, "paced": paced}, file, indent=1)
     missed = args.check and not all(holds for _, holds in checks)
     return 0 if valid and not missed else 4
+
+
+def stream_pipeline(count, model, video):
+    """many_streams with that many sources, as text."""
+    lines = ["version: 1", f"name: streams{count}", f"models: {{face: {{path: {model}}}}}", "nodes:"]
+    for i in range(count):
+        lines += [
+            f"  - {{id: camera{i}, type: video_source, options: {{uri: {video}, loop: true}}}}",
+            f"  - {{id: pre{i}, type: preprocess, inputs: camera{i}, options: {{model: face, fit: letterbox, mean: 127.5, "
+            "std: 127.5}}",
+            f"  - {{id: face{i}, type: infer, inputs: pre{i}, options: {{model: face, batch: {{max: 4, wait_ms: 2}}}}}}",
+            f"  - {{id: boxes{i}, type: detect, inputs: face{i}, options: {{decoder: blazeface, min_score: 0.7}}}}",
+            f"  - {{id: out{i}, type: null_sink, inputs: boxes{i}}}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def compare_streams(args):
+    """One to sixteen streams that share a session: the total rate, and what a further stream costs in memory."""
+    model = os.path.join(args.cache, "models", "face_detection_front_128x128_batch.onnx")
+    program = os.path.join(args.build, "bin", "sluice")
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {}
+        for count in args.counts:
+            path = os.path.join(folder, f"streams{count}.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(stream_pipeline(count, model, args.video))
+            frames = max(60, args.frames // count)
+            commands[str(count)] = shlex.join([program, "run", path, "--pace", "max", "--frames", str(frames), "--quiet",
+                                               "--report", "{report}"])
+        results = run_rounds(commands, args.rounds, args.retries)
+    summaries = {name: summarise(runs) for name, runs in results.items()}
+    first, last = str(args.counts[0]), str(args.counts[-1])
+    print_part("streams that share one session, as fast as possible", summaries, first)
+    rates = {name: part["fps"]["median"] for name, part in summaries.items()}
+    worst = min(rates.values()) / max(rates.values())
+    print(f"{'holds ' if worst >= 0.9 else 'missed'} total rate: the slowest is {worst:.3f} of the fastest, at least 0.90")
+    more = args.counts[-1] - args.counts[0]
+    grown = (summaries[last]["peak_rss_mb"]["median"] - summaries[first]["peak_rss_mb"]["median"]) / more
+    pools = (summaries[last]["pool_mb"]["median"] - summaries[first]["pool_mb"]["median"]) / more
+    print(f"memory per further stream: {grown:.1f} MB, of which planned pools {pools:.1f} MB")
+    return 4 if args.check and worst < 0.9 else 0
 
 
 def compare_any(args):
@@ -314,27 +424,33 @@ def parse_arguments():
     video.add_argument("--video", help="another file than the cache's face720.mp4")
     video.add_argument("--fit", choices=("letterbox", "stretch"), default="letterbox",
                        help="the baselines', as in the pipeline")
-    video.add_argument("--pipeline", help="default: face_fast for model 128, face_detect for 256")
+    video.add_argument("--pipeline", help="default: face_fast, with the model that is asked for")
     video.add_argument("--source", default="camera", help="id of the pipeline's video_source")
     video.add_argument("--set", action="append", default=[], metavar="NODE.OPTION=VALUE", help="passed on to sluice")
     video.add_argument("--loops", type=int, default=8, help="of the video, as fast as possible")
     video.add_argument("--paced-loops", type=int, default=2, help="of the video at 30 fps; 0 = leave that part out")
     video.add_argument("--baselines-only", action="store_true")
     video.add_argument("--check", action="store_true", help="exit 4 when a limit is missed")
-    for kind in (plain, video):
+    streams = kinds.add_parser("streams", help="one to sixteen streams that share a session")
+    streams.add_argument("--build", default="build/release")
+    streams.add_argument("--cache", default=cache)
+    streams.add_argument("--video", help="another file than the cache's face720.mp4")
+    streams.add_argument("--counts", type=int, nargs="+", default=[1, 2, 4, 8, 16], metavar="N", help="numbers of streams")
+    streams.add_argument("--frames", type=int, default=2000, help="of all streams together")
+    streams.add_argument("--check", action="store_true", help="exit 4 when the limit is missed")
+    for kind in (plain, video, streams):
         kind.add_argument("--rounds", type=int, default=5)
         kind.add_argument("--retries", type=int, default=0, help="of a run that other programs disturbed")
         kind.add_argument("--json", help="also write the numbers to this file")
     args = parser.parse_args()
-    if args.kind == "video":
-        args.pipeline = args.pipeline or f"pipelines/{'face_fast' if args.model == 128 else 'face_detect'}.yaml"
+    if args.kind != "run":
         args.video = os.path.abspath(args.video or os.path.join(args.cache, "videos", "face720.mp4"))
     return args
 
 
 def main():
     args = parse_arguments()
-    return compare_video(args) if args.kind == "video" else compare_any(args)
+    return {"video": compare_video, "streams": compare_streams, "run": compare_any}[args.kind](args)
 
 
 if __name__ == "__main__":

@@ -162,6 +162,99 @@ class Shipped(Program):
         self.assertEqual(len(report['inference']), 4)
 
 
+class Lean(Program):
+    """What a run loads, and what it asks the operating system for once it is warm."""
+
+    ENGINE = 'libonnxruntime'
+    VIDEO = 'libavcodec'
+    # Of OpenCV only picture arithmetic is needed, and that by nobody here.
+    FOREIGN = (ENGINE, VIDEO, 'libavformat', 'libopencv', 'sluice_video')
+
+    def loaded(self, *words):
+        """File names of the libraries that a run loads, by the dynamic linker's own account."""
+        done = self.sluice(*words, stdout=subprocess.DEVNULL,
+                           env={**os.environ, 'LD_DEBUG': 'files', 'LD_DEBUG_OUTPUT': self.at('linker')})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names = set()
+        for name in os.listdir(self.folder):
+            if name.startswith('linker.'):
+                names |= {os.path.basename(line.split('calling init: ')[1].strip())
+                          for line in self.read(name).splitlines() if 'calling init: ' in line}
+                os.remove(self.at(name))
+        return names
+
+    def foreign(self, *words):
+        return sorted(part for part in self.FOREIGN if any(name.startswith(part) for name in self.loaded(*words)))
+
+    def test_nothing_is_loaded_that_a_pipeline_does_not_need(self):
+        self.assertEqual(self.foreign('run', self.shipped('hello'), '--frames', '3'), [])
+        self.assertEqual(self.foreign('check', self.shipped('face_fast')), [])
+        self.assertEqual(self.foreign('plan', self.shipped('face_fast')), [])
+        path = self.write('model.yaml', self.faces('cpu'))
+        self.assertEqual(self.foreign('run', path, '--frames', '3'), [self.ENGINE])
+        self.assertEqual(self.foreign('run', self.write('fake.yaml', self.faces('fake')), '--frames', '3'), [])
+        self.assertEqual(self.foreign('run', self.shipped('face_fast'), '--frames', '3'),
+                         [self.VIDEO, 'libavformat', self.ENGINE, 'sluice_video'])
+
+    def faces(self, backend):
+        model = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
+        return (f'version: 1\nmodels: {{face: {{path: {model}}}}}\nnodes:\n'
+                '  - {id: camera, type: video_source, options: {uri: "test:noise", width: 1280, height: 720, fps: 30}}\n'
+                '  - {id: pre, type: preprocess, inputs: camera, options: {model: face, fit: letterbox}}\n'
+                f'  - {{id: face, type: infer, inputs: pre, options: {{model: face, backends: [{backend}], '
+                'fake: {latency_ms: 1}}}\n'
+                '  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n'
+                '  - {id: overlay, type: draw, inputs: {image: camera, detections: boxes}}\n'
+                '  - {id: preview, type: null_sink, inputs: overlay}\n'
+                f'  - {{id: out, type: json_sink, inputs: boxes, options: {{path: {self.at("out.jsonl")}, '
+                'overwrite: true}}\nflow: {mode: lossless}\n')
+
+    @unittest.skipUnless(PACED, 'sanitizers and poisoned buffers allocate and touch memory of their own')
+    def test_a_warm_run_asks_for_no_memory(self):
+        """Without a codec and an engine all that runs is ours: no allocation and no page fault per frame."""
+        report = self.at('report.json')
+        done = self.sluice('run', self.write('fake.yaml', self.faces('fake')), '--frames', '630', '--report', report)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        memory = json.loads(self.read('report.json'))['memory']
+        self.assertEqual(memory['allocations_per_frame'], 0.0)
+        # A thread may touch a page of its stack late; a page per frame would be 600.
+        self.assertLess(memory['page_faults_per_frame'] * 600, 30, memory)
+
+
+class Steady(Program):
+    """A minute of face_preview: what a camera's owner sees when the model is too slow (label slow)."""
+
+    SECONDS = 60
+
+    def resident_mb(self, process):
+        with open(f'/proc/{process.pid}/status', encoding='ascii') as status:
+            return next(int(line.split()[1]) for line in status if line.startswith('VmRSS:')) / 1024
+
+    def test_a_minute_beside_a_slow_model(self):
+        path = self.at('report.json')
+        with subprocess.Popen([PROGRAM, 'run', self.shipped('face_preview'), '--duration', f'{self.SECONDS}s', '--quiet',
+                               '--report', path], cwd=ROOT) as process:
+            self.addCleanup(process.kill)
+            sizes = []
+            while True:
+                try:
+                    process.wait(1)
+                    break
+                except subprocess.TimeoutExpired:
+                    sizes.append(self.resident_mb(process))
+        self.assertEqual(process.returncode, 0)
+        report = json.loads(self.read('report.json'))
+        self.check_equations(report)
+        preview, boxes = self.sink(report, 'preview'), self.sink(report, 'out')
+        self.assertGreater(len(sizes), self.SECONDS // 2)
+        early, late = max(sizes[5:15]), max(sizes[-10:])
+        self.assertLess(late - early, 1.0, f'memory grows: {early:.1f} MB, then {late:.1f} MB')
+        if PACED:
+            self.assertGreaterEqual(preview['fps'], 29.5)
+            self.assertGreaterEqual(preview['delivered'], 0.98 * preview['due'])
+            self.assertGreaterEqual(boxes['fps'], 4.0)
+
+
 class Accuracy(Program):
     def test_marked_faces_are_found(self):
         """Of libdlib's sample photos the face model finds every marked face (43 in two lists)."""

@@ -25,6 +25,7 @@ RunReport example() {
   r.pool_mb = 18.0;
   r.allocations_per_frame = 0.0;
   r.allocations_per_frame_total = 41.0;
+  r.page_faults_per_frame = 0.5;
   DropCounts stale{};
   stale[static_cast<std::size_t>(DropReason::kStale)] = 3;
   r.sources = {{"camera", 300, 297, stale, 0, 0, 0, {}}};
@@ -55,7 +56,7 @@ TEST(Report, FollowsTheContract) {
     "latency_ms": {"mean": 9.1, "p50": 8.9, "p95": 11.2, "p99": 13.0, "max": 15.1},
     "after_source_ms": {"mean": 7.0, "p50": 6.9, "p95": 8.1, "p99": 9.9, "max": 12.0},
     "cpu": {"core_ms_per_frame": 7.9},
-    "memory": {"peak_rss_mb": 120.5, "rss_mb": 118.0, "pool_mb": 18.0, "allocations_per_frame": 0.0, "allocations_per_frame_total": 41.0},
+    "memory": {"peak_rss_mb": 120.5, "rss_mb": 118.0, "pool_mb": 18.0, "allocations_per_frame": 0.0, "allocations_per_frame_total": 41.0, "page_faults_per_frame": 0.5},
     "sources": [{"id": "camera", "produced": 300, "delivered": 297, "dropped": {"stale": 3}, "corrupt": 0, "reconnects": 0, "format_changes": 0}],
     "sinks": [{"id": "out", "due": 300, "delivered": 297, "dropped": {"stale": 3}, "filtered": 0, "fps": 29.9, "latency_ms": {"p50": 8.9, "p95": 11.2}}],
     "nodes": [{"id": "pre", "type": "preprocess", "in": 300, "processed": 300, "filtered": 0, "dropped": {}, "packets_out": 300, "busy_ms": {"p50": 0.3, "p95": 0.4}, "wait_ms": {"p50": 0.0, "p95": 0.1}}],
@@ -89,6 +90,7 @@ TEST(Report, UnknownIsNullNeverZero) {
                            "/memory/pool_mb",
                            "/memory/allocations_per_frame",
                            "/memory/allocations_per_frame_total",
+                           "/memory/page_faults_per_frame",
                            "/sinks/0/fps",
                            "/sinks/0/latency_ms/p50",
                            "/sinks/0/latency_ms/p95",

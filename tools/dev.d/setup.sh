@@ -10,15 +10,16 @@ source "$ROOT/tools/dev.d/fetch.sh"
 # shellcheck source=tbb_tsan.sh
 source "$ROOT/tools/dev.d/tbb_tsan.sh"
 
-lint='' tsan='' verify='' only=''
+lint='' tsan='' bench='' verify='' only=''
 while [ $# -gt 0 ]; do
   case $1 in
     --lint) lint=1 ;;
     --tsan) tsan=1 ;;
+    --bench) bench=1 ;;
     --verify) verify=1 ;;
     --only) only=${2:?--only wants the name of an artifact}; shift ;;
-    -h | --help) echo "usage: tools/dev setup [--lint] [--tsan] [--verify] [--only NAME]"; exit 0 ;;
-    *) bad_usage "setup: unknown argument '$1', allowed: --lint, --tsan, --verify, --only NAME" ;;
+    -h | --help) echo "usage: tools/dev setup [--lint] [--tsan] [--bench] [--verify] [--only NAME]"; exit 0 ;;
+    *) bad_usage "setup: unknown argument '$1', allowed: --lint, --tsan, --bench, --verify, --only NAME" ;;
   esac
   shift
 done
@@ -44,6 +45,7 @@ if [ -z "$only" ]; then
   packages=("${packages_build[@]}")
   if [ -n "$lint" ]; then read -ra lint_names <<< "$(lint_packages "$(llvm_version)")"; packages+=("${lint_names[@]}"); fi
   if [ -n "$tsan" ]; then packages+=("${packages_tsan[@]}"); fi
+  if [ -n "$bench" ]; then packages+=("${packages_bench[@]}"); fi
   install_packages "${packages[@]}"
   wanted="$artifacts_default${tsan:+ tbb-tsan}"
   if system_onnxruntime; then wanted=${wanted/ort-headers ort-lib /}; fi

@@ -242,5 +242,169 @@ TEST_P(Pushed, AStopEndsAPushThatWaits) {
 INSTANTIATE_TEST_SUITE_P(Modes, Pushed, ::testing::Bool(),
                          [](const auto& mode) { return mode.param ? "Lossless" : "Realtime"; });
 
+// --- workers
+// ---------------------------------------------------------------------------------------
+
+// source -> worker unit -> ... -> worker unit that is a sink; one frame at a time.
+ExecutorSetup line_of_workers(int units, Bodies& bodies, FlowStorage& storage, SourceFeed& feed,
+                              Clock& clock) {
+  ExecutorSetup setup;
+  setup.graph.lossless = true;
+  for (int u = 0; u <= units; ++u) {
+    FlowUnit unit;
+    unit.is_source = u == 0;
+    unit.nodes = {u};
+    setup.graph.units.push_back(unit);
+    if (u > 0) setup.graph.edges.push_back({u - 1, 0, u});
+  }
+  setup.graph.units.back().sink = SinkKind::kCounting;
+  setup.graph.units.back().sink_index = setup.graph.sinks++;
+  setup.graph.sources = {{0, 1, 1}};
+  setup.graph.node_rank.resize(static_cast<std::size_t>(units) + 1);
+  setup.graph.node_stops.resize(static_cast<std::size_t>(units) + 1);
+  setup.threads.assign(setup.graph.units.size(), ThreadKind::kWorker);
+  setup.feeds = {&feed};
+  setup.bodies = &bodies;
+  setup.storage = &storage;
+  setup.clock = &clock;
+  setup.workers = 4;
+  return setup;
+}
+
+class WorkerBodies final : public Bodies, public FlowStorage {
+ public:
+  explicit WorkerBodies(Outcome::Kind first) : first_(first) {}
+  Outcome run(std::uint32_t unit, Slot, const FrameInfo&) override {
+    if (unit == 1) worker_ = std::this_thread::get_id();
+    if (std::this_thread::get_id() != worker_) ++changes_;
+    static constexpr NodeRun kRun{1000, 1, 0};
+    Outcome out;
+    out.runs = std::span(&kRun, 1);
+    if (unit == 1) out.kind = first_;
+    if (out.kind == Outcome::Kind::kDropped) out.reason = DropReason::kFailed;
+    return out;
+  }
+  void publish(std::uint32_t, Slot) override {}
+  void release(std::uint32_t, Slot) override {}
+  int changes() const { return changes_; }
+
+ private:
+  Outcome::Kind first_;
+  std::thread::id worker_;  // of the present frame: there is one at a time
+  int changes_ = 0;
+};
+
+FlowCounters push_one_by_one(TbbExecutor& executor, int frames) {
+  executor.start();
+  for (int i = 0; i < frames; ++i) {
+    FrameInfo frame;
+    frame.number = static_cast<std::uint64_t>(i);
+    EXPECT_EQ(executor.push(0, frame), Executor::Offered::kAdmitted);
+    EXPECT_TRUE(executor.wait_source_drained(0));
+  }
+  executor.end_source(0, {});
+  EXPECT_TRUE(executor.wait(60));
+  return executor.counters();
+}
+
+TEST(TbbExecutor, AWorkerGoesOnWithItsFrame) {
+  SteadyClock clock;
+  PushedFeed feed;
+  WorkerBodies bodies(Outcome::Kind::kData);
+  TbbExecutor executor(line_of_workers(8, bodies, bodies, feed, clock));
+  EXPECT_EQ(push_one_by_one(executor, 200).delivered, 200u);
+  EXPECT_EQ(bodies.changes(), 0) << "a frame changed its worker although nothing else was to do";
+}
+
+TEST(TbbExecutor, AbsencesTravelFarWithoutADeepStack) {
+  SteadyClock clock;
+  PushedFeed feed;
+  WorkerBodies bodies(Outcome::Kind::kDropped);
+  constexpr int kUnits = 50'000;
+  TbbExecutor executor(line_of_workers(kUnits, bodies, bodies, feed, clock));
+  const FlowCounters counters = push_one_by_one(executor, 2);
+  EXPECT_EQ(counters.sources[0].dropped[static_cast<std::size_t>(DropReason::kFailed)], 2u);
+  EXPECT_EQ(counters.delivered, 0u);
+}
+
+// Decodes its third frame until it is let go.
+class BusyFeed final : public SourceFeed {
+ public:
+  TimeNs next_due() override { return 0; }
+  Result<FrameInfo> next() override {
+    if (number_ == kFrames) return end_of_stream();
+    FrameInfo frame;
+    frame.number = number_++;
+    if (frame.number == 2) {
+      decoding_ = 1;
+      decoding_.notify_all();
+      gate_.wait(0);
+    }
+    return frame;
+  }
+  TimeNs enter_due() override { return 0; }
+  void store(Slot) override {}
+  void discard() override {}
+  void interrupt() override {}
+  void wait_until_decoding() { decoding_.wait(0); }
+  void let_go() {
+    gate_ = 1;
+    gate_.notify_all();
+  }
+  static constexpr std::uint64_t kFrames = 10;
+
+ private:
+  std::uint64_t number_ = 0;
+  std::atomic<int> decoding_{0};
+  std::atomic<int> gate_{0};
+};
+
+class CountedBodies final : public Bodies, public FlowStorage {
+ public:
+  Outcome run(std::uint32_t, Slot, const FrameInfo&) override {
+    ++inside_;
+    inside_.notify_all();
+    gate_.wait(0);
+    static constexpr NodeRun kRun{1000, 1, 0};
+    Outcome out;
+    out.runs = std::span(&kRun, 1);
+    return out;
+  }
+  void publish(std::uint32_t, Slot) override {}
+  void release(std::uint32_t, Slot) override {}
+  void wait_until_inside(int count) {
+    for (int now = inside_; now < count; now = inside_) inside_.wait(now);
+  }
+  int inside() const { return inside_; }
+  void open() {
+    gate_ = 1;
+    gate_.notify_all();
+  }
+
+ private:
+  std::atomic<int> inside_{0};
+  std::atomic<int> gate_{0};
+};
+
+TEST(TbbExecutor, ADecoderAtWorkKeepsItsCoreUntilItWaits) {
+  SteadyClock clock;
+  BusyFeed feed;
+  CountedBodies bodies;
+  ExecutorSetup setup = line_of_workers(1, bodies, bodies, feed, clock);
+  setup.graph.units[1].concurrency = 2;
+  setup.graph.sources = {{0, 3, 3}};
+  setup.workers = 2;
+  TbbExecutor executor(std::move(setup));
+  executor.start();
+  feed.wait_until_decoding();
+  bodies.wait_until_inside(1);
+  EXPECT_EQ(bodies.inside(), 1) << "two workers and a decoder on two cores";
+  feed.let_go();
+  bodies.wait_until_inside(2);  // without a credit the source lends its core
+  bodies.open();
+  ASSERT_TRUE(executor.wait(60));
+  EXPECT_EQ(executor.counters().delivered, BusyFeed::kFrames);
+}
+
 }  // namespace
 }  // namespace sluice::testing

@@ -60,11 +60,20 @@ TEST(InPlace, WhatStaysInAMailboxIsCopied) {
 
 TEST(Pools, LosslessNeedsWhatTheCreditsAllow) {
   const PlanResult result = plan_of(
-      "nodes:\n- {id: cam, type: source}\n- {id: w, type: join, inputs: cam}\n- {id: out, type: void, "
-      "inputs: w}\n");
-  EXPECT_EQ(result.plan->sources[0].credits, 5);
-  EXPECT_EQ(output(result, "cam").buffers, 6);  // one more waits for its credit
-  EXPECT_EQ(output(result, "w").buffers, 5);
+      "nodes:\n- {id: cam, type: source}\n- {id: w, type: join, inputs: cam}\n- {id: j, type: join, inputs: "
+      "[cam, w]}\n- {id: out, type: void, inputs: j}\n");
+  const int credits = result.plan->sources[0].credits;
+  EXPECT_EQ(credits, 6);
+  EXPECT_EQ(output(result, "cam").buffers, credits + 1);  // one more waits for its credit
+  EXPECT_EQ(output(result, "w").buffers, credits);
+}
+
+TEST(Pools, ALosslessSourceWaitsForItsOnlyReader) {
+  const PlanResult result = plan_of(
+      "flow: {mode: lossless, max_in_flight: 12}\nnodes:\n- {id: cam, type: source}\n- {id: w, type: join, "
+      "inputs: cam}\n- {id: out, type: void, inputs: w}\n");
+  EXPECT_EQ(output(result, "cam").buffers, 1 + 1 + (2 + 1));  // in the making, handed over, waiting, at work
+  EXPECT_EQ(output(result, "w").buffers, 12);  // any frame may come first out of a node: no waiting here
 }
 
 TEST(Pools, ABoundedReaderNeedsLess) {
