@@ -99,6 +99,7 @@ void Watchdog::look() {
     told_ = false;
     return;
   }
+  since_ = std::min(since_, clock_.now());  // a clock that went back
   const TimeNs still = clock_.now() - since_;
   if (still >= limits_.patience) act(still);
 }
