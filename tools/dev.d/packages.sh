@@ -6,7 +6,7 @@ packages_build=(
   g++ cmake ninja-build 'pkg-config?pkg-config' git ccache mold python3 python3-pip python3-numpy 'npm?npm' 'ffmpeg?ffmpeg'
   libtbb-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libopencv-dev libboost-dev nlohmann-json3-dev libcli11-dev
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libturbojpeg0-dev libyuv-dev
-  libonnx-dev protobuf-compiler libprotobuf-dev libpugixml-dev
+  libonnx-dev protobuf-compiler libprotobuf-dev libzip-dev libpugixml-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 packages_lint=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev universal-ctags shellcheck)
