@@ -23,6 +23,11 @@ find_package(PkgConfig REQUIRED)
 find_package(OpenCV 4.5 REQUIRED COMPONENTS core imgproc highgui)
 pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavcodec libavformat libavutil libswscale)
 
+# The quantiser reads and writes models (onnx, on protobuf) and arrays (libzip).
+find_package(Protobuf REQUIRED)
+find_package(ONNX REQUIRED)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+
 # ONNX Runtime is loaded at run time (dlopen): only its headers are needed to build, and the library's place is
 # remembered as the default to load. A system installation wins.
 set(ONNXRUNTIME_ROOT "$ENV{ONNXRUNTIME_ROOT}" CACHE PATH "An ONNX Runtime installation (include/, lib/)")

@@ -138,7 +138,9 @@ struct SignatureBuilder {
     if (!shape.ok()) return Status(Code::kUnavailable, shape.status().message());
     type.shape = *shape;
     if (!output) type.layout = guess_layout(type.shape);
-    if (quant && std::ranges::find(keep_float, type.name) == keep_float.end()) {
+    const bool kept =
+        value.element == onnx::kFloat && std::ranges::find(keep_float, type.name) != keep_float.end();
+    if (quant && !kept) {
       type.dtype = *dtype_of(quant->element);
       type.quant = QuantParams{.scale = {quant->scale}, .zero_point = {quant->zero_point}, .axis = -1};
     }

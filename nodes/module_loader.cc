@@ -30,7 +30,7 @@ std::string last_loader_error() {
 
 }  // namespace
 
-Result<std::unique_ptr<Node>> create_from_module(std::string_view module, const char* factory) {
+Result<void*> module_symbol(std::string_view module, const char* symbol) {
   SLUICE_ASSIGN(const std::filesystem::path folder, library_folder());
   const std::string path = (folder / "sluice" / fmt::format("sluice_{}.so", module)).string();
   std::error_code error;
@@ -43,13 +43,18 @@ Result<std::unique_ptr<Node>> create_from_module(std::string_view module, const 
     return unavailable(fmt::format("the {} module cannot be loaded: {}; a library it needs may be missing",
                                    module, last_loader_error()));
   }
-  using Factory = Node* (*)();
-  const auto create = reinterpret_cast<Factory>(dlsym(handle, factory));
-  if (create == nullptr) {
+  void* const found = dlsym(handle, symbol);
+  if (found == nullptr) {
     return unavailable(
-        fmt::format("'{}' has no '{}': it is of another version than the library", path, factory));
+        fmt::format("'{}' has no '{}': it is of another version than the library", path, symbol));
   }
-  return std::unique_ptr<Node>(create());
+  return found;
+}
+
+Result<std::unique_ptr<Node>> create_from_module(std::string_view module, const char* factory) {
+  SLUICE_ASSIGN(void* const symbol, module_symbol(module, factory));
+  using Factory = Node* (*)();
+  return std::unique_ptr<Node>(reinterpret_cast<Factory>(symbol)());
 }
 
 }  // namespace sluice

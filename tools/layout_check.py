@@ -32,6 +32,7 @@ ROOMS = {
     'inference': ['framework/core', 'framework/node'],
     'backends': ['framework/core', 'framework/node', 'inference'],
     'nodes': ['framework/core', 'framework/node', 'inference'],
+    'quantize': ['framework/core', 'inference', 'backends'],
 }
 # These stand above all rooms and may use each of them; no room may use these.
 ABOVE = ['runtime', 'include', 'apps', 'tools', 'tests']
@@ -42,6 +43,9 @@ WRAPPED = {
     r'yaml-cpp/': ['framework/spec'],
     r'onnxruntime': ['inference', 'backends'],
     r'CLI/': ['tools'],
+    r'onnx/': ['quantize'],
+    r'google/protobuf': ['quantize'],
+    r'zip\.h': ['quantize'],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

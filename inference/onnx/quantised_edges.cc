@@ -97,7 +97,32 @@ bool same(const EdgeQuant& a, const EdgeQuant& b) {
   return a.element == b.element && a.scale == b.scale && a.zero_point == b.zero_point;
 }
 
+// An edge that is an integer in the file already: what every operator at it says. There is nothing to take out then.
+std::optional<EdgeQuant> integer_input(const Uses& uses, const ValueInfo& input) {
+  std::optional<EdgeQuant> all;
+  for (const std::size_t index : uses.readers(input.name)) {
+    const Operator& op = uses.op(index);
+    const bool read = is_operator(op, "DequantizeLinear") && op.inputs[0] == input.name;
+    auto one = read ? parameters(uses, index) : std::nullopt;
+    if (!one || (all && !same(*all, *one))) return std::nullopt;
+    all = std::move(one);
+  }
+  if (!all || all->element != input.element) return std::nullopt;
+  all->operators.clear();
+  return all;
+}
+
+std::optional<EdgeQuant> integer_output(const Uses& uses, const ValueInfo& output) {
+  const std::size_t* maker = uses.maker(output.name);
+  if (!maker || !is_operator(uses.op(*maker), "QuantizeLinear")) return std::nullopt;
+  auto quant = parameters(uses, *maker);
+  if (!quant || quant->element != output.element) return std::nullopt;
+  quant->operators.clear();
+  return quant;
+}
+
 std::optional<EdgeQuant> input_quant(const Uses& uses, const ValueInfo& input) {
+  if (quantised_element(input.element)) return integer_input(uses, input);
   if (input.element != kFloat || uses.is_output(input.name)) return std::nullopt;
   std::optional<EdgeQuant> all;
   for (const std::size_t index : uses.readers(input.name)) {
@@ -118,6 +143,7 @@ std::optional<EdgeQuant> input_quant(const Uses& uses, const ValueInfo& input) {
 
 std::optional<EdgeQuant> output_quant(const Uses& uses, const ValueInfo& output,
                                       const std::set<Bytes>& taken) {
+  if (quantised_element(output.element)) return integer_output(uses, output);
   const std::size_t* maker = uses.maker(output.name);
   if (output.element != kFloat || !maker || !uses.readers(output.name).empty()) return std::nullopt;
   const Operator& op = uses.op(*maker);
@@ -134,7 +160,7 @@ std::optional<EdgeQuant> output_quant(const Uses& uses, const ValueInfo& output,
 }  // namespace
 
 bool QuantisedEdges::any() const {
-  const auto has = [](const auto& edge) { return edge.has_value(); };
+  const auto has = [](const auto& edge) { return edge && !edge->operators.empty(); };
   return std::ranges::any_of(inputs, has) || std::ranges::any_of(outputs, has);
 }
 
@@ -169,7 +195,7 @@ Edit plan_edit(const ModelHeader& header, const QuantisedEdges& edges) {
   const auto add = [&edit](const std::vector<ValueInfo>& values,
                            const std::vector<std::optional<EdgeQuant>>& quants) {
     for (std::size_t i = 0; i < quants.size(); ++i) {
-      if (!quants[i]) continue;
+      if (!quants[i] || quants[i]->operators.empty()) continue;
       edit.removed.insert(quants[i]->operators.begin(), quants[i]->operators.end());
       for (const Bytes inner : quants[i]->inner) edit.renamed[inner] = values[i].name;
       edit.retyped[values[i].name] = quants[i]->element;

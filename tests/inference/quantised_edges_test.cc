@@ -182,5 +182,43 @@ TEST_F(QuantisedEdges, StrippedEqualsUnstripped) {
     EXPECT_EQ((static_cast<float>(out[i]) + 3) * 0.25f, expected[i]) << i;
 }
 
+// x uint8 -> DQ -> Relu -> Q -> y uint8, as `sluice quantize --io quantized` writes it.
+ModelBuilder integer_edges(const std::vector<std::uint8_t>& second_zero_point) {
+  return ModelBuilder()
+      .input("x", {1, 4}, onnx::kUint8)
+      .output("y", {1, 4}, onnx::kUint8)
+      .scale("s", 0.5f)
+      .weight(tensor<std::uint8_t>("z", onnx::kUint8, {}, {128}))
+      .weight(tensor<std::uint8_t>("z2", onnx::kUint8, {}, second_zero_point))
+      .node("DequantizeLinear", {"x", "s", "z"}, {"d"})
+      .node("DequantizeLinear", {"x", "s", "z2"}, {"e"})
+      .node("Add", {"d", "e"}, {"r"})
+      .node("QuantizeLinear", {"r", "s", "z"}, {"y"});
+}
+
+TEST_F(QuantisedEdges, IntegersOfTheFileHaveTheParametersOfTheirNeighbours) {
+  const QuantParams expected{.scale = {0.5f}, .zero_point = {128}, .axis = -1};
+  // They stay integers whatever the plan would like.
+  for (const std::vector<std::string>& keep_float : {std::vector<std::string>{}, {"x", "y"}}) {
+    const ModelSignature s = signature(integer_edges({128}), keep_float);
+    EXPECT_EQ(s.inputs[0].dtype, DType::kUint8);
+    EXPECT_EQ(s.inputs[0].quant, expected);
+    EXPECT_EQ(s.outputs[0].quant, expected);
+  }
+  const auto session = open(integer_edges({128}));
+  ASSERT_TRUE(session);
+  RunTensors run(session->signature());
+  run.inputs[0].set<std::uint8_t>({128, 129, 130, 0});
+  ASSERT_TRUE(session->run(0, run.in, run.out).ok());
+  EXPECT_THAT(run.outputs[0].values<std::uint8_t>(), ::testing::ElementsAre(128, 130, 132, 0));
+}
+
+TEST_F(QuantisedEdges, IntegersThatAreReadInTwoWaysArePlain) {
+  const ModelSignature s = signature(integer_edges({127}));
+  EXPECT_EQ(s.inputs[0].dtype, DType::kUint8);
+  EXPECT_FALSE(s.inputs[0].quant);
+  EXPECT_TRUE(s.outputs[0].quant);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -3,7 +3,7 @@
 # An artifact is whole when its stamp fits (pin, and size and time of every file: fast) or, failing
 # that, when its content has the pinned hash (then the stamp is renewed). Else it is fetched again.
 
-artifacts_default='ort-headers ort-lib qnn blazeface blazeface-batch movie face720 dlib-faces onnx-testdata'
+artifacts_default='ort-headers ort-lib qnn blazeface blazeface-batch ocr-models movie face720 dlib-faces onnx-testdata'
 
 artifact_paths() {
   case $1 in
@@ -12,6 +12,7 @@ artifact_paths() {
     qnn) echo qnn ;;
     blazeface) echo models/face_detection_front_128x128.onnx models/face_detection_back_256x256.onnx models/LICENSE.blazeface ;;
     blazeface-batch) echo models/face_detection_front_128x128_batch.onnx ;;
+    ocr-models) echo ocr-models ;;
     movie) echo videos/movie-hello.mp4 ;;
     face720) echo videos/face720.mp4 ;;
     dlib-faces) echo dlib-faces ;;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tools/dev bench [NAME] [ARGUMENTS]: runs build/release/bin/bench_NAME; `video` compares the face pipeline with the
-# hand-written programs of tests/bench/baseline, `streams` one to sixteen streams. Without a name: all of it, one after
-# the other.
+# hand-written programs of tests/bench/baseline, `streams` one to sixteen streams, `quantizers` our quantiser with
+# onnxruntime.quantization (in a Python environment of its own, in the cache). Without a name: all programs, one after the
+# other.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: tools/dev bench [name] [arguments of the benchmark]"; exit 0; fi
@@ -12,12 +13,26 @@ if [ -f build/release/build.ninja ] && [ ! -x build/release/bench/bench_gstreame
 "$ROOT/tools/dev" build release
 shopt -s nullglob
 programs=(build/release/bin/bench_*)
-names="$(printf '%s, ' "${programs[@]##*/bench_}")video, streams"
+names="$(printf '%s, ' "${programs[@]##*/bench_}")video, streams, quantizers"
 
 compare() { python3 tests/bench/compare.py "$1" --build build/release "${@:2}"; }
 
+compare_quantizers() {
+  local requirements=tests/bench/quantizers_requirements.txt venv=$SLUICE_CACHE/venv-quantizers
+  if ! cmp -s "$requirements" "$venv/requirements.txt"; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    quietly "$venv/bin/pip" install -q --require-hashes --only-binary=:all: -r "$requirements"
+    cp "$requirements" "$venv/requirements.txt"
+  fi
+  "$venv/bin/python" tests/bench/compare_quantizers.py "$@"
+}
+
 if [ $# -gt 0 ]; then
-  case $1 in video | streams) compare "$@"; exit ;; esac
+  case $1 in
+    video | streams) compare "$@"; exit ;;
+    quantizers) compare_quantizers "${@:2}"; exit ;;
+  esac
   program=build/release/bin/bench_${1#bench_}
   [ -x "$program" ] || bad_usage "bench: no benchmark '$1', there are: $names"
   shift

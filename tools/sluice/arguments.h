@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "quantize/input_shape.h"
+
 namespace sluice::cli {
 
 struct RunArguments {
@@ -67,8 +69,32 @@ struct EvalArguments {
   bool json = false;
 };
 
+struct QuantizeArguments {
+  std::string model, data, output;
+  std::string scheme = "w8a8";
+  std::string range = "minmax";
+  std::string io = "float";
+  std::string preprocess;                  // FILE#NODE
+  std::string encodings, write_encodings;  // files
+  bool per_tensor = false;
+  bool equalize = false;
+  bool force = false;
+  std::optional<double> max_mse, min_snr;
+  std::vector<quantize::InputShape> shapes;
+};
+
+struct CompareArguments {
+  std::string model, backend, reference_model, reference = "cpu";
+  std::string data, preprocess;
+  bool layers = false;
+  bool json = false;
+  std::optional<double> max_mse, min_snr;
+  std::vector<quantize::InputShape> shapes;
+};
+
 using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments,
-                               DoctorArguments, InspectArguments, CompileArguments, EvalArguments>;
+                               DoctorArguments, InspectArguments, CompileArguments, EvalArguments,
+                               QuantizeArguments, CompareArguments>;
 
 // The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an
 // error (stderr).

@@ -14,5 +14,7 @@ int execute(const DoctorArguments& arguments);
 int execute(const InspectArguments& arguments);
 int execute(const CompileArguments& arguments);
 int execute(const EvalArguments& arguments);
+int execute(const QuantizeArguments& arguments);
+int execute(const CompareArguments& arguments);
 
 }  // namespace sluice::cli

@@ -1,11 +1,10 @@
 #include "tools/sluice/eval_pipeline.h"
 
 #include <algorithm>
-#include <set>
-#include <string_view>
 #include <vector>
 
 #include "framework/core/suggest.h"
+#include "tools/sluice/graph_cut.h"
 
 namespace sluice::cli {
 namespace {
@@ -18,40 +17,6 @@ std::vector<std::string> nodes_where(const GraphSpec& spec, const Registry& regi
     const NodeDeclaration* const type = registry.find(node.type);
     if (type && predicate(*type)) out.push_back(node.id);
   }
-  return out;
-}
-
-// The node before the first dot.
-std::string feeder(const InputSpec& input) { return input.from.substr(0, input.from.find('.')); }
-
-std::set<std::string> ancestors(const GraphSpec& spec, const std::string& id) {
-  std::set<std::string> out = {id};
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (const NodeSpec& node : spec.nodes) {
-      if (!out.contains(node.id)) continue;
-      for (const InputSpec& input : node.inputs) grown |= out.insert(feeder(input)).second;
-    }
-  }
-  return out;
-}
-
-NodeSpec picture_source(const std::string& id, const std::string& folder) {
-  NodeSpec out;
-  out.id = id;
-  out.type = "image_source";
-  out.options.data = Value::Map{{"path", {}, Value{folder, {}}}};
-  return out;
-}
-
-NodeSpec sink_of(const std::string& id) {
-  NodeSpec out;
-  out.id = kEvalSink;
-  out.type = "app_sink";
-  InputSpec input;
-  input.from = id;
-  out.inputs = {input};
-  out.input_elements = {""};
   return out;
 }
 
@@ -68,26 +33,7 @@ Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& regi
     return invalid("eval needs exactly one node that makes " + std::string(name_of(wanted)) +
                    ", this has: " + list(makers));
   }
-  const std::set<std::string> kept = ancestors(spec, makers[0]);
-  GraphSpec out = spec;
-  out.flow = {};
-  std::erase_if(out.nodes, [&](const NodeSpec& node) { return !kept.contains(node.id); });
-  const auto sources = nodes_where(out, registry, [](const NodeDeclaration& type) { return type.source; });
-  if (sources.size() != 1) {
-    return invalid("eval needs exactly one source before " + in_quotes(makers[0]) +
-                   ", this has: " + list(sources));
-  }
-  if (kept.contains(kEvalSink))
-    return invalid(std::string("a node is named ") + kEvalSink + ", which eval needs for itself");
-  for (NodeSpec& node : out.nodes) {
-    if (node.id == sources[0]) node = picture_source(node.id, pictures);
-  }
-  out.flow.mode = "lossless";
-  for (NodeSpec& node : out.nodes) {
-    for (InputSpec& input : node.inputs) input.when_full = WhenFull::kDefault;
-  }
-  out.nodes.push_back(sink_of(makers[0]));
-  return out;
+  return cut_graph(spec, registry, makers[0], picture_source(pictures), kEvalSink, "eval");
 }
 
 }  // namespace sluice::cli

@@ -1,0 +1,202 @@
+#include "quantize/encodings_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "framework/core/suggest.h"
+#include "quantize/encoding_entry.h"
+#include "quantize/graph_index.h"
+#include "quantize/operators.h"
+
+namespace sluice::quantize {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Where the channels of a weight lie, from the layer that reads it; -1: it has none.
+int axis_of(const pb::GraphProto& graph, const GraphIndex& index, const std::string& parameter) {
+  for (const Use& use : index.uses(parameter)) {
+    const OperatorKind kind = rule_of(graph.node(use.node)).kind;
+    if (use.input == 1 && (kind == OperatorKind::kConv || kind == OperatorKind::kGemm))
+      return channel_axis(graph.node(use.node));
+  }
+  return -1;
+}
+
+bool is_bias(const pb::GraphProto& graph, const GraphIndex& index, const std::string& parameter) {
+  return std::any_of(index.uses(parameter).begin(), index.uses(parameter).end(), [&](const Use& use) {
+    const OperatorKind kind = rule_of(graph.node(use.node)).kind;
+    return use.input == 2 &&
+           (kind == OperatorKind::kConv || kind == OperatorKind::kGemm || kind == OperatorKind::kNormalise);
+  });
+}
+
+class EncodingsReader {
+ public:
+  EncodingsReader(const pb::GraphProto& graph, const std::set<std::string>& original)
+      : graph_(graph), index_(graph), original_(original) {
+    for (const pb::NodeProto& node : graph.node())
+      activations_.insert(node.output().begin(), node.output().end());
+    for (const auto& input : graph.input()) activations_.insert(input.name());
+    for (const auto& tensor : graph.initializer()) parameters_.insert(tensor.name());
+  }
+
+  Result<GivenEncodings> read(const Json& json) {
+    defaults_.activation = json.value("activation_bitwidth", 8);
+    defaults_.parameter = json.value("param_bitwidth", 8);
+    defaults_.bias = json.value("bias_bitwidth", 32);
+    each(json, "activation_encodings",
+         [this](const std::string& name, const Json& entry) { activation(name, entry); });
+    each(json, "param_encodings",
+         [this](const std::string& name, const Json& entry) { parameter(name, entry); });
+    if (!problems_.empty()) {
+      std::string all;
+      for (const std::string& problem : problems_) all += (all.empty() ? "" : "\n") + problem;
+      return invalid(all);
+    }
+    if (positive_ > 0)
+      out_.notes.push_back(fmt::format(
+          "{} encodings have positive offsets: taken for zero points (an offset is their negative)",
+          positive_));
+    if (folded_ > 0)
+      out_.notes.push_back(
+          fmt::format("{} encodings are of tensors that preparing the model folded away", folded_));
+    if (biases_ > 0)
+      out_.notes.push_back(
+          fmt::format("{} encodings of biases follow from input and weights and are left out", biases_));
+    return std::move(out_);
+  }
+
+ private:
+  template <typename Visit>
+  void each(const Json& json, const char* section, Visit visit) {
+    const auto found = json.find(section);
+    if (found == json.end()) return;
+    if (found->is_object()) {
+      for (const auto& [name, entry] : found->items()) visit(name, entry);
+    } else if (found->is_array()) {
+      for (const Json& entry : *found) {
+        const auto name = entry.is_object() ? entry.find("name") : entry.end();
+        if (entry.is_object() && name != entry.end() && name->is_string())
+          visit(name->get<std::string>(), entry);
+        else
+          problems_.push_back(std::string(section) + ": an entry has no name");
+      }
+    } else {
+      problems_.push_back(std::string(section) + " is neither an object nor a list");
+    }
+  }
+
+  bool known(const std::string& name, const std::set<std::string>& names, const char* section) {
+    if (names.contains(name)) return true;
+    if (original_.contains(name)) {
+      ++folded_;
+      return false;
+    }
+    const std::vector<std::string> all(names.begin(), names.end());
+    problems_.push_back(std::string(section) + ": the model has no tensor " + in_quotes(name) +
+                        did_you_mean(name, all));
+    return false;
+  }
+
+  void activation(const std::string& name, const Json& json) {
+    if (!known(name, activations_, "activation_encodings")) return;
+    auto entry = parse_entry(json, defaults_.activation);
+    if (entry.ok() && entry->scale.size() != 1)
+      entry = invalid("has one encoding per channel; activations have one");
+    const auto encoding = entry.ok() ? unsigned_encoding(*entry) : Result<Encoding>(entry.status());
+    if (!encoding.ok()) {
+      problems_.push_back("activation_encodings: " + in_quotes(name) + " " + encoding.status().message());
+      return;
+    }
+    positive_ += entry->positive_offset;
+    out_.activations[name] = *encoding;
+  }
+
+  void parameter(const std::string& name, const Json& json) {
+    if (!known(name, parameters_, "param_encodings")) return;
+    const bool bias = is_bias(graph_, index_, name);
+    if (bias) {
+      ++biases_;
+      return;
+    }
+    const auto entry = parse_entry(json, defaults_.parameter);
+    auto encoding = entry.ok() ? weight_encoding(*entry) : Result<Encoding>(entry.status());
+    if (encoding.ok() && encoding->scale.size() > 1) {
+      encoding->axis = axis_of(graph_, index_, name);
+      const pb::TensorProto& tensor = *index_.initializer(name);
+      const std::int64_t channels = encoding->axis < 0 ? 1 : tensor.dims(encoding->axis);
+      if (channels != static_cast<std::int64_t>(encoding->scale.size()))
+        encoding = invalid(fmt::format("has {} encodings for {} channels", encoding->scale.size(), channels));
+    }
+    if (!encoding.ok()) {
+      problems_.push_back("param_encodings: " + in_quotes(name) + " " + encoding.status().message());
+      return;
+    }
+    positive_ += entry->positive_offset;
+    out_.parameters[name] = *encoding;
+  }
+
+  struct Defaults {
+    int activation = 8, parameter = 8, bias = 32;
+  };
+
+  const pb::GraphProto& graph_;
+  const GraphIndex index_;
+  const std::set<std::string>& original_;
+  std::set<std::string> activations_, parameters_;
+  Defaults defaults_;
+  GivenEncodings out_;
+  std::vector<std::string> problems_;
+  int positive_ = 0, folded_ = 0, biases_ = 0;
+};
+
+Json json_of(const std::string& name, const Encoding& encoding) {
+  Json scales = Json::array(), offsets = Json::array();
+  for (std::size_t c = 0; c < encoding.scale.size(); ++c) {
+    scales.push_back(encoding.scale[c]);
+    // In these files integers are always unsigned.
+    const std::int32_t middle = encoding.is_signed ? 1 << (encoding.bits - 1) : 0;
+    offsets.push_back(-(encoding.zero_point[c] + middle));
+  }
+  return {{"name", name},
+          {"dtype", "INT"},
+          {"bw", encoding.bits},
+          {"is_sym", encoding.is_signed},
+          {"enc_type", encoding.axis >= 0 ? "PER_CHANNEL" : "PER_TENSOR"},
+          {"scale", scales},
+          {"offset", offsets}};
+}
+
+}  // namespace
+
+Result<GivenEncodings> read_encodings(std::string_view text, const pb::GraphProto& graph,
+                                      const std::set<std::string>& original) {
+  try {
+    const Json json = Json::parse(text, nullptr, true, /*ignore_comments=*/true);
+    if (!json.is_object()) return invalid("is no JSON object");
+    return EncodingsReader(graph, original).read(json);
+  } catch (const Json::exception& error) {
+    return invalid(std::string("cannot be read: ") + error.what());
+  }
+}
+
+std::string write_encodings(const pb::GraphProto& graph, const QuantPlan& plan) {
+  Json activations = Json::array(), parameters = Json::array();
+  for (const auto& [name, encoding] : plan.activations) activations.push_back(json_of(name, encoding));
+  std::set<std::string> written;
+  for (const ConstantEncoding& constant : plan.constants) {
+    const std::string& name = graph.node(constant.node).input(constant.input);
+    if (constant.encoding.bits < 32 && written.insert(name).second)
+      parameters.push_back(json_of(name, constant.encoding));
+  }
+  return Json{{"version", "1.0.0"}, {"activation_encodings", activations}, {"param_encodings", parameters}}
+             .dump(2) +
+         "\n";
+}
+
+}  // namespace sluice::quantize

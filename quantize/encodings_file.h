@@ -1,0 +1,39 @@
+// Encodings that come from elsewhere: the JSON files of Qualcomm's AIMET and QNN converter, versions 0.6.1
+// (dictionaries by tensor) and 1.0.0 (lists of objects with a name).
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "framework/core/status.h"
+#include "quantize/encoding.h"
+#include "quantize/onnx_proto.h"
+#include "quantize/plan.h"
+
+namespace sluice::quantize {
+
+struct GivenEncodings {
+  std::map<std::string, Encoding> activations;  // unsigned
+  std::map<std::string, Encoding> parameters;   // signed around zero, or unsigned
+  std::vector<std::string> notes;               // what was decided or left out
+};
+
+// Keys: `activation_encodings`, `param_encodings`, and the defaults `activation_bitwidth`, `param_bitwidth`
+// and `bias_bitwidth` where an entry has no `bitwidth` (`bw`). An entry has scale and offset, or min and max,
+// or all of them; symmetric or not; one, or one per channel. `//` comments are allowed. An offset is
+// -zero_point; a positive one, which is seen too, is the zero point itself, and a note says so. Biases follow
+// from their layer's input and weights: their entries are left out, with a note. `graph` is the prepared
+// network, `original` the names of tensors in the file that it was made from: what preparing it folded away
+// is left out with a note. kInvalid, with every problem on a line of its own: no JSON, unknown tensors, bit
+// widths other than 8 and 16, float encodings, scales that contradict min and max, another number of channels
+// than the tensor has.
+Result<GivenEncodings> read_encodings(std::string_view text, const pb::GraphProto& graph,
+                                      const std::set<std::string>& original);
+
+// Every encoding of the plan in form 1.0.0. Read back, it gives the same plan.
+std::string write_encodings(const pb::GraphProto& graph, const QuantPlan& plan);
+
+}  // namespace sluice::quantize

@@ -1,0 +1,16 @@
+// A graph's inputs in the words of samples.h.
+#pragma once
+
+#include <vector>
+
+#include "framework/core/status.h"
+#include "quantize/onnx_proto.h"
+#include "quantize/samples.h"
+
+namespace sluice::quantize {
+
+// Without weights that stand among the inputs. kUnavailable: an element type that no array has, or a size
+// that is not fixed.
+Result<std::vector<InputInfo>> inputs_of(const pb::GraphProto& graph);
+
+}  // namespace sluice::quantize

@@ -1,0 +1,222 @@
+#include "quantize/quantizer.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <set>
+
+#include "quantize/encodings_file.h"
+#include "quantize/equalize.h"
+#include "quantize/float_model.h"
+#include "quantize/held_out.h"
+#include "quantize/infer_types.h"
+#include "quantize/input_info.h"
+#include "quantize/insert.h"
+#include "quantize/mixed.h"
+#include "quantize/operators.h"
+#include "quantize/plan.h"
+#include "quantize/raise_opset.h"
+#include "quantize/statistics.h"
+
+namespace sluice::quantize {
+namespace {
+
+Result<Scheme> scheme_of(const Request& request) {
+  Scheme out;
+  out.bits = request.scheme == "w8a16" ? 16 : 8;
+  out.per_channel = !request.per_tensor;
+  const auto range = parse_range_method(request.range);
+  if (!range) return invalid("range method '" + request.range + "', allowed: minmax, percentile, mse");
+  out.range = *range;
+  return out;
+}
+
+void count_operators(const pb::GraphProto& graph, const QuantPlan& plan, Outcome& outcome) {
+  for (int n = 0; n < graph.node_size(); ++n) {
+    ++outcome.operators;
+    if (plan.bits[static_cast<std::size_t>(n)] > 0)
+      ++outcome.quantised_operators;
+    else
+      ++outcome.float_operators[graph.node(n).op_type()];
+  }
+}
+
+void set_metadata(pb::ModelProto& model, const std::map<std::string, std::string>& entries) {
+  for (const auto& [key, value] : entries) {
+    auto& entry = *model.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+}
+
+std::set<std::string> tensors_of(const pb::GraphProto& graph) {
+  std::set<std::string> out;
+  for (const auto& tensor : graph.initializer()) out.insert(tensor.name());
+  for (const auto& input : graph.input()) out.insert(input.name());
+  for (const pb::NodeProto& node : graph.node()) {
+    out.insert(node.input().begin(), node.input().end());
+    out.insert(node.output().begin(), node.output().end());
+  }
+  return out;
+}
+
+// Clips that a given encoding would make meaningless, or whose input has one of its own.
+std::set<std::string> clips_to_keep(const pb::GraphProto& graph,
+                                    const std::map<std::string, Encoding>& given) {
+  std::set<std::string> out;
+  for (const pb::NodeProto& node : graph.node()) {
+    if (rule_of(node).kind != OperatorKind::kClip) continue;
+    const auto own = given.find(node.output(0));
+    const bool reaches_below = own != given.end() && own->second.minimum() < 0;
+    if (reaches_below || given.contains(node.input(0))) out.insert(node.output(0));
+  }
+  return out;
+}
+
+class OnnxQuantizer final : public Quantizer {
+ public:
+  OnnxQuantizer(pb::ModelProto model, std::vector<InputInfo> inputs, std::set<std::string> original)
+      : model_(std::move(model)), inputs_(std::move(inputs)), original_(std::move(original)) {}
+
+  const std::vector<InputInfo>& inputs() const override { return inputs_; }
+  Result<Outcome> quantize(const Request& request, Samples& samples,
+                           const std::function<void(std::size_t)>& progress) override;
+
+ private:
+  const pb::ModelProto model_;
+  const std::vector<InputInfo> inputs_;
+  const std::set<std::string> original_;  // tensors of the file
+};
+
+// One call of `quantize`: the steps in order, each on the network that the one before left.
+class Work {
+ public:
+  Work(const pb::ModelProto& model, const Request& request, const std::set<std::string>& original)
+      : network_(model), request_(request), original_(original) {}
+
+  Result<Outcome> run(Samples& samples, const Progress& progress) {
+    SLUICE_ASSIGN(scheme_, scheme_of(request_));
+    SLUICE_RETURN_IF_ERROR(rework());
+    if (!wants_held_out()) {
+      SLUICE_ASSIGN(statistics_, collect(network_, samples, progress));
+      SLUICE_RETURN_IF_ERROR(read_given());
+      return finish();
+    }
+    HeldOut others(samples);
+    SLUICE_ASSIGN(statistics_, collect(network_, others, progress));
+    out_.held_out = others.size();
+    SLUICE_ASSIGN(const Judge judge, Judge::make(network_, others));
+    SLUICE_RETURN_IF_ERROR(read_given());
+    if (request_.scheme == "mixed") SLUICE_RETURN_IF_ERROR(raise_operators(judge));
+    SLUICE_RETURN_IF_ERROR(judge_result(judge));
+    return finish();
+  }
+
+ private:
+  bool wants_held_out() const { return request_.max_mse || request_.min_snr; }
+  Target target() const { return {request_.max_mse, request_.min_snr}; }
+  Status rework();
+  Status read_given();
+  Status raise_operators(const Judge& judge);
+  Status judge_result(const Judge& judge);
+  Result<Outcome> finish();
+
+  pb::ModelProto network_;
+  pb::ModelProto whole_;  // before clips were absorbed
+  const Request& request_;
+  const std::set<std::string>& original_;
+  Scheme scheme_;
+  Statistics statistics_;
+  Outcome out_;
+};
+
+// What changes the float network before it is looked at.
+Status Work::rework() {
+  const bool wide = scheme_.bits == 16 || request_.scheme == "mixed" || !request_.encodings.empty();
+  SLUICE_RETURN_IF_ERROR(raise_opset(network_, wide ? kSixteenBitOpset : kPerChannelOpset));
+  SLUICE_RETURN_IF_ERROR(infer_types(network_));  // of what was inserted on the way
+  if (!request_.equalize) return {};
+  SLUICE_ASSIGN(const Equalisation done, equalise(*network_.mutable_graph()));
+  out_.notes.push_back(
+      fmt::format("{} pairs of layers equalised; the widest channel's weights are {:.1f} times the median's "
+                  "(before: {:.1f})",
+                  done.pairs, std::exp2(done.spread_after), std::exp2(done.spread_before)));
+  return {};
+}
+
+Status Work::read_given() {
+  GivenEncodings given;
+  if (!request_.encodings.empty()) {
+    auto read = read_encodings(request_.encodings, network_.graph(), original_);
+    if (!read.ok()) return read.status().with_context("the encodings file: ");
+    given = std::move(*read);
+    out_.notes.insert(out_.notes.end(), given.notes.begin(), given.notes.end());
+  }
+  whole_ = network_;
+  absorb_clips(*network_.mutable_graph(), clips_to_keep(network_.graph(), given.activations));
+  scheme_.activations = std::move(given.activations);
+  scheme_.parameters = std::move(given.parameters);
+  return {};
+}
+
+Status Work::raise_operators(const Judge& judge) {
+  SLUICE_ASSIGN(MixedChoice choice, choose_mixed(network_, whole_, statistics_, scheme_, judge, target()));
+  out_.notes.push_back(
+      fmt::format("{} of {} operators raised to 16 bits: worst output {:.2f} dB, MSE {:.4g} (8 bits: "
+                  "{:.2f} dB, MSE {:.4g})",
+                  choice.raised.size(), choice.candidates, choice.after.snr_db, choice.after.mse,
+                  choice.before.snr_db, choice.before.mse));
+  for (const RaisedOperator& raised : choice.raised) {
+    out_.notes.push_back(fmt::format("  {} ({}): in 8 bits it alone costs {:.3g} of the outputs' energy",
+                                     raised.name, raised.type, raised.harm));
+  }
+  scheme_.operator_bits = std::move(choice.operator_bits);
+  return {};
+}
+
+Status Work::judge_result(const Judge& judge) {
+  SLUICE_ASSIGN(const QuantPlan plan, make_plan(network_.graph(), statistics_, scheme_));
+  pb::ModelProto model = network_;
+  SLUICE_RETURN_IF_ERROR(insert_encodings(*model.mutable_graph(), plan, EdgeType::kFloat));
+  SLUICE_ASSIGN(const Quality quality, judge.quality(model));
+  out_.snr_db = quality.snr_db;
+  out_.mse = quality.mse;
+  out_.target_met = target().met_by(quality);
+  return {};
+}
+
+Result<Outcome> Work::finish() {
+  SLUICE_ASSIGN(const QuantPlan plan, make_plan(network_.graph(), statistics_, scheme_));
+  out_.samples = statistics_.samples;
+  count_operators(network_.graph(), plan, out_);
+  out_.encodings = write_encodings(network_.graph(), plan);
+  SLUICE_RETURN_IF_ERROR(insert_encodings(
+      *network_.mutable_graph(), plan, request_.quantised_edges ? EdgeType::kQuantised : EdgeType::kFloat));
+  network_.set_producer_name("sluice");
+  set_metadata(network_, request_.metadata);
+  out_.model = network_.SerializeAsString();
+  return std::move(out_);
+}
+
+Result<Outcome> OnnxQuantizer::quantize(const Request& request, Samples& samples,
+                                        const std::function<void(std::size_t)>& progress) {
+  if (request.scheme == "mixed" && !request.max_mse && !request.min_snr)
+    return invalid("scheme mixed needs --max-mse or --min-snr: what it raises operators for");
+  return Work(model_, request, original_).run(samples, progress);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Quantizer>> open_quantizer(const std::string& path,
+                                                  const std::vector<InputShape>& shapes) {
+  SLUICE_ASSIGN(pb::ModelProto model, load_model(path));
+  std::set<std::string> original = tensors_of(model.graph());
+  const auto place = [&path](Status status) { return std::move(status).with_context("'" + path + "': "); };
+  if (Status status = check_is_float(model); !status.ok()) return place(std::move(status));
+  if (Status status = prepare(model, shapes); !status.ok()) return place(std::move(status));
+  SLUICE_ASSIGN(std::vector<InputInfo> infos, inputs_of(model.graph()));
+  return std::unique_ptr<Quantizer>(
+      std::make_unique<OnnxQuantizer>(std::move(model), std::move(infos), std::move(original)));
+}
+
+}  // namespace sluice::quantize

@@ -1,0 +1,55 @@
+// The whole way of `sluice quantize`, without files for the data: a float model in, a QDQ model out.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/core/status.h"
+#include "quantize/input_shape.h"
+#include "quantize/samples.h"
+
+namespace sluice::quantize {
+
+struct Request {
+  std::string scheme = "w8a8";   // w8a8, w8a16, mixed
+  std::string range = "minmax";  // minmax, percentile, mse
+  bool per_tensor = false;
+  bool equalize = false;
+  bool quantised_edges = false;  // `--io quantized`
+  // Of every output on held-out samples. `mixed` raises operators until they hold.
+  std::optional<double> max_mse, min_snr;
+  std::string encodings;                        // the text of an encodings file; empty: none
+  std::map<std::string, std::string> metadata;  // written into the model, by key
+};
+
+struct Outcome {
+  std::string model;        // serialised
+  std::string encodings;    // all of them, as an encodings file
+  std::size_t samples = 0;  // in the statistics
+  std::size_t held_out = 0;
+  int operators = 0, quantised_operators = 0;  // of the prepared network
+  std::map<std::string, int> float_operators;  // by type: those that have no integer form
+  std::optional<double> snr_db, mse;  // of the worst output on the held-out samples, when they were asked for
+  bool target_met = true;
+  std::vector<std::string> notes;  // what else a user should know, a line each
+};
+
+// A float model, prepared (float_model.h). Not thread-safe.
+class Quantizer {
+ public:
+  virtual ~Quantizer() = default;
+  // What the calibration data are for.
+  virtual const std::vector<InputInfo>& inputs() const = 0;
+  virtual Result<Outcome> quantize(const Request& request, Samples& samples,
+                                   const std::function<void(std::size_t)>& progress) = 0;
+};
+
+// kInvalid, kUnavailable: as load_model, check_is_float, prepare.
+Result<std::unique_ptr<Quantizer>> open_quantizer(const std::string& path,
+                                                  const std::vector<InputShape>& shapes);
+
+}  // namespace sluice::quantize

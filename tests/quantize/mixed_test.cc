@@ -1,0 +1,81 @@
+#include "quantize/mixed.h"
+
+#include <gtest/gtest.h>
+
+#include "quantize/insert.h"
+#include "tests/quantize/models.h"
+
+namespace sluice::quantize {
+namespace {
+
+using namespace testing;  // NOLINT: the helpers of these tests
+
+// x -> Mul(wide) -> Relu -> Mul(narrow) -> y: the first product holds values of very different size per
+// column, so that rounding it to 8 bits harms; the other operators are harmless.
+pb::ModelProto uneven() {
+  NetworkBuilder b(21);
+  b.model.set_ir_version(10);
+  b.input("x", {1, 4}).weight("wide", {4}, {1000, 10, 1, 0.1f}).weight("narrow", {4}, {0.001f, 0.1f, 1, 10});
+  b.value("m", {1, 4}).value("r", {1, 4}).value("n", {1, 4}).output("y", {1, 4});
+  b.node("Mul", {"x", "wide"}, {"m"});
+  b.node("Relu", {"m"}, {"r"});
+  b.node("Mul", {"r", "narrow"}, {"n"});
+  b.node("Neg", {"n"}, {"y"});
+  return b.model;
+}
+
+struct Tried {
+  MixedChoice choice;
+  std::size_t held_out = 0;
+};
+
+Tried choose(const Target& target) {
+  const pb::ModelProto whole = uneven();
+  RandomSamples all({1, 4}, 40, 3);
+  HeldOut others(all);
+  const auto statistics = collect(whole, others, {});
+  EXPECT_TRUE(statistics.ok());
+  const auto judge = Judge::make(whole, others);
+  EXPECT_TRUE(judge.ok()) << judge.status().message();
+  pb::ModelProto network = whole;
+  absorb_clips(*network.mutable_graph(), {});
+  auto choice = choose_mixed(network, whole, *statistics, {}, *judge, target);
+  EXPECT_TRUE(choice.ok()) << choice.status().message();
+  EXPECT_EQ(statistics->samples + others.size(), 40u);
+  return {std::move(*choice), others.size()};
+}
+
+TEST(Mixed, RaisesTheHarmfulOperatorAndNoMoreThanItNeeds) {
+  const Tried tried = choose({.max_mse = {}, .min_snr = 30.0});
+  EXPECT_EQ(tried.held_out, 10u);
+  EXPECT_LT(tried.choice.before.snr_db, 30.0);
+  EXPECT_GE(tried.choice.after.snr_db, 30.0);
+  ASSERT_FALSE(tried.choice.raised.empty());
+  EXPECT_LT(tried.choice.raised.size(), static_cast<std::size_t>(tried.choice.candidates));
+  EXPECT_EQ(tried.choice.raised[0].name, "Mul_m");
+  EXPECT_EQ(tried.choice.operator_bits.at("Mul_m"), 16);
+}
+
+TEST(Mixed, RaisesNothingThatIsGoodEnough) {
+  const Tried tried = choose({.max_mse = {}, .min_snr = -100.0});
+  EXPECT_TRUE(tried.choice.raised.empty());
+  EXPECT_EQ(tried.choice.after.snr_db, tried.choice.before.snr_db);
+}
+
+TEST(Mixed, RaisesEverythingForWhatCannotBeReached) {
+  const Tried tried = choose({.max_mse = 0.0, .min_snr = {}});
+  EXPECT_EQ(tried.choice.raised.size(), static_cast<std::size_t>(tried.choice.candidates));
+  EXPECT_GT(tried.choice.after.mse, 0.0);
+  EXPECT_LT(tried.choice.after.mse, tried.choice.before.mse);
+}
+
+TEST(HeldOut, TooFewSamplesCannotBeMeasured) {
+  RandomSamples few({1, 4}, 3, 3);
+  HeldOut others(few);
+  ASSERT_TRUE(collect(uneven(), others, {}).ok());
+  EXPECT_EQ(Judge::make(uneven(), others).status().message(),
+            "no sample can be held out: at least 4 are needed to measure");
+}
+
+}  // namespace
+}  // namespace sluice::quantize

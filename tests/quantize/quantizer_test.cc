@@ -1,0 +1,185 @@
+#include "quantize/quantizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "quantize/float_model.h"
+#include "quantize/network.h"
+#include "tests/quantize/models.h"
+
+namespace sluice::quantize {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace testing;  // NOLINT: the helpers of these tests
+using ::testing::HasSubstr;
+
+class QuantizerTest : public ::testing::Test {
+ protected:
+  QuantizerTest() : folder_(fs::path(::testing::TempDir()) / ("quantizer_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~QuantizerTest() override { fs::remove_all(folder_); }
+  std::string save(const pb::ModelProto& model, const std::string& name = "model.onnx") const {
+    const std::string path = (folder_ / name).string();
+    std::ofstream file(path, std::ios::binary);
+    model.SerializeToOstream(&file);
+    return path;
+  }
+  fs::path folder_;
+};
+
+// x [N,2,4,4] -> Conv -> BatchNormalization -> Relu -> y, as exporters write it: opset 11, a free batch.
+NetworkBuilder exported() {
+  NetworkBuilder b(11);
+  b.input("x", {1, 2, 4, 4}).random("w", {3, 2, 3, 3}, 1).output("y", {1, 3, 2, 2});
+  b.model.mutable_graph()
+      ->mutable_input(0)
+      ->mutable_type()
+      ->mutable_tensor_type()
+      ->mutable_shape()
+      ->mutable_dim(0)
+      ->set_dim_param("N");
+  b.random("gamma", {3}, 2).random("beta", {3}, 3).random("mean", {3}, 4).weight("variance", {3}, {1, 2, 3});
+  b.node("Conv", {"x", "w"}, {"c"});
+  b.node("BatchNormalization", {"c", "gamma", "beta", "mean", "variance"}, {"n"});
+  b.node("Relu", {"n"}, {"y"});
+  return b;
+}
+
+TEST_F(QuantizerTest, FoldsRaisesAndQuantises) {
+  const auto quantizer = open_quantizer(save(exported().model), {});
+  ASSERT_TRUE(quantizer.ok()) << quantizer.status().message();
+  ASSERT_EQ((*quantizer)->inputs().size(), 1u);
+  EXPECT_EQ((*quantizer)->inputs()[0].shape, (Dims{1, 2, 4, 4}));
+  for (const auto& [scheme, opset] : {std::pair{"w8a8", 13}, std::pair{"w8a16", 21}}) {
+    RandomSamples samples({1, 2, 4, 4}, 5, 9);
+    std::vector<std::size_t> progress;
+    const auto outcome =
+        (*quantizer)->quantize({.scheme = scheme, .metadata = {{"k", "v"}}}, samples, [&](std::size_t done) {
+          progress.push_back(done);
+        });
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_THAT(progress, ::testing::ElementsAre(1, 2, 3, 4, 5));
+    EXPECT_EQ(outcome->samples, 5u);
+    EXPECT_EQ(outcome->operators, 1) << "normalisation and Relu are gone";
+    EXPECT_EQ(outcome->quantised_operators, 1);
+    pb::ModelProto model;
+    ASSERT_TRUE(model.ParseFromString(outcome->model));
+    EXPECT_EQ(model.opset_import_size(), 1);
+    EXPECT_EQ(model.opset_import(0).version(), opset);
+    EXPECT_EQ(model.metadata_props(0).value(), "v");
+    const auto network = open_network(save(model, "q.onnx"), {});
+    ASSERT_TRUE(network.ok()) << network.status().message();
+    EXPECT_EQ((*network)->note("k"), "v");
+  }
+}
+
+TEST_F(QuantizerTest, TheSameDataGiveTheSameBytes) {
+  const auto quantizer = open_quantizer(save(exported().model), {});
+  ASSERT_TRUE(quantizer.ok());
+  RandomSamples samples({1, 2, 4, 4}, 5, 9);
+  const auto a = (*quantizer)->quantize({}, samples, {});
+  const auto b = (*quantizer)->quantize({}, samples, {});
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(a->model, b->model);
+}
+
+TEST_F(QuantizerTest, AQuantisedModelIsRefused) {
+  const auto quantizer = open_quantizer(save(exported().model), {});
+  ASSERT_TRUE(quantizer.ok());
+  RandomSamples samples({1, 2, 4, 4}, 1, 9);
+  const auto outcome = (*quantizer)->quantize({}, samples, {});
+  ASSERT_TRUE(outcome.ok());
+  pb::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(outcome->model));
+  const auto again = open_quantizer(save(model, "q.onnx"), {});
+  EXPECT_EQ(again.status().code(), Code::kUnavailable);
+  EXPECT_THAT(again.status().message(),
+              HasSubstr("is quantised already (4 DequantizeLinear, 2 QuantizeLinear)"));
+}
+
+TEST_F(QuantizerTest, NotANumberIsNamedWithItsSample) {
+  class Bad final : public Samples {
+   public:
+    Status for_each(const std::function<Status(const Sample&)>& visit) override {
+      std::vector<float> values(32, 0.5f);
+      for (int s = 0; s < 3; ++s) {
+        if (s == 2) values[7] = std::numeric_limits<float>::quiet_NaN();
+        SLUICE_RETURN_IF_ERROR(visit(
+            {{"x", DType::kFloat32, {1, 2, 4, 4}, reinterpret_cast<const std::byte*>(values.data()), 128}}));
+      }
+      return {};
+    }
+    std::optional<std::size_t> count() const override { return 3; }
+  };
+  const auto quantizer = open_quantizer(save(exported().model), {});
+  ASSERT_TRUE(quantizer.ok());
+  Bad samples;
+  const auto outcome = (*quantizer)->quantize({}, samples, {});
+  EXPECT_EQ(outcome.status().code(), Code::kInvalid);
+  EXPECT_THAT(outcome.status().message(), HasSubstr("tensor 'x' holds NaN or infinity in sample 2"));
+}
+
+TEST_F(QuantizerTest, SamplesOfTheWrongSizeAndNone) {
+  const auto quantizer = open_quantizer(save(exported().model), {});
+  ASSERT_TRUE(quantizer.ok());
+  RandomSamples wrong({1, 2, 4, 5}, 1, 9), none({1, 2, 4, 4}, 0, 9);
+  EXPECT_EQ((*quantizer)->quantize({}, wrong, {}).status().message(),
+            "input 'x' is 1x2x4x4, the data give 1x2x4x5");
+  EXPECT_EQ((*quantizer)->quantize({}, none, {}).status().message(), "the calibration data hold no sample");
+}
+
+TEST_F(QuantizerTest, ShapesAreFixedOrAskedFor) {
+  NetworkBuilder b(13);
+  b.input("x", {1, 3, 4, 4}).output("y", {1, 3, 4, 4});
+  auto& shape =
+      *b.model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+  shape.mutable_dim(2)->set_dim_param("H");
+  shape.mutable_dim(3)->set_dim_param("W");
+  b.node("Relu", {"x"}, {"y"});
+  const std::string path = save(b.model);
+  EXPECT_THAT(open_quantizer(path, {}).status().message(),
+              HasSubstr("dimension 2 of input 'x' is not fixed; give the whole shape with --shape x=1x..."));
+  const auto fixed = open_quantizer(path, {{"x", {1, 3, 8, 6}}});
+  ASSERT_TRUE(fixed.ok()) << fixed.status().message();
+  EXPECT_EQ((*fixed)->inputs()[0].shape, (Dims{1, 3, 8, 6}));
+  EXPECT_THAT(open_quantizer(path, {{"x", {1, 4, 8, 6}}}).status().message(),
+              HasSubstr("dimension 1 of 'x' as 4, it is 3"));
+  EXPECT_THAT(open_quantizer(path, {{"x", {1, 3, 8}}}).status().message(),
+              HasSubstr("3 dimensions (1x3x8), the model has 4"));
+  EXPECT_THAT(open_quantizer(path, {{"z", {1}}}).status().message(),
+              HasSubstr("--shape names 'z', the model's inputs are: x"));
+}
+
+TEST_F(QuantizerTest, LayersOfAQuantisedModelMatchTheFloatOnes) {
+  NetworkBuilder b(13);
+  b.input("x", {1, 4}).value("n", {1, 4}).output("y", {1, 4});
+  b.node("Neg", {"x"}, {"n"});
+  b.node("Abs", {"n"}, {"y"});
+  const std::string path = save(b.model);
+  const auto quantizer = open_quantizer(path, {});
+  ASSERT_TRUE(quantizer.ok());
+  RandomSamples samples({1, 4}, 3, 9);
+  const auto outcome = (*quantizer)->quantize({}, samples, {});
+  ASSERT_TRUE(outcome.ok());
+  pb::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(outcome->model));
+  const auto quantised = open_network(save(model, "q.onnx"), {});
+  const auto network = open_network(path, {});
+  ASSERT_TRUE(quantised.ok() && network.ok());
+  ASSERT_EQ((*network)->layers().size(), 1u);
+  ASSERT_EQ((*quantised)->layers().size(), 1u);
+  EXPECT_EQ((*network)->layers()[0].name, "n");
+  EXPECT_EQ((*network)->layers()[0].tensor, "n");
+  EXPECT_EQ((*quantised)->layers()[0].name, "n");
+  EXPECT_EQ((*quantised)->layers()[0].tensor, "n_dq");
+}
+
+}  // namespace
+}  // namespace sluice::quantize

@@ -1,0 +1,80 @@
+#include "tools/sluice/comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace sluice::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string table(const std::vector<ComparedTensor>& tensors, const char* head) {
+  std::size_t width = std::string_view(head).size();
+  for (const ComparedTensor& t : tensors) width = std::max(width, t.name.size());
+  std::string out = fmt::format("{:<{}}  {:>12}  {:>9}  {:>10}  {:>11}\n", head, width, "MSE", "SNR dB",
+                                "cosine", "max error");
+  for (const ComparedTensor& t : tensors) {
+    out += fmt::format("{:<{}}  {:>12.6g}  {:>9.2f}  {:>10.7f}  {:>11.6g}", t.name, width, t.meter.mse(),
+                       t.meter.snr_db(), t.meter.cosine(), t.meter.max_abs());
+    if (t.meter.not_finite() > 0) out += fmt::format("  {} NaN or infinite", t.meter.not_finite());
+    out += t.type.empty() ? "\n" : "  " + t.type + "\n";
+  }
+  return out;
+}
+
+Json json_of(const ComparedTensor& t) {
+  Json out = {{"name", t.name},
+              {"mse", t.meter.mse()},
+              {"snr_db", t.meter.snr_db()},
+              {"cosine", t.meter.cosine()},
+              {"max_abs", t.meter.max_abs()}};
+  if (t.meter.not_finite() > 0) out["not_finite"] = t.meter.not_finite();
+  if (!t.type.empty()) out["operator"] = t.type;
+  return out;
+}
+
+}  // namespace
+
+const ComparedTensor* first_wrong(const Comparison& comparison, double least) {
+  const auto wrong = [&](const ComparedTensor& t) {
+    return t.meter.snr_db() < least || t.meter.not_finite() > 0;
+  };
+  const auto found = std::find_if(comparison.layers.begin(), comparison.layers.end(), wrong);
+  return found == comparison.layers.end() ? nullptr : &*found;
+}
+
+std::string comparison_text(const Comparison& comparison, double least) {
+  std::string out = fmt::format("{} on {}{} against {} on {}, {} samples\n", comparison.model,
+                                comparison.backend, comparison.simulated ? " (simulated)" : "",
+                                comparison.reference_model, comparison.reference, comparison.samples);
+  out += table(comparison.outputs, "output");
+  if (comparison.layers.empty()) return out;
+  out += table(comparison.layers, "layer");
+  const ComparedTensor* const wrong = first_wrong(comparison, least);
+  return out + (wrong ? fmt::format("first layer that goes wrong (below {} dB): {} ({}), {:.2f} dB\n", least,
+                                    wrong->name, wrong->type, wrong->meter.snr_db())
+                      : fmt::format("no layer goes wrong (below {} dB)\n", least));
+}
+
+std::string comparison_json(const Comparison& comparison, double least) {
+  Json out = {{"version", 1},
+              {"model", comparison.model},
+              {"backend", comparison.backend},
+              {"simulated", comparison.simulated},
+              {"reference_model", comparison.reference_model},
+              {"reference", comparison.reference},
+              {"samples", comparison.samples},
+              {"outputs", Json::array()}};
+  for (const ComparedTensor& t : comparison.outputs) out["outputs"].push_back(json_of(t));
+  if (!comparison.layers.empty()) {
+    out["layers"] = Json::array();
+    for (const ComparedTensor& t : comparison.layers) out["layers"].push_back(json_of(t));
+    const ComparedTensor* const wrong = first_wrong(comparison, least);
+    out["first_wrong_layer"] = wrong ? Json(wrong->name) : Json(nullptr);
+  }
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace sluice::cli

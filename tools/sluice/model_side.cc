@@ -1,0 +1,160 @@
+#include "tools/sluice/model_side.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "framework/core/half.h"
+#include "inference/backend_options.h"
+#include "inference/checked_model.h"
+
+namespace sluice::cli {
+namespace {
+
+// Every edge with a pair of QuantizeLinear and DequantizeLinear stays float32.
+Result<std::vector<std::string>> edge_names(const std::string& path) {
+  SLUICE_ASSIGN(const auto model,
+                check_model({.name = path, .variant = {}, .path = path, .sha256 = {}, .dims = {}}));
+  std::vector<std::string> out;
+  for (const auto* list : {&model->header.inputs, &model->header.outputs}) {
+    for (const onnx::ValueInfo& value : *list) out.emplace_back(value.name);
+  }
+  return out;
+}
+
+template <typename T>
+void quantise_row(std::span<const float> from, const QuantParams& quant, std::byte* to) {
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const double q = std::nearbyint(static_cast<double>(from[i]) / quant.scale[0]) + quant.zero_point[0];
+    const auto value = static_cast<T>(std::clamp(q, static_cast<double>(std::numeric_limits<T>::min()),
+                                                 static_cast<double>(std::numeric_limits<T>::max())));
+    std::memcpy(to + i * sizeof value, &value, sizeof value);
+  }
+}
+
+template <typename T>
+void widen_row(const std::byte* from, const std::optional<QuantParams>& quant, std::span<float> to) {
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    T value;
+    std::memcpy(&value, from + i * sizeof value, sizeof value);
+    const double q = static_cast<double>(value);
+    to[i] = static_cast<float>(quant ? (q - quant->zero_point[0]) * quant->scale[0] : q);
+  }
+}
+
+Status quantise(std::span<const float> from, const TensorType& type, std::byte* to) {
+  switch (type.quant ? type.dtype : DType::kBool) {
+    case DType::kUint8:
+      quantise_row<std::uint8_t>(from, *type.quant, to);
+      return {};
+    case DType::kInt8:
+      quantise_row<std::int8_t>(from, *type.quant, to);
+      return {};
+    case DType::kUint16:
+      quantise_row<std::uint16_t>(from, *type.quant, to);
+      return {};
+    case DType::kInt16:
+      quantise_row<std::int16_t>(from, *type.quant, to);
+      return {};
+    default:
+      return invalid("input '" + type.name + "' takes " + type.text() + ", the data are float32");
+  }
+}
+
+void read_floats(const Tensor& tensor, std::span<float> to) {
+  const TensorType& type = *tensor.type;
+  switch (type.dtype) {
+    case DType::kFloat16:
+      return from_half(reinterpret_cast<const std::uint16_t*>(tensor.data), to.size(), to.data());
+    case DType::kFloat64:
+      return widen_row<double>(tensor.data, {}, to);
+    case DType::kUint8:
+    case DType::kBool:
+      return widen_row<std::uint8_t>(tensor.data, type.quant, to);
+    case DType::kInt8:
+      return widen_row<std::int8_t>(tensor.data, type.quant, to);
+    case DType::kUint16:
+      return widen_row<std::uint16_t>(tensor.data, type.quant, to);
+    case DType::kInt16:
+      return widen_row<std::int16_t>(tensor.data, type.quant, to);
+    case DType::kInt32:
+      return widen_row<std::int32_t>(tensor.data, type.quant, to);
+    case DType::kInt64:
+      return widen_row<std::int64_t>(tensor.data, type.quant, to);
+    case DType::kFloat32:
+      std::memcpy(to.data(), tensor.data, to.size_bytes());
+  }
+}
+
+}  // namespace
+
+ModelSide::ModelSide(std::unique_ptr<Session> session) : session_(std::move(session)) {
+  const ModelSignature& signature = session_->signature();
+  const auto add = [this](const TensorType& type, std::vector<Tensor>& to) {
+    const auto bytes = byte_size(type.dtype, type.shape);
+    memory_.emplace_back(bytes.ok() ? *bytes : 0);  // the signature was checked
+    Tensor tensor;
+    tensor.type = std::make_shared<const TensorType>(type);
+    tensor.data = memory_.back().data();
+    tensor.bytes = memory_.back().size();
+    to.push_back(std::move(tensor));
+  };
+  for (const TensorType& type : signature.inputs) add(type, inputs_);
+  for (const TensorType& type : signature.outputs) {
+    add(type, outputs_);
+    output_names_.push_back(type.name);
+    floats_.emplace_back(outputs_.back().bytes / size_of(type.dtype));
+  }
+}
+
+Result<std::unique_ptr<ModelSide>> ModelSide::open(Backend& backend, const std::string& path,
+                                                   const OptionMap& options) {
+  SLUICE_RETURN_IF_ERROR(backend.available().with_context("backend '" + std::string(backend.name()) + "': "));
+  SessionRequest request;
+  request.model.name = path;
+  request.model.path = path;
+  request.backend = std::string(backend.name());
+  request.options = with_defaults(request.backend, options);
+  request.on_fallback = "error";
+  SLUICE_ASSIGN(request.keep_float, edge_names(path));
+  SLUICE_ASSIGN(std::unique_ptr<Session> session, backend.open(request));
+  return std::unique_ptr<ModelSide>(new ModelSide(std::move(session)));
+}
+
+Status ModelSide::fill(std::size_t input, const quantize::Sample& sample) {
+  const TensorType& type = *inputs_[input].type;
+  const auto found =
+      std::find_if(sample.begin(), sample.end(), [&](const auto& s) { return s.name == type.name; });
+  if (found == sample.end()) return invalid("the data have no array for input '" + type.name + "'");
+  if (found->bytes / size_of(found->dtype) != inputs_[input].bytes / size_of(type.dtype))
+    return invalid("input '" + type.name + "' takes " + type.text() + ", the data have another size");
+  if (found->dtype == type.dtype) {
+    std::memcpy(inputs_[input].data, found->data, found->bytes);
+    return {};
+  }
+  if (found->dtype != DType::kFloat32)
+    return invalid("input '" + type.name + "' takes " + type.text() + ", the data are " +
+                   std::string(name_of(found->dtype)));
+  return quantise({reinterpret_cast<const float*>(found->data), found->bytes / sizeof(float)}, type,
+                  inputs_[input].data);
+}
+
+Result<std::vector<std::span<const float>>> ModelSide::run(const quantize::Sample& sample) {
+  std::vector<const Tensor*> inputs;
+  std::vector<Tensor*> outputs;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    SLUICE_RETURN_IF_ERROR(fill(i, sample));
+    inputs.push_back(&inputs_[i]);
+  }
+  for (Tensor& output : outputs_) outputs.push_back(&output);
+  SLUICE_RETURN_IF_ERROR(session_->run(0, inputs, outputs));
+  std::vector<std::span<const float>> out;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    read_floats(outputs_[i], floats_[i]);
+    out.emplace_back(floats_[i]);
+  }
+  return out;
+}
+
+}  // namespace sluice::cli

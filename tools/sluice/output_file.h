@@ -1,0 +1,14 @@
+// The file that `-o` names: never replaced by accident.
+#pragma once
+
+#include <string>
+
+#include "framework/core/status.h"
+
+namespace sluice::cli {
+
+// Ok when nothing is there, with `force`, or when the user at the terminal agrees. kFailed otherwise: ask
+// this before the work is done. kInvalid: the folder does not exist.
+Status may_write(const std::string& path, bool force);
+
+}  // namespace sluice::cli

@@ -1,0 +1,46 @@
+#include "tools/sluice/picture_samples.h"
+
+#include "framework/core/packet.h"
+#include "runtime/builtin.h"
+#include "runtime/pipeline.h"
+#include "tools/sluice/calibration_pipeline.h"
+
+namespace sluice::cli {
+namespace {
+
+Result<Pipeline> load(const GraphSpec& spec) {
+  LoadIssues issues{spec.file, {}};
+  auto pipeline = Pipeline::load(spec, builtin_registry(), {}, issues);
+  if (!pipeline) return issues.status();
+  return std::move(*pipeline);
+}
+
+}  // namespace
+
+Status PictureSamples::for_each(const std::function<Status(const quantize::Sample&)>& visit) {
+  SLUICE_ASSIGN(Pipeline pipeline, load(pipeline_));
+  Status first_failure;  // of `visit`, written by the sink's thread alone until the run is over
+  std::size_t count = 0;
+  SLUICE_RETURN_IF_ERROR(pipeline.app_sink(kCalibrationSink).on_packet([&](const Packet& packet) {
+    const Tensor* const tensor = packet.get<Tensor>();
+    if (!tensor || !first_failure.ok()) return;
+    const Shape& shape = tensor->type->shape;
+    first_failure =
+        visit({{input_, tensor->type->dtype, {shape.begin(), shape.end()}, tensor->data, tensor->bytes}});
+    ++count;
+    if (!first_failure.ok()) pipeline.stop();
+  }));
+  SLUICE_RETURN_IF_ERROR(pipeline.start());
+  interrupts_.on_first([&pipeline] { pipeline.stop(); });
+  const Status status = pipeline.wait();
+  interrupts_.on_first(nullptr);
+  unreadable_ = 0;
+  for (const SourceReport& source : pipeline.report().sources) unreadable_ += source.corrupt;
+  if (interrupts_.interrupted()) return cancelled("interrupted before all samples were seen");
+  SLUICE_RETURN_IF_ERROR(first_failure);
+  SLUICE_RETURN_IF_ERROR(status);
+  count_ = count;
+  return {};
+}
+
+}  // namespace sluice::cli
