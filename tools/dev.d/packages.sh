@@ -13,7 +13,10 @@ packages_build=(
 # lint_packages VERSION: for LLVM of that version.
 lint_packages() { echo "clang-$1 clang-tidy-$1 clang-format-$1 libclang-rt-$1-dev universal-ctags shellcheck"; }
 packages_tsan=(dpkg-dev)
-packages_bench=(libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav)
+packages_bench=(
+  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav
+)
 
 missing_packages() {
   local installed item name command
