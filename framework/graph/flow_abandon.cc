@@ -14,7 +14,7 @@ void FlowCore::abandon(TimeNs now) {
     }
     // What is left waits for a credit.
     while (counters_.sources[s].in_flight() > 0)
-      count_not_admitted(static_cast<int>(s), DropReason::kCancelled);
+      count_not_admitted(static_cast<int>(s), kNoFrameNumber, DropReason::kCancelled);
   }
   alive_ = 0;
 }
