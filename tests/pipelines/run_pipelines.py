@@ -114,6 +114,36 @@ class Shipped(Program):
         self.assertEqual(report['inference'][0]['backend'], 'cpu')
         self.assertFalse(report['simulated'])
 
+    def test_face_fast_gpu(self):
+        """All operators run on the OpenCL device, and the faces are the CPU's."""
+        self.assertIn('gpu: available', self.sluice('doctor').stdout)
+        done, report = self.run_pipeline('face_fast_gpu', '--frames', '30')
+        entry = report['inference'][0]
+        self.assertEqual(entry['backend'], 'gpu')
+        self.assertEqual(entry['operators']['on_backend'], entry['operators']['total'])
+        self.assertEqual(entry['operators']['elsewhere'], {})
+        lines = self.check_lines(done.stdout, range(30), 'camera', 'detections')
+        cpu = self.check_lines(self.run_pipeline('face_fast', '--frames', '30')[0].stdout, range(30), 'camera', 'detections')
+        for ours, theirs in zip(lines, cpu):
+            self.assertEqual(len(ours['detections']), len(theirs['detections']))
+            for a, b in zip(ours['detections'], theirs['detections']):
+                self.assertAlmostEqual(a['score'], b['score'], delta=1e-3)
+                for p, q in zip(a['box'], b['box']):
+                    self.assertAlmostEqual(p, q, delta=0.5)
+
+    def test_without_an_opencl_driver_the_cpu_goes_on(self):
+        """`doctor` says why, `warn` goes to the next backend, `error` is exit 3."""
+        nowhere = {**os.environ, 'SLUICE_OPENCL': self.at('none.so')}
+        why = 'OpenCL cannot be loaded'
+        self.assertIn(why, self.sluice('doctor', env=nowhere).stdout)
+        refused = self.sluice('run', self.shipped('face_fast_gpu'), '--frames', '1', env=nowhere)
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn(why, refused.stderr)
+        words = ('--frames', '3', '--set', 'face.backends=[gpu, cpu]', '--set', 'face.on_fallback=warn')
+        done, report = self.run_pipeline('face_fast_gpu', *words, env=nowhere)
+        self.assertEqual(report['inference'][0]['backend'], 'cpu')
+        self.assertEqual(done.stderr.count(why), 1, done.stderr)
+
     def test_face_fast_looped(self):
         """Numbers and times go on over the end of the file."""
         done, report = self.run_pipeline('face_fast', '--set', 'camera.loop=true', '--frames', '600')

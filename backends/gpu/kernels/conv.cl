@@ -1,0 +1,180 @@
+// Convolutions on NC4HW4. A work item makes SLUICE_LANES output channels of 4 pixels of a row; weights are packed
+// [group of lanes][input group][ky][kx][4 input channels][lanes], bias and slope [group of lanes][lanes].
+// After the sum: + residual (may have fewer channels), the PRelu slope or an activation, zero beyond OC.
+
+#define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
+#define FINISH res, res_groups, slope, act, act_a, act_b
+
+// Stores the channels from group `og` (of 4) on, at pixel `p` of `pixels`; `base` is the image's first group.
+inline void finish(vec v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
+  const int groups = (oc + 3) / 4;
+  float4 part[GROUPS];
+#if SLUICE_LANES == 16
+  if (res_groups > 0) {
+    float4 r[4];
+    for (int k = 0; k < 4; ++k)
+      r[k] = og + k < res_groups ? LOAD4(res, (n * res_groups + og + k) * pixels + p) : (float4)(0.0f);
+    v += (float16)(r[0], r[1], r[2], r[3]);
+  }
+#else
+  if (og < res_groups) v += LOAD4(res, (n * res_groups + og) * pixels + p);
+#endif
+  if (act == OP_PRELU)
+    v = fmax(v, (vec)(0.0f)) + LOADV(slope, og / GROUPS) * fmin(v, (vec)(0.0f));
+  else
+    v = activate(v, act, act_a, act_b);
+#if SLUICE_LANES == 16
+  part[0] = v.s0123;
+  part[1] = v.s4567;
+  part[2] = v.s89ab;
+  part[3] = v.scdef;
+#else
+  part[0] = v;
+#endif
+  for (int k = 0; k < GROUPS && og + k < groups; ++k) {
+    const int c = (og + k) * 4;
+    if (c + 1 >= oc) part[k].y = 0.0f;
+    if (c + 2 >= oc) part[k].z = 0.0f;
+    if (c + 3 >= oc) part[k].w = 0.0f;
+    STORE4(part[k], (n * groups + og + k) * pixels + p, y);
+  }
+}
+#define FINISH4(a0, a1, a2, a3, og, oc, pixels, p, n, left)           \
+  do {                                                               \
+    finish(a0, og, oc, pixels, p, n, y, FINISH);                     \
+    if ((left) > 1) finish(a1, og, oc, pixels, (p) + 1, n, y, FINISH); \
+    if ((left) > 2) finish(a2, og, oc, pixels, (p) + 2, n, y, FINISH); \
+    if ((left) > 3) finish(a3, og, oc, pixels, (p) + 3, n, y, FINISH); \
+  } while (0)
+
+#define STEP(i, w)                      \
+  do {                                  \
+    const vec w_ = (w);                 \
+    a0 += LOAD1(x0, i) * w_;            \
+    a1 += LOAD1(x1, i) * w_;            \
+    a2 += LOAD1(x2, i) * w_;            \
+    a3 += LOAD1(x3, i) * w_;            \
+  } while (0)
+
+// 1 x 1, stride 1: a matrix product over the pixels. in_groups of this item's convolution group.
+__kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int in_groups, int all_in_groups, int oc, int pixels,
+                      int oc_per_group) {
+  const int p = get_global_id(0) * 4, ov = get_global_id(1), n = get_global_id(2);
+  if (p >= pixels) return;
+  const int first = (ov * SLUICE_LANES / oc_per_group) * in_groups;
+  const int left = pixels - p;
+  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  __global const store_t* x0 = x + ((n * all_in_groups + first) * pixels + p) * 4;
+  __global const store_t* x1 = x0 + min(1, left - 1) * 4;
+  __global const store_t* x2 = x0 + min(2, left - 1) * 4;
+  __global const store_t* x3 = x0 + min(3, left - 1) * 4;
+  int wi = ov * in_groups * 4;
+  for (int c = 0; c < in_groups; ++c, wi += 4) {
+    STEP(0, LOADV(w, wi));
+    STEP(1, LOADV(w, wi + 1));
+    STEP(2, LOADV(w, wi + 2));
+    STEP(3, LOADV(w, wi + 3));
+    x0 += pixels * 4;
+    x1 += pixels * 4;
+    x2 += pixels * 4;
+    x3 += pixels * 4;
+  }
+  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, pixels, p, n, left);
+}
+
+// Any kernel size, stride, dilation, padding. `zeros`: at least 16 zero elements.
+__kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int in_groups, int all_in_groups, int ih, int iw,
+                   int oc, int oh, int ow, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw,
+                   int oc_per_group) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, ov = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
+  const int first = n * all_in_groups + (ov * SLUICE_LANES / oc_per_group) * in_groups;
+  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  int wi = ov * in_groups * kh * kw * 4;
+  for (int c = 0; c < in_groups; ++c)
+    for (int ky = 0; ky < kh; ++ky) {
+      const int iy = oy * sh - ph + ky * dh;
+      if (iy < 0 || iy >= ih) {
+        wi += 4 * kw;
+        continue;
+      }
+      __global const store_t* row = x + ((first + c) * ih + iy) * iw * 4;
+      for (int kx = 0; kx < kw; ++kx, wi += 4) {
+        const int i0 = ox * sw - pw + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
+        __global const store_t* x0 = i0 >= 0 && i0 < iw ? row + i0 * 4 : zeros;
+        __global const store_t* x1 = i1 >= 0 && i1 < iw ? row + i1 * 4 : zeros;
+        __global const store_t* x2 = i2 >= 0 && i2 < iw ? row + i2 * 4 : zeros;
+        __global const store_t* x3 = i3 >= 0 && i3 < iw ? row + i3 * 4 : zeros;
+        STEP(0, LOADV(w, wi));
+        STEP(1, LOADV(w, wi + 1));
+        STEP(2, LOADV(w, wi + 2));
+        STEP(3, LOADV(w, wi + 3));
+      }
+    }
+  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, ow - ox);
+}
+
+// The first layer: at most 4 input channels, read where they lie (plain, by strides), no repacking pass.
+// Weights [group of lanes][ky][kx][input channel][lanes].
+__kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int ic, int stride_n, int stride_c,
+                         int stride_h, int stride_w, int ih, int iw, int oc, int oh, int ow, int kh, int kw, int sh,
+                         int sw, int ph, int pw, int dh, int dw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, ov = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
+  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  int wi = ov * kh * kw * ic;
+  for (int ky = 0; ky < kh; ++ky) {
+    const int iy = oy * sh - ph + ky * dh;
+    if (iy < 0 || iy >= ih) {
+      wi += kw * ic;
+      continue;
+    }
+    __global const store_t* row = x + n * stride_n + iy * stride_h;
+    for (int kx = 0; kx < kw; ++kx, wi += ic) {
+      const int i0 = ox * sw - pw + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
+      const bool m0 = i0 >= 0 && i0 < iw, m1 = i1 >= 0 && i1 < iw, m2 = i2 >= 0 && i2 < iw, m3 = i3 >= 0 && i3 < iw;
+      __global const store_t* x0 = m0 ? row + i0 * stride_w : zeros;
+      __global const store_t* x1 = m1 ? row + i1 * stride_w : zeros;
+      __global const store_t* x2 = m2 ? row + i2 * stride_w : zeros;
+      __global const store_t* x3 = m3 ? row + i3 * stride_w : zeros;
+      const int s0 = m0 ? stride_c : 0, s1 = m1 ? stride_c : 0, s2 = m2 ? stride_c : 0, s3 = m3 ? stride_c : 0;
+      for (int c = 0; c < ic; ++c) {
+        const vec k = LOADV(w, wi + c);
+        a0 += LOAD1(x0, c * s0) * k;
+        a1 += LOAD1(x1, c * s1) * k;
+        a2 += LOAD1(x2, c * s2) * k;
+        a3 += LOAD1(x3, c * s3) * k;
+      }
+    }
+  }
+  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, ow - ox);
+}
+
+// Transposed, gathered: one pixel per work item; weights as of `conv`.
+__kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int in_groups, int all_in_groups, int ih, int iw,
+                             int oc, int oh, int ow, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw,
+                             int oc_per_group) {
+  const int p = get_global_id(0), ov = get_global_id(1), n = get_global_id(2);
+  if (p >= oh * ow) return;
+  const int oy = p / ow, ox = p % ow;
+  const int first = n * all_in_groups + (ov * SLUICE_LANES / oc_per_group) * in_groups;
+  vec a0 = LOADV(bias, ov);
+  for (int ky = 0; ky < kh; ++ky) {
+    const int ty = oy + ph - ky * dh;
+    if (ty < 0 || ty % sh != 0 || ty / sh >= ih) continue;
+    for (int kx = 0; kx < kw; ++kx) {
+      const int tx = ox + pw - kx * dw;
+      if (tx < 0 || tx % sw != 0 || tx / sw >= iw) continue;
+      for (int c = 0; c < in_groups; ++c) {
+        const float4 v = LOAD4(x, ((first + c) * ih + ty / sh) * iw + tx / sw);
+        const int wi = (((ov * in_groups + c) * kh + ky) * kw + kx) * 4;
+        a0 += v.x * LOADV(w, wi) + v.y * LOADV(w, wi + 1) + v.z * LOADV(w, wi + 2) + v.w * LOADV(w, wi + 3);
+      }
+    }
+  }
+  finish(a0, ov * GROUPS, oc, oh * ow, p, n, y, FINISH);
+}
