@@ -12,7 +12,7 @@
 #include <tbb/task_arena.h>
 
 #include "framework/core/guarded.h"
-#include "framework/graph/waiting_work.h"
+#include "framework/graph/worker_crew.h"
 
 namespace sluice {
 namespace {
@@ -37,11 +37,10 @@ struct TbbExecutor::Impl {
 
   explicit Impl(TbbExecutor& executor, int workers)
       : owner(executor),
-        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1) {
-    for (int i = 0; i < workers; ++i) {
-      arenas.emplace_back(1, 0);  // a worker only, no place kept for the calling thread
-      idle_workers.push_back(static_cast<std::size_t>(workers - 1 - i));
-    }
+        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
+        crew(static_cast<std::size_t>(workers)) {
+    // A worker only, no place kept for the calling thread.
+    for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
     arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
   }
 
@@ -58,14 +57,7 @@ struct TbbExecutor::Impl {
   void deliver(std::uint32_t unit, Slot slot);
   void run(std::uint32_t unit, Slot slot);
   void work(std::size_t worker);
-  std::optional<Job> take_ready();
-  void put_ready(Job job);
   void wake_workers();
-  // How many workers are at work or coming, and how many may be (ready_mutex is held).
-  std::size_t at_work() const { return arenas.size() - idle_workers.size(); }
-  std::size_t room_for_workers() const {
-    return arenas.size() > busy_sources ? arenas.size() - busy_sources : 1;
-  }
   void source_rests(bool rests);
   void source_thread(int source);
   void source_timer(int source);
@@ -92,16 +84,7 @@ struct TbbExecutor::Impl {
   std::size_t sources_started = 0;
   std::vector<char> credit;  // by source: kCredit came (under owner.mutex_)
   std::condition_variable credit_came;
-
-  std::mutex ready_mutex;  // guards the five below
-  ReadyJobs ready;
-  std::vector<std::size_t> idle_workers;  // the last to become idle is woken first: its caches are warm
-  std::size_t coming = 0;                 // woken, not at work yet
-  // Lossless: sources that neither sleep nor wait. Each has a core to itself, because nothing makes up for a
-  // decoder that was held up; one that waits for the graph lends its core to a worker.
-  std::size_t busy_sources = 0;
-  std::condition_variable all_idle;
-
+  WorkerCrew crew;
   bool manual = false;
   std::atomic<int> busy_count{0};  // manual clock: turns, jobs and threads at work
   int timers = 0;                  // cost model: results that the clock holds (idle_mutex)
@@ -204,7 +187,7 @@ void TbbExecutor::Impl::make_nodes() {
         *graph, tbb::flow::unlimited,
         [this, u](const Message& m, UnitNode::output_ports_type&) noexcept { on_message(u, m); });
   }
-  ready.reserve(most_ready);
+  crew.reserve(most_ready);
 }
 
 void TbbExecutor::Impl::connect() {
@@ -310,58 +293,21 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
 
 // A task of the worker's arena: runs jobs until there is none.
 void TbbExecutor::Impl::work(std::size_t worker) {
-  {
-    std::lock_guard lock(ready_mutex);
-    --coming;
-  }
-  while (true) {
-    {
-      Turn turn(*this);
-      while (const std::optional<Job> job = take_ready()) turn.run_chain(*job);
-    }
-    std::lock_guard lock(ready_mutex);
-    if (!ready.empty() && at_work() <= room_for_workers()) continue;
-    idle_workers.push_back(worker);
-    if (idle_workers.size() == arenas.size()) all_idle.notify_all();
-    return;  // nothing of this object is touched after the unlock
-  }
+  crew.arrive();
+  do {
+    Turn turn(*this);
+    while (const std::optional<Job> job = crew.take()) turn.run_chain(*job);
+  } while (!crew.leave(worker));
 }
 
-std::optional<Job> TbbExecutor::Impl::take_ready() {
-  std::lock_guard lock(ready_mutex);
-  if (ready.empty() || at_work() > room_for_workers()) return std::nullopt;
-  return ready.take();
-}
-
-void TbbExecutor::Impl::put_ready(Job job) {
-  {
-    std::lock_guard lock(ready_mutex);
-    ready.put(job);
-  }
-  wake_workers();
-}
-
-// As many as there are jobs that nobody is coming for, and room.
 void TbbExecutor::Impl::wake_workers() {
-  while (true) {
-    std::size_t worker = 0;
-    {
-      std::lock_guard lock(ready_mutex);
-      if (ready.size() <= coming || at_work() >= room_for_workers()) return;
-      worker = idle_workers.back();
-      idle_workers.pop_back();
-      ++coming;
-    }
-    arenas[worker].enqueue([this, worker] { work(worker); });
-  }
+  while (const std::optional<std::size_t> worker = crew.wake())
+    arenas[*worker].enqueue([this, w = *worker] { work(w); });
 }
 
 void TbbExecutor::Impl::source_rests(bool rests) {
   if (!owner.setup_.graph.lossless) return;  // a live source waits where nobody sees it
-  {
-    std::lock_guard lock(ready_mutex);
-    rests ? --busy_sources : ++busy_sources;
-  }
+  crew.source_rests(rests);
   if (rests) wake_workers();
 }
 
@@ -419,7 +365,8 @@ void TbbExecutor::Impl::dispatch(Job job, Turn& turn) {
   if (inboxes[job.unit]) {
     inboxes[job.unit]->put(job.slot);
   } else if (!turn.keeps(job)) {
-    put_ready(job);
+    crew.put(job);
+    wake_workers();
   }
 }
 
@@ -515,8 +462,7 @@ void TbbExecutor::shut_down() {
     std::unique_lock lock(impl_->idle_mutex);
     impl_->idle.wait(lock, [this] { return impl_->timers == 0; });
   }
-  std::unique_lock lock(impl_->ready_mutex);
-  impl_->all_idle.wait(lock, [this] { return impl_->idle_workers.size() == impl_->arenas.size(); });
+  impl_->crew.wait_all_idle();
 }
 
 }  // namespace sluice

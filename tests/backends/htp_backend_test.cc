@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -307,6 +308,7 @@ TEST_F(HtpBackendTest, DamagedContextsAreMadeAgainAndNeverLoaded) {
 class HtpBackendSlowTest : public HtpBackendTest {};
 
 TEST_F(HtpBackendSlowTest, TwoHundredDamagedContextsAreMadeAgainAndNeverLoaded) {
+  if (!std::getenv("SLUICE_NIGHTLY")) GTEST_SKIP() << "minutes; tools/dev nightly runs it";
   const SessionRequest wanted = request(write_model(npu_model()));
   must_open(wanted);
   corrupt_and_rebuild(*cache_, [&] { return result_of(*must_open(wanted)); }, only_entry(), 200);

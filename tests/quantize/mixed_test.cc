@@ -10,16 +10,18 @@ namespace {
 
 using namespace testing;  // NOLINT: the helpers of these tests
 
-// x -> Mul(wide) -> Relu -> Mul(narrow) -> y: the first product holds values of very different size per
-// column, so that rounding it to 8 bits harms; the other operators are harmless.
+// x -> depthwise Conv (wide) -> Relu -> depthwise Conv (narrow) -> Neg -> y: the first result holds values of
+// very different size per channel, so that rounding it to 8 bits harms; the other operators are harmless.
 pb::ModelProto uneven() {
   NetworkBuilder b(21);
   b.model.set_ir_version(10);
-  b.input("x", {1, 4}).weight("wide", {4}, {1000, 10, 1, 0.1f}).weight("narrow", {4}, {0.001f, 0.1f, 1, 10});
-  b.value("m", {1, 4}).value("r", {1, 4}).value("n", {1, 4}).output("y", {1, 4});
-  b.node("Mul", {"x", "wide"}, {"m"});
+  b.input("x", {1, 4, 1, 1}).weight("wide", {4, 1, 1, 1}, {100, 10, 1, 1});
+  b.weight("narrow", {4, 1, 1, 1}, {0.01f, 0.1f, 1, 1});
+  for (const char* name : {"m", "r", "n"}) b.value(name, {1, 4, 1, 1});
+  b.output("y", {1, 4, 1, 1});
+  set_attribute(b.node("Conv", {"x", "wide"}, {"m"}), "group", 4);
   b.node("Relu", {"m"}, {"r"});
-  b.node("Mul", {"r", "narrow"}, {"n"});
+  set_attribute(b.node("Conv", {"r", "narrow"}, {"n"}), "group", 4);
   b.node("Neg", {"n"}, {"y"});
   return b.model;
 }
@@ -31,7 +33,7 @@ struct Tried {
 
 Tried choose(const Target& target) {
   const pb::ModelProto whole = uneven();
-  RandomSamples all({1, 4}, 40, 3);
+  RandomSamples all({1, 4, 1, 1}, 40, 3);
   HeldOut others(all);
   const auto statistics = collect(whole, others, {});
   EXPECT_TRUE(statistics.ok());
@@ -52,8 +54,8 @@ TEST(Mixed, RaisesTheHarmfulOperatorAndNoMoreThanItNeeds) {
   EXPECT_GE(tried.choice.after.snr_db, 30.0);
   ASSERT_FALSE(tried.choice.raised.empty());
   EXPECT_LT(tried.choice.raised.size(), static_cast<std::size_t>(tried.choice.candidates));
-  EXPECT_EQ(tried.choice.raised[0].name, "Mul_m");
-  EXPECT_EQ(tried.choice.operator_bits.at("Mul_m"), 16);
+  EXPECT_EQ(tried.choice.raised[0].name, "Conv_m");
+  EXPECT_EQ(tried.choice.operator_bits.at("Conv_m"), 16);
 }
 
 TEST(Mixed, RaisesNothingThatIsGoodEnough) {
@@ -70,7 +72,7 @@ TEST(Mixed, RaisesEverythingForWhatCannotBeReached) {
 }
 
 TEST(HeldOut, TooFewSamplesCannotBeMeasured) {
-  RandomSamples few({1, 4}, 3, 3);
+  RandomSamples few({1, 4, 1, 1}, 3, 3);
   HeldOut others(few);
   ASSERT_TRUE(collect(uneven(), others, {}).ok());
   EXPECT_EQ(Judge::make(uneven(), others).status().message(),

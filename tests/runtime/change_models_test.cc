@@ -123,7 +123,7 @@ TEST_F(ChangeModels, WhatDoesNotFitIsRefusedAndTheOldModelGoesOn) {
   const Dims dims = {1, 3, 4, 4};
   refused(folder_ / "small.onnx", Code::kInvalid,
           "'x' of the model is float32 1x3x2x2 nchw, the plan has float32 1x3x4x4 nchw");
-  refused(folder_.write("half.onnx", model("Identity", 4, onnx::kFloat16)), Code::kInvalid,
+  refused(folder_.write("half.onnx", model("Identity", 4, onnx::kHalf)), Code::kInvalid,
           "'x' of the model is float16 1x3x4x4 nchw, the plan has float32");
   refused(folder_.write("name.onnx",
                         ModelBuilder().input("x", dims).output("z", dims).node("Neg", {"x"}, {"z"}).bytes()),

@@ -74,7 +74,7 @@ class NoFeed final : public SourceFeed {
 class StuckExecutor final : public Executor {
  public:
   using Executor::Executor;
-  void start() override {}
+  Status start() override { return {}; }
   bool wait(double) override { return false; }
   void shut_down() override {}
 
@@ -112,7 +112,9 @@ class WatchdogTest : public ::testing::Test {
 
 TEST_F(WatchdogTest, NamesNodePortAndFrameOnce) {
   StuckExecutor executor(setup());
-  Watchdog watchdog(plan_, executor, clock_);
+  WatchdogLimits limits;
+  limits.standstill = from_s(1000);
+  Watchdog watchdog(plan_, executor, clock_, [](const Status&) {}, limits);
   clock_.advance_to(from_s(60));
   EXPECT_EQ(watchdog.stalls(), 0u) << "nothing is inside";
   executor.push(0, {.source = 0, .number = 7});

@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+// A library of its own, which gets the API from its host.
+#define ORT_API_MANUAL_INIT
 #include <onnxruntime_cxx_api.h>
 
 #include "tests/backends/mock/mock_provider.h"
