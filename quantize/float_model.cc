@@ -91,18 +91,19 @@ Status fix_input(pb::ValueInfoProto& input, const std::vector<std::int64_t>* wan
 
 Status fix_shapes(pb::GraphProto& graph, const std::vector<InputShape>& shapes) {
   const GraphIndex index(graph);
-  std::set<std::string> names;
+  std::vector<std::string> names;
+  for (const pb::ValueInfoProto& input : graph.input()) {
+    if (index.is_input(input.name())) names.push_back(input.name());
+  }
+  for (const InputShape& shape : shapes) {
+    if (std::find(names.begin(), names.end(), shape.input) == names.end())
+      return invalid("--shape names '" + shape.input + "', the model's inputs are: " + comma_list(names));
+  }
   for (pb::ValueInfoProto& input : *graph.mutable_input()) {
     if (!index.is_input(input.name())) continue;
-    names.insert(input.name());
     const auto wanted =
         std::find_if(shapes.begin(), shapes.end(), [&](const auto& s) { return s.input == input.name(); });
     SLUICE_RETURN_IF_ERROR(fix_input(input, wanted == shapes.end() ? nullptr : &wanted->dims));
-  }
-  for (const InputShape& shape : shapes) {
-    if (!names.contains(shape.input))
-      return invalid("--shape names '" + shape.input + "', the model's inputs are: " +
-                     comma_list(std::vector<std::string>(names.begin(), names.end())));
   }
   // What was derived from the old shapes is wrong now.
   graph.clear_value_info();

@@ -1,5 +1,5 @@
-// Which workers are at work, and the jobs that wait for one. Knows no thread: the executor wakes workers where
-// it is told to.
+// Which workers are at work, and the jobs that wait for one. Knows no thread: the executor wakes workers
+// where it is told to.
 #pragma once
 
 #include <condition_variable>

@@ -97,7 +97,8 @@ bool same(const EdgeQuant& a, const EdgeQuant& b) {
   return a.element == b.element && a.scale == b.scale && a.zero_point == b.zero_point;
 }
 
-// An edge that is an integer in the file already: what every operator at it says. There is nothing to take out then.
+// An edge that is an integer in the file already: what every operator at it says. There is nothing to take
+// out then.
 std::optional<EdgeQuant> integer_input(const Uses& uses, const ValueInfo& input) {
   std::optional<EdgeQuant> all;
   for (const std::size_t index : uses.readers(input.name)) {

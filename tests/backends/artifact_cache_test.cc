@@ -313,11 +313,11 @@ class Variable {
 };
 
 TEST(ArtifactCacheFolder, FollowsTheEnvironment) {
-  const Variable home("HOME", "/home/u");
+  const Variable home("HOME", "/users/u");
   const Variable xdg("XDG_CACHE_HOME", nullptr);
   const Variable cache("SLUICE_CACHE", nullptr);
   const Variable own("SLUICE_ARTIFACTS", nullptr);
-  EXPECT_EQ(ArtifactCache::default_folder(), "/home/u/.cache/sluice/artifacts");
+  EXPECT_EQ(ArtifactCache::default_folder(), "/users/u/.cache/sluice/artifacts");
   const Variable xdg_set("XDG_CACHE_HOME", "/x");
   EXPECT_EQ(ArtifactCache::default_folder(), "/x/sluice/artifacts");
   const Variable cache_set("SLUICE_CACHE", "/c");

@@ -147,7 +147,7 @@ TEST_F(ChangeModels, NamesAndMomentsThatMakeNoSense) {
   ASSERT_TRUE(start("{path: " + same_ + ", variants: {small: " + (folder_ / "small.onnx") + "}}").ok());
   Status status = pipeline_->replace_model("n", negative_);
   EXPECT_EQ(status.code(), Code::kInvalid);
-  EXPECT_EQ(status.message(), "there is no model 'n', allowed: m; did you mean 'm'?");
+  EXPECT_EQ(status.message(), "there is no model 'n', allowed: m");
   status = pipeline_->use_variant("m", "smal");
   EXPECT_EQ(status.message(), "model 'm' has no variant 'smal', allowed: small; did you mean 'small'?");
   status = pipeline_->use_variant("m", "small");

@@ -1,6 +1,7 @@
 // An execution provider plugin that stands in for QNN's: see mock_provider.h. Call order after the
 // documentation of ONNX Runtime's plugin API (onnxruntime_ep_c_api.h).
 #include <cstring>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,7 +25,8 @@ OrtStatus* run_once() {
   const MockRun run = index < control.scripted.load() ? control.script[index] : MockRun{};
   if (run.act == MockAct::kHang) {
     control.hanging.fetch_add(1);
-    control.let_go.wait(false);
+    // No atomic wait: its waiters' table is not shared with the program that notifies.
+    while (!control.let_go) std::this_thread::yield();
     control.hanging.fetch_sub(1);
   }
   if (run.act != MockAct::kFail) return nullptr;
@@ -76,7 +78,7 @@ struct Provider : OrtEp {
     };
     Compile = [](OrtEp*, const OrtGraph**, const OrtNode**, std::size_t count, OrtNodeComputeInfo** infos,
                  OrtNode**) noexcept -> OrtStatus* {
-      for (std::size_t i = 0; i < count; ++i) infos[i] = new ComputeInfo;
+      for (std::size_t i = 0; i < count; ++i) infos[i] = new (std::nothrow) ComputeInfo;
       return nullptr;
     };
     ReleaseNodeComputeInfos = [](OrtEp*, OrtNodeComputeInfo** infos, std::size_t count) noexcept {
@@ -120,7 +122,7 @@ struct Factory : OrtEpFactory {
         control.refuse_sessions.fetch_sub(1);
         return Ort::GetApi().CreateStatus(ORT_EP_FAIL, "the mock was told to refuse");
       }
-      *out = new Provider(static_cast<Factory*>(self)->name);
+      *out = new (std::nothrow) Provider(static_cast<Factory*>(self)->name);
       return nullptr;
     };
     ReleaseEp = [](OrtEpFactory*, OrtEp* ep) noexcept { delete static_cast<Provider*>(ep); };

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "framework/node/htp_section.h"
+
 namespace sluice::testing {
 namespace {
 
@@ -87,6 +89,7 @@ void describe_infer(NodeDeclaration& d) {
   d.option("cpu", OptionKind::kMap)
       .child(child("threads", OptionKind::kInteger, {std::string("auto")}).range(1, 64).any_of({"auto"}))
       .child(child("cores", OptionKind::kText, {std::string("auto")}));
+  d.options.push_back(htp_section());
   d.option("degrade", OptionKind::kMaps)
       .child(child("variant", OptionKind::kText, {}))
       .child(child("backend", OptionKind::kText, {}))

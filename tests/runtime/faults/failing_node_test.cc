@@ -99,8 +99,7 @@ TEST(FailingNode, ASlowOneThrottlesALosslessSource) {
 }
 
 TEST(FailingNode, ASlowOneCostsARealtimeSourceFramesThatAreCounted) {
-  FaultRun run(with_fault("{does: slow, ms: 20, times: -1}") + "flow: {mode: realtime}\n",
-               {}, {{}, "500"});
+  FaultRun run(with_fault("{does: slow, ms: 20, times: -1}") + "flow: {mode: realtime}\n", {}, {{}, "500"});
   ASSERT_TRUE(run.run(frames(100)).ok());
   const RunReport report = run.report();
   EXPECT_EQ(report.sources[0].produced, 100u);

@@ -156,8 +156,8 @@ TEST(StoppedRunSlow, AtAHundredRandomMomentsOfTheRealOne) { stop_at_random_momen
 // --- clocks that jump
 // -------------------------------------------------------------------------------------------------
 
-// A steady clock whose hands somebody moves. Whoever sleeps wakes early when they jump over his time; a jump back
-// does not make him sleep longer than he meant to.
+// A steady clock whose hands somebody moves. Whoever sleeps wakes early when they jump over his time; a jump
+// back does not make him sleep longer than he meant to.
 class JumpingClock final : public Clock {
  public:
   TimeNs now() const override { return steady_.now() + offset_.load(); }

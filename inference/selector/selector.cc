@@ -1,0 +1,235 @@
+#include "inference/selector/selector.h"
+
+#include <limits>
+
+#include "inference/selector/chooser.h"
+#include "inference/selector/ladder.h"
+
+namespace sluice {
+namespace {
+
+constexpr double kModeGain =
+    0.03;  // a change of the performance mode alone keeps the session: only noise to beat
+constexpr double kClimbDwells = 3;  // how many dwells a step lasts at least before it is climbed again
+// Dwells between changes of backend or variant, by how many there were of late: at most six in half an hour.
+constexpr std::array<double, 7> kMoveDwells = {0, 1, 2, 4, 8, 30, 90};
+// Of two that are too hot, this much cooler is worth a change, in K: after the dwell, and at once.
+constexpr double kCooler = 0.3, kWorthCooling = 1.5;
+// A candidate that brings nothing is left for one that gives at least this share of the rate wanted.
+constexpr double kLeastShare = 0.05;
+
+}  // namespace
+
+int Chooser::least_bad(const Board& board) const {
+  int best = -1;
+  double lowest = std::numeric_limits<double>::infinity();
+  Exclusion mildest = Exclusion::kNone;
+  for (const Exclusion level : {Exclusion::kTooSlow, Exclusion::kPower, Exclusion::kTooHot}) {
+    for (std::size_t c = 0; c < candidates_.size(); ++c) {
+      const Forecast& f = board.forecasts[c];
+      if (f.exclusion != level || (best >= 0 && mildest != level)) continue;
+      const double badness = level == Exclusion::kTooSlow ? f.latency_ms
+                             : level == Exclusion::kPower ? power_of(c)
+                                                          : f.peak_c;
+      if (badness >= lowest) continue;
+      lowest = badness;
+      best = static_cast<int>(c);
+      mildest = level;
+    }
+  }
+  return best;
+}
+
+void Chooser::pick(Board& board) const {
+  double highest = -1;
+  for (std::size_t c = 0; c < candidates_.size(); ++c) {
+    const Forecast& f = board.forecasts[c];
+    // Policy fixed leaves an entry only when it fails; limits move its ladder.
+    const bool limit = f.exclusion >= Exclusion::kTooSlow;
+    if (f.exclusion != Exclusion::kNone && !(limit && policy_.kind == PolicyKind::kFixed)) continue;
+    // Equal ones: what runs, then what the user wants more.
+    const bool better = f.score > highest * (1 + 1e-9);
+    const bool equal = !better && f.score >= highest * (1 - 1e-9);
+    if (!better && !(equal && static_cast<int>(c) == state_.current)) continue;
+    highest = f.score;
+    board.best = static_cast<int>(c);
+  }
+  if (board.best < 0) board.best = least_bad(board);
+  const Exclusion kept =
+      board.best < 0 ? Exclusion::kNone : board.forecasts[static_cast<std::size_t>(board.best)].exclusion;
+  board.forced = board.best < 0 || kept != Exclusion::kNone;
+  if (board.forced) board.holds = board.regains = false;
+}
+
+Chooser::Board Chooser::look(int step) const {
+  Board board;
+  board.step = step;
+  board.rate = rate_at(policy_.degrade, step, policy_.target_fps);
+  const Forecaster future(candidates_, state_, policy_, board.rate);
+  score(future, board);
+  pick(board);
+  return board;
+}
+
+// Moves `board` one step down or up when that is due.
+int Chooser::ladder_step(Board& board) const {
+  const int last = static_cast<int>(policy_.degrade.size());
+  if (last == 0) return 0;
+  if (!board.holds && board.step < last) {
+    const bool hot = board.forced && policy_.max_temperature_c;
+    if (!hot && state_.current >= 0 && since(state_.stepped_at) < policy_.dwell_s) return 0;
+    for (int step = board.step + 1; step <= last; ++step) {  // a step that leaves no candidate is passed over
+      const Board next = look(step);
+      if (next.best < 0) continue;
+      board = next;
+      return 1;
+    }
+    return 0;
+  }
+  if (board.step == 0) return 0;
+  const double wait = policy_.dwell_s * kClimbDwells * static_cast<double>(1 << std::min(state_.rises, 5));
+  if (since(state_.stepped_at) < wait) return 0;
+  const Board above = look(board.step - 1);
+  if (!above.regains || above.best < 0) return 0;
+  board = above;
+  return -1;
+}
+
+bool Chooser::waited(const SelectorCandidate& next) const {
+  if (since(state_.switched_at) < policy_.dwell_s) return false;
+  if (!moves(at(state_.current), next)) return true;
+  const auto earlier = std::min(static_cast<std::size_t>(state_.moves), kMoveDwells.size() - 1);
+  return since(state_.moved_at) >= policy_.dwell_s * kMoveDwells[earlier];
+}
+
+// True when what runs must be left at once.
+bool Chooser::hurried(const Board& board) const {
+  const Exclusion why = board.forecasts[static_cast<std::size_t>(state_.current)].exclusion;
+  return why == Exclusion::kUnusable || why == Exclusion::kBroken || why == Exclusion::kStep ||
+         why == Exclusion::kTooHot;
+}
+
+// Relative to what runs; where that brings next to nothing, to a twentieth of the rate wanted.
+double Chooser::gain_of(const Forecast& now, const Forecast& next, double rate) const {
+  const bool frames = policy_.kind == PolicyKind::kSustained && rate > 0;
+  const double base = std::max(now.score, frames ? kLeastShare * rate : 1e-9);
+  return (next.score - now.score) / base;
+}
+
+void Chooser::damp(const Board& board, Decision& decision) const {
+  const Forecast& now = board.forecasts[static_cast<std::size_t>(state_.current)];
+  const Forecast& next = board.forecasts[static_cast<std::size_t>(board.best)];
+  decision.rival = board.best;
+  decision.gain = gain_of(now, next, board.rate);
+  decision.candidate = state_.current;
+  if (board.best == state_.current) {
+    decision.rival = -1;
+    decision.cause = board.forced ? Cause::kNothing : Cause::kBest;
+    return;
+  }
+  const bool excluded = now.exclusion != Exclusion::kNone;
+  const double cooler = waited(at(board.best)) ? kCooler : kWorthCooling;
+  if (now.exclusion == Exclusion::kTooHot && next.exclusion == Exclusion::kTooHot &&
+      next.peak_c > now.peak_c - cooler) {
+    decision.cause = Cause::kNothing;
+    return;
+  }
+  const bool fixed = policy_.kind == PolicyKind::kFixed;
+  const double least = moves(at(state_.current), at(board.best)) ? policy_.min_gain : kModeGain;
+  if (hurried(board)) {
+    decision.candidate = waited(at(board.best)) ? board.best : same_session(board);
+  } else {
+    if (!excluded && !fixed && decision.gain < std::min(least, policy_.min_gain)) {
+      decision.cause = Cause::kSmallGain;
+      return;
+    }
+    if (!waited(at(board.best))) {
+      decision.cause = Cause::kDwell;
+      return;
+    }
+  }
+  if (!hurried(board)) decision.candidate = board.best;
+  decision.rival = state_.current;
+  decision.cause = now.exclusion == Exclusion::kBroken || now.exclusion == Exclusion::kUnusable
+                       ? Cause::kFailure
+                   : now.exclusion == Exclusion::kTooHot ? Cause::kHeatLimit
+                   : excluded                            ? Cause::kExcluded
+                   : fixed                               ? Cause::kRecovered
+                                                         : Cause::kGain;
+}
+
+// The best candidate that keeps the session, else the best at all: what must be left at once is left for a
+// slower mode where one will do.
+int Chooser::same_session(const Board& board) const {
+  int found = -1;
+  for (std::size_t c = 0; c < candidates_.size(); ++c) {
+    const Forecast& f = board.forecasts[c];
+    if (f.exclusion != Exclusion::kNone || moves(at(state_.current), candidates_[c])) continue;
+    if (found < 0 || f.score > board.forecasts[static_cast<std::size_t>(found)].score)
+      found = static_cast<int>(c);
+  }
+  return found < 0 ? board.best : found;
+}
+
+Decision Chooser::run() {
+  Decision decision;
+  decision.count = candidates_.size();
+  decision.step = state_.step;
+  Board board = look(state_.step);
+  const int stepped = state_.current >= 0 ? ladder_step(board) : 0;
+  decision.step = board.step;
+  decision.forecasts = board.forecasts;
+  decision.blind =
+      (policy_.kind == PolicyKind::kSustained || policy_.max_temperature_c) && !state_.heat.sees_any();
+  decision.candidate = state_.current;
+  if (board.best < 0) {
+    decision.cause = Cause::kNothing;
+  } else if (state_.current < 0) {
+    decision.candidate = board.best;
+    decision.cause = board.forced ? Cause::kNothing : Cause::kStart;
+  } else {
+    damp(board, decision);
+    if (stepped != 0) decision.cause = stepped > 0 ? Cause::kStepDown : Cause::kStepUp;
+  }
+  decision.changed = decision.candidate != state_.current || decision.step != state_.step;
+  return decision;
+}
+
+Decision choose(std::span<const SelectorCandidate> candidates, const SelectorState& state,
+                const Readings& readings, const SelectorPolicy& policy) {
+  return Chooser(candidates, state, readings, policy).run();
+}
+
+void commit(std::span<const SelectorCandidate> candidates, const Decision& decision, TimeNs now,
+            SelectorState& state) {
+  if (decision.step != state.step) {
+    if (decision.step < state.step) ++state.rises;
+    state.step = decision.step;
+    state.stepped_at = now;
+  }
+  if (decision.candidate == state.current || decision.candidate < 0) return;
+  if (state.current >= 0) {
+    state.switched_at = now;
+    if (moves(candidates[static_cast<std::size_t>(state.current)],
+              candidates[static_cast<std::size_t>(decision.candidate)])) {
+      ++state.moves;
+      state.moved_at = now;
+    }
+  }
+  state.current = decision.candidate;
+}
+
+int probe_wanted(const SelectorState& state, TimeNs now, TimeNs stale) {
+  int oldest = -1;
+  for (std::size_t c = 0; c < state.count; ++c) {
+    const CandidateState& s = state.candidates[c];
+    if (static_cast<int>(c) == state.current) continue;
+    if (s.breaker.probe_due(now)) return static_cast<int>(c);
+    if (!s.breaker.usable() || now - s.measured_at < stale) continue;
+    if (oldest < 0 || s.measured_at < state.candidates[static_cast<std::size_t>(oldest)].measured_at)
+      oldest = static_cast<int>(c);
+  }
+  return oldest;
+}
+
+}  // namespace sluice

@@ -1,0 +1,134 @@
+#include "inference/selector/selector_state.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sluice {
+namespace {
+
+constexpr double kAssumedWatts = 4;      // [assumed] of a unit at full clock, where energy is unknown
+constexpr double kStaticShare = 0.15;    // [assumed] of active power that does not follow the clock
+constexpr double kLatencyMemory = 3;     // s
+constexpr double kFasterThanBase = 0.2;  // how fast the base follows runs that are faster than it
+constexpr double kMostWatts = 7;         // [assumed]
+constexpr double kPowerMemory = 1.5, kScaleTime = 8;          // s
+constexpr double kShortestPeriod = 0.05, kLongestPeriod = 5;  // s; a suspended machine wakes after hours
+constexpr TimeNs kMoveForgiven = from_s(900);
+
+double approach(double value, double target, double dt, double tau) {
+  return value + (target - value) * dt / (tau + dt);
+}
+
+double clock_power(double speed) {
+  return kStaticShare + (1 - kStaticShare) * speed * speed * std::sqrt(speed);
+}
+
+double fastest_of_unit(std::span<const SelectorCandidate> candidates, const SelectorCandidate& like) {
+  double best = 0;
+  for (const SelectorCandidate& c : candidates) {
+    if (c.backend != like.backend || c.variant != like.variant || !c.latency_ms.known()) continue;
+    if (best == 0 || c.latency_ms.value < best) best = c.latency_ms.value;
+  }
+  return best;
+}
+
+// A unit's first seconds tell its scale, the rest being as before; later changes are the rest's.
+void learn_power(const CandidateState& c, HeatLoad load, double watts, double dt, SelectorState& state) {
+  const auto unit = static_cast<std::size_t>(load.unit);
+  double& scale = state.watts_scale[unit];
+  const bool known = c.watts_basis != Basis::kAssumed;
+  if (known) scale = 1;
+  if (!known && state.ran_s[unit] < kScaleTime && load.watts > 0) {
+    const double now = std::max(0.05, (watts - state.rest_w) / load.watts);
+    scale = scale > 0 ? approach(scale, now, dt, kPowerMemory) : now;
+  } else {
+    state.rest_w = std::max(0.0, approach(state.rest_w, watts - scale * load.watts, dt, kPowerMemory));
+  }
+}
+
+}  // namespace
+
+std::optional<double> device_power(std::span<const SelectorCandidate> candidates, const SelectorState& state,
+                                   std::size_t candidate, double duty) {
+  const CandidateState& c = state.candidates[candidate];
+  const double watts = heat_at(c, c.speed, duty);
+  if (c.watts_basis != Basis::kAssumed) return state.rest_w + watts;
+  const double scale = state.watts_scale[static_cast<std::size_t>(candidates[candidate].unit)];
+  if (scale > 0) return state.rest_w + scale * watts;
+  if (state.rest_w <= 0) return std::nullopt;
+  return state.rest_w + kMostWatts / kAssumedWatts * watts;
+}
+
+double heat_at(const CandidateState& candidate, double speed, double duty) {
+  return candidate.watts * duty * clock_power(speed) / clock_power(candidate.speed);
+}
+
+SelectorState start_state(std::span<const SelectorCandidate> candidates) {
+  SelectorState state;
+  state.count = std::min(candidates.size(), kMostCandidates);
+  for (std::size_t i = 0; i < state.count; ++i) {
+    const SelectorCandidate& c = candidates[i];
+    CandidateState& s = state.candidates[i];
+    s.base_ms = s.now_ms = c.latency_ms.value;
+    const double fastest = fastest_of_unit(candidates, c);
+    s.speed = fastest > 0 && c.latency_ms.value > 0 ? fastest / c.latency_ms.value : 1;
+    if (c.energy_mj.known() && c.latency_ms.value > 0) {
+      s.watts = c.energy_mj.value / c.latency_ms.value;  // mJ per ms
+      s.watts_basis = c.energy_mj.basis;
+    } else {
+      s.watts = kAssumedWatts * clock_power(s.speed);
+      s.watts_basis = Basis::kAssumed;
+    }
+  }
+  return state;
+}
+
+void observe(std::span<const SelectorCandidate> candidates, const Observation& seen, SelectorState& state) {
+  const double dt = std::clamp(seen.dt_s, kShortestPeriod, kLongestPeriod);
+  state.observed_at = seen.readings.at;
+  if (state.moves > 0 && seen.readings.at - state.moved_at > kMoveForgiven) {
+    --state.moves;
+    state.moved_at = seen.readings.at;
+  }
+  if (seen.readings.at - state.stepped_at > kMoveForgiven) state.rises = 0;
+  HeatLoad load;
+  if (state.current >= 0) {
+    const auto index = static_cast<std::size_t>(state.current);
+    CandidateState& c = state.candidates[index];
+    load.unit = candidates[index].unit;
+    if (seen.latency_ms > 0) {
+      const bool first = c.base_ms <= 0;
+      if (first) c.base_ms = c.now_ms = seen.latency_ms;
+      c.now_ms = approach(c.now_ms, seen.latency_ms, dt, kLatencyMemory);
+      if (seen.latency_ms < c.base_ms) c.base_ms += kFasterThanBase * (seen.latency_ms - c.base_ms);
+      c.measured_at = seen.readings.at;
+      const double speed = c.speed * std::min(1.0, c.base_ms / seen.latency_ms);
+      const double duty = std::min(1.0, seen.fps * seen.latency_ms * 1e-3);
+      load.watts = heat_at(c, speed, duty);
+      state.ran_s[static_cast<std::size_t>(load.unit)] += dt * duty;
+      if (seen.readings.power_w.value) learn_power(c, load, *seen.readings.power_w.value, dt, state);
+    }
+    state.heat.observe(dt, load, seen.readings);
+    if (seen.latency_ms > 0)
+      state.trips.observe(dt, load.unit, c.speed, c.speed * std::min(1.0, c.base_ms / seen.latency_ms),
+                          state.heat);
+    return;
+  }
+  if (seen.readings.power_w.value) state.rest_w = *seen.readings.power_w.value;
+  state.heat.observe(dt, load, seen.readings);
+}
+
+void note_failure(SelectorState& state, std::size_t candidate, TimeNs now) {
+  state.candidates[candidate].breaker.failed(now);
+}
+
+void note_probe(SelectorState& state, std::size_t candidate, TimeNs now, double latency_ms) {
+  CandidateState& c = state.candidates[candidate];
+  c.breaker.succeeded(now);
+  if (latency_ms <= 0) return;
+  if (c.base_ms <= 0 || latency_ms < c.base_ms) c.base_ms = latency_ms;
+  c.now_ms = latency_ms;
+  c.measured_at = now;
+}
+
+}  // namespace sluice

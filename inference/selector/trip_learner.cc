@@ -1,0 +1,181 @@
+#include "inference/selector/trip_learner.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+constexpr double kOnset = 0.93;       // slower than this share of full speed: throttled
+constexpr double kRelease = 0.97;     // at least this: free again
+constexpr int kConfirm = 2;           // periods, against noise of the latency
+constexpr double kDoubtScale = 1.5;   // K of contradiction that halves a weight
+constexpr double kDoubtMemory = 300;  // s
+constexpr double kTolerance = 1.0;    // K that contradicts nothing
+constexpr double kUsualHysteresis = 6, kMostHysteresis = 12;  // K
+constexpr double kSpeedMemory = 20;                           // s
+constexpr double kLineMemory = 60;                            // s
+constexpr double kFlat = 0.3;      // K^2: variance of a line too short to have a slope
+constexpr double kSteepest = 0.2;  // of full speed per K
+constexpr double kSlowest = 0.15;
+constexpr double kResuming = 4;  // s
+
+constexpr double kVisible =
+    1.04;  // a mode this much faster than the throttled speed shows whether it still binds
+
+double approach(double value, double target, double dt, double tau) {
+  return value + (target - value) * dt / (tau + dt);
+}
+
+// A unit's governors look at its own die or at the case.
+bool concerns(UnitRole unit, std::size_t variable) {
+  return variable >= kUnitRoles || variable == static_cast<std::size_t>(unit);
+}
+
+}  // namespace
+
+void TripLearner::onset(UnitRole role, Unit& unit, const HeatValues& values, const ThermalPredictor& heat) {
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    if (!concerns(role, v) || !heat.sees(static_cast<HeatVariable>(v))) continue;
+    Trip& trip = unit.trips[v];
+    if (trip.known) {
+      const double miss = values[v] - trip.at;
+      unit.doubt[v] += std::max(0.0, (miss < 0 ? -miss : miss) - kTolerance);
+      trip.at += 0.4 * miss;
+    } else {
+      trip.known = true;
+      trip.at = values[v];
+    }
+  }
+}
+
+void TripLearner::release(Unit& unit, const HeatValues& values) {
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    Trip& trip = unit.trips[v];
+    if (!trip.known) continue;
+    const double below = std::clamp(trip.at - values[v], 0.0, kMostHysteresis);
+    trip.hysteresis += 0.4 * (below - trip.hysteresis);
+  }
+}
+
+void TripLearner::contradict(Unit& unit, const HeatValues& values, double dt_s) {
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    Trip& trip = unit.trips[v];
+    unit.doubt[v] = approach(unit.doubt[v], 0, dt_s, kDoubtMemory);
+    if (!trip.known) continue;
+    const double above = values[v] - trip.at;
+    if (!unit.throttled && above > kTolerance) {
+      unit.doubt[v] += 0.1 * above * dt_s;
+      trip.at += 0.2 * (above - kTolerance);
+    } else if (unit.throttled && -above > trip.hysteresis) {
+      // Still throttled this far below: either it lets go later yet, or another temperature counts.
+      trip.hysteresis = std::min(-above, kMostHysteresis);
+      unit.doubt[v] += 0.1 * std::max(0.0, -above - kUsualHysteresis) * dt_s;
+    }
+  }
+}
+
+void TripLearner::follow(Unit& unit, const HeatValues& values, double speed, double dt_s) {
+  if (!unit.learned) {
+    for (std::size_t v = 0; v < kHeatVariables; ++v) unit.lines[v].value = values[v];
+  }
+  unit.learned = true;
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    Line& line = unit.lines[v];
+    const double off = values[v] - line.value;
+    line.variance = approach(line.variance, off * off, dt_s, kLineMemory);
+    line.covariance = approach(line.covariance, off * (speed - unit.speed), dt_s, kLineMemory);
+    line.value = approach(line.value, values[v], dt_s, kSpeedMemory);
+  }
+  unit.speed = approach(unit.speed, speed, dt_s, kSpeedMemory);
+}
+
+void TripLearner::weigh(Unit& unit) {
+  double sum = 0;
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    const double doubt = unit.doubt[v] / kDoubtScale;
+    unit.trips[v].weight = unit.trips[v].known ? 1 / (1 + doubt * doubt) : 0;
+    sum += unit.trips[v].weight;
+  }
+  if (sum <= 0) return;
+  for (Trip& trip : unit.trips) trip.weight /= sum;
+}
+
+// By temperature alone: below where the governor has let go, as far as is known.
+bool TripLearner::may_be_free(const Unit& unit, const HeatValues& values) {
+  double held = 0;
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    const Trip& trip = unit.trips[v];
+    if (trip.known && values[v] > trip.at - trip.hysteresis) held += trip.weight;
+  }
+  return held < 0.5;
+}
+
+// Units that do not run: what they show when they run again began meanwhile.
+void TripLearner::rest(const Unit& active) {
+  for (Unit& unit : units_) {
+    if (&unit == &active) continue;
+    unit.throttled = unit.unseen = false;
+    unit.suspect = 0;
+    unit.resumed_for = 0;
+  }
+}
+
+void TripLearner::observe(double dt_s, UnitRole role, double full, double speed,
+                          const ThermalPredictor& heat) {
+  Unit& unit = units_[static_cast<std::size_t>(role)];
+  rest(unit);
+  if (unit.throttled && full < kVisible * unit.speed) {
+    unit.unseen = true;
+    unit.suspect = 0;
+    if (may_be_free(unit, heat.now())) {
+      unit.throttled = unit.unseen = false;
+      unit.resumed_for = 0;
+    }
+    return;
+  }
+  const HeatValues values = heat.now();
+  const double ratio = speed / full;
+  const bool contrary = unit.throttled ? ratio > kRelease : ratio < kOnset;
+  if (contrary && unit.suspect == 0) unit.previous = values;
+  unit.suspect = contrary ? unit.suspect + 1 : 0;
+  unit.resumed_for += dt_s;
+  if (unit.suspect >= kConfirm) {
+    unit.suspect = 0;
+    unit.throttled = !unit.throttled;
+    if (unit.throttled && (unit.resumed_for > kResuming || !unit.learned))
+      onset(role, unit, unit.previous, heat);
+    else if (!unit.throttled && !unit.unseen)
+      release(unit, unit.previous);
+    unit.unseen = false;
+  }
+  if (unit.throttled && !contrary) {
+    unit.unseen = false;
+    follow(unit, values, speed, dt_s);
+  }
+  if (unit.suspect == 0) contradict(unit, values, dt_s);
+  weigh(unit);
+}
+
+const TripLearner::Trip& TripLearner::trip(UnitRole unit, HeatVariable variable) const {
+  return units_[static_cast<std::size_t>(unit)].trips[static_cast<std::size_t>(variable)];
+}
+
+double TripLearner::throttled_speed(UnitRole unit) const {
+  return units_[static_cast<std::size_t>(unit)].speed;
+}
+
+double TripLearner::throttled_speed(UnitRole role, HeatVariable variable, double value) const {
+  const Unit& unit = units_[static_cast<std::size_t>(role)];
+  const Line& line = unit.lines[static_cast<std::size_t>(variable)];
+  const double slope = std::clamp(line.covariance / (line.variance + kFlat), -kSteepest, 0.0);
+  return std::clamp(unit.speed + slope * (value - line.value), kSlowest, 1.0);
+}
+
+bool TripLearner::throttled(UnitRole unit) const { return units_[static_cast<std::size_t>(unit)].throttled; }
+
+bool TripLearner::knows_any(UnitRole unit) const {
+  const auto& trips = units_[static_cast<std::size_t>(unit)].trips;
+  return std::any_of(trips.begin(), trips.end(), [](const Trip& trip) { return trip.known; });
+}
+
+}  // namespace sluice

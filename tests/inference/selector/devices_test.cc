@@ -1,0 +1,89 @@
+// The selector on random simulated devices: properties that hold on each, and what it delivers on many.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/inference/selector/contest.h"
+#include "tests/inference/selector/optimum.h"
+
+#ifndef SLUICE_RANDOM_DEVICES
+#define SLUICE_RANDOM_DEVICES 100
+#endif
+
+namespace sluice::testing {
+namespace {
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+TEST(RandomDevices, NoFlapping) {
+  for (std::uint64_t seed = 1; seed <= SLUICE_RANDOM_DEVICES; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const TrueDevice device = random_device(seed);
+    RunRequest run;
+    run.policy = device.policy(PolicyKind::kSustained);
+    const Outcome outcome = run_selector(device, run);
+    EXPECT_LE(outcome.moves, 6);
+    EXPECT_EQ(outcome.quick, 0);
+    run.policy.max_temperature_c = heat_limit_of(device);
+    EXPECT_EQ(run_selector(device, run).quick, 0);
+  }
+}
+
+// What is reached today, with the shortfall against the bars in `tools/dev bench selector`.
+TEST(RandomDevices, LimitsAreKeptOnMostDevicesThatCanKeepThem) {
+  int heat = 0, hot = 0, power = 0, over = 0;
+  for (std::uint64_t seed = 1; seed <= SLUICE_RANDOM_DEVICES; ++seed) {
+    const TrueDevice device = random_device(seed);
+    OptimumRequest request;
+    request.grid_c = 2;
+    RunRequest run;
+    run.policy = device.policy(PolicyKind::kSustained);
+    run.policy.max_temperature_c = request.max_temperature_c = heat_limit_of(device);
+    if (optimum(device, request).feasible) {
+      ++heat;
+      hot += run_selector(device, run).over_limit_s > 2;
+    }
+    request.max_temperature_c.reset();
+    run.policy.max_temperature_c.reset();
+    run.policy.power_budget_w = request.power_budget_w = power_budget_of(device);
+    run.power = true;
+    run.energies = seed % 2 == 0;
+    if (optimum(device, request).feasible) {
+      ++power;
+      over += run_selector(device, run).highest_10s_w > 1.05 * *run.policy.power_budget_w;
+    }
+  }
+  EXPECT_GT(heat, SLUICE_RANDOM_DEVICES / 2);
+  EXPECT_LE(hot * 100, heat * 10);
+  EXPECT_GT(power, SLUICE_RANDOM_DEVICES / 2);
+  EXPECT_LE(over * 100, power * 10);
+}
+
+TEST(RandomDevices, SustainedBeatsFixedChoicesAtTheMedian) {
+  constexpr int kDevices = 100;
+  std::vector<double> sustained, npu, fastest, steps;
+  std::uint64_t seed = 0;
+  while (sustained.size() < kDevices) {
+    const TrueDevice device = random_device(++seed);
+    if (npu_first_share(device) > 0.8) continue;
+    OptimumRequest request;
+    request.grid_c = 2;
+    const double best = std::max(1.0, optimum(device, request).frames);
+    RunRequest run;
+    run.policy = device.policy(PolicyKind::kSustained);
+    sustained.push_back(run_selector(device, run).frames / best);
+    npu.push_back(run_fixed(device, 0).frames / best);
+    fastest.push_back(run_fixed(device, fastest_candidate(device)).frames / best);
+    steps.push_back(run_temperature_steps(device).frames / best);
+  }
+  EXPECT_GE(median(sustained), 0.9);
+  EXPECT_GT(median(sustained), median(npu));
+  EXPECT_GT(median(sustained), median(fastest));
+  EXPECT_GT(median(sustained), median(steps));
+}
+
+}  // namespace
+}  // namespace sluice::testing
