@@ -55,13 +55,25 @@ std::string lower(std::string text) {
   return text;
 }
 
+// The plugin's devices, in its order of preference.
+std::vector<Ort::ConstEpDevice> gpu_devices(ort::Runtime& runtime) {
+  std::vector<Ort::ConstEpDevice> devices = runtime.env().GetEpDevices();
+  std::erase_if(devices, [](const Ort::ConstEpDevice& device) {
+    return device.EpName() != std::string_view(gpu::kProviderName);
+  });
+  return devices;
+}
+
+std::string text_of(const Ort::ConstEpDevice& device) {
+  const char* text = device.EpMetadata().GetValue(gpu::kDeviceTextKey);
+  return text ? text : "";
+}
+
 // `auto` is the plugin's first; else a part of the device's description.
 Result<Ort::ConstEpDevice> choose(ort::Runtime& runtime, const std::string& wanted) {
   std::string names;
-  for (const Ort::ConstEpDevice& device : runtime.env().GetEpDevices()) {
-    if (device.EpName() != std::string_view(gpu::kProviderName)) continue;
-    const char* text = device.EpMetadata().GetValue(gpu::kDeviceTextKey);
-    const std::string description = text ? text : "";
+  for (const Ort::ConstEpDevice& device : gpu_devices(runtime)) {
+    const std::string description = text_of(device);
     if (wanted == "auto" || lower(description).find(lower(wanted)) != std::string::npos) return device;
     names += (names.empty() ? "'" : ", '") + description + "'";
   }
@@ -71,7 +83,8 @@ Result<Ort::ConstEpDevice> choose(ort::Runtime& runtime, const std::string& want
 
 using Open = std::function<Result<std::unique_ptr<Session>>()>;
 
-// A session that is made anew after its device was lost; the run that lost it fails.
+// A session that is made anew when its device is lost; the run that lost it is repeated. When that does not
+// help, or runs fail in a row, it has failed for good: every further run is kUnavailable.
 class GpuSession final : public Session {
  public:
   GpuSession(std::unique_ptr<Session> session, Open open)
@@ -82,31 +95,60 @@ class GpuSession final : public Session {
   int slots() const override { return session_->slots(); }
   bool static_batch() const override { return session_->static_batch(); }
   Placement placement() const override { return session_->placement(); }
+
   Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override {
-    if (lost_.load(std::memory_order_acquire)) SLUICE_RETURN_IF_ERROR(rebuild());
-    const std::shared_lock lock(mutex_);
-    Status status = fresh_ ? fresh_->run(slot, inputs, outputs) : session_->run(slot, inputs, outputs);
-    if (!status.ok() && status.message().find(gpu::kDeviceLost) != std::string::npos)
-      lost_.store(true, std::memory_order_release);
-    return status;
+    for (;;) {
+      int generation = 0;
+      const Status status = run_once(slot, inputs, outputs, generation);
+      if (status.ok()) {
+        failures_.store(0, std::memory_order_relaxed);
+        return status;
+      }
+      if (status.code() == Code::kUnavailable) return status;
+      const bool lost = status.message().find(gpu::kDeviceLost) != std::string::npos;
+      SLUICE_RETURN_IF_ERROR(recover(generation, lost, status));
+      if (!lost) return status;
+    }
   }
 
  private:
-  Status rebuild() {
+  static constexpr int kMostFailures = 3;  // in a row
+
+  // kUnavailable: it has failed for good. `generation`: of the session that ran.
+  Status run_once(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs,
+                  int& generation) {
+    const std::shared_lock lock(mutex_);
+    if (!failure_.ok()) return failure_;
+    generation = generation_;
+    return fresh_ ? fresh_->run(slot, inputs, outputs) : session_->run(slot, inputs, outputs);
+  }
+
+  // After a failed run; Ok: it may be repeated. Of the runs that one loss made fail, the first recovers.
+  Status recover(int generation, bool lost, const Status& why) {
     const std::unique_lock lock(mutex_);
-    if (!lost_.load(std::memory_order_acquire)) return {};
-    SLUICE_ASSIGN(fresh_, open_());
-    lost_.store(false, std::memory_order_release);
+    if (generation != generation_ || !failure_.ok()) return failure_;
+    if (failures_.fetch_add(1, std::memory_order_relaxed) + 1 >= kMostFailures)
+      return failure_ = unavailable("backend 'gpu' has failed: " + std::to_string(kMostFailures) +
+                                    " runs in a row, the last with: " + why.message());
+    if (!lost) return {};
+    auto opened = open_();
+    if (!opened.ok())
+      return failure_ = unavailable("backend 'gpu' has failed: " + why.message() +
+                                    "; loading the model again: " + opened.status().message());
+    fresh_ = std::move(*opened);
+    ++generation_;
     log_message(LogLevel::kWarning, "backend 'gpu': the OpenCL device was lost; model '" + signature().name +
                                         "' is loaded again");
     return {};
   }
 
   const std::unique_ptr<Session> session_;  // the first one; it answers for what never changes
-  std::unique_ptr<Session> fresh_;          // after a loss
   const Open open_;
-  std::shared_mutex mutex_;  // held shared by runs, alone while the session is replaced
-  std::atomic<bool> lost_{false};
+  std::atomic<int> failures_{0};  // since the last run that went well
+  std::shared_mutex mutex_;       // held shared by runs, alone while what follows changes
+  std::unique_ptr<Session> fresh_;  // after a loss
+  int generation_ = 0;
+  Status failure_;
 };
 
 class GpuBackend final : public Backend {
@@ -117,6 +159,7 @@ class GpuBackend final : public Backend {
     if (!available_) available_ = find();
     return *available_;
   }
+  std::string version() override;
   const std::vector<OptionDeclaration>& options() const override { return backend_options("gpu"); }
   Result<std::unique_ptr<Session>> open(const SessionRequest& request) override;
 
@@ -175,7 +218,8 @@ Result<std::unique_ptr<Session>> open_once(const SessionRequest& request) {
         std::unordered_map<std::string, std::string>{{gpu::kPrecision, options.text("precision")}});
   };
   auto session = ort::OrtSession::open(runtime, limited, config);
-  if (session.ok() && !fixed.ok()) return fixed;
+  if (!session.ok()) return session.status().with_context("backend 'gpu': ");
+  if (!fixed.ok()) return fixed;
   return session;
 }
 
@@ -184,6 +228,13 @@ Result<std::unique_ptr<Session>> GpuBackend::open(const SessionRequest& request)
   SLUICE_ASSIGN(auto session, open_once(request));
   return std::unique_ptr<Session>(
       std::make_unique<GpuSession>(std::move(session), [request] { return open_once(request); }));
+}
+
+std::string GpuBackend::version() {
+  const auto runtime = ort::Runtime::get();
+  std::string out;
+  for (const Ort::ConstEpDevice& device : gpu_devices(**runtime)) out += (out.empty() ? "" : "; ") + text_of(device);
+  return out;
 }
 
 }  // namespace

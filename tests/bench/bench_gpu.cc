@@ -1,16 +1,14 @@
 // The gpu backend against ONNX Runtime's CPU provider, one thread each, in one run: ratios, kernels, memory.
-//   bench_gpu [MODEL.onnx ...]     default: the two BlazeFace models
+//   bench_gpu [NAME ...]     of tests/backends/gpu/zoo.cc; default: all
 // Rounds are interleaved, so that what else the machine does touches all alike.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <random>
-#include <sstream>
+#include <string>
+#include <vector>
 
-#include "tests/backends/gpu/runner.h"
+#include "tests/backends/gpu/zoo.h"
 
 namespace {
 
@@ -20,28 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kRounds = 15;
 constexpr double kRoundMs = 60;
-
-std::string bytes_of(const std::string& path) {
-  std::ostringstream out;
-  out << std::ifstream(path, std::ios::binary).rdbuf();
-  return out.str();
-}
-
-std::vector<HostTensor> noise_for(Ort::Session& session) {
-  std::mt19937 random(1);
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  std::vector<HostTensor> out;
-  Ort::AllocatorWithDefaultOptions allocator;
-  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
-    auto dims = session.GetInputTypeInfo(i).GetTensorTypeAndShapeInfo().GetShape();
-    std::size_t count = 1;
-    for (auto& dim : dims) count *= static_cast<std::size_t>(dim = std::max<std::int64_t>(dim, 1));
-    std::vector<float> values(count);
-    for (float& value : values) value = uniform(random);
-    out.push_back(HostTensor::floats(session.GetInputNameAllocated(i, allocator).get(), dims, values));
-  }
-  return out;
-}
 
 double ms_of_one(Loaded& model, const std::vector<HostTensor>& inputs, int runs) {
   const auto start = Clock::now();
@@ -57,13 +33,13 @@ struct Contender {
   int runs = 1;
 };
 
-bool compare(const std::string& path) {
-  const std::string model = bytes_of(path);
+bool compare(const ZooModel& entry) {
+  const std::string model = zoo_bytes(entry);
   std::vector<Contender> contenders;
   const auto add = [&](const char* name, Where where, const Loaded::Options& options) {
     auto loaded = Loaded::load(model, where, options, true);
     if (!loaded.ok()) {
-      std::printf("%s: %s: %s\n", path.c_str(), name, loaded.status().message().c_str());
+      std::printf("%s: %s: %s\n", entry.name.c_str(), name, loaded.status().message().c_str());
       return false;
     }
     contenders.push_back({name, std::move(*loaded), plugin_counts(), {}, 1});
@@ -72,14 +48,14 @@ bool compare(const std::string& path) {
   if (!add("cpu provider", Where::kCpu, {}) || !add("gpu, tuned set", Where::kGpu, {}) ||
       !add("gpu, float4 set", Where::kGpu, {{"kernels", "float4"}}))
     return false;
-  const auto inputs = noise_for(contenders[0].model.session());
+  const std::vector inputs{zoo_input(entry, contenders[0].model.input_name(), 1)};
   for (Contender& c : contenders) {
     ms_of_one(c.model, inputs, 2);
     c.runs = std::max(1, static_cast<int>(kRoundMs / std::max(ms_of_one(c.model, inputs, 1), 1e-3)));
   }
   for (int round = 0; round < kRounds; ++round)
     for (Contender& c : contenders) c.ms.push_back(ms_of_one(c.model, inputs, c.runs));
-  std::printf("%s\n", std::filesystem::path(path).filename().c_str());
+  std::printf("%s\n", entry.name.c_str());
   double cpu = 0;
   for (Contender& c : contenders) {
     std::ranges::nth_element(c.ms, c.ms.begin() + kRounds / 2);
@@ -104,11 +80,9 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "bench_gpu: %s\n", status.message().c_str());
     return 1;
   }
-  std::vector<std::string> models(arguments + 1, arguments + count);
-  if (models.empty())
-    models = {"data/models/face_detection_front_128x128.onnx",
-              "data/models/face_detection_back_256x256.onnx"};
+  const std::vector<std::string> names(arguments + 1, arguments + count);
   bool good = true;
-  for (const std::string& model : models) good = compare(model) && good;
+  for (const ZooModel& model : zoo())
+    if (names.empty() || std::ranges::find(names, model.name) != names.end()) good = compare(model) && good;
   return good ? 0 : 1;
 }

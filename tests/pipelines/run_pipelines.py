@@ -144,6 +144,51 @@ class Shipped(Program):
         self.assertEqual(report['inference'][0]['backend'], 'cpu')
         self.assertEqual(done.stderr.count(why), 1, done.stderr)
 
+    def fake_opencl(self, fault, *words):
+        """Three frames on [gpu, cpu] over a libOpenCL that computes nothing and has this fault."""
+        environment = {**os.environ, 'SLUICE_OPENCL': os.environ['SLUICE_FAKE_OPENCL_LIBRARY'],
+                       'SLUICE_FAKE_OPENCL': fault, 'SLUICE_ARTIFACTS': self.at('artifacts')}
+        return self.run_pipeline('face_fast_gpu', '--frames', '3', '--set', 'face.backends=[gpu, cpu]',
+                                 '--set', 'face.on_fallback=warn', *words, env=environment)
+
+    def test_whatever_opencl_call_fails_the_cpu_goes_on(self):
+        """At opening or in a run, whatever is answered: no frame is lost, the cpu delivers, one warning says why."""
+        out_of_memory, lost, wrong = -4, -2, -30
+        faults = [('clGetPlatformIDs', -1001), ('clGetDeviceIDs', -1), ('clCreateContext', lost),
+                  ('clCreateCommandQueue', -6), ('clCreateBuffer', out_of_memory), ('clCreateSubBuffer', out_of_memory),
+                  ('clCreateProgramWithSource', -6), ('clBuildProgram', -11), ('clCreateKernel', -5),
+                  ('clSetKernelArg', wrong), ('clEnqueueWriteBuffer', lost), ('clEnqueueNDRangeKernel', lost),
+                  ('clEnqueueReadBuffer', -36)]
+        for function, error in faults:
+            with self.subTest(function=function, error=error):
+                done, report = self.fake_opencl(f'{function}:1:{error}')
+                entry = report['inference'][0]
+                self.assertEqual(entry['backend'], 'cpu')
+                self.assertEqual(len(done.stdout.splitlines()), 3)
+                self.assertEqual(report['frames']['delivered'], 3)
+                said = [line for line in done.stderr.splitlines() if "node 'face'" in line]
+                self.assertEqual(len(said), 1, done.stderr)
+                self.assertIn("backend 'gpu'", said[0])
+                self.assertTrue(any("backend 'gpu'" in text for text in entry['warnings']), entry['warnings'])
+
+    def test_runs_that_fail_for_memory_cost_frames_and_then_the_cpu_goes_on(self):
+        """The third failure in a row is the last: the first two frames are counted as failed."""
+        done, report = self.fake_opencl('clEnqueueNDRangeKernel:1:-5')
+        self.assertEqual(report['inference'][0]['backend'], 'cpu')
+        self.assertEqual(report['frames']['dropped'], {'failed': 2})
+        self.assertIn('out of memory or resources', done.stderr)
+
+    def test_a_build_failure_shows_the_compilers_words(self):
+        done, _ = self.fake_opencl('clBuildProgram:1:-11')
+        self.assertIn('the compiler says: conv.cl:7: nothing is right here', done.stderr)
+
+    def test_a_lost_gpu_is_opened_again(self):
+        """The frame that lost it is run again; all three come from the gpu."""
+        done, report = self.fake_opencl('clEnqueueNDRangeKernel:60:-2:once')
+        self.assertEqual(report['inference'][0]['backend'], 'gpu')
+        self.assertEqual(report['frames']['delivered'], 3)
+        self.assertEqual(done.stderr.count('loaded again'), 1, done.stderr)
+
     def test_face_fast_looped(self):
         """Numbers and times go on over the end of the file."""
         done, report = self.run_pipeline('face_fast', '--set', 'camera.loop=true', '--frames', '600')

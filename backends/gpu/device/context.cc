@@ -19,7 +19,7 @@ Result<std::string_view> source_of(std::string_view unit) {
 }
 
 std::string options_of(Variant variant) {
-  return std::string("-cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros") +
+  return std::string("-w -cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros") +
          (variant.half ? " -DSLUICE_HALF" : "") + " -DSLUICE_LANES=" + std::to_string(variant.lanes);
 }
 

@@ -47,7 +47,7 @@ struct Binary {
 constexpr std::array kBinary = {
     Binary{"Add", OP_ADD, OP_ADD},  Binary{"Sub", OP_SUB, OP_RSUB},     Binary{"Mul", OP_MUL, OP_MUL},
     Binary{"Div", OP_DIV, OP_RDIV}, Binary{"Pow", OP_POW, OP_RPOW},     Binary{"Min", OP_MIN, OP_MIN},
-    Binary{"Max", OP_MAX, OP_MAX},  Binary{"PRelu", OP_PRELU, OP_NONE},
+    Binary{"Max", OP_MAX, OP_MAX},  Binary{"PRelu", OP_PRELU, OP_NONE}, Binary{"Sum", OP_ADD, OP_ADD},
 };
 
 void become_chain(Node& node, ValueId head, std::vector<ChainStep> steps) {

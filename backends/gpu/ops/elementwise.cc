@@ -172,7 +172,7 @@ void launch_broadcast(Builder& builder, SlotId a, const Dims& a_dims, SlotId b, 
 }
 
 int code_of(const std::string& op) {
-  if (op == "Add") return OP_ADD;
+  if (op == "Add" || op == "Sum") return OP_ADD;
   if (op == "Sub") return OP_SUB;
   if (op == "Mul") return OP_MUL;
   if (op == "Div") return OP_DIV;

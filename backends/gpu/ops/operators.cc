@@ -37,6 +37,7 @@ constexpr std::array kOperators = {
     Operator{"Clip", check_clip, nullptr},
     Operator{"PRelu", check_binary, lower_broadcast},
     Operator{"Add", check_binary, lower_broadcast},
+    Operator{"Sum", check_binary, lower_broadcast},
     Operator{"Sub", check_binary, lower_broadcast},
     Operator{"Mul", check_binary, lower_broadcast},
     Operator{"Div", check_binary, lower_broadcast},

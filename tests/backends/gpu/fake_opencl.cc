@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -23,22 +24,27 @@ struct Fault {
 
 std::mutex mutex;
 Fault fault;
-std::map<std::string, int> calls;
+std::map<std::string, int, std::less<>> calls;
+std::map<cl_context_properties, cl_context_properties> context_properties;  // of the newest context
 std::atomic<int> live{0};
 
-// SLUICE_FAKE_OPENCL=clBuildProgram:1:-11 sets a fault that stays, for programs.
+// For programs: SLUICE_FAKE_OPENCL=clBuildProgram:1:-11 sets a fault that stays, a fourth part (":once") one that
+// does not. SLUICE_FAKE_OPENCL_EXTENSIONS: what the device has.
 const bool from_environment = [] {
   const char* text = std::getenv("SLUICE_FAKE_OPENCL");
   if (!text) return false;
   const std::string all = text;
-  const std::size_t a = all.find(':'), b = all.find(':', a + 1);
-  fault = {all.substr(0, a), std::atoi(all.c_str() + a + 1), std::atoi(all.c_str() + b + 1), true};
+  const std::size_t a = all.find(':'), b = all.find(':', a + 1), c = all.find(':', b + 1);
+  fault = {all.substr(0, a), std::atoi(all.c_str() + a + 1), std::atoi(all.c_str() + b + 1), c == std::string::npos};
   return true;
 }();
 
-cl_int enter(const char* function) {
+// Allocates only with a function's first call: tests count allocations.
+cl_int enter(std::string_view function) {
   const std::lock_guard lock(mutex);
-  const int count = ++calls[function];
+  auto found = calls.find(function);
+  if (found == calls.end()) found = calls.emplace(function, 0).first;
+  const int count = ++found->second;
   if (fault.function != function) return CL_SUCCESS;
   return count == fault.nth || (fault.stays && count > fault.nth) ? fault.error : CL_SUCCESS;
 }
@@ -105,6 +111,11 @@ EXPORT int fake_opencl_calls(const char* function) {
   return calls[function];
 }
 EXPORT int fake_opencl_live() { return live; }
+EXPORT long fake_opencl_context_property(long name) {
+  const std::lock_guard lock(mutex);
+  const auto found = context_properties.find(name);
+  return found == context_properties.end() ? 0 : found->second;
+}
 
 EXPORT cl_int clGetPlatformIDs(cl_uint, cl_platform_id* ids, cl_uint* count) {
   const cl_int error = enter("clGetPlatformIDs");
@@ -141,14 +152,22 @@ EXPORT cl_int clGetDeviceInfo(cl_device_id, cl_device_info what, size_t size, vo
       return answer(&group, sizeof group, size, value, needed);
     case CL_DEVICE_COMPILER_AVAILABLE:
       return answer(&yes, sizeof yes, size, value, needed);
-    case CL_DEVICE_EXTENSIONS:
-      return answer("cl_khr_fake cl_khr_fp16x", size, value, needed);
+    case CL_DEVICE_EXTENSIONS: {
+      std::string extensions = "cl_khr_fake cl_khr_fp16x";
+      if (const char* more = std::getenv("SLUICE_FAKE_OPENCL_EXTENSIONS")) extensions.append(" ").append(more);
+      return answer(extensions, size, value, needed);
+    }
     default:
       return answer("Fake device", size, value, needed);
   }
 }
-EXPORT cl_context clCreateContext(const cl_context_properties*, cl_uint, const cl_device_id*,
+EXPORT cl_context clCreateContext(const cl_context_properties* list, cl_uint, const cl_device_id*,
                                   void (*)(const char*, const void*, size_t, void*), void*, cl_int* error) {
+  {
+    const std::lock_guard lock(mutex);
+    context_properties.clear();
+    for (; list && list[0] != 0; list += 2) context_properties[list[0]] = list[1];
+  }
   return make<cl_context>("clCreateContext", error);
 }
 EXPORT cl_int clReleaseContext(cl_context handle) { return release("clReleaseContext", handle); }

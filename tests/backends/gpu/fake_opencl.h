@@ -12,4 +12,6 @@ void fake_opencl_heal();
 int fake_opencl_calls(const char* function);
 // Objects that were made and not released.
 int fake_opencl_live();
+// The value that the newest context was given for this property; 0: none.
+long fake_opencl_context_property(long name);
 }

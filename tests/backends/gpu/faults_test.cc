@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(Errors, GpuFault,
                          ::testing::Values(CL_OUT_OF_RESOURCES, CL_OUT_OF_HOST_MEMORY,
                                            CL_MEM_OBJECT_ALLOCATION_FAILURE, CL_DEVICE_NOT_AVAILABLE,
                                            CL_INVALID_COMMAND_QUEUE, CL_INVALID_VALUE, -9999),
-                         [](const auto& info) { return "Minus" + std::to_string(-info.param); });
+                         [](const auto& error) { return "Minus" + std::to_string(-error.param); });
 
 TEST(GpuFaults, ABuildFailureCarriesTheCompilersLog) {
   fake_opencl_fail("clBuildProgram", 1, CL_BUILD_PROGRAM_FAILURE, true);

@@ -84,7 +84,7 @@ TEST_P(GpuFaceModel, Float16StorageIsWithinItsTolerance) {
 INSTANTIATE_TEST_SUITE_P(BlazeFace, GpuFaceModel,
                          ::testing::Values(FaceModel{"face_detection_front_128x128.onnx", 128},
                                            FaceModel{"face_detection_back_256x256.onnx", 256}),
-                         [](const auto& info) { return "Size" + std::to_string(info.param.size); });
+                         [](const auto& model) { return "Size" + std::to_string(model.param.size); });
 
 // Counted, not timed: what fusion and shared memory leave of 93 and 147 operators.
 TEST(GpuModels, LaunchesBytesAndMemoryOfARun) {

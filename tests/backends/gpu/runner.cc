@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <unordered_map>
 
 #include "backends/gpu/ep/plugin.h"
 #include "backends/gpu/gpu_backend.h"
@@ -111,7 +112,7 @@ gpu::PluginCounts plugin_counts() {
   gpu::PluginCounts counts;
   using Read = void (*)(gpu::PluginCounts*);
   // ONNX Runtime has loaded it: the same name is the same copy.
-  void* module = ::dlopen(SLUICE_TEST_GPU_MODULE, RTLD_NOW | RTLD_LOCAL);
+  void* module = ::dlopen(std::getenv("SLUICE_GPU_MODULE"), RTLD_NOW | RTLD_LOCAL);
   if (const auto read = module ? reinterpret_cast<Read>(::dlsym(module, gpu::kCounts)) : nullptr)
     read(&counts);
   return counts;
@@ -127,8 +128,9 @@ Result<Loaded> Loaded::load(const std::string& model, Where where, const Options
     if (where == Where::kGpu) {
       SLUICE_RETURN_IF_ERROR(gpu_available());
       if (!allow_cpu) session.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
-      session.AppendExecutionProvider_V2(runtime->env(), gpu_devices(*runtime),
-                                         {options.begin(), options.end()});
+      std::unordered_map<std::string, std::string> all(options.begin(), options.end());
+      all.try_emplace(gpu::kPrecision, "fp32");
+      session.AppendExecutionProvider_V2(runtime->env(), gpu_devices(*runtime), all);
     }
     Loaded out;
     out.session_ = Ort::Session(runtime->env(), model.data(), model.size(), session);
