@@ -191,7 +191,8 @@ Result<LoadedModelPtr> InferNode::load(std::size_t route, const ModelRequest& mo
   });
 }
 
-Result<LoadedModelPtr> InferNode::load_with(std::size_t route, const ModelRequest& model, const Opener& opener) {
+Result<LoadedModelPtr> InferNode::load_with(std::size_t route, const ModelRequest& model,
+                                            const Opener& opener) {
   ChoiceRequest choice = choice_;
   choice.request.model = model;
   SLUICE_ASSIGN(const ModelSignature signature, read_signature(model));
@@ -223,9 +224,10 @@ void InferNode::note(std::size_t route, std::string reason) {
   record_->choose(std::move(choice), model->opened.placement, model->opened.session);
 }
 
-// The session of `lost` has failed for good. Frames that lost it at the same time wait here for the first one's
-// choice: that costs less than losing them.
-Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModelPtr& lost, const Status& why) {
+// The session of `lost` has failed for good. Frames that lost it at the same time wait here for the first
+// one's choice: that costs less than losing them.
+Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModelPtr& lost,
+                                            const Status& why) {
   const std::lock_guard one_at_a_time(hand_over_);
   if (LoadedModelPtr current = in_use(route); current != lost) return current;
   const SessionRequest& request = lost->opened.session->request();
@@ -270,7 +272,8 @@ Status InferNode::process(Context& context) {
   for (std::size_t i = 0; i < inputs; ++i) {
     in[i] = context.input<Tensor>(0, model->edges[i]);
     if (!in[i])
-      return failed("input '" + model->opened.session->signature().inputs[i].name + "' of the model got no tensor");
+      return failed("input '" + model->opened.session->signature().inputs[i].name +
+                    "' of the model got no tensor");
   }
   for (std::size_t i = 0; i < outputs; ++i) {
     SLUICE_ASSIGN(packets[i], context.make(model->ports[i]));

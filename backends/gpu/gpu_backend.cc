@@ -144,8 +144,8 @@ class GpuSession final : public Session {
 
   const std::unique_ptr<Session> session_;  // the first one; it answers for what never changes
   const Open open_;
-  std::atomic<int> failures_{0};  // since the last run that went well
-  std::shared_mutex mutex_;       // held shared by runs, alone while what follows changes
+  std::atomic<int> failures_{0};    // since the last run that went well
+  std::shared_mutex mutex_;         // held shared by runs, alone while what follows changes
   std::unique_ptr<Session> fresh_;  // after a loss
   int generation_ = 0;
   Status failure_;
@@ -162,6 +162,8 @@ class GpuBackend final : public Backend {
   std::string version() override;
   const std::vector<OptionDeclaration>& options() const override { return backend_options("gpu"); }
   Result<std::unique_ptr<Session>> open(const SessionRequest& request) override;
+  // The kernels go to the artefact cache; what `open` takes is the model itself.
+  Result<std::string> compile(const SessionRequest& request) override;
 
  private:
   Status find() {
@@ -197,7 +199,22 @@ Status fix_dimensions(ort::Runtime& runtime, const SessionRequest& request, Ort:
   return {};
 }
 
-Result<std::unique_ptr<Session>> open_once(const SessionRequest& request) {
+// What Qualcomm's drivers know of the modes that htp has.
+const char* performance_hint(const std::string& mode) {
+  if (mode == "auto") return "none";
+  if (mode.ends_with("power_saver")) return "low";
+  return mode == "burst" || mode.ends_with("high_performance") ? "high" : "normal";
+}
+
+std::unordered_map<std::string, std::string> provider_options(const Options& options, bool tune) {
+  const std::string& priority = options.text("context_priority");
+  return {{gpu::kPrecision, options.text("precision")},
+          {gpu::kPerformance, performance_hint(options.text("performance_mode"))},
+          {gpu::kPriority, priority == "normal" ? "none" : priority},
+          {gpu::kTune, tune ? "1" : "0"}};
+}
+
+Result<std::unique_ptr<Session>> open_once(const SessionRequest& request, bool tune = false) {
   SLUICE_ASSIGN(auto runtime, ort::Runtime::get());
   const Options options(with_defaults("gpu", request.options));
   SLUICE_ASSIGN(const Ort::ConstEpDevice device, choose(*runtime, options.text("device")));
@@ -213,9 +230,7 @@ Result<std::unique_ptr<Session>> open_once(const SessionRequest& request) {
   config.configure = [&](Ort::SessionOptions& session) {
     fixed = fix_dimensions(*runtime, request, session);
     session.SetIntraOpNumThreads(1);
-    session.AppendExecutionProvider_V2(
-        runtime->env(), {device},
-        std::unordered_map<std::string, std::string>{{gpu::kPrecision, options.text("precision")}});
+    session.AppendExecutionProvider_V2(runtime->env(), {device}, provider_options(options, tune));
   };
   auto session = ort::OrtSession::open(runtime, limited, config);
   if (!session.ok()) return session.status().with_context("backend 'gpu': ");
@@ -230,10 +245,48 @@ Result<std::unique_ptr<Session>> GpuBackend::open(const SessionRequest& request)
       std::make_unique<GpuSession>(std::move(session), [request] { return open_once(request); }));
 }
 
+// One run of zeros: some drivers finish compiling with the first.
+Status run_once(Session& session) {
+  const ModelSignature& signature = session.signature();
+  std::vector<std::vector<std::byte>> memory;
+  std::vector<Tensor> tensors;
+  for (const auto* types : {&signature.inputs, &signature.outputs})
+    for (const TensorType& type : *types) {
+      SLUICE_ASSIGN(const std::size_t bytes, byte_size(type.dtype, type.shape));
+      memory.emplace_back(bytes);
+      Tensor tensor;
+      tensor.data = memory.back().data();
+      tensor.bytes = bytes;
+      tensors.push_back(std::move(tensor));
+    }
+  std::vector<const Tensor*> inputs;
+  std::vector<Tensor*> outputs;
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (i < signature.inputs.size())
+      inputs.push_back(&tensors[i]);
+    else
+      outputs.push_back(&tensors[i]);
+  return session.run(0, inputs, outputs);
+}
+
+Result<std::string> GpuBackend::compile(const SessionRequest& request) {
+  SLUICE_RETURN_IF_ERROR(available());
+  SLUICE_ASSIGN(const auto model, check_model(request.model));
+  const Options options(request.options);
+  {
+    SLUICE_ASSIGN(auto session, open_once(request, options.has("tune") && options.flag("tune")));
+    if (session->placement().on_backend == 0)
+      return unavailable("backend 'gpu' takes no operator of '" + request.model.path + "'");
+    SLUICE_RETURN_IF_ERROR(run_once(*session));
+  }
+  return std::string(model->file->bytes());
+}
+
 std::string GpuBackend::version() {
   const auto runtime = ort::Runtime::get();
   std::string out;
-  for (const Ort::ConstEpDevice& device : gpu_devices(**runtime)) out += (out.empty() ? "" : "; ") + text_of(device);
+  for (const Ort::ConstEpDevice& device : gpu_devices(**runtime))
+    out += (out.empty() ? "" : "; ") + text_of(device);
   return out;
 }
 

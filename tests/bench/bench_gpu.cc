@@ -1,10 +1,12 @@
 // The gpu backend against ONNX Runtime's CPU provider, one thread each, in one run: ratios, kernels, memory.
-//   bench_gpu [NAME ...]     of tests/backends/gpu/zoo.cc; default: all
-// Rounds are interleaved, so that what else the machine does touches all alike.
+//   bench_gpu [--profile] [NAME ...]     of tests/backends/gpu/zoo.cc; default: all
+// Rounds are interleaved, so that what else the machine does touches all alike; beside the time of the clock
+// stands the processor time of the whole process, which a busy machine disturbs less.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -19,17 +21,39 @@ using Clock = std::chrono::steady_clock;
 constexpr int kRounds = 15;
 constexpr double kRoundMs = 60;
 
-double ms_of_one(Loaded& model, const std::vector<HostTensor>& inputs, int runs) {
+struct Took {
+  double ms = 0, processor_ms = 0;
+};
+
+Took one_of(Loaded& model, const std::vector<HostTensor>& inputs, int runs) {
   const auto start = Clock::now();
+  const std::clock_t processor = std::clock();
   for (int i = 0; i < runs; ++i) static_cast<void>(model.run(inputs));
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count() / runs;
+  return {std::chrono::duration<double, std::milli>(Clock::now() - start).count() / runs,
+          1e3 * static_cast<double>(std::clock() - processor) / CLOCKS_PER_SEC / runs};
+}
+
+double median(std::vector<double> values) {
+  std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
+  return values[values.size() / 2];
+}
+
+// What each kernel takes, of one run; the plugin tells when the session ends.
+void profile(const ZooModel& entry) {
+  {
+    auto gpu = Loaded::load(zoo_bytes(entry), Where::kGpu, {{"profile", "1"}}, true);
+    if (!gpu.ok()) return;
+    ort::forget_warnings();
+    one_of(*gpu, {zoo_input(entry, gpu->input_name(), 1)}, 1);
+  }
+  std::printf("%s\n", ort::recent_warnings().c_str());
 }
 
 struct Contender {
   const char* name;
   Loaded model;
   gpu::PluginCounts counts;
-  std::vector<double> ms;
+  std::vector<double> ms, processor_ms;
   int runs = 1;
 };
 
@@ -42,7 +66,7 @@ bool compare(const ZooModel& entry) {
       std::printf("%s: %s: %s\n", entry.name.c_str(), name, loaded.status().message().c_str());
       return false;
     }
-    contenders.push_back({name, std::move(*loaded), plugin_counts(), {}, 1});
+    contenders.push_back({name, std::move(*loaded), plugin_counts(), {}, {}, 1});
     return true;
   };
   if (!add("cpu provider", Where::kCpu, {}) || !add("gpu, tuned set", Where::kGpu, {}) ||
@@ -50,18 +74,21 @@ bool compare(const ZooModel& entry) {
     return false;
   const std::vector inputs{zoo_input(entry, contenders[0].model.input_name(), 1)};
   for (Contender& c : contenders) {
-    ms_of_one(c.model, inputs, 2);
-    c.runs = std::max(1, static_cast<int>(kRoundMs / std::max(ms_of_one(c.model, inputs, 1), 1e-3)));
+    one_of(c.model, inputs, 2);
+    c.runs =
+        std::max(1, static_cast<int>(kRoundMs / std::max(one_of(c.model, inputs, 1).processor_ms, 1e-3)));
   }
   for (int round = 0; round < kRounds; ++round)
-    for (Contender& c : contenders) c.ms.push_back(ms_of_one(c.model, inputs, c.runs));
+    for (Contender& c : contenders) {
+      const Took took = one_of(c.model, inputs, c.runs);
+      c.ms.push_back(took.ms);
+      c.processor_ms.push_back(took.processor_ms);
+    }
   std::printf("%s\n", entry.name.c_str());
-  double cpu = 0;
+  const double cpu = median(contenders[0].ms), cpu_processor = median(contenders[0].processor_ms);
   for (Contender& c : contenders) {
-    std::ranges::nth_element(c.ms, c.ms.begin() + kRounds / 2);
-    const double median = c.ms[kRounds / 2];
-    if (cpu == 0) cpu = median;
-    std::printf("  %-16s %9.3f ms  ratio %5.2f", c.name, median, median / cpu);
+    std::printf("  %-16s %9.3f ms  ratio %5.2f  processor %9.3f ms  ratio %5.2f", c.name, median(c.ms),
+                median(c.ms) / cpu, median(c.processor_ms), median(c.processor_ms) / cpu_processor);
     if (c.counts.kernels > 0 && &c != &contenders[0])
       std::printf("  %3llu kernels  activations %.2f of %.2f MB (%.2f)",
                   static_cast<unsigned long long>(c.counts.kernels),
@@ -80,9 +107,13 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "bench_gpu: %s\n", status.message().c_str());
     return 1;
   }
-  const std::vector<std::string> names(arguments + 1, arguments + count);
+  std::vector<std::string> names(arguments + 1, arguments + count);
+  const bool profiled = std::erase(names, "--profile") > 0;
   bool good = true;
   for (const ZooModel& model : zoo())
-    if (names.empty() || std::ranges::find(names, model.name) != names.end()) good = compare(model) && good;
+    if (names.empty() || std::ranges::find(names, model.name) != names.end()) {
+      good = compare(model) && good;
+      if (profiled) profile(model);
+    }
   return good ? 0 : 1;
 }

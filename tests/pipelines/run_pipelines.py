@@ -189,6 +189,22 @@ class Shipped(Program):
         self.assertEqual(report['frames']['delivered'], 3)
         self.assertEqual(done.stderr.count('loaded again'), 1, done.stderr)
 
+    def test_kernels_for_the_gpu_are_compiled_ahead_of_time(self):
+        """They go to the artefact cache; what is written is the model, and a second run compiles nothing new."""
+        model = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
+        environment = {**os.environ, 'SLUICE_ARTIFACTS': self.at('artifacts')}
+        done = self.sluice('compile', model, '--backend', 'gpu', '-o', self.at('out.onnx'), env=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(model, 'rb') as wanted, open(self.at('out.onnx'), 'rb') as got:
+            self.assertEqual(got.read(), wanted.read())
+        kept = sorted(os.listdir(self.at('artifacts')))
+        self.assertTrue(kept)
+        self.run_pipeline('face_fast_gpu', '--frames', '1', env=environment)
+        self.assertEqual(sorted(os.listdir(self.at('artifacts'))), kept)
+        refused = self.sluice('compile', model, '--backend', 'cpu', '--tune', '-o', self.at('other.onnx'))
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("--tune measures kernels of backend 'gpu'", refused.stderr)
+
     def test_face_fast_looped(self):
         """Numbers and times go on over the end of the file."""
         done, report = self.run_pipeline('face_fast', '--set', 'camera.loop=true', '--frames', '600')

@@ -10,6 +10,8 @@
 namespace sluice::gpu {
 namespace {
 
+// cl_qcom_perf_hint and cl_qcom_priority_hint, of Qualcomm's cl_ext_qcom.h.
+constexpr cl_context_properties kPerformanceHint = 0x40C2, kPriorityHint = 0x40C9;
 constexpr std::size_t kMostLog = 2000;  // characters of a compiler's log that a message carries
 
 Result<std::string_view> source_of(std::string_view unit) {
@@ -44,22 +46,31 @@ Counters& counters() {
 Context::Context(const Api& api, DeviceInfo device, ContextHandle handle)
     : api_(api), device_(std::move(device)), handle_(std::move(handle)) {}
 
-Result<std::shared_ptr<Context>> Context::create(const Api& api, const DeviceInfo& device) {
-  const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
-                                              reinterpret_cast<cl_context_properties>(device.platform), 0};
+Result<std::shared_ptr<Context>> Context::create(const Api& api, const DeviceInfo& device, Hints hints) {
+  std::vector<cl_context_properties> properties = {CL_CONTEXT_PLATFORM,
+                                                   reinterpret_cast<cl_context_properties>(device.platform)};
+  const auto add = [&](Hint hint, const char* extension, cl_context_properties name) {
+    if (hint == Hint::kNone || !device.has_extension(extension)) return;
+    // HIGH, NORMAL and LOW follow the property's own number.
+    properties.push_back(name);
+    properties.push_back(name + (hint == Hint::kHigh ? 1 : hint == Hint::kNormal ? 2 : 3));
+  };
+  add(hints.performance, "cl_qcom_perf_hint", kPerformanceHint);
+  add(hints.priority, "cl_qcom_priority_hint", kPriorityHint);
+  properties.push_back(0);
   cl_int error = CL_SUCCESS;
-  ContextHandle handle(api, api.clCreateContext(properties, 1, &device.id, nullptr, nullptr, &error));
+  ContextHandle handle(api, api.clCreateContext(properties.data(), 1, &device.id, nullptr, nullptr, &error));
   SLUICE_RETURN_IF_ERROR(check(error, "clCreateContext on '" + device.name + "'"));
   return std::shared_ptr<Context>(new Context(api, device, std::move(handle)));
 }
 
-Result<std::shared_ptr<Context>> Context::shared(const Api& api, const DeviceInfo& device) {
+Result<std::shared_ptr<Context>> Context::shared(const Api& api, const DeviceInfo& device, Hints hints) {
   static std::mutex mutex;
-  static std::map<cl_device_id, std::weak_ptr<Context>> live;
+  static std::map<std::pair<cl_device_id, Hints>, std::weak_ptr<Context>> live;
   const std::lock_guard lock(mutex);
-  std::weak_ptr<Context>& slot = live[device.id];
+  std::weak_ptr<Context>& slot = live[{device.id, hints}];
   if (auto context = slot.lock(); context && !context->lost()) return context;
-  SLUICE_ASSIGN(std::shared_ptr<Context> fresh, create(api, device));
+  SLUICE_ASSIGN(std::shared_ptr<Context> fresh, create(api, device, hints));
   slot = fresh;
   return fresh;
 }
@@ -136,9 +147,25 @@ ArtifactKey Context::key_of(std::string_view unit, Variant variant) const {
   ArtifactKey key("opencl-program");
   const auto text = text_of(unit);
   key.add("source", text.ok() ? *text : std::string()).add("options", options_of(variant));
+  add_device(key);
+  return key;
+}
+
+void Context::add_device(ArtifactKey& key) const {
   key.add("device", device_.name).add("vendor", device_.vendor).add("version", device_.version);
   key.add("driver", device_.driver).add("platform", device_.platform_name);
-  return key;
+}
+
+std::optional<std::string> Context::tuning(const std::string& signature) const {
+  ArtifactKey key("opencl-tuning");
+  add_device(key.add("recipe", signature));
+  return cache().load(key);
+}
+
+void Context::keep_tuning(const std::string& signature, const std::string& text) const {
+  ArtifactKey key("opencl-tuning");
+  add_device(key.add("recipe", signature));
+  cache().store(key, text);
 }
 
 // kEndOfStream: there is none, or the driver did not take it (then it is forgotten).
@@ -183,6 +210,11 @@ void Context::keep_programs() {
     if (!binary.empty()) cache().store(key_of(key.first, key.second), binary);
   }
   unkept_.clear();
+}
+
+void Context::programs_changed() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, program] : programs_) unkept_.insert(key);
 }
 
 Status Context::build_failure(cl_program program, cl_int error, std::string_view unit) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,12 +23,21 @@ struct Variant {
   auto operator<=>(const Variant&) const = default;
 };
 
+// What Qualcomm's drivers may be told about a context; other devices ignore it.
+enum class Hint { kNone, kLow, kNormal, kHigh };
+struct Hints {
+  Hint performance = Hint::kNone;  // clocks (cl_qcom_perf_hint)
+  Hint priority = Hint::kNone;     // among contexts (cl_qcom_priority_hint)
+  auto operator<=>(const Hints&) const = default;
+};
+
 // Shared by the sessions of a device. Thread-safe.
 class Context {
  public:
-  static Result<std::shared_ptr<Context>> create(const Api& api, const DeviceInfo& device);
-  // The live context of that device, or a new one; a context whose device was lost is not given out again.
-  static Result<std::shared_ptr<Context>> shared(const Api& api, const DeviceInfo& device);
+  static Result<std::shared_ptr<Context>> create(const Api& api, const DeviceInfo& device, Hints hints = {});
+  // The live context of that device with those hints, or a new one; a context whose device was lost is not
+  // given out again.
+  static Result<std::shared_ptr<Context>> shared(const Api& api, const DeviceInfo& device, Hints hints = {});
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -50,6 +60,13 @@ class Context {
   // Keeps what was built from source in the artefact cache. After a run: some drivers finish compiling then,
   // and their binary carries it. Failures are warnings of the cache's.
   void keep_programs();
+  // The programs have grown since they were loaded or kept (other local sizes): the next keep_programs keeps
+  // all.
+  void programs_changed();
+
+  // Text about a recipe of that signature on this device, kept in the artefact cache.
+  std::optional<std::string> tuning(const std::string& signature) const;
+  void keep_tuning(const std::string& signature, const std::string& text) const;
 
  private:
   using Key = std::pair<std::string, Variant>;
@@ -59,6 +76,7 @@ class Context {
   Result<Program> load(std::string_view unit, Variant variant) const;
   std::string binary_of(cl_program program) const;
   ArtifactKey key_of(std::string_view unit, Variant variant) const;
+  void add_device(ArtifactKey& key) const;
   Status build_failure(cl_program program, cl_int error, std::string_view unit) const;
 
   const Api& api_;

@@ -101,7 +101,7 @@ class Factory : public OrtEpFactory {
       if (index >= devices_.size()) return to_ort(invalid("that is no OpenCL device of ours"));
       const auto options = ProviderOptions::read(session);
       if (!options.ok()) return to_ort(options.status());
-      auto context = Context::shared(*api_, devices_[index]);
+      auto context = Context::shared(*api_, devices_[index], options->hints);
       if (!context.ok()) return to_ort(context.status());
       *out = new Provider(std::move(*context), *options, logger);
     } catch (const std::exception& error) {

@@ -16,7 +16,11 @@ inline constexpr const char* kOptionPrefix = "ep.sluiceopenclexecutionprovider."
 // How tensors are stored; auto (default): float16 on a GPU that computes in it, else float32.
 inline constexpr const char* kPrecision = "precision";  // auto, fp16, fp32
 inline constexpr const char* kKernels = "kernels";      // auto (default), float4, wide: the kernel set
-inline constexpr const char* kProfile = "profile";      // 1: time every kernel, and wait for it
+inline constexpr const char* kTune = "tune";  // 1: measure kernel sets and local sizes, and keep them
+// Hints to Qualcomm's drivers: none (default), low, normal, high.
+inline constexpr const char* kPerformance = "performance";
+inline constexpr const char* kPriority = "priority";
+inline constexpr const char* kProfile = "profile";  // 1: time every kernel, and wait for it
 
 // Metadata of a device that the plugin offers: which OpenCL device stands behind it.
 inline constexpr const char* kDeviceNameKey = "opencl_device";

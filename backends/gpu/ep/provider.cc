@@ -1,6 +1,8 @@
 #include "backends/gpu/ep/provider.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 
 #include "backends/gpu/device/counters.h"
 #include "backends/gpu/ep/capture.h"
@@ -8,6 +10,7 @@
 #include "backends/gpu/ep/plugin.h"
 #include "backends/gpu/ir/simplify.h"
 #include "backends/gpu/ops/operators.h"
+#include "backends/gpu/plan/tuning.h"
 
 namespace sluice::gpu {
 namespace {
@@ -34,6 +37,21 @@ Status lower(const Graph& graph, Builder& builder) {
   }
   for (const ValueId id : graph.outputs) builder.add_output(id);
   return {};
+}
+
+Result<Recipe> recipe_for(const Graph& graph, bool half, int lanes) {
+  Builder builder(graph, half, lanes);
+  SLUICE_RETURN_IF_ERROR(lower(graph, builder));
+  return std::move(builder).take();
+}
+
+Result<Hint> read_hint(const char* option, const std::string& text) {
+  constexpr std::array<std::string_view, 4> kWords = {"none", "low", "normal", "high"};
+  const auto found = std::ranges::find(kWords, text);
+  if (found == kWords.end())
+    return invalid(std::string("option '") + option + "' is '" + text +
+                   "', allowed: none, low, normal, high");
+  return static_cast<Hint>(found - kWords.begin());
 }
 
 // What ONNX Runtime holds per fused node.
@@ -111,6 +129,9 @@ Result<ProviderOptions> ProviderOptions::read(const OrtSessionOptions* session) 
   options.precision = text(kPrecision, "auto");
   options.kernels = text(kKernels, "auto");
   options.profile = text(kProfile, "0") == "1";
+  options.tune = text(kTune, "0") == "1";
+  SLUICE_ASSIGN(options.hints.performance, read_hint(kPerformance, text(kPerformance, "none")));
+  SLUICE_ASSIGN(options.hints.priority, read_hint(kPriority, text(kPriority, "none")));
   if (options.precision != "auto" && options.precision != "fp32" && options.precision != "fp16")
     return invalid("option 'precision' is '" + options.precision + "', allowed: auto, fp16, fp32");
   if (options.kernels != "auto" && options.kernels != "float4" && options.kernels != "wide")
@@ -181,13 +202,43 @@ OrtStatus* Provider::get_capability(const OrtGraph* source, OrtEpGraphSupportInf
   return nullptr;
 }
 
+// With the kernels and local sizes that were measured for this graph on this device, if they were.
+Result<std::unique_ptr<Executable>> Provider::make(const Graph& graph) const {
+  SLUICE_ASSIGN(Recipe recipe, recipe_for(graph, half(), lanes()));
+  if (options_.kernels == "auto") {
+    const auto kept = context_->tuning(signature_of(recipe));
+    const auto tuning = kept ? read_tuning(*kept) : std::nullopt;
+    if (tuning && tuning->lanes != recipe.lanes) {
+      SLUICE_ASSIGN(recipe, recipe_for(graph, half(), tuning->lanes));
+    }
+    if (tuning) apply(*tuning, recipe);
+  }
+  return Executable::create(context_, std::move(recipe), options_.profile);
+}
+
+Result<std::unique_ptr<Executable>> Provider::make_tuned(const Graph& graph) const {
+  const std::vector<int> sets = options_.kernels == "auto" ? std::vector{4, 16} : std::vector{lanes()};
+  Tuning best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const int lanes : sets) {
+    SLUICE_ASSIGN(Recipe recipe, recipe_for(graph, half(), lanes));
+    SLUICE_ASSIGN(auto candidate, Executable::create(context_, std::move(recipe), true));
+    double us = 0;
+    SLUICE_ASSIGN(auto groups, candidate->tune(us));
+    if (us < least) best = {lanes, std::move(groups)};
+    least = std::min(least, us);
+  }
+  SLUICE_ASSIGN(const Recipe usual, recipe_for(graph, half(), lanes()));
+  context_->keep_tuning(signature_of(usual), text_of(best));
+  context_->programs_changed();
+  return make(graph);
+}
+
 Status Provider::compile_one(const OrtGraph* source, const OrtNode* fused) {
   const Ort::ConstNode node(fused);
   Graph graph = capture(Ort::ConstGraph(source), node);
   simplify(graph);
-  Builder builder(graph, half(), lanes());
-  SLUICE_RETURN_IF_ERROR(lower(graph, builder));
-  SLUICE_ASSIGN(auto executable, Executable::create(context_, std::move(builder).take(), options_.profile));
+  SLUICE_ASSIGN(auto executable, options_.tune ? make_tuned(graph) : make(graph));
   const ExecutableFacts& facts = executable->facts();
   Counters& c = counters();
   c.kernels = static_cast<std::uint64_t>(facts.kernels);

@@ -15,6 +15,8 @@ struct ProviderOptions {
   std::string precision = "auto";
   std::string kernels = "auto";
   bool profile = false;
+  bool tune = false;
+  Hints hints;
   // Allowed values, or kInvalid.
   static Result<ProviderOptions> read(const OrtSessionOptions* session);
 };
@@ -32,6 +34,8 @@ class Provider : public OrtEp {
                      OrtNodeComputeInfo** infos);
   Status compile_one(const OrtGraph* graph, const OrtNode* fused);
   void log(OrtLoggingLevel level, const std::string& text) const;
+  Result<std::unique_ptr<Executable>> make(const Graph& graph) const;
+  Result<std::unique_ptr<Executable>> make_tuned(const Graph& graph) const;
   int lanes() const;
   bool half() const;
 

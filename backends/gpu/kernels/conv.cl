@@ -1,5 +1,6 @@
 // Convolutions on NC4HW4. A work item makes SLUICE_LANES output channels of 4 pixels of a row; weights are packed
 // [group of lanes][input group][ky][kx][4 input channels][lanes], bias and slope [group of lanes][lanes].
+// bands, per group of lanes: the first input group that it reads, how many, and where its weights begin (in `vec`).
 // After the sum: + residual (may have fewer channels), the PRelu slope or an activation, zero beyond OC.
 
 #define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
@@ -56,19 +57,18 @@ inline void finish(vec v, int og, int oc, int pixels, int p, int n, OUT y, FINIS
     a3 += LOAD1(x3, i) * w_;            \
   } while (0)
 
-// 1 x 1, stride 1: a matrix product over the pixels. in_groups of this item's convolution group.
-__kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int in_groups, int all_in_groups, int oc, int pixels,
-                      int oc_per_group) {
+// 1 x 1, stride 1: a matrix product over the pixels.
+__kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands, int all_in_groups,
+                      int oc, int pixels) {
   const int p = get_global_id(0) * 4, ov = get_global_id(1), n = get_global_id(2);
   if (p >= pixels) return;
-  const int first = (ov * SLUICE_LANES / oc_per_group) * in_groups;
-  const int left = pixels - p;
+  const int first = bands[3 * ov], in_groups = bands[3 * ov + 1], left = pixels - p;
   vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
   __global const store_t* x0 = x + ((n * all_in_groups + first) * pixels + p) * 4;
   __global const store_t* x1 = x0 + min(1, left - 1) * 4;
   __global const store_t* x2 = x0 + min(2, left - 1) * 4;
   __global const store_t* x3 = x0 + min(3, left - 1) * 4;
-  int wi = ov * in_groups * 4;
+  int wi = bands[3 * ov + 2];
   for (int c = 0; c < in_groups; ++c, wi += 4) {
     STEP(0, LOADV(w, wi));
     STEP(1, LOADV(w, wi + 1));
@@ -83,16 +83,16 @@ __kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int in_groups, in
 }
 
 // Any kernel size, stride, dilation, padding. `zeros`: at least 16 zero elements.
-__kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int in_groups, int all_in_groups, int ih, int iw,
-                   int oc, int oh, int ow, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw,
-                   int oc_per_group) {
+__kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
+                   __global const int* restrict bands, int all_in_groups, int ih, int iw, int oc, int oh, int ow,
+                   int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw) {
   const int tiles = (ow + 3) / 4;
   const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, ov = get_global_id(1),
             n = get_global_id(2);
   if (oy >= oh) return;
-  const int first = n * all_in_groups + (ov * SLUICE_LANES / oc_per_group) * in_groups;
+  const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
   vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
-  int wi = ov * in_groups * kh * kw * 4;
+  int wi = bands[3 * ov + 2];
   for (int c = 0; c < in_groups; ++c)
     for (int ky = 0; ky < kh; ++ky) {
       const int iy = oy * sh - ph + ky * dh;
@@ -155,13 +155,13 @@ __kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int 
 }
 
 // Transposed, gathered: one pixel per work item; weights as of `conv`.
-__kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int in_groups, int all_in_groups, int ih, int iw,
-                             int oc, int oh, int ow, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw,
-                             int oc_per_group) {
+__kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands,
+                             int all_in_groups, int ih, int iw, int oc, int oh, int ow, int kh, int kw, int sh, int sw,
+                             int ph, int pw, int dh, int dw) {
   const int p = get_global_id(0), ov = get_global_id(1), n = get_global_id(2);
   if (p >= oh * ow) return;
   const int oy = p / ow, ox = p % ow;
-  const int first = n * all_in_groups + (ov * SLUICE_LANES / oc_per_group) * in_groups;
+  const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
   vec a0 = LOADV(bias, ov);
   for (int ky = 0; ky < kh; ++ky) {
     const int ty = oy + ph - ky * dh;
@@ -171,7 +171,7 @@ __kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int in_gro
       if (tx < 0 || tx % sw != 0 || tx / sw >= iw) continue;
       for (int c = 0; c < in_groups; ++c) {
         const float4 v = LOAD4(x, ((first + c) * ih + ty / sh) * iw + tx / sw);
-        const int wi = (((ov * in_groups + c) * kh + ky) * kw + kx) * 4;
+        const int wi = bands[3 * ov + 2] + ((c * kh + ky) * kw + kx) * 4;
         a0 += v.x * LOADV(w, wi) + v.y * LOADV(w, wi + 1) + v.z * LOADV(w, wi + 2) + v.w * LOADV(w, wi + 3);
       }
     }

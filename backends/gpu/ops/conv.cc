@@ -37,22 +37,17 @@ std::string check_weights(const Graph& graph, const Node& node) {
 
 bool is_depthwise(const Shape2d& s) { return s.groups == s.ic && s.groups == s.oc && s.groups > 1; }
 
-// The lanes that fit: groups of a grouped convolution must be whole, few channels would leave lanes idle.
+// Few channels would leave lanes idle, and small groups would make vectors read what most of their lanes do
+// not need.
 int lanes_for(const Builder& builder, const Shape2d& s) {
   const std::int64_t per_group = s.oc / s.groups;
-  const bool wide =
-      builder.lanes() > 4 && per_group >= 12 && (s.groups == 1 || per_group % builder.lanes() == 0);
-  return wide ? builder.lanes() : 4;
+  return builder.lanes() > 4 && per_group >= (s.groups == 1 ? 12 : 16) ? builder.lanes() : 4;
 }
 
-bool packed_kernels_take(const Graph& graph, const Node& node, bool transposed) {
+bool packed_kernels_take(const Graph& graph, const Node& node) {
   const Value& x = graph.input(node, 0);
   if (x.dims.size() > 4 || !known_floats(graph.input(node, 1))) return false;
-  if (node.has_input(2) && !known_floats(graph.input(node, 2))) return false;
-  const Shape2d s = shape_of(graph, node, transposed);
-  if (s.groups == 1) return true;
-  if (!transposed && is_depthwise(s)) return true;
-  return (s.ic / s.groups) % 4 == 0 && (s.oc / s.groups) % 4 == 0;
+  return !node.has_input(2) || known_floats(graph.input(node, 2));
 }
 
 // What follows the sum: residual, slope or activation.
@@ -150,26 +145,24 @@ void lower_packed(Builder& builder, const Node& node, const Shape2d& s, const Fo
   const bool point = !transposed && taps == 1 && w.stride[1] == 1 && w.stride[2] == 1 && w.begin[1] == 0 &&
                      w.begin[2] == 0 && w.end[1] == 0 && w.end[2] == 0;
   const SlotId x = builder.packed(node.inputs[0]);
-  std::vector<Argument> arguments = {
-      Reads{x}, Reads{builder.floats(pack_dense(folded, s.oc, s.ic / s.groups, taps, lanes))},
-      Reads{builder.floats(pad_to(folded.bias, lanes))}};
+  const Bands bands = pack_bands(folded, s.oc, s.ic, s.groups, taps, lanes);
+  std::vector<Argument> arguments = {Reads{x}, Reads{builder.floats(bands.weights)},
+                                     Reads{builder.floats(pad_to(folded.bias, lanes))}};
   const Finish finish = finish_of(builder, folded.epilogue, lanes);
   arguments.emplace_back(Writes{builder.make_packed(node.outputs[0])});
   append_finish(arguments, finish);
   if (!point && !transposed) arguments.emplace_back(Reads{builder.nothing()});
-  arguments.emplace_back(narrow((s.ic / s.groups + 3) / 4));
+  arguments.emplace_back(Reads{builder.integers(bands.table)});
   arguments.emplace_back(narrow((s.ic + 3) / 4));
-  const std::int64_t per_group = s.groups == 1 ? (s.oc + lanes - 1) / lanes * lanes : s.oc / s.groups;
   const std::int64_t vectors = (s.oc + lanes - 1) / lanes;
   if (point) {
-    for (const std::int64_t size : {s.oc, s.pixels(), per_group}) arguments.emplace_back(narrow(size));
+    for (const std::int64_t size : {s.oc, s.pixels()}) arguments.emplace_back(narrow(size));
     builder.launch("conv", "conv1x1", std::move(arguments), lanes, {(s.pixels() + 3) / 4, vectors, s.n});
     return;
   }
   for (const std::int64_t size : {w.in[1], w.in[2], s.oc, w.out[1], w.out[2]})
     arguments.emplace_back(narrow(size));
   append_window(arguments, w, true);
-  arguments.emplace_back(narrow(per_group));
   if (transposed)
     builder.launch("conv", "conv_transpose", std::move(arguments), lanes, {s.pixels(), vectors, s.n});
   else
@@ -197,12 +190,10 @@ void lower_plain(Builder& builder, const Node& node, const Shape2d& s, const cha
 std::string check_conv(const Graph& graph, const Node& node) { return check_weights(graph, node); }
 std::string check_conv_transpose(const Graph& graph, const Node& node) { return check_weights(graph, node); }
 
-bool conv_can_finish(const Graph& graph, const Node& node) {
-  return packed_kernels_take(graph, node, node.op == "ConvTranspose");
-}
+bool conv_can_finish(const Graph& graph, const Node& node) { return packed_kernels_take(graph, node); }
 
 bool conv_is_first_layer(const Graph& graph, const Node& node) {
-  if (node.op != "Conv" || !packed_kernels_take(graph, node, false)) return false;
+  if (node.op != "Conv" || !packed_kernels_take(graph, node)) return false;
   const Value& weights = graph.input(node, 1);
   return weights.dims[1] <= 4 && node.integer("group", 1) == 1 && weights.dims.size() == 4 &&
          weights.dims[2] * weights.dims[3] > 1;
@@ -210,7 +201,7 @@ bool conv_is_first_layer(const Graph& graph, const Node& node) {
 
 Status lower_conv(Builder& builder, const Node& node) {
   const Graph& graph = builder.graph();
-  if (!packed_kernels_take(graph, node, false)) {
+  if (!packed_kernels_take(graph, node)) {
     lower_plain(builder, node, shape_of(graph, node, false), "conv_plain");
     return {};
   }
@@ -235,7 +226,7 @@ Status lower_conv(Builder& builder, const Node& node) {
 Status lower_conv_transpose(Builder& builder, const Node& node) {
   const Graph& graph = builder.graph();
   const Shape2d s = shape_of(graph, node, true);
-  if (packed_kernels_take(graph, node, true))
+  if (packed_kernels_take(graph, node))
     lower_packed(builder, node, s, fold_weights(graph, node, s.oc), true);
   else
     lower_plain(builder, node, s, "conv_transpose_plain");

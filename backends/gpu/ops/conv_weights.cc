@@ -114,18 +114,31 @@ FoldedWeights fold_weights(const Graph& graph, const Node& node, std::int64_t oc
   return folded;
 }
 
-std::vector<float> pack_dense(const FoldedWeights& folded, std::int64_t oc, std::int64_t ic,
-                              std::int64_t taps, int lanes) {
-  const std::int64_t vectors = (oc + lanes - 1) / lanes;
-  const std::int64_t groups = (ic + 3) / 4;
-  std::vector<float> out(static_cast<std::size_t>(vectors * groups * taps * 4 * lanes), 0.0F);
-  for (std::int64_t o = 0; o < oc; ++o)
-    for (std::int64_t i = 0; i < ic; ++i)
-      for (std::int64_t t = 0; t < taps; ++t) {
-        const std::int64_t at = ((((o / lanes) * groups + i / 4) * taps + t) * 4 + i % 4) * lanes + o % lanes;
-        out[static_cast<std::size_t>(at)] = folded.weights[static_cast<std::size_t>((o * ic + i) * taps + t)];
-      }
-  return out;
+Bands pack_bands(const FoldedWeights& folded, std::int64_t oc, std::int64_t ic, std::int64_t groups,
+                 std::int64_t taps, int lanes) {
+  const std::int64_t in = ic / groups;
+  const std::int64_t out = oc / groups;
+  Bands bands;
+  std::int64_t end = 0;  // in vectors of lanes
+  for (std::int64_t from = 0; from < oc; from += lanes) {
+    const std::int64_t last = std::min(from + lanes, oc) - 1;
+    const std::int64_t first_in = from / out * in / 4;
+    const std::int64_t count = ((last / out + 1) * in - 1) / 4 - first_in + 1;
+    for (const std::int64_t number : {first_in, count, end})
+      bands.table.push_back(static_cast<std::int32_t>(number));
+    const std::int64_t start = end;
+    end += count * taps * 4;
+    bands.weights.resize(static_cast<std::size_t>(end * lanes), 0.0F);
+    for (std::int64_t o = from; o <= last; ++o)
+      for (std::int64_t i = 0; i < in; ++i)
+        for (std::int64_t t = 0; t < taps; ++t) {
+          const std::int64_t channel = o / out * in + i;
+          const std::int64_t at = start + ((channel / 4 - first_in) * taps + t) * 4 + channel % 4;
+          bands.weights[static_cast<std::size_t>(at * lanes + o - from)] =
+              folded.weights[static_cast<std::size_t>((o * in + i) * taps + t)];
+        }
+  }
+  return bands;
 }
 
 std::vector<float> pack_first(const FoldedWeights& folded, std::int64_t oc, std::int64_t ic,

@@ -29,8 +29,14 @@ bool is_channel_constant(const Graph& graph, const ChainStep& step, const Dims& 
 bool is_finishing(int op);
 
 // Packed as kernels/conv.cl and depthwise.cl say.
-std::vector<float> pack_dense(const FoldedWeights& folded, std::int64_t oc, std::int64_t ic,
-                              std::int64_t taps, int lanes);
+struct Bands {
+  std::vector<float> weights;
+  std::vector<std::int32_t> table;
+};
+// Output channels that share a vector may belong to several convolution groups: then it reads the channels of
+// all, with zeros where an output channel does not.
+Bands pack_bands(const FoldedWeights& folded, std::int64_t oc, std::int64_t ic, std::int64_t groups,
+                 std::int64_t taps, int lanes);
 std::vector<float> pack_first(const FoldedWeights& folded, std::int64_t oc, std::int64_t ic,
                               std::int64_t taps, int lanes);
 std::vector<float> pack_depthwise(const FoldedWeights& folded, std::int64_t channels, std::int64_t taps);

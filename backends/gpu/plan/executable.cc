@@ -1,6 +1,7 @@
 #include "backends/gpu/plan/executable.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "backends/gpu/ep/plugin.h"
@@ -14,6 +15,22 @@ namespace {
 std::size_t group_size(const DeviceInfo& device) {
   const std::size_t wanted = device.is_cpu() ? 16 : 64;
   return std::min(wanted, device.max_work_group);
+}
+
+// Groups that are not larger than the work along either axis. Few for CPUs, where each is a compilation.
+std::vector<std::array<std::size_t, 2>> groups_to_try(const DeviceInfo& device,
+                                                      const std::array<std::size_t, 3>& global) {
+  const std::vector<std::array<std::size_t, 2>> all =
+      device.is_cpu() ? std::vector<std::array<std::size_t, 2>>{{16, 1}, {4, 1}, {64, 1}}
+                      : std::vector<std::array<std::size_t, 2>>{{64, 1}, {16, 1}, {32, 1}, {128, 1}, {256, 1},
+                                                                {8, 4},  {16, 4}, {32, 2}, {32, 4}};
+  std::vector<std::array<std::size_t, 2>> out;
+  for (const auto& group : all) {
+    const bool fits = group[0] * group[1] <= device.max_work_group && global[1] % group[1] == 0;
+    if (fits && (out.empty() || group[0] < 2 * global[0])) out.push_back(group);
+  }
+  if (out.empty()) out.push_back({group_size(device), 1});
+  return out;
 }
 
 }  // namespace
@@ -79,12 +96,53 @@ Status Executable::bind(const Launch& launch) {
         launch.arguments[i]);
     SLUICE_RETURN_IF_ERROR(status);
   }
-  const std::size_t group = group_size(context_->device());
-  step.local = {group, 1, 1};
-  step.global = launch.global;
-  step.global[0] = (launch.global[0] + group - 1) / group * group;
   steps_.push_back(std::move(step));
+  set_group(steps_.size() - 1, launch.group);
   return {};
+}
+
+void Executable::set_group(std::size_t index, std::array<std::size_t, 2> group) {
+  if (group[0] == 0 || group[0] * group[1] > context_->device().max_work_group)
+    group = {group_size(context_->device()), 1};
+  Step& step = steps_[index];
+  step.local = {group[0], group[1], 1};
+  step.global = recipe_.launches[index].global;
+  step.global[0] = (step.global[0] + group[0] - 1) / group[0] * group[0];
+}
+
+// The best of a few runs, after one that lets the driver finish compiling.
+Result<double> Executable::time_of(std::size_t index) {
+  constexpr int kRuns = 4;
+  double best = std::numeric_limits<double>::infinity();
+  SLUICE_RETURN_IF_ERROR(enqueue_profiled(index));
+  for (int run = 0; run < kRuns; ++run) {
+    const double before = steps_[index].us;
+    SLUICE_RETURN_IF_ERROR(enqueue_profiled(index));
+    best = std::min(best, steps_[index].us - before);
+  }
+  return best;
+}
+
+Result<std::vector<std::array<std::size_t, 2>>> Executable::tune(double& us) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::array<std::size_t, 2>> out;
+  us = 0;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    double best = std::numeric_limits<double>::infinity();
+    std::array<std::size_t, 2> fastest{group_size(context_->device()), 1};
+    for (const auto& group : groups_to_try(context_->device(), recipe_.launches[i].global)) {
+      set_group(i, group);
+      const Result<double> took = time_of(i);
+      if (!took.ok() && context_->lost()) return took.status();
+      if (!took.ok() || *took >= best) continue;  // a size that this kernel's registers do not allow
+      best = *took;
+      fastest = group;
+    }
+    set_group(i, fastest);
+    out.push_back(fastest);
+    us += best;
+  }
+  return out;
 }
 
 Status Executable::run(std::span<const void* const> inputs, std::span<void* const> outputs) {

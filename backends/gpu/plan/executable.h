@@ -36,6 +36,10 @@ class Executable {
   // failure no command of it is under way any more (unless the device is lost). Allocates nothing.
   Status run(std::span<const void* const> inputs, std::span<void* const> outputs);
 
+  // Measures local sizes for each launch, takes the fastest, and tells them; microseconds of all kernels in
+  // `us`. Only with profiling; what the slots hold afterwards means nothing.
+  Result<std::vector<std::array<std::size_t, 2>>> tune(double& us);
+
   const ExecutableFacts& facts() const { return facts_; }
   const Recipe& recipe() const { return recipe_; }
   // Per kernel name; empty without profiling.
@@ -54,6 +58,8 @@ class Executable {
   Status enqueue(std::span<const void* const> inputs, std::span<void* const> outputs);
   Status enqueue_kernels();
   Status enqueue_profiled(std::size_t index);
+  void set_group(std::size_t index, std::array<std::size_t, 2> group);
+  Result<double> time_of(std::size_t index);
   cl_mem memory(SlotId slot) const { return views_[static_cast<std::size_t>(slot)]; }
 
   const std::shared_ptr<Context> context_;  // first: released last

@@ -34,6 +34,8 @@ struct Launch {
   std::vector<Argument> arguments;
   std::array<std::size_t, 3> global{1, 1, 1};  // work items, before rounding up to the local size
   int lanes = 4;                               // of the variant of the unit
+  // Work items per group along the first two axes; 0: the device's usual. The second divides global[1].
+  std::array<std::size_t, 2> group{0, 1};
 };
 
 // A tensor that crosses between host and device.

@@ -28,14 +28,15 @@ std::map<std::string, int, std::less<>> calls;
 std::map<cl_context_properties, cl_context_properties> context_properties;  // of the newest context
 std::atomic<int> live{0};
 
-// For programs: SLUICE_FAKE_OPENCL=clBuildProgram:1:-11 sets a fault that stays, a fourth part (":once") one that
-// does not. SLUICE_FAKE_OPENCL_EXTENSIONS: what the device has.
+// For programs: SLUICE_FAKE_OPENCL=clBuildProgram:1:-11 sets a fault that stays, a fourth part (":once") one
+// that does not. SLUICE_FAKE_OPENCL_EXTENSIONS: what the device has.
 const bool from_environment = [] {
   const char* text = std::getenv("SLUICE_FAKE_OPENCL");
   if (!text) return false;
   const std::string all = text;
   const std::size_t a = all.find(':'), b = all.find(':', a + 1), c = all.find(':', b + 1);
-  fault = {all.substr(0, a), std::atoi(all.c_str() + a + 1), std::atoi(all.c_str() + b + 1), c == std::string::npos};
+  fault = {all.substr(0, a), std::atoi(all.c_str() + a + 1), std::atoi(all.c_str() + b + 1),
+           c == std::string::npos};
   return true;
 }();
 
@@ -154,7 +155,8 @@ EXPORT cl_int clGetDeviceInfo(cl_device_id, cl_device_info what, size_t size, vo
       return answer(&yes, sizeof yes, size, value, needed);
     case CL_DEVICE_EXTENSIONS: {
       std::string extensions = "cl_khr_fake cl_khr_fp16x";
-      if (const char* more = std::getenv("SLUICE_FAKE_OPENCL_EXTENSIONS")) extensions.append(" ").append(more);
+      if (const char* more = std::getenv("SLUICE_FAKE_OPENCL_EXTENSIONS"))
+        extensions.append(" ").append(more);
       return answer(extensions, size, value, needed);
     }
     default:

@@ -139,6 +139,39 @@ TEST(GpuFaults, ProfilingToo) {
   fake_opencl_heal();
 }
 
+TEST(GpuHints, GoToDriversThatHaveTheExtensionOnly) {
+  constexpr long kPerformance = 0x40C2, kPriority = 0x40C9;
+  fake_opencl_heal();
+  DeviceInfo device = list_devices(fake()).value().front();
+  const Hints hints{.performance = Hint::kHigh, .priority = Hint::kLow};
+  ASSERT_TRUE(Context::create(fake(), device, hints).ok());
+  EXPECT_EQ(fake_opencl_context_property(kPerformance), 0);
+  EXPECT_EQ(fake_opencl_context_property(kPriority), 0);
+  device.extensions += " cl_qcom_perf_hint cl_qcom_priority_hint";
+  ASSERT_TRUE(Context::create(fake(), device, hints).ok());
+  EXPECT_EQ(fake_opencl_context_property(kPerformance), 0x40C3) << "CL_PERF_HINT_HIGH_QCOM";
+  EXPECT_EQ(fake_opencl_context_property(kPriority), 0x40CC) << "CL_PRIORITY_HINT_LOW_QCOM";
+  ASSERT_TRUE(Context::create(fake(), device, {}).ok());
+  EXPECT_EQ(fake_opencl_context_property(kPerformance), 0) << "nobody asked";
+  const auto usual = Context::shared(fake(), device).value();
+  EXPECT_EQ(Context::shared(fake(), device).value(), usual);
+  EXPECT_NE(Context::shared(fake(), device, hints).value(), usual);
+}
+
+TEST(GpuTuning, SizesThatADeviceRefusesAreNotTaken) {
+  fake_opencl_heal();
+  const auto context = Context::create(fake(), list_devices(fake()).value().front()).value();
+  const auto executable = Executable::create(context, small_recipe(), true).value();
+  double us = -1;
+  // The first size's five runs go well; all others fail.
+  fake_opencl_fail("clEnqueueNDRangeKernel", 6, CL_INVALID_WORK_GROUP_SIZE, true);
+  const auto groups = executable->tune(us);
+  fake_opencl_heal();
+  ASSERT_TRUE(groups.ok()) << groups.status().message();
+  EXPECT_THAT(*groups, ::testing::ElementsAre(std::array<std::size_t, 2>{64, 1}));
+  EXPECT_EQ(us, 0) << "the fake's clock stands";
+}
+
 TEST(GpuDevices, AreChosenByName) {
   fake_opencl_heal();
   std::vector<DeviceInfo> devices(2);

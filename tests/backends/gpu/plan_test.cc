@@ -11,6 +11,7 @@
 #include "backends/gpu/kernels/opcodes.h"
 #include "backends/gpu/ops/resize_taps.h"
 #include "backends/gpu/plan/memory.h"
+#include "backends/gpu/plan/tuning.h"
 
 namespace sluice::gpu {
 namespace {
@@ -93,6 +94,25 @@ TEST(GpuMemoryPlan, AChainOfEqualTensorsNeedsTwoOfThem) {
   const MemoryPlan plan = plan_memory(recipe, 128);
   EXPECT_EQ(plan.arena, 2048u);
   EXPECT_EQ(plan.unshared, 10240u);
+}
+
+TEST(GpuTuning, IsForOneRecipeOnly) {
+  Recipe recipe;
+  recipe.lanes = 16;
+  recipe.launches = {{"u", "k", {3}, {100, 4, 1}}, {"u", "l", {4}, {7, 1, 1}}};
+  const Tuning tuning{.lanes = 16, .groups = {{32, 2}, {16, 1}}};
+  EXPECT_EQ(read_tuning(text_of(tuning)), tuning);
+  ASSERT_TRUE(apply(tuning, recipe));
+  EXPECT_THAT(recipe.launches[0].group, ElementsAre(32u, 2u));
+  EXPECT_FALSE(apply({.lanes = 4, .groups = tuning.groups}, recipe)) << "another kernel set";
+  EXPECT_FALSE(apply({.lanes = 16, .groups = {{32, 2}}}, recipe)) << "another number of launches";
+  EXPECT_FALSE(apply({.lanes = 16, .groups = {{32, 3}, {16, 1}}}, recipe)) << "3 does not divide 4";
+  EXPECT_THAT(recipe.launches[0].group, ElementsAre(32u, 2u)) << "nothing was changed";
+  for (const char* text : {"", "4", "5 0", "16 2 32 2 16", "4 1 0 1", "4 1 99999999 1", "4 99999999999 1 1"})
+    EXPECT_FALSE(read_tuning(text)) << text;
+  Recipe other = recipe;
+  other.launches[1].arguments = {5};
+  EXPECT_NE(signature_of(other), signature_of(recipe));
 }
 
 TEST(GpuChains, HowAnOperandBroadcasts) {

@@ -36,28 +36,28 @@ class Maker {
 
   // A fresh input of the model: its elements are the same on both sides to the last bit.
   Tensor input(Dims dims) {
-    std::vector<float> values(count(dims));
-    for (float& value : values) value = number(-2, 2);
+    std::vector<float> elements(count(dims));
+    for (float& value : elements) value = number(-2, 2);
     const std::string name = "in" + std::to_string(out_.inputs.size());
-    out_.inputs.push_back(HostTensor::floats(name, dims, values));
+    out_.inputs.push_back(HostTensor::floats(name, dims, elements));
     declare(*graph_->add_input(), name, onnx::TensorProto::FLOAT, dims);
     return {name, dims, true};
   }
 
   std::string constant(const Dims& dims, float low, float high) {
-    std::vector<float> values(count(dims));
-    for (float& value : values) value = number(low, high);
-    return initializer(dims, onnx::TensorProto::FLOAT, values.data(), values.size() * sizeof(float));
+    std::vector<float> elements(count(dims));
+    for (float& value : elements) value = number(low, high);
+    return initializer(dims, onnx::TensorProto::FLOAT, elements.data(), elements.size() * sizeof(float));
   }
-  std::string numbers(const std::vector<float>& values) {
-    return initializer({static_cast<std::int64_t>(values.size())}, onnx::TensorProto::FLOAT, values.data(),
-                       values.size() * sizeof(float));
+  std::string numbers(const std::vector<float>& elements) {
+    return initializer({static_cast<std::int64_t>(elements.size())}, onnx::TensorProto::FLOAT,
+                       elements.data(), elements.size() * sizeof(float));
   }
   std::string scalar(float value) { return initializer({}, onnx::TensorProto::FLOAT, &value, sizeof value); }
   std::string byte(std::uint8_t value) { return initializer({}, onnx::TensorProto::UINT8, &value, 1); }
-  std::string integers(const Dims& values) {
-    return initializer({static_cast<std::int64_t>(values.size())}, onnx::TensorProto::INT64, values.data(),
-                       values.size() * sizeof(std::int64_t));
+  std::string integers(const Dims& elements) {
+    return initializer({static_cast<std::int64_t>(elements.size())}, onnx::TensorProto::INT64,
+                       elements.data(), elements.size() * sizeof(std::int64_t));
   }
 
   onnx::NodeProto& add(const std::string& op, const std::vector<std::string>& inputs, int outputs = 1) {

@@ -34,8 +34,8 @@ enum class Where { kCpu, kGpu };
 // Null, or why there is no OpenCL here: tests that need it fail then, they do not skip.
 Status gpu_available();
 
-// A loaded model. Gpu: every operator must run there (CPU fallback is disabled), unless `allow_cpu`; in float32
-// unless `options` say otherwise.
+// A loaded model. Gpu: every operator must run there (CPU fallback is disabled), unless `allow_cpu`; in
+// float32 unless `options` say otherwise.
 class Loaded {
  public:
   using Options = std::map<std::string, std::string>;

@@ -1,5 +1,5 @@
-// Many sessions: one after the other, at once, and warm ones that compile nothing. On the real driver, with an
-// artefact cache of its own.
+// Many sessions: one after the other, at once, and warm ones that compile nothing. On the real driver, with
+// an artefact cache of its own.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <thread>
 
+#include "tests/backends/gpu/random_graph.h"
 #include "tests/backends/gpu/zoo.h"
 
 namespace sluice::testing {
@@ -85,6 +87,31 @@ TEST_F(GpuSessions, SessionsAndThreadsAtOnceDoNotDisturbEachOther) {
       }
     });
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(GpuSessions, ATunedOneIsMeasuredOnceAndRight) {
+  const auto tunings = [] {
+    int count = 0;
+    for (const auto& file : fs::directory_iterator(folder_)) {
+      std::ostringstream bytes;
+      bytes << std::ifstream(file.path(), std::ios::binary).rdbuf();
+      count += bytes.str().find("opencl-tuning") != std::string::npos ? 1 : 0;
+    }
+    return count;
+  };
+  const RandomModel random = random_model(3, "Conv");
+  auto cpu = Loaded::load(random.model, Where::kCpu);
+  ASSERT_TRUE(cpu.ok()) << cpu.status().message();
+  const auto wanted = cpu->run(random.inputs);
+  const int before = tunings();
+  for (const char* tune : {"1", "0"}) {
+    auto gpu = Loaded::load(random.model, Where::kGpu, {{gpu::kTune, tune}});
+    ASSERT_TRUE(gpu.ok()) << gpu.status().message();
+    const auto got = gpu->run(random.inputs);
+    ASSERT_TRUE(got.ok()) << got.status().message();
+    for (std::size_t i = 0; i < got->size(); ++i) EXPECT_EQ(difference((*got)[i], (*wanted)[i], 1e-4), "");
+    EXPECT_GT(tunings(), before);
+  }
 }
 
 TEST_F(GpuSessions, FiftyOneAfterTheOtherTakeNoMoreMemory) {

@@ -12,6 +12,8 @@
 namespace sluice::testing {
 namespace {
 
+const std::string kLight = "data/light-models/";  // files without weights
+
 // Which node reads a weight, and where.
 struct Use {
   std::string op;
@@ -52,7 +54,8 @@ void fill_weights(onnx::GraphProto& graph) {
     std::vector<std::int64_t> dims(tensor.int64_data().begin(), tensor.int64_data().end());
     if (dims.empty() && tensor.data_type() == onnx::TensorProto::INT64) {
       dims.resize(tensor.raw_data().size() / sizeof(std::int64_t));
-      std::copy_n(tensor.raw_data().data(), dims.size() * sizeof(std::int64_t), reinterpret_cast<char*>(dims.data()));
+      std::copy_n(tensor.raw_data().data(), dims.size() * sizeof(std::int64_t),
+                  reinterpret_cast<char*>(dims.data()));
     }
     shapes[tensor.name()] = dims;
   }
@@ -78,7 +81,8 @@ void fill_weights(onnx::GraphProto& graph) {
 void fix_input(onnx::GraphProto& graph, const std::vector<std::int64_t>& dims) {
   onnx::ValueInfoProto input;
   for (const auto& candidate : graph.input())
-    if (std::ranges::none_of(graph.initializer(), [&](const auto& c) { return c.name() == candidate.name(); }))
+    if (std::ranges::none_of(graph.initializer(),
+                             [&](const auto& c) { return c.name() == candidate.name(); }))
       input = candidate;
   auto& shape = *input.mutable_type()->mutable_tensor_type()->mutable_shape();
   shape.clear_dim();
@@ -93,7 +97,8 @@ void fix_input(onnx::GraphProto& graph, const std::vector<std::int64_t>& dims) {
 }  // namespace
 
 std::vector<ZooModel> zoo() {
-  const std::string faces = "data/models/face_detection_", text = "data/ocr-models/", light = "data/light-models/light_";
+  const std::string faces = "data/models/face_detection_", text = "data/ocr-models/",
+                    light = kLight + "light_";
   return {{"BlazeFace128", faces + "front_128x128.onnx", {1, 128, 128, 3}},
           {"BlazeFace256", faces + "back_256x256.onnx", {1, 256, 256, 3}},
           {"TextDirection", text + "ch_ppocr_mobile_v2.0_cls_infer.onnx", {1, 3, 48, 192}},
@@ -110,7 +115,7 @@ std::string zoo_bytes(const ZooModel& model) {
   file << std::ifstream(model.path, std::ios::binary).rdbuf();
   onnx::ModelProto proto;
   if (file.str().empty() || !proto.ParseFromString(file.str())) return {};
-  fill_weights(*proto.mutable_graph());
+  if (model.path.starts_with(kLight)) fill_weights(*proto.mutable_graph());
   fix_input(*proto.mutable_graph(), model.input);
   proto.set_ir_version(std::max<std::int64_t>(proto.ir_version(), 7));
   return proto.SerializeAsString();

@@ -1,5 +1,5 @@
-// Models of cameras' kinds that the backend is held to: detectors, text models, and classification networks whose
-// files carry no weights.
+// Models of cameras' kinds that the backend is held to: detectors, text models, and classification networks
+// whose files carry no weights.
 #pragma once
 
 #include <string>
@@ -18,8 +18,8 @@ struct ZooModel {
 // In order of size.
 std::vector<ZooModel> zoo();
 
-// The model's bytes with its input's shape fixed, and weights drawn from a seed where the file only says their
-// shape (ConstantOfShape). Empty: the file is missing.
+// The model's bytes with its input's shape fixed, and weights drawn from a seed where the file only says
+// their shape (ConstantOfShape). Empty: the file is missing.
 std::string zoo_bytes(const ZooModel& model);
 
 // Its one input, drawn from a seed.
