@@ -34,6 +34,8 @@ typedef float4 vec;
 #define GROUPS 1
 #endif
 
+#define ALWAYS inline __attribute__((always_inline))
+
 // The activations that convolutions and matrix products apply before they store.
 inline vec activate(vec v, int op, float a, float b) {
   switch (op) {
@@ -46,4 +48,11 @@ inline vec activate(vec v, int op, float a, float b) {
     case OP_SILU: return v / (1.0f + exp(-v));
     default: return v;
   }
+}
+// The same; the usual ones without a call.
+ALWAYS vec activate_most(vec v, int op, float a, float b) {
+  if (op == OP_NONE) return v;
+  if (op == OP_RELU) return fmax(v, (vec)(0.0f));
+  if (op == OP_CLIP) return fmin(fmax(v, (vec)(a)), (vec)(b));
+  return activate(v, op, a, b);
 }

@@ -6,40 +6,49 @@
 #define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
 #define FINISH res, res_groups, slope, act, act_a, act_b
 
-// Stores the channels from group `og` (of 4) on, at pixel `p` of `pixels`; `base` is the image's first group.
-inline void finish(vec v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
-  const int groups = (oc + 3) / 4;
-  float4 part[GROUPS];
+// Stores the channels from group `og` (of 4) on, at pixel `p` of `pixels` of image `n`.
 #if SLUICE_LANES == 16
-  if (res_groups > 0) {
-    float4 r[4];
-    for (int k = 0; k < 4; ++k)
-      r[k] = og + k < res_groups ? LOAD4(res, (n * res_groups + og + k) * pixels + p) : (float4)(0.0f);
-    v += (float16)(r[0], r[1], r[2], r[3]);
+ALWAYS void finish(float16 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
+  const int groups = (oc + 3) / 4, from = (n * res_groups + og) * pixels + p, to = (n * groups + og) * pixels + p;
+  if (og + 4 <= res_groups) {
+    v += (float16)(LOAD4(res, from), LOAD4(res, from + pixels), LOAD4(res, from + 2 * pixels),
+                   LOAD4(res, from + 3 * pixels));
+  } else if (og < res_groups) {
+    v.s0123 += LOAD4(res, from);
+    if (og + 1 < res_groups) v.s4567 += LOAD4(res, from + pixels);
+    if (og + 2 < res_groups) v.s89ab += LOAD4(res, from + 2 * pixels);
   }
-#else
-  if (og < res_groups) v += LOAD4(res, (n * res_groups + og) * pixels + p);
-#endif
-  if (act == OP_PRELU)
-    v = fmax(v, (vec)(0.0f)) + LOADV(slope, og / GROUPS) * fmin(v, (vec)(0.0f));
-  else
-    v = activate(v, act, act_a, act_b);
-#if SLUICE_LANES == 16
-  part[0] = v.s0123;
-  part[1] = v.s4567;
-  part[2] = v.s89ab;
-  part[3] = v.scdef;
-#else
-  part[0] = v;
-#endif
-  for (int k = 0; k < GROUPS && og + k < groups; ++k) {
+  v = act == OP_PRELU ? fmax(v, (float16)(0.0f)) + LOADV(slope, og / 4) * fmin(v, (float16)(0.0f))
+                      : activate_most(v, act, act_a, act_b);
+  if (og * 4 + 16 <= oc) {
+    STORE4(v.s0123, to, y);
+    STORE4(v.s4567, to + pixels, y);
+    STORE4(v.s89ab, to + 2 * pixels, y);
+    STORE4(v.scdef, to + 3 * pixels, y);
+    return;
+  }
+  const float4 part[4] = {v.s0123, v.s4567, v.s89ab, v.scdef};
+  for (int k = 0; k < 4 && og + k < groups; ++k) {
     const int c = (og + k) * 4;
-    if (c + 1 >= oc) part[k].y = 0.0f;
-    if (c + 2 >= oc) part[k].z = 0.0f;
-    if (c + 3 >= oc) part[k].w = 0.0f;
-    STORE4(part[k], (n * groups + og + k) * pixels + p, y);
+    float4 u = part[k];
+    if (c + 1 >= oc) u.y = 0.0f;
+    if (c + 2 >= oc) u.z = 0.0f;
+    if (c + 3 >= oc) u.w = 0.0f;
+    STORE4(u, to + k * pixels, y);
   }
 }
+#else
+ALWAYS void finish(float4 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
+  const int groups = (oc + 3) / 4, c = og * 4;
+  if (og < res_groups) v += LOAD4(res, (n * res_groups + og) * pixels + p);
+  v = act == OP_PRELU ? fmax(v, (float4)(0.0f)) + LOAD4(slope, og) * fmin(v, (float4)(0.0f))
+                      : activate_most(v, act, act_a, act_b);
+  if (c + 1 >= oc) v.y = 0.0f;
+  if (c + 2 >= oc) v.z = 0.0f;
+  if (c + 3 >= oc) v.w = 0.0f;
+  STORE4(v, (n * groups + og) * pixels + p, y);
+}
+#endif
 #define FINISH4(a0, a1, a2, a3, og, oc, pixels, p, n, left)           \
   do {                                                               \
     finish(a0, og, oc, pixels, p, n, y, FINISH);                     \
@@ -91,6 +100,8 @@ __kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
             n = get_global_id(2);
   if (oy >= oh) return;
   const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
+  const int start = ox * sw - pw;
+  const bool inside = start >= 0 && start + 3 * sw + (kw - 1) * dw < iw;  // all four pixels, all taps
   vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
   int wi = bands[3 * ov + 2];
   for (int c = 0; c < in_groups; ++c)
@@ -101,6 +112,20 @@ __kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
         continue;
       }
       __global const store_t* row = x + ((first + c) * ih + iy) * iw * 4;
+      if (inside) {
+        __global const store_t *x0 = row + start * 4, *x1 = x0 + sw * 4, *x2 = x1 + sw * 4, *x3 = x2 + sw * 4;
+        for (int kx = 0; kx < kw; ++kx, wi += 4) {
+          STEP(0, LOADV(w, wi));
+          STEP(1, LOADV(w, wi + 1));
+          STEP(2, LOADV(w, wi + 2));
+          STEP(3, LOADV(w, wi + 3));
+          x0 += dw * 4;
+          x1 += dw * 4;
+          x2 += dw * 4;
+          x3 += dw * 4;
+        }
+        continue;
+      }
       for (int kx = 0; kx < kw; ++kx, wi += 4) {
         const int i0 = ox * sw - pw + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
         __global const store_t* x0 = i0 >= 0 && i0 < iw ? row + i0 * 4 : zeros;
@@ -126,6 +151,8 @@ __kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int 
             n = get_global_id(2);
   if (oy >= oh) return;
   vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  const int start = ox * sw - pw;
+  const bool inside = start >= 0 && start + 3 * sw + (kw - 1) * dw < iw;
   int wi = ov * kh * kw * ic;
   for (int ky = 0; ky < kh; ++ky) {
     const int iy = oy * sh - ph + ky * dh;
@@ -134,6 +161,21 @@ __kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int 
       continue;
     }
     __global const store_t* row = x + n * stride_n + iy * stride_h;
+    if (inside) {
+      __global const store_t* x0 = row + start * stride_w;
+      __global const store_t *x1 = x0 + sw * stride_w, *x2 = x1 + sw * stride_w, *x3 = x2 + sw * stride_w;
+      for (int kx = 0; kx < kw; ++kx, wi += ic) {
+        STEP(0, LOADV(w, wi));
+        if (ic > 1) STEP(stride_c, LOADV(w, wi + 1));
+        if (ic > 2) STEP(2 * stride_c, LOADV(w, wi + 2));
+        if (ic > 3) STEP(3 * stride_c, LOADV(w, wi + 3));
+        x0 += dw * stride_w;
+        x1 += dw * stride_w;
+        x2 += dw * stride_w;
+        x3 += dw * stride_w;
+      }
+      continue;
+    }
     for (int kx = 0; kx < kw; ++kx, wi += ic) {
       const int i0 = ox * sw - pw + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
       const bool m0 = i0 >= 0 && i0 < iw, m1 = i1 >= 0 && i1 < iw, m2 = i2 >= 0 && i2 < iw, m3 = i3 >= 0 && i3 < iw;

@@ -1,22 +1,42 @@
 // Depthwise convolutions on NC4HW4, 4 channels per work item; weights [group][ky][kx][4].
-inline void finish(float4 v, int g, int channels, int pixels, int p, int n, OUT y, IN res, int res_groups, IN slope,
+ALWAYS float4 activate4(float4 v, int op, float a, float b) {
+#if SLUICE_LANES == 16
+  if (op == OP_NONE) return v;
+  if (op == OP_RELU) return fmax(v, (float4)(0.0f));
+  return activate((float16)(v, v, v, v), op, a, b).s0123;
+#else
+  return activate_most(v, op, a, b);
+#endif
+}
+ALWAYS void finish(float4 v, int g, int channels, int pixels, int p, int n, OUT y, IN res, int res_groups, IN slope,
                    int act, float a, float b) {
   const int groups = (channels + 3) / 4;
   if (g < res_groups) v += LOAD4(res, (n * res_groups + g) * pixels + p);
-  if (act == OP_PRELU) {
-    v = fmax(v, (float4)(0.0f)) + LOAD4(slope, g) * fmin(v, (float4)(0.0f));
-  } else {
-#if SLUICE_LANES == 16
-    v = activate((float16)(v, v, v, v), act, a, b).s0123;
-#else
-    v = activate(v, act, a, b);
-#endif
-  }
+  v = act == OP_PRELU ? fmax(v, (float4)(0.0f)) + LOAD4(slope, g) * fmin(v, (float4)(0.0f))
+                      : activate4(v, act, a, b);
   if (g * 4 + 1 >= channels) v.y = 0.0f;
   if (g * 4 + 2 >= channels) v.z = 0.0f;
   if (g * 4 + 3 >= channels) v.w = 0.0f;
   STORE4(v, (n * groups + g) * pixels + p, y);
 }
+#if SLUICE_LANES == 16
+// Four pixels that lie together.
+ALWAYS void finish_four(float16 v, int g, int channels, int pixels, int p, int n, OUT y, IN res, int res_groups,
+                        IN slope, int act, float a, float b) {
+  const int groups = (channels + 3) / 4;
+  if (g < res_groups) v += LOAD16(res, (n * res_groups + g) * pixels + p);
+  if (act == OP_PRELU) {
+    const float4 s = LOAD4(slope, g);
+    v = fmax(v, (float16)(0.0f)) + (float16)(s, s, s, s) * fmin(v, (float16)(0.0f));
+  } else {
+    v = activate_most(v, act, a, b);
+  }
+  if (g * 4 + 1 >= channels) v.s159d = (float4)(0.0f);
+  if (g * 4 + 2 >= channels) v.s26ae = (float4)(0.0f);
+  if (g * 4 + 3 >= channels) v.s37bf = (float4)(0.0f);
+  STORE16(v, (n * groups + g) * pixels + p, y);
+}
+#endif
 #define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
 #define FINISH res, res_groups, slope, act, act_a, act_b
 
@@ -58,10 +78,7 @@ __kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, 
         a += LOAD16(x, at + kx) * (float16)(k, k, k, k);
       }
     }
-    finish(a.s0123, g, channels, oh * ow, p, n, y, FINISH);
-    finish(a.s4567, g, channels, oh * ow, p + 1, n, y, FINISH);
-    finish(a.s89ab, g, channels, oh * ow, p + 2, n, y, FINISH);
-    finish(a.scdef, g, channels, oh * ow, p + 3, n, y, FINISH);
+    finish_four(a, g, channels, oh * ow, p, n, y, FINISH);
     return;
   }
 #endif
@@ -84,6 +101,12 @@ __kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, 
     a2 += v2 * w0 + v3 * w1 + v4 * w2;
     a3 += v3 * w0 + v4 * w1 + v5 * w2;
   }
+#if SLUICE_LANES == 16
+  if (left > 3) {
+    finish_four((float16)(a0, a1, a2, a3), g, channels, oh * ow, p, n, y, FINISH);
+    return;
+  }
+#endif
   finish(a0, g, channels, oh * ow, p, n, y, FINISH);
   if (left > 1) finish(a1, g, channels, oh * ow, p + 1, n, y, FINISH);
   if (left > 2) finish(a2, g, channels, oh * ow, p + 2, n, y, FINISH);
