@@ -20,10 +20,13 @@
 namespace sluice {
 
 // Which of the waiting runs goes first: the higher priority, then the earlier due time, then the earlier
-// arrival.
+// arrival. And how long this one may take.
 struct RunOrder {
   int priority = 0;
   TimeNs due = kNever;
+  TimeNs timeout =
+      0;  // given up this long after it started, if the session's options do not do so before; 0: they alone
+  TimeNs* ran = nullptr;  // gets how long it ran, without its waits; left alone where runs are gathered
 };
 
 // One run on its way through a lane. Made once per slot and used again; copies of the tensors keep their
@@ -32,6 +35,8 @@ class LaneJob {
  public:
   LaneJob(Session& session, int slot);
   void set(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, RunOrder order);
+  // Of the last run, once it is done.
+  TimeNs started() const { return started_; }
 
  private:
   friend class Lane;

@@ -47,7 +47,7 @@ void Selection::take_in(Node& node, TimeNs now, const Readings& readings) const 
   for (std::size_t c = 0; c < node.state.count; ++c) {
     if (period.failures[c] == 0) continue;
     any = true;
-    if (node.state.candidates[c].breaker.usable()) sluice::note_failure(node.state, c, now);
+    fail(node, c, now);
   }
   // With nothing to go to, what failed goes on; once it works again it is forgiven.
   if (!any && node.state.current >= 0 && period.latency_ms > 0) {
@@ -57,6 +57,16 @@ void Selection::take_in(Node& node, TimeNs now, const Readings& readings) const 
   if (seen.dt_s < kWhole) return;
   node.fps = seen.fps;
   node.latency_ms = seen.latency_ms;
+}
+
+// All performance modes of a session fail together.
+void Selection::fail(Node& node, std::size_t candidate, TimeNs now) {
+  const SelectorCandidate& failed = node.what.candidates[candidate];
+  for (std::size_t c = 0; c < node.state.count; ++c) {
+    const SelectorCandidate& other = node.what.candidates[c];
+    if (other.backend != failed.backend || other.variant != failed.variant) continue;
+    if (c == candidate || node.state.candidates[c].breaker.usable()) sluice::note_failure(node.state, c, now);
+  }
 }
 
 SelectionChange Selection::carry_out(std::size_t n, const Decision& decision, TimeNs now) {
@@ -110,7 +120,7 @@ void Selection::note_probe(std::size_t n, std::size_t candidate, TimeNs now, dou
 }
 
 void Selection::note_failure(std::size_t n, std::size_t candidate, TimeNs now) {
-  sluice::note_failure(nodes_[n].state, candidate, now);
+  fail(nodes_[n], candidate, now);
 }
 
 }  // namespace sluice

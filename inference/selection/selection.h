@@ -75,6 +75,7 @@ class Selection {
   };
 
   void take_in(Node& node, TimeNs now, const Readings& readings) const;
+  static void fail(Node& node, std::size_t candidate, TimeNs now);
   SelectionChange carry_out(std::size_t n, const Decision& decision, TimeNs now);
 
   std::vector<Node> nodes_;
