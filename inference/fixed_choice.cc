@@ -24,10 +24,9 @@ std::string describe_elsewhere(const std::string& backend, const Placement& plac
 }
 
 // Into the report, and under `warn` said to the user too.
-void note_fallback(const ChoiceRequest& choice, InferenceRecord& record, std::string text) {
-  if (choice.request.on_fallback == "warn")
+void note_fallback(const ChoiceRequest& choice, InferenceRecord& record, const std::string& text) {
+  if (record.warn(text) && choice.request.on_fallback == "warn")
     log_message(LogLevel::kWarning, "node '" + choice.request.node + "': " + text);
-  record.warn(std::move(text));
 }
 
 Result<SessionHandle> try_backend(InferenceServices& services, const ChoiceRequest& choice,
@@ -45,34 +44,45 @@ Result<SessionHandle> try_backend(InferenceServices& services, const ChoiceReque
 
 }  // namespace
 
+Result<OpenedModel> open_on(InferenceServices& services, const ChoiceRequest& choice,
+                            const std::string& backend, InferenceRecord& record) {
+  const bool strict = choice.request.on_fallback == "error";
+  auto session = try_backend(services, choice, backend);
+  if (!session.ok()) {
+    if (session.status().code() != Code::kUnavailable) return session.status();
+    const std::string why = session.status().message();
+    if (strict) return unavailable(why + "; on_fallback is 'error'");
+    note_fallback(choice, record, why + "; skipped");
+    return session.status();
+  }
+  const Placement placement = (*session)->session().placement();
+  if (!placement.elsewhere.empty()) {
+    const std::string split = describe_elsewhere(backend, placement);
+    if (strict) return unavailable(split + "; on_fallback is 'error'");
+    note_fallback(choice, record, split);
+  }
+  Choice why{.at = services.clock().now(),
+             .backend = backend,
+             .variant = choice.request.model.variant,
+             .performance_mode = std::string((*session)->session().performance_mode()),
+             .step = 0,
+             .reason = {}};
+  return OpenedModel{std::move(*session), std::move(why), placement};
+}
+
 Result<OpenedModel> open_first_usable(InferenceServices& services, const ChoiceRequest& choice,
                                       InferenceRecord& record) {
   const bool strict = choice.request.on_fallback == "error";
   std::string skipped;
   for (const std::string& name : choice.backends) {
-    auto session = try_backend(services, choice, name);
-    if (!session.ok() && session.status().code() != Code::kUnavailable) return session.status();
-    if (!session.ok()) {
-      const std::string why = session.status().message();
-      if (strict) return unavailable(why + "; on_fallback is 'error'");
-      skipped += (skipped.empty() ? "" : "; ") + why;
-      note_fallback(choice, record, why + "; skipped");
-      continue;
+    auto opened = open_on(services, choice, name, record);
+    if (opened.ok()) {
+      opened->choice.reason = "policy fixed: the first usable of " + joined(choice.backends);
+      if (!skipped.empty()) opened->choice.reason += " (" + skipped + ")";
+      return opened;
     }
-    const Placement placement = (*session)->session().placement();
-    if (!placement.elsewhere.empty()) {
-      const std::string split = describe_elsewhere(name, placement);
-      if (strict) return unavailable(split + "; on_fallback is 'error'");
-      note_fallback(choice, record, split);
-    }
-    Choice why{.at = services.clock().now(),
-               .backend = name,
-               .variant = choice.request.model.variant,
-               .performance_mode = std::string((*session)->session().performance_mode()),
-               .step = 0,
-               .reason = "policy fixed: the first usable of " + joined(choice.backends)};
-    if (!skipped.empty()) why.reason += " (" + skipped + ")";
-    return OpenedModel{std::move(*session), std::move(why), placement};
+    if (strict || opened.status().code() != Code::kUnavailable) return opened.status();
+    skipped += (skipped.empty() ? "" : "; ") + opened.status().message();
   }
   return unavailable("none of the backends " + joined(choice.backends) + " can be used: " + skipped);
 }

@@ -32,6 +32,10 @@ struct OpenedModel {
 // SessionTable::open.
 Result<OpenedModel> open_first_usable(InferenceServices& services, const ChoiceRequest& choice,
                                       InferenceRecord& record);
+// The same on one backend, for a selector to choose from. kUnavailable: it cannot be used there; said once as
+// `on_fallback` wants it.
+Result<OpenedModel> open_on(InferenceServices& services, const ChoiceRequest& choice,
+                            const std::string& backend, InferenceRecord& record);
 
 // The same for the backends after `failed_backend`, whose session said kUnavailable (`why`) in a run: it will
 // not come back. `why` itself when on_fallback is `error` or it was the last.

@@ -26,6 +26,8 @@ class LaneJob {
  public:
   LaneJob(Session& session, int slot);
   void set(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, RunOrder order);
+  // Of the last run, once it is done.
+  TimeNs started() const { return started_; }
 
  private:
   friend class Lane;

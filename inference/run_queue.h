@@ -11,10 +11,14 @@
 
 namespace sluice {
 
-// The higher priority goes first, then the earlier due time, then the earlier arrival.
+// The higher priority goes first, then the earlier due time, then the earlier arrival. And how long this run
+// may take.
 struct RunOrder {
   int priority = 0;
   TimeNs due = kNever;
+  TimeNs timeout =
+      0;  // given up this long after it started, if the session's options do not do so before; 0: they alone
+  TimeNs* ran = nullptr;  // gets how long it ran, without its waits; left alone where runs are gathered
 };
 
 inline bool more_urgent(const RunOrder& a, const RunOrder& b) {

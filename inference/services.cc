@@ -27,9 +27,11 @@ void InferenceRecord::choose(Choice choice, const Placement& placement, const Se
   entry_.decisions.push_back(std::move(choice));
 }
 
-void InferenceRecord::warn(std::string text) {
+bool InferenceRecord::warn(std::string text) {
   std::lock_guard lock(mutex_);
+  if (std::ranges::find(entry_.warnings, text) != entry_.warnings.end()) return false;
   entry_.warnings.push_back(std::move(text));
+  return true;
 }
 
 InferenceEntry InferenceRecord::snapshot() const {

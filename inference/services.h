@@ -26,7 +26,8 @@ class InferenceRecord {
   void add_saturation(std::uint64_t at_ends, std::uint64_t values);
   // The node runs on `session` from now on.
   void choose(Choice choice, const Placement& placement, const SessionHandle& session);
-  void warn(std::string text);
+  // False when that was said before.
+  bool warn(std::string text);
   InferenceEntry snapshot() const;
 
  private:

@@ -4,6 +4,7 @@
 
 #include "inference/batcher.h"
 #include "inference/checked_model.h"
+#include "inference/performance_modes.h"
 
 namespace sluice {
 namespace {
@@ -67,6 +68,12 @@ Result<int> SharedSession::take_slot() {
   return slot;
 }
 
+Status SharedSession::set_performance_mode(const std::string& mode) {
+  auto* modes = dynamic_cast<PerformanceModes*>(session_.get());
+  if (modes) return modes->set_performance_mode(mode);
+  return unavailable("backend '" + std::string(session_->backend()) + "' has no performance modes");
+}
+
 void SharedSession::give_slot(int slot) {
   {
     std::lock_guard lock(mutex_);
@@ -102,7 +109,9 @@ Status SharedSession::run_now(const SessionHandle& self, std::span<const Tensor*
                               std::span<Tensor* const> outputs, RunOrder order) {
   SLUICE_ASSIGN(const int slot, self->take_slot());
   if (!self->lane_) {
+    const TimeNs start = order.ran ? self->clock_.now() : 0;
     Status status = self->session_->run(slot, inputs, outputs);
+    if (order.ran) *order.ran = self->clock_.now() - start;
     self->give_slot(slot);
     return status;
   }
@@ -115,11 +124,12 @@ Status SharedSession::run_now(const SessionHandle& self, std::span<const Tensor*
   } run{self, slot};
   bool given_up = false;
   Status status = self->lane_->run(
-      job, self->timeout_,
+      job, order.timeout > 0 ? std::min(order.timeout, self->timeout_) : self->timeout_,
       [&run]() -> std::function<void()> {
         return [session = run.session, slot = run.slot] { session->come_back(slot); };
       },
       given_up);
+  if (order.ran && !given_up) *order.ran = self->clock_.now() - job->started();
   if (given_up)
     self->lose_slot();
   else

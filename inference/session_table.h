@@ -37,6 +37,8 @@ class SharedSession {
   const ModelSignature& signature() const { return session_->signature(); }
   const SessionRequest& request() const { return request_; }
   int batch() const { return request_.batch; }
+  // For all who share it, from the next run on. kUnavailable: its backend has no such thing.
+  Status set_performance_mode(const std::string& mode);
   // Runs that hung and were given up.
   std::uint64_t abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
 

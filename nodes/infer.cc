@@ -1,4 +1,4 @@
-// infer: runs a model on the first usable of its backends.
+// infer: runs a model on the first usable of its backends, or where the selector chooses (ModelUser).
 //
 // inputs   one tensor per input of the model, by its name (a single one: any name); dense, of exactly the
 // model's type outputs  one tensor per output of the model, by its name, with the geometry of the first input
@@ -18,6 +18,7 @@
 #include <mutex>
 #include <thread>
 
+#include "framework/core/log.h"
 #include "framework/node/node.h"
 #include "inference/checked_model.h"
 #include "inference/model_user.h"
@@ -35,23 +36,29 @@ constexpr int kMostNonFinite = 10;        // in a row: the backend is broken, no
 // hang.
 int run_slots() { return std::max(16, static_cast<int>(std::thread::hardware_concurrency()) + 4); }
 
-// Lets through at most `rate_hz` frames per second of media time. Thread-safe; frames come nearly in order.
+// Lets through at most so many frames per second of media time. Thread-safe; frames come nearly in order.
 class RateGate {
  public:
-  void set(double rate_hz) { period_ = from_s(1.0 / rate_hz); }
+  // By the node's option, and by the selector's ladder; 0: no limit. The slower one holds.
+  void set(double rate_hz) { written_ = period_of(rate_hz); }
+  void limit(double rate_hz) { ladder_.store(period_of(rate_hz), std::memory_order_relaxed); }
   bool passes(TimeNs media_time) {
-    if (period_ == 0) return true;
+    const TimeNs period = std::max(written_, ladder_.load(std::memory_order_relaxed));
+    if (period == 0) return true;
     std::lock_guard lock(mutex_);
     // Stamps are rounded: a frame that comes a sixteenth of a period early is on time.
-    if (started_ && media_time + period_ / 16 < next_) return false;
-    const bool late = !started_ || media_time > next_ + period_;
-    next_ = (late ? media_time : next_) + period_;
+    if (started_ && media_time + period / 16 < next_) return false;
+    const bool late = !started_ || media_time > next_ + period;
+    next_ = (late ? media_time : next_) + period;
     started_ = true;
     return true;
   }
 
  private:
-  TimeNs period_ = 0;  // 0: no limit
+  static TimeNs period_of(double rate_hz) { return rate_hz > 0 ? from_s(1.0 / rate_hz) : 0; }
+
+  TimeNs written_ = 0;  // 0: no limit
+  std::atomic<TimeNs> ladder_{0};
   std::mutex mutex_;
   TimeNs next_ = 0;
   bool started_ = false;
@@ -65,9 +72,15 @@ class InferNode final : public Node, public ModelUser {
   Status close() override;
 
   Result<LoadedModelPtr> load(std::size_t route, const ModelRequest& model) override;
+  Result<LoadedModelPtr> load_on(std::size_t route, const ModelRequest& model,
+                                 const std::string& backend) override;
   void use(std::size_t route, LoadedModelPtr model) override;
   LoadedModelPtr in_use(std::size_t route) const override;
   void note(std::size_t route, std::string reason) override;
+  void note(std::size_t route, Choice choice) override;
+  void warn(const std::string& text) override;
+  void limit_rate(double rate_hz) override { gate_.limit(rate_hz); }
+  void tell(RunMeter* meter, std::function<void()> failed) override;
 
  private:
   Status read_options(const OpenContext& context);
@@ -79,6 +92,7 @@ class InferNode final : public Node, public ModelUser {
   Result<LoadedModelPtr> hand_over(std::size_t route, const LoadedModelPtr& lost, const Status& why);
   Status run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
              std::span<Tensor* const> outputs, RunOrder order);
+  void tell_failure(const LoadedModel& model);
   Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
   void count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs);
 
@@ -93,6 +107,8 @@ class InferNode final : public Node, public ModelUser {
   int priority_ = 0;
   TimeNs finish_within_ = 0;
   RateGate gate_;
+  RunMeter* meter_ = nullptr;  // set before the first frame
+  std::function<void()> on_failure_;
   std::atomic<int> non_finite_in_a_row_{0};
 };
 
@@ -177,17 +193,23 @@ Status InferNode::open(const OpenContext& context) {
   entry.requested = choice_.backends;
   entry.on_fallback = choice_.request.on_fallback;
   record_ = &services_->add_record(std::move(entry));
-  if (options.has("policy") && options.text("policy") != "fixed")
-    record_->warn("policy '" + options.text("policy") + "' is not in this build; 'fixed' is used");
   SLUICE_ASSIGN(LoadedModelPtr loaded, load(0, model));
   use(0, std::move(loaded));
-  note(0, {});
+  // Under another policy the first decision is the selector's.
+  if (!options.has("policy") || options.text("policy") == "fixed") note(0, std::string());
   return {};
 }
 
 Result<LoadedModelPtr> InferNode::load(std::size_t route, const ModelRequest& model) {
   return load_with(route, model, [this](const ChoiceRequest& choice) {
     return open_first_usable(*services_, choice, *record_);
+  });
+}
+
+Result<LoadedModelPtr> InferNode::load_on(std::size_t route, const ModelRequest& model,
+                                          const std::string& backend) {
+  return load_with(route, model, [&](const ChoiceRequest& choice) {
+    return open_on(*services_, choice, backend, *record_);
   });
 }
 
@@ -221,11 +243,16 @@ void InferNode::note(std::size_t route, std::string reason) {
   Choice choice = model->opened.choice;
   choice.at = services_->clock().now();
   if (!reason.empty()) choice.reason = std::move(reason) + "; " + choice.reason;
+  note(route, std::move(choice));
+}
+
+void InferNode::note(std::size_t route, Choice choice) {
+  const LoadedModelPtr model = in_use(route);
   record_->choose(std::move(choice), model->opened.placement, model->opened.session);
 }
 
-// The session of `lost` has failed for good. Frames that lost it at the same time wait here for the first
-// one's choice: that costs less than losing them.
+// The session of `lost` has failed for good and no selector chooses. Frames that lost it at the same time
+// wait here for the first one's choice: that costs less than losing them.
 Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModelPtr& lost,
                                             const Status& why) {
   const std::lock_guard one_at_a_time(hand_over_);
@@ -235,19 +262,37 @@ Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModel
                   return open_next_usable(*services_, choice, request.backend, why, *record_);
                 }));
   use(route, next);
-  note(route, {});
+  note(route, std::string());
   return next;
 }
 
-// On `model`, or on those that take over when it has failed for good; then `model` is the one that ran.
+// On `model`, or on those that take over when it has failed for good; then `model` is the one that ran. Under
+// a selector this frame is lost, and the selector hears of it.
 Status InferNode::run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
                       std::span<Tensor* const> outputs, RunOrder order) {
   for (;;) {
     Status status = SharedSession::run(model->opened.session, inputs, outputs, order);
-    if (status.code() != Code::kUnavailable) return status;
+    if (!status.ok()) tell_failure(*model);
+    if (meter_ || status.code() != Code::kUnavailable) return status;
     SLUICE_ASSIGN(model, hand_over(route, model, status));
     if (!model) return status;  // the node is being closed
   }
+}
+
+void InferNode::warn(const std::string& text) {
+  if (record_->warn(text) && choice_.request.on_fallback == "warn")
+    log_message(LogLevel::kWarning, "node '" + choice_.request.node + "': " + text);
+}
+
+void InferNode::tell(RunMeter* meter, std::function<void()> failed) {
+  meter_ = meter;
+  on_failure_ = std::move(failed);
+}
+
+void InferNode::tell_failure(const LoadedModel& model) {
+  if (!meter_ || model.candidate < 0) return;
+  meter_->add_failure(static_cast<std::size_t>(model.candidate));
+  on_failure_();
 }
 
 Status InferNode::close() {
@@ -280,16 +325,23 @@ Status InferNode::process(Context& context) {
     out[i] = packets[i].edit<Tensor>();
     out[i]->geometry = in[0]->geometry;
   }
-  const RunOrder order{priority_, finish_within_ > 0 ? arrived + finish_within_ : kNever};
+  TimeNs ran = 0;
+  const RunOrder order{priority_, finish_within_ > 0 ? arrived + finish_within_ : kNever, 0,
+                       meter_ ? &ran : nullptr};
   Status status = run(context.route(), model, {in.data(), inputs}, {out.data(), outputs}, order);
   if (status.code() == Code::kTimeout) {
     context.drop(DropReason::kTimeout);
     return {};
   }
   SLUICE_RETURN_IF_ERROR(status);
-  record_->add_run(context.clock().now() - arrived);
+  const TimeNs took = context.clock().now() - arrived;
+  record_->add_run(took);
+  if (meter_ && model->candidate >= 0)
+    meter_->add_run(static_cast<std::size_t>(model->candidate), ran > 0 ? ran : took);
   if (model->quantised_inputs) count_saturation(*model, {in.data(), inputs});
-  SLUICE_RETURN_IF_ERROR(check_outputs(*model, {out.data(), outputs}));
+  status = check_outputs(*model, {out.data(), outputs});
+  if (status.code() == Code::kUnavailable) tell_failure(*model);
+  SLUICE_RETURN_IF_ERROR(status);
   for (std::size_t i = 0; i < outputs; ++i) context.emit(model->ports[i], std::move(packets[i]));
   return {};
 }

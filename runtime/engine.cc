@@ -45,6 +45,7 @@ Engine::~Engine() {
     static_cast<void>(finish());
   }
   watchdog_.reset();
+  if (selection_) selection_->stop();
   if (pools_) pools_->stop_telling();
   executor_.reset();
   if (!finished_) static_cast<void>(close_nodes());
@@ -193,6 +194,7 @@ Status Engine::probe(const RunOptions& options) {
   make_feeds(options);
   if (!options.trace.empty()) trace_ = std::make_unique<Trace>(*plan_, clock_);
   make_executor(options);
+  SLUICE_RETURN_IF_ERROR(open_selection());
   probed_ = true;
   return {};
 }
@@ -275,6 +277,7 @@ Status Engine::set_off(const RunOptions& options) {
   }
   executor_entered_ = true;
   SLUICE_RETURN_IF_ERROR(executor_->start());
+  if (selection_) selection_->start();
   connect_app_sources();
   return {};
 }
@@ -288,12 +291,19 @@ void Engine::end_what_started() {
   }
   clock_.cancel(duration_timer_);
   watchdog_.reset();
+  if (selection_) selection_->stop();
 }
 
 Status Engine::open_and_begin(const RunOptions& options) {
   SLUICE_RETURN_IF_ERROR(probe(options));
+  if (selection_) selection_->warm_up([this] { return stop_is_wanted(); });
   if (trace_) SLUICE_RETURN_IF_ERROR(trace_->start(options.trace, pools_.get()));
   return begin_run();
+}
+
+bool Engine::stop_is_wanted() {
+  std::lock_guard lock(stop_mutex_);
+  return stop_wanted_;
 }
 
 // False when the run was stopped while it opened.
@@ -370,6 +380,7 @@ Status Engine::finish() {
   steady_frames_ = produced_.load() - std::min<std::uint64_t>(produced_.load(), kWarmUpFrames);
   clock_.cancel(duration_timer_);
   watchdog_.reset();
+  if (selection_) selection_->stop();
   if (!abandoned_) executor_->shut_down();
   close_status_ = close_nodes();
   add_failure(close_status_, finish_trace());

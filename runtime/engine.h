@@ -17,6 +17,7 @@
 #include "framework/plan/plan.h"
 #include "inference/services.h"
 #include "runtime/failures.h"
+#include "runtime/live_selection.h"
 #include "runtime/pipeline.h"
 #include "runtime/process_stats.h"
 #include "runtime/trace.h"
@@ -29,6 +30,8 @@ struct EngineSetup {
   Clock* clock = nullptr;                                                 // none: a SteadyClock of its own
   std::function<std::unique_ptr<Executor>(ExecutorSetup)> make_executor;  // none: the TbbExecutor
   WatchdogLimits limits;
+  std::function<std::unique_ptr<Telemetry>()> make_telemetry;  // none: what the file's `device` says
+  TimeNs control_period = Selection::kPeriod;                  // of the selector
 };
 
 class Engine {
@@ -75,6 +78,8 @@ class Engine {
   OpenContext open_context(int node) const;
   Status close_nodes();
   Status finish_trace();
+  Status open_selection();
+  bool stop_is_wanted();
   Status choose_route(int choice, std::size_t route, const ModelRequest& model);
   Status outcome() const;
   void count_produced();
@@ -96,6 +101,7 @@ class Engine {
   std::unique_ptr<Pools> pools_;
   std::unique_ptr<Trace> trace_;  // outlives the executor that tells it
   std::unique_ptr<NodeBodies> bodies_;
+  std::unique_ptr<LiveSelection> selection_;  // null: policy fixed and nothing to go to, everywhere
   std::vector<std::unique_ptr<NodeFeed>> feeds_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Failures> failures_;

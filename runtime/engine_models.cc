@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "framework/core/log.h"
 #include "framework/core/suggest.h"
 #include "inference/model_user.h"
+#include "inference/telemetry/sysfs_telemetry.h"
 #include "runtime/engine.h"
 
 namespace sluice {
@@ -24,11 +26,37 @@ Status no_model(const Plan& plan, std::string_view name) {
 
 // What was loaded for one node and is not in use yet.
 struct Loaded {
+  std::size_t node;
   ModelUser* user;
   LoadedModelPtr model;
 };
 
+// Null: nothing is known of heat and power.
+std::unique_ptr<Telemetry> telemetry_of(const OptionMap& device) {
+  const std::string& source = std::get<std::string>(device.at("telemetry").data);
+  if (source == "auto" || source == "sysfs") return std::make_unique<SysfsTelemetry>();
+  if (source != "none")
+    log_message(LogLevel::kWarning,
+                fmt::format("device.telemetry '{}' is not in this build: no temperatures are known", source));
+  return nullptr;
+}
+
 }  // namespace
+
+Status Engine::open_selection() {
+  LiveSelectionSetup setup;
+  setup.plan = plan_.get();
+  setup.clock = &clock_;
+  setup.services = services_.get();
+  for (const auto& node : nodes_) setup.nodes.push_back(node.get());
+  for (const SourceInfo& info : infos_) setup.source_rates.push_back(info.fps);
+  setup.route = [this](int choice, std::size_t route) { bodies_->set_route(choice, route); };
+  setup.period = setup_.control_period;
+  selection_ = LiveSelection::create(std::move(setup), [this] {
+    return setup_.make_telemetry ? setup_.make_telemetry() : telemetry_of(plan_->device);
+  });
+  return selection_ ? selection_->open() : Status{};
+}
 
 // All nodes load it before the first changes over, so that a failure changes nothing.
 Status Engine::replace_model(std::string_view name, const std::string& path) {
@@ -43,13 +71,17 @@ Status Engine::replace_model(std::string_view name, const std::string& path) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     auto* user = dynamic_cast<ModelUser*>(nodes_[n].get());
     if (!user || plan_->nodes[n].options->text("model") != name) continue;
-    auto one = user->load(0, model);
+    const auto backend = selection_ ? selection_->backend_of(n) : std::nullopt;
+    auto one = backend ? user->load_on(0, model, *backend) : user->load(0, model);
     if (!one.ok()) return one.status().with_context(fmt::format("node '{}': ", plan_->nodes[n].id));
-    loaded.push_back({user, std::move(one).value()});
+    loaded.push_back({n, user, std::move(one).value()});
   }
   services_->set_path(name, path);
   for (Loaded& one : loaded) {
-    one.user->use(0, std::move(one.model));
+    if (selection_ && selection_->backend_of(one.node))
+      selection_->replace(one.node, one.model);
+    else
+      one.user->use(0, std::move(one.model));
     one.user->note(0, fmt::format("replace_model: '{}'", path));
   }
   return {};
@@ -67,6 +99,7 @@ Status Engine::use_variant(std::string_view model, std::string_view variant) {
     return invalid(fmt::format("model '{}' has no variant '{}'", model, name) +
                    allowed(name, names_of(plan->variants)));
   SLUICE_ASSIGN(const ModelRequest request, services_->model(model, variant));
+  if (selection_) selection_->hold(model);
   bool any = false;
   for (std::size_t c = 0; c < plan_->choices.size(); ++c) {
     const RouteChoice& choice = plan_->choices[c];

@@ -60,6 +60,11 @@ HtpSession::~HtpSession() {
   if (last.joinable()) last.join();
 }
 
+Status HtpSession::set_performance_mode(const std::string& mode) {
+  votes_.set_mode(mode);
+  return {};
+}
+
 HtpSession::Inner HtpSession::current() const {
   std::lock_guard lock(mutex_);
   return session_;

@@ -12,6 +12,7 @@
 #include "backends/htp/votes.h"
 #include "backends/ort/session.h"
 #include "framework/core/clock.h"
+#include "inference/performance_modes.h"
 
 namespace sluice::htp {
 
@@ -36,7 +37,7 @@ class Health {
 // ORT_DEVICE_RESET, the provider's "NPU crashed".
 bool is_device_reset(const Status& status);
 
-class HtpSession final : public Session {
+class HtpSession final : public Session, public PerformanceModes {
  public:
   using Reopen = std::function<Result<std::unique_ptr<ort::OrtSession>>()>;
   struct Setup {
@@ -54,6 +55,7 @@ class HtpSession final : public Session {
   const ModelSignature& signature() const override { return signature_; }
   std::string_view backend() const override { return "htp"; }
   bool simulated() const override { return setup_.simulated; }
+  // The one it was opened with.
   std::string_view performance_mode() const override { return setup_.performance_mode; }
   RunKind kind() const override { return RunKind::kWaits; }
   // One NPU. While one run computes, another's tensors travel: the rate of a QCS6490 grows up to two runs at
@@ -65,6 +67,7 @@ class HtpSession final : public Session {
   // After a reset the frame is run once more when the new session is there in time, else it fails; so do
   // those that come meanwhile. kUnavailable: too many resets.
   Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override;
+  Status set_performance_mode(const std::string& mode) override;
   // QNN cannot stop a run.
   void cancel(int slot) override;
 

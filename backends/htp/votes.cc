@@ -26,6 +26,13 @@ void Votes::leave_clock() {
   if (timer != 0) clock_.cancel(timer);  // not under the lock: it waits for a callback that is under way
 }
 
+void Votes::set_mode(const std::string& mode) {
+  std::lock_guard lock(mutex_);
+  if (mode_ == mode) return;
+  mode_ = mode;
+  if (held_) vote(mode_);
+}
+
 void Votes::begin_run() {
   std::lock_guard lock(mutex_);
   ++running_;

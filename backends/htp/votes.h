@@ -26,6 +26,8 @@ class Votes {
   Votes(const Votes&) = delete;
   Votes& operator=(const Votes&) = delete;
 
+  // From now on; held votes change at once.
+  void set_mode(const std::string& mode);
   // Around each run; several may be under way. A vote that fails is a warning, once: the run goes on.
   void begin_run();
   void end_run();
@@ -44,7 +46,7 @@ class Votes {
   void vote(const std::string& mode);
 
   Clock& clock_;
-  const std::string mode_;
+  std::string mode_;  // under the mutex
   const TimeNs idle_release_;
   const Apply apply_;
   std::mutex mutex_;

@@ -127,10 +127,55 @@ TEST_F(InferNode, NoUsableBackend) {
               HasSubstr("none of the backends htp, gpu can be used: backend 'htp' is not available"));
 }
 
-TEST_F(InferNode, OtherPoliciesAreSaidToBeMissing) {
+TEST_F(InferNode, UnderAnotherPolicyTheFirstDecisionIsTheSelectors) {
   ASSERT_TRUE(open(relu_model(), {{"policy", text("balanced")}}).ok());
-  EXPECT_THAT(entry().warnings,
-              ::testing::ElementsAre("policy 'balanced' is not in this build; 'fixed' is used"));
+  EXPECT_TRUE(entry().decisions.empty());
+  auto& user = dynamic_cast<ModelUser&>(*node_);
+  const auto loaded = user.load_on(0, services_->model("m").value(), "fake");
+  ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+  user.use(0, *loaded);
+  user.note(0, Choice{.backend = "fake", .reason = "the selector's"});
+  EXPECT_EQ(entry().backend, "fake");
+  EXPECT_EQ(entry().decisions.at(0).reason, "the selector's");
+  EXPECT_EQ(user.load_on(0, services_->model("m").value(), "htp").status().code(), Code::kUnavailable);
+}
+
+TEST_F(InferNode, TellsTheSelectorOfRunsAndFailures) {
+  ASSERT_TRUE(
+      open(relu_model(), {{"backends", texts({"fake"})}, {"fake", map({{"fail_at", numbers({1})}})}}).ok());
+  RunMeter meter;
+  int failures = 0;
+  auto& user = dynamic_cast<ModelUser&>(*node_);
+  user.tell(&meter, [&failures] { ++failures; });
+  LoadedModel model = *user.in_use(0);
+  model.candidate = 3;
+  user.use(0, std::make_shared<const LoadedModel>(model));
+  EXPECT_TRUE(process().ok());
+  EXPECT_EQ(process().code(), Code::kFailed);
+  EXPECT_EQ(failures, 1);
+  const RunMeter::Period period = meter.take(3);
+  EXPECT_EQ(period.runs, 1u);
+  EXPECT_EQ(period.failures[3], 1u);
+}
+
+TEST_F(InferNode, TheLadderLimitsTheRateBesidesItsOwnOption) {
+  ASSERT_TRUE(open(relu_model(), {{"rate_hz", {10.0}}}).ok());
+  auto& user = dynamic_cast<ModelUser&>(*node_);
+  const auto passed = [this](double seconds) {
+    EXPECT_TRUE(process(std::vector<float>(4), from_s(seconds)).ok());
+    return context_->emitted(0).size() == 1;
+  };
+  EXPECT_TRUE(passed(0));
+  EXPECT_TRUE(passed(0.1));
+  user.limit_rate(2);
+  EXPECT_FALSE(passed(0.15));
+  EXPECT_TRUE(passed(0.2));
+  EXPECT_FALSE(passed(0.3));
+  EXPECT_TRUE(passed(0.7));
+  user.limit_rate(0);
+  EXPECT_TRUE(passed(1.2));
+  EXPECT_TRUE(passed(1.3));
+  EXPECT_FALSE(passed(1.35));
 }
 
 TEST_F(InferNode, FakeIsLabelledAndItsFailuresCount) {

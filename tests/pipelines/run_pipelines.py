@@ -211,6 +211,21 @@ class Shipped(Program):
         self.check_lines(done.stdout, range(600), 'camera', 'detections')
         self.assertEqual(report['frames'], {'produced': 600, 'delivered': 600, 'dropped': {}})
 
+    def test_adaptive(self):
+        done, report = self.run_pipeline('adaptive')
+        self.assertEqual(report['frames']['delivered'], report['frames']['produced'])
+        lines = self.check_lines(done.stdout, range(report['frames']['produced']), 'camera', 'detections')
+        self.assertTrue(all(len(line['detections']) == 1 for line in lines), 'the video has one face in every frame')
+        face = report['inference'][0]
+        self.assertEqual((face['backend'], face['variant']), ('cpu', 'small'), 'a sixth of the arithmetic')
+        self.assertIn('policy latency: the first choice; predicted: cpu ', face['decisions'][0]['reason'])
+        told = self.sluice('explain', self.at('report.json'))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("node 'face', model 'face', backends cpu: 0 changes", told.stdout)
+        self.assertIn('cpu, variant small', told.stdout)
+        _, fixed = self.run_pipeline('adaptive', '--set', 'face.policy=fixed', '--frames', '5')
+        self.assertIsNone(fixed['inference'][0]['variant'])
+
     def test_face_detect(self):
         lines, video = self.at('faces.jsonl'), self.at('faces.mp4')
         done, report = self.run_pipeline('face_detect', '--set', f'out.path={lines}', '--set', f'preview.path={video}')

@@ -226,6 +226,7 @@ struct All {
   EvalArguments eval;
   QuantizeArguments quantize;
   CompareArguments compare;
+  ExplainArguments explain;
 };
 
 void declare(CLI::App& app, All& all) {
@@ -248,6 +249,9 @@ void declare(CLI::App& app, All& all) {
   add_eval(app, all.eval);
   add_quantize(app, all.quantize);
   add_compare(app, all.compare);
+  app.add_subcommand("explain", "Why each backend, variant and ladder step was chosen")
+      ->add_option("REPORT", all.explain.report, "JSON of run --report or thermal --json")
+      ->required();
 }
 
 Arguments chosen(const CLI::App& app, All&& all) {
@@ -262,6 +266,7 @@ Arguments chosen(const CLI::App& app, All&& all) {
   if (name == "eval") return std::move(all.eval);
   if (name == "quantize") return std::move(all.quantize);
   if (name == "compare") return std::move(all.compare);
+  if (name == "explain") return std::move(all.explain);
   return SchemaArguments{};
 }
 

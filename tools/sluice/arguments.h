@@ -28,6 +28,10 @@ struct CheckArguments {
   std::vector<std::string> files;
 };
 
+struct ExplainArguments {
+  std::string report;
+};
+
 struct PlanArguments {
   std::string file;
   std::vector<std::pair<std::string, std::string>> set;
@@ -95,7 +99,7 @@ struct CompareArguments {
 
 using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments,
                                DoctorArguments, InspectArguments, CompileArguments, EvalArguments,
-                               QuantizeArguments, CompareArguments>;
+                               QuantizeArguments, CompareArguments, ExplainArguments>;
 
 // The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an
 // error (stderr).

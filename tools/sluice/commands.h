@@ -16,5 +16,6 @@ int execute(const CompileArguments& arguments);
 int execute(const EvalArguments& arguments);
 int execute(const QuantizeArguments& arguments);
 int execute(const CompareArguments& arguments);
+int execute(const ExplainArguments& arguments);
 
 }  // namespace sluice::cli

@@ -97,6 +97,7 @@ TEST(CommandLine, Others) {
   EXPECT_EQ(plan.pace, "10");
   EXPECT_EQ(get<NodesArguments>({"nodes"}).type, "");
   EXPECT_EQ(get<NodesArguments>({"nodes", "infer"}).type, "infer");
+  EXPECT_EQ(get<ExplainArguments>({"explain", "r.json"}).report, "r.json");
   get<SchemaArguments>({"schema"});
   EXPECT_TRUE(get<DoctorArguments>({"doctor", "--json"}).json);
   EXPECT_EQ(get<InspectArguments>({"inspect", "m.onnx"}).model, "m.onnx");

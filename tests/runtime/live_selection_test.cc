@@ -1,0 +1,264 @@
+// The selector in real runs: what it chooses, when it leaves it, and that every frame runs on what was chosen
+// for it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <mutex>
+
+#include "backends/fake/fake_backend.h"
+#include "nodes/app_ends.h"
+#include "runtime/builtin.h"
+#include "runtime/engine.h"
+#include "tests/inference/support.h"
+
+namespace sluice {
+namespace {
+
+using namespace sluice::testing;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Shows what the test says.
+class DialledTelemetry final : public Telemetry {
+ public:
+  explicit DialledTelemetry(const std::atomic<double>& celsius) : celsius_(celsius) {}
+  std::string_view source() const override { return "dialled"; }
+  Readings sample(TimeNs now) override {
+    Readings out;
+    out.at = now;
+    if (celsius_ > 0) out.temperature(HeatRole::kNpu) = {celsius_.load(), now, Health::kGood};
+    return out;
+  }
+  std::vector<SensorState> sensors() const override { return {}; }
+
+ private:
+  const std::atomic<double>& celsius_;
+};
+
+struct Seen {
+  std::uint64_t frame = 0;
+  std::string type;  // of the tensor
+  FakeStamp stamp;
+};
+
+std::uint64_t stamp_at(const Tensor& tensor, std::size_t index) {
+  if (tensor.type->dtype == DType::kUint8) return static_cast<std::uint64_t>(tensor.data[index]);
+  return static_cast<std::uint64_t>(reinterpret_cast<const float*>(tensor.data)[index] * 1024 + 0.5f);
+}
+
+class SelectedRun : public ::testing::Test {
+ protected:
+  SelectedRun() {
+    folder_.write("own.onnx", model(4, onnx::kFloat));
+    folder_.write("small.onnx", model(2, onnx::kFloat));
+    folder_.write("bytes.onnx", model(4, onnx::kUint8));
+  }
+  ~SelectedRun() override {
+    if (engine_ && !waited_) finish();
+  }
+  static std::string model(int size, std::int32_t element, const char* op = "Identity") {
+    const Dims dims = {1, 3, size, size};
+    return ModelBuilder().input("x", dims, element).output("y", dims, element).node(op, {"x"}, {"y"}).bytes();
+  }
+
+  void start(const std::string& variants, const std::string& options) {
+    const std::string text = "version: 1\nname: t\nmodels: {m: {path: " + (folder_ / "own.onnx") +
+                             (variants.empty() ? "" : ", variants: {" + variants + "}") +
+                             "}}\nnodes:\n"
+                             "  - {id: src, type: app_source, options: {width: 8, height: 8, format: gray, "
+                             "live: false}}\n"
+                             "  - {id: pre, type: preprocess, inputs: src, options: {model: m}}\n"
+                             "  - {id: net, type: infer, inputs: pre, options: {model: m, " +
+                             options + "}}\n  - {id: out, type: app_sink, inputs: net}\n";
+    auto loaded = Pipeline::load(text, builtin_registry());
+    ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+    pipeline_.emplace(std::move(loaded).value());
+    EngineSetup setup;
+    setup.make_telemetry = [this] { return std::make_unique<DialledTelemetry>(celsius_); };
+    setup.control_period = from_ms(10);
+    engine_ = std::make_unique<Engine>(
+        std::shared_ptr<const Plan>(std::shared_ptr<const Plan>(), &pipeline_->plan()), std::move(setup));
+    ASSERT_TRUE(engine_->create_nodes().ok());
+    dynamic_cast<AppSink&>(*engine_->node("out")).on_packet([this](const Packet& packet) { take(packet); });
+    const Status status = engine_->start({});
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  std::string variant(const std::string& name) const { return name + ": " + (folder_ / (name + ".onnx")); }
+
+  void take(const Packet& packet) {
+    const auto* tensor = packet.get<Tensor>();
+    Seen seen{packet.frame().number, tensor->type->text(), {}};
+    seen.stamp.variant = stamp_at(*tensor, 1);
+    seen.stamp.generation = stamp_at(*tensor, 2);
+    const bool fake = stamp_at(*tensor, 0) == FakeStamp::kBackend;
+    std::lock_guard lock(mutex_);
+    seen_.push_back(std::move(seen));
+    on_fake_ = fake;
+  }
+  void push() {
+    static const std::array<std::uint8_t, 64> kBlack{};
+    Frame frame{.format = PixelFormat::kGray, .width = 8, .height = 8};
+    frame.planes[0] = kBlack.data();
+    frame.strides[0] = 8;
+    ASSERT_TRUE(dynamic_cast<AppSource&>(*engine_->node("src")).push(frame).ok());
+    ++pushed_;
+  }
+  // Pushes frames until `reached`, for half a minute at most.
+  template <typename Reached>
+  bool push_until(Reached&& reached) {
+    const SteadyClock clock;
+    while (!reached()) {
+      if (clock.now() > from_s(30)) return false;
+      push();
+    }
+    return true;
+  }
+  RunReport finish() {
+    waited_ = true;
+    dynamic_cast<AppSource&>(*engine_->node("src")).close_stream();
+    while (!engine_->wait_for(60)) ADD_FAILURE() << "the run does not end";
+    status_ = engine_->finish();
+    return engine_->report();
+  }
+  InferenceReport inference() { return engine_->report().inference.at(0); }
+  bool runs_on(const std::string& backend) { return inference().backend == backend; }
+  std::string last_type() {
+    std::lock_guard lock(mutex_);
+    return seen_.empty() ? "" : seen_.back().type;
+  }
+
+  ScratchFolder folder_;
+  std::atomic<double> celsius_{0};
+  std::optional<Pipeline> pipeline_;  // only for its plan
+  std::unique_ptr<Engine> engine_;
+  bool waited_ = false;
+  Status status_;
+  std::mutex mutex_;
+  std::vector<Seen> seen_;
+  bool on_fake_ = false;
+  std::uint64_t pushed_ = 0;
+};
+
+// Issue 6: over 10,000 frames and 500 switches between variants of different types every stamp equals the
+// frame's choice, and no frame is lost, repeated or reordered.
+TEST_F(SelectedRun, EveryStampEqualsTheFramesChoice) {
+  start(variant("small") + ", " + variant("bytes"),
+        "backends: [fake], policy: balanced, fake: {latency_ms: 0}");
+  const std::array<std::string, 3> variants = {"", "small", "bytes"};
+  const std::array<std::string, 3> types = {"float32 1x3x4x4", "float32 1x3x2x2", "uint8 1x3x4x4"};
+  for (std::size_t block = 0; block < 501; ++block) {
+    const Status status = engine_->use_variant("m", variants[block * 7 % 3]);
+    ASSERT_TRUE(status.ok()) << status.message();
+    for (int i = 0; i < 20; ++i) push();
+  }
+  const RunReport report = finish();
+  ASSERT_TRUE(status_.ok()) << status_.message();
+  ASSERT_EQ(pushed_, 10'020u);
+  ASSERT_EQ(seen_.size(), pushed_);
+  std::map<std::string, std::uint64_t> generations;
+  std::size_t changes = 0;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const Seen& s = seen_[i];
+    ASSERT_EQ(s.frame, i);
+    const auto type = std::ranges::find(types, s.type);
+    ASSERT_NE(type, types.end()) << s.type;
+    const std::string& chosen = variants[static_cast<std::size_t>(type - types.begin())];
+    ASSERT_EQ(s.stamp.variant, fake_variant_hash(chosen) % FakeStamp::kModulus) << i;
+    ASSERT_EQ(generations.emplace(chosen, s.stamp.generation).first->second, s.stamp.generation) << i;
+    changes += i > 0 && s.type != seen_[i - 1].type;
+  }
+  EXPECT_EQ(generations.size(), 3u);
+  // Frames in flight keep their route, so each switch shows once; the first may come before any frame.
+  EXPECT_GE(changes, 490u);
+  EXPECT_LE(changes, 501u);
+  EXPECT_EQ(report.inference.at(0).decisions.size(), 502u);
+}
+
+TEST_F(SelectedRun, MeasuresAtTheStartAndTakesTheFastest) {
+  start("", "backends: [fake, cpu], policy: latency, fake: {latency_ms: 20}");
+  EXPECT_TRUE(runs_on("cpu"));
+  push();
+  const RunReport report = finish();
+  const InferenceReport& net = report.inference.at(0);
+  ASSERT_EQ(net.decisions.size(), 1u);
+  EXPECT_EQ(net.decisions[0].at_s, 0);
+  EXPECT_THAT(net.decisions[0].reason, HasSubstr("policy latency: the first choice; predicted: fake 4"));
+  EXPECT_THAT(net.warnings, Not(Contains(HasSubstr("temperatures"))));
+  EXPECT_FALSE(on_fake_);
+}
+
+TEST_F(SelectedRun, ABackendThatFailsIsLeftAtOnceAndComesBack) {
+  start("", "backends: [fake, cpu], dwell_s: 0, fake: {latency_ms: 0, fail_at: [20]}");
+  ASSERT_TRUE(runs_on("fake"));
+  ASSERT_TRUE(push_until([this] { return runs_on("cpu"); }));
+  EXPECT_THAT(inference().decisions.at(1).reason, HasSubstr("fake failed; failures of late: 1"));
+  ASSERT_TRUE(push_until([this] { return runs_on("fake"); }));  // after the breaker's pause, and a probe
+  const RunReport report = finish();
+  EXPECT_TRUE(status_.ok()) << status_.message();
+  ASSERT_EQ(report.inference.at(0).decisions.size(), 3u);
+  EXPECT_THAT(report.inference.at(0).decisions[2].reason, HasSubstr("works again and stands before cpu"));
+  EXPECT_EQ(report.sources.at(0).dropped[static_cast<std::size_t>(DropReason::kFailed)], 1u);
+}
+
+TEST_F(SelectedRun, ARunThatHangsIsGivenUpAndItsBackendLeft) {
+  start("", "backends: [fake, cpu], policy: fixed, fake: {latency_ms: 0, hang_at: [9], run_timeout_ms: 50}");
+  ASSERT_TRUE(push_until([this] { return runs_on("cpu"); }));
+  const RunReport report = finish();
+  EXPECT_TRUE(status_.ok()) << status_.message();
+  EXPECT_EQ(report.sources.at(0).dropped[static_cast<std::size_t>(DropReason::kTimeout)], 1u);
+}
+
+TEST_F(SelectedRun, ACandidateThatHangsWhileItIsMeasuredIsNotChosen) {
+  start("",
+        "backends: [fake, cpu], policy: latency, fake: {latency_ms: 0, hang_at: [0], run_timeout_ms: 50}");
+  EXPECT_TRUE(runs_on("cpu"));
+  EXPECT_THAT(inference().warnings, Contains(HasSubstr("fake failed while it was measured")));
+  push();
+  finish();
+}
+
+TEST_F(SelectedRun, TheLadderGoesDownWithHeatAndUpAgain) {
+  celsius_ = 40;
+  start(variant("small"),
+        "backends: [fake], dwell_s: 0.1, max_temperature_c: 60, "
+        "degrade: [{variant: small}], fake: {latency_ms: 1}");
+  ASSERT_TRUE(push_until([this] { return last_type() == "float32 1x3x4x4"; }));
+  celsius_ = 90;
+  ASSERT_TRUE(push_until([this] { return last_type() == "float32 1x3x2x2"; }));
+  EXPECT_EQ(inference().decisions.at(1).step, 1);
+  EXPECT_THAT(inference().decisions.at(1).reason, HasSubstr("degrade: step 1"));
+  celsius_ = 20;
+  ASSERT_TRUE(push_until([this] { return last_type() == "float32 1x3x4x4"; }));
+  const RunReport report = finish();
+  EXPECT_EQ(report.inference.at(0).decisions.at(2).step, 0);
+  EXPECT_EQ(report.inference.at(0).variant, "");
+  EXPECT_EQ(seen_.size(), pushed_);
+}
+
+TEST_F(SelectedRun, SaysOnceThatItKnowsNoTemperature) {
+  start("", "backends: [fake], policy: sustained, fake: {latency_ms: 0}");
+  push();
+  const RunReport report = finish();
+  EXPECT_THAT(report.inference.at(0).warnings,
+              ::testing::ElementsAre(
+                  "policy 'sustained' needs temperatures and no sensor gives one; latency drift alone "
+                  "is used"));
+}
+
+TEST_F(SelectedRun, AReplacedModelIsWhatIsSwitchedTo) {
+  start(variant("small"), "backends: [fake], policy: balanced, fake: {latency_ms: 0}");
+  ASSERT_TRUE(engine_->use_variant("m", "small").ok());
+  ASSERT_TRUE(engine_->replace_model("m", folder_.write("other.onnx", model(4, onnx::kFloat, "Neg"))).ok());
+  ASSERT_TRUE(engine_->use_variant("m", "").ok());
+  push();
+  finish();
+  EXPECT_TRUE(status_.ok()) << status_.message();
+  EXPECT_EQ(seen_.at(0).stamp.generation, 3u);
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,56 @@
+#include "tools/sluice/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sluice::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Explain, SaysWhyAndWhatWasPredicted) {
+  const auto words = explain(R"({"version": 1, "simulated": true, "inference": [
+    {"node": "face", "model": "m", "requested": ["htp", "cpu"], "warnings": ["one"], "decisions": [
+      {"at_s": 0, "backend": "htp", "variant": null, "performance_mode": "burst", "step": 0, "reason": "policy latency: the first choice; predicted: htp, burst 900.0 fps, 1.1 ms; cpu 50.0 fps, 20.0 ms"},
+      {"at_s": 62.5, "backend": "cpu", "variant": "small", "performance_mode": null, "step": 2, "reason": "htp failed; failures of late: 1"}]}]})");
+  ASSERT_TRUE(words.ok()) << words.status().message();
+  EXPECT_EQ(*words,
+            "simulated: something in this run did not run on what it is named after\n"
+            "node 'face', model 'm', backends htp, cpu: 1 change\n"
+            "         0.0 s  htp, burst\n"
+            "      why: policy latency: the first choice\n"
+            "      predicted then:\n"
+            "        htp, burst 900.0 fps, 1.1 ms\n"
+            "        cpu 50.0 fps, 20.0 ms\n"
+            "        62.5 s  cpu, variant small, step 2 of degrade\n"
+            "      why: htp failed; failures of late: 1\n"
+            "  warning: one\n");
+}
+
+TEST(Explain, AThermalTestsChanges) {
+  const auto words = explain(R"({"runs": [{"policy": "sustained", "switches": 1, "windows": [
+    {"t_s": 10, "backend": {"face": "htp"}, "step": {"face": 0}},
+    {"t_s": 20, "backend": {"face": "htp"}, "step": {"face": 0}},
+    {"t_s": 30, "backend": {"face": "gpu"}, "step": {"face": 1}}]}]})");
+  ASSERT_TRUE(words.ok());
+  EXPECT_EQ(*words,
+            "policy sustained: 1 changes\n"
+            "        10.0 s  face on htp, step 0\n"
+            "        30.0 s  face on gpu, step 1\n");
+}
+
+TEST(Explain, WhatIsNoReportIsRefused) {
+  EXPECT_THAT(explain("{").status().message(), HasSubstr("not JSON"));
+  for (const char* other : {"{}", "[]", "3", "{\"frames\": 1}"})
+    EXPECT_THAT(explain(other).status().message(), HasSubstr("neither a report")) << other;
+}
+
+TEST(Explain, StrangeValuesAreNoReasonToFail) {
+  for (const char* strange :
+       {R"({"inference": null})", R"({"inference": [3, null, {"decisions": [4, {"reason": 5}]}]})",
+        R"({"runs": [{"windows": [{"backend": 3}, 7]}, null], "simulated": 9})"})
+    EXPECT_TRUE(explain(strange).ok()) << strange;
+}
+
+}  // namespace
+}  // namespace sluice::cli

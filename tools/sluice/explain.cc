@@ -1,0 +1,135 @@
+// sluice explain
+#include "tools/sluice/explain.h"
+
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/sluice/commands.h"
+#include "tools/sluice/output.h"
+
+namespace sluice::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string text(const Json& object, const char* key) {
+  const auto found = object.find(key);  // of anything but an object: its end
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+double number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+// Missing, null and anything else than a list: none.
+const Json& list(const Json& object, const char* key) {
+  static const Json kNone = Json::array();
+  const auto found = object.find(key);
+  return found != object.end() && found->is_array() ? *found : kNone;
+}
+
+// Missing, null and anything else than an object: an empty one.
+Json member(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_object() ? *found : Json::object();
+}
+
+std::string place(const Json& decision) {
+  std::string out = text(decision, "backend");
+  if (const std::string variant = text(decision, "variant"); !variant.empty()) out += ", variant " + variant;
+  if (const std::string mode = text(decision, "performance_mode"); !mode.empty()) out += ", " + mode;
+  if (const double step = number(decision, "step"); step > 0)
+    out += fmt::format(", step {:g} of degrade", step);
+  return out;
+}
+
+// What the selector wrote: why, then what it expected of each candidate.
+std::string why(const std::string& reason) {
+  constexpr std::string_view kMark = "; predicted: ";
+  const std::size_t mark = reason.find(kMark);
+  std::string out = "      why: " + reason.substr(0, mark) + "\n";
+  if (mark == std::string::npos) return out;
+  out += "      predicted then:\n";
+  std::string_view rest = std::string_view(reason).substr(mark + kMark.size());
+  while (!rest.empty()) {
+    const std::size_t end = rest.find("; ");
+    out += fmt::format("        {}\n", rest.substr(0, end));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 2);
+  }
+  return out;
+}
+
+std::string explain_node(const Json& node) {
+  std::string requested;
+  for (const Json& backend : list(node, "requested"))
+    if (backend.is_string()) requested += (requested.empty() ? "" : ", ") + backend.get<std::string>();
+  const Json& decisions = list(node, "decisions");
+  const std::size_t changes = decisions.empty() ? 0 : decisions.size() - 1;
+  std::string out = fmt::format("node '{}', model '{}', backends {}: {} change{}\n", text(node, "node"),
+                                text(node, "model"), requested, changes, changes == 1 ? "" : "s");
+  for (const Json& decision : decisions)
+    out += fmt::format("  {:10.1f} s  {}\n", number(decision, "at_s"), place(decision)) +
+           why(text(decision, "reason"));
+  for (const Json& warning : list(node, "warnings"))
+    if (warning.is_string()) out += "  warning: " + warning.get<std::string>() + "\n";
+  return out;
+}
+
+// A window tells what ran at its end; only where that differs from the one before is there something to say.
+std::string explain_windows(const Json& run) {
+  std::string out = fmt::format("policy {}: {:g} changes\n", text(run, "policy"), number(run, "switches"));
+  Json last;
+  for (const Json& window : list(run, "windows")) {
+    const Json now = {{"backend", member(window, "backend")}, {"step", member(window, "step")}};
+    if (now != last) {
+      out += fmt::format("  {:10.1f} s ", number(window, "t_s"));
+      for (const auto& [node, backend] : now["backend"].items())
+        out +=
+            fmt::format(" {} on {}, step {:g}", node, backend.is_string() ? backend.get<std::string>() : "?",
+                        number(now["step"], node.c_str()));
+      out += "\n";
+    }
+    last = now;
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> explain(std::string_view report) {
+  const Json json = Json::parse(report, nullptr, false);
+  if (json.is_discarded()) return invalid("it is not JSON");
+  const bool run = json.is_object() && json.contains("inference");
+  const bool thermal = json.is_object() && json.contains("runs");
+  if (!run && !thermal)
+    return invalid("it is neither a report of `sluice run --report` nor of `sluice thermal --json`");
+  std::string out;
+  if (const auto simulated = json.find("simulated"); simulated != json.end() && *simulated == Json(true))
+    out += "simulated: something in this run did not run on what it is named after\n";
+  for (const Json& node : list(json, "inference")) out += explain_node(node);
+  for (const Json& one : list(json, "runs")) {
+    out += explain_windows(one);
+    for (const Json& node : list(one, "inference")) out += explain_node(node);
+  }
+  return out.empty() ? std::string("no node of this run chooses anything\n") : out;
+}
+
+int execute(const ExplainArguments& arguments) {
+  std::ifstream file(arguments.report, std::ios::binary);
+  std::ostringstream bytes;
+  if (file) bytes << file.rdbuf();
+  if (!file || !bytes) {
+    print_error(fmt::format("'{}' cannot be read", arguments.report));
+    return kRunFailed;
+  }
+  const Result<std::string> words = explain(bytes.str());
+  if (words.ok()) return print_result(*words);
+  print_error(fmt::format("'{}' cannot be explained: {}", arguments.report, words.status().message()));
+  return kWrongUse;
+}
+
+}  // namespace sluice::cli
