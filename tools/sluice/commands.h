@@ -16,5 +16,7 @@ int execute(const CompileArguments& arguments);
 int execute(const EvalArguments& arguments);
 int execute(const QuantizeArguments& arguments);
 int execute(const CompareArguments& arguments);
+int execute(const PackageArguments& arguments);
+int execute(const ProfileArguments& arguments);
 
 }  // namespace sluice::cli
