@@ -45,6 +45,19 @@ void add_pace(CLI::App& app, std::optional<std::string>& pace) {
   app.add_option("--pace", pace, "Speed of files: realtime, max, or frames per second")->type_name("PACE");
 }
 
+void add_duration(CLI::App& app, std::optional<double>& seconds, const std::string& help) {
+  app.add_option_function<std::string>(
+         "--duration",
+         [&seconds](const std::string& text) {
+           seconds = parse_duration(text);
+           if (!seconds)
+             throw CLI::ValidationError("--duration",
+                                        "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
+         },
+         help)
+      ->type_name("TIME");
+}
+
 void add_file(CLI::App& app, std::string& file) {
   app.add_option("FILE", file, "A pipeline file")->required();
 }
@@ -57,16 +70,7 @@ void add_run(CLI::App& app, RunArguments& args) {
          "--frames", [&args](const std::string& text) { args.frames = parse_count("--frames", text); },
          "Captures per source")
       ->type_name("N");
-  run->add_option_function<std::string>(
-         "--duration",
-         [&args](const std::string& text) {
-           args.duration_s = parse_duration(text);
-           if (!args.duration_s)
-             throw CLI::ValidationError("--duration",
-                                        "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
-         },
-         "Stop after this time (500ms, 10s, 30m, 1h)")
-      ->type_name("TIME");
+  add_duration(*run, args.duration_s, "Stop after this time (500ms, 10s, 30m, 1h)");
   add_pace(*run, args.pace);
   run->add_option("--report", args.report, "Write what happened as JSON")->type_name("FILE");
   run->add_option("--trace", args.trace, "Write what ran when, for Perfetto")->type_name("FILE");
@@ -215,6 +219,25 @@ void add_compare(CLI::App& app, CompareArguments& args) {
   compare->add_flag("--json", args.json, "One JSON document");
 }
 
+void add_package(CLI::App& app, PackageArguments& args) {
+  CLI::App* const package = app.add_subcommand("package", "Put all that a device needs into one folder");
+  add_file(*package, args.file);
+  package->add_option("-o,--output", args.output, "The folder to make")->required()->type_name("DIR");
+  package->add_flag("--force", args.force, "Replace a package");
+}
+
+void add_profile(CLI::App& app, ProfileArguments& args) {
+  CLI::App* const profile = app.add_subcommand("profile", "How fast a model is, and which layers are slow");
+  profile->add_option("MODEL", args.model, "An ONNX file")->required();
+  profile->add_option("--backend", args.backend, "Where it runs; all: side by side")->required();
+  profile->add_option("--scenario", args.scenario, "As MLPerf Mobile defines them: at least 60 s per backend")
+      ->check(CLI::IsMember({"single_stream", "offline"}));
+  add_duration(*profile, args.duration_s, "Run each backend for this time (default: a quick look)");
+  profile->add_option("--inputs", args.inputs, "Arrays by input name, .npz (default: made-up numbers)")
+      ->type_name("FILE");
+  profile->add_flag("--json", args.json, "One JSON document");
+}
+
 struct All {
   RunArguments run;
   CheckArguments check;
@@ -227,6 +250,8 @@ struct All {
   QuantizeArguments quantize;
   CompareArguments compare;
   ExplainArguments explain;
+  PackageArguments package;
+  ProfileArguments profile;
 };
 
 void declare(CLI::App& app, All& all) {
@@ -252,6 +277,8 @@ void declare(CLI::App& app, All& all) {
   app.add_subcommand("explain", "Why each backend, variant and ladder step was chosen")
       ->add_option("REPORT", all.explain.report, "JSON of run --report or thermal --json")
       ->required();
+  add_package(app, all.package);
+  add_profile(app, all.profile);
 }
 
 Arguments chosen(const CLI::App& app, All&& all) {
@@ -267,6 +294,8 @@ Arguments chosen(const CLI::App& app, All&& all) {
   if (name == "quantize") return std::move(all.quantize);
   if (name == "compare") return std::move(all.compare);
   if (name == "explain") return std::move(all.explain);
+  if (name == "package") return std::move(all.package);
+  if (name == "profile") return std::move(all.profile);
   return SchemaArguments{};
 }
 

@@ -97,9 +97,24 @@ struct CompareArguments {
   std::vector<quantize::InputShape> shapes;
 };
 
-using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments,
-                               DoctorArguments, InspectArguments, CompileArguments, EvalArguments,
-                               QuantizeArguments, CompareArguments, ExplainArguments>;
+struct PackageArguments {
+  std::string file;
+  std::string output;
+  bool force = false;
+};
+
+struct ProfileArguments {
+  std::string model, backend;  // a backend's name or "all"
+  std::string scenario;        // "single_stream", "offline"; empty: a quick look
+  std::string inputs;          // an .npz; empty: made-up numbers
+  std::optional<double> duration_s;
+  bool json = false;
+};
+
+using Arguments =
+    std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments,
+                 DoctorArguments, InspectArguments, CompileArguments, EvalArguments, QuantizeArguments,
+                 CompareArguments, PackageArguments, ProfileArguments, ExplainArguments>;
 
 // The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an
 // error (stderr).

@@ -1,4 +1,6 @@
 // sluice run
+#include <stdlib.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -14,6 +16,7 @@
 #include "tools/sluice/commands.h"
 #include "tools/sluice/interrupts.h"
 #include "tools/sluice/output.h"
+#include "tools/sluice/package_manifest.h"
 #include "tools/sluice/progress.h"
 
 namespace sluice::cli {
@@ -111,10 +114,26 @@ Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, Interru
   return status;
 }
 
+// A package is checked before anything of it is used; what was compiled for it is found beside it.
+Result<RunArguments> unpacked(RunArguments arguments) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(arguments.file, error)) return arguments;
+  const auto artifacts = std::filesystem::absolute(arguments.file, error) / "artifacts";
+  SLUICE_ASSIGN(arguments.file, verify_package(arguments.file));
+  if (std::filesystem::is_directory(artifacts, error)) ::setenv("SLUICE_ARTIFACTS", artifacts.c_str(), 0);
+  return arguments;
+}
+
 }  // namespace
 
-int execute(const RunArguments& arguments) {
+int execute(const RunArguments& given) {
   Interrupts interrupts;
+  const auto unpacked_arguments = unpacked(given);
+  if (!unpacked_arguments.ok()) {
+    print_error(unpacked_arguments.status().message());
+    return exit_code_of(unpacked_arguments.status());
+  }
+  const RunArguments& arguments = *unpacked_arguments;
   if (!arguments.report.empty() && arguments.report == arguments.trace) {
     print_error("--report and --trace name the same file " + in_quotes(arguments.report));
     return kWrongUse;
