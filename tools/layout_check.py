@@ -32,6 +32,7 @@ ROOMS = {
     'inference': ['framework/core', 'framework/node'],
     'backends': ['framework/core', 'framework/node', 'inference'],
     'nodes': ['framework/core', 'framework/node', 'inference'],
+    'simulation': ['framework/core', 'framework/spec', 'framework/node', 'inference'],
     'quantize': ['framework/core', 'inference', 'backends'],
 }
 # These stand above all rooms and may use each of them; no room may use these.
