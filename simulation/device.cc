@@ -109,22 +109,22 @@ Readings SimulatedDevice::readings(TimeNs now) {
     const double noisy = lagged_[s] + sensor.noise_c * random_.normal();
     Reading& reading = out.temperature(sensor.role);
     const double shown = rounded_to(noisy, sensor.step_c);
-    if (!reading.value || shown > *reading.value) reading = {shown, time_, Health::kGood};
+    if (!reading.value || shown > *reading.value) reading = {shown, now, Health::kGood};
   }
   const double seconds = to_s(time_ - load_since_);
   for (std::size_t u = 0; u < profile_.units.size(); ++u) {
     const UnitProfile& unit = profile_.units[u];
     const auto role = static_cast<std::size_t>(unit.role);
-    if (seconds > 0) out.utilisation[role] = {std::min(1.0, load_[u] / seconds), time_, Health::kGood};
+    if (seconds > 0) out.utilisation[role] = {std::min(1.0, load_[u] / seconds), now, Health::kGood};
     if (unit.max_mhz <= 0) continue;
     const double cap = governor_.cap(static_cast<int>(u));
-    out.clock_mhz[role] = {unit.max_mhz * cap, time_, Health::kGood};
-    out.max_clock_mhz[role] = {unit.max_mhz, time_, Health::kGood};
+    out.clock_mhz[role] = {unit.max_mhz * cap, now, Health::kGood};
+    out.max_clock_mhz[role] = {unit.max_mhz, now, Health::kGood};
   }
   if (seconds > 0) {
     const double watts = (energy_j_ - energy_read_j_) / seconds;
     const double noisy = std::max(0.0, watts * (1 + profile_.power_noise * random_.normal()));
-    out.power_w = {noisy, time_, Health::kGood};
+    out.power_w = {noisy, now, Health::kGood};
     energy_read_j_ = energy_j_;
     std::fill(load_.begin(), load_.end(), 0.0);
     load_since_ = time_;

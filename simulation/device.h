@@ -44,7 +44,7 @@ class SimulatedDevice {
   };
   Span run(const Work& work, TimeNs now);
   TimeNs now() const { return time_; }
-  // What its sensors say; advance first.
+  // What its sensors say; advance first. `now`, on whatever clock, only stamps them.
   Readings readings(TimeNs now);
   // The truth behind them.
   double temperature(int node) const { return network_.temperature(node); }

@@ -16,5 +16,7 @@ int execute(const CompileArguments& arguments);
 int execute(const EvalArguments& arguments);
 int execute(const QuantizeArguments& arguments);
 int execute(const CompareArguments& arguments);
+int execute(const ThermalArguments& arguments);
+int execute(const FitArguments& arguments);
 
 }  // namespace sluice::cli
