@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "framework/core/redact.h"
 #include "runtime/thermal/chart.h"
 
 namespace sluice {

@@ -1,0 +1,116 @@
+#include "inference/selection/selection.h"
+
+#include <utility>
+
+#include "inference/selector/ladder.h"
+
+namespace sluice {
+namespace {
+
+// A measurement older than this many dwells is not believed any more, and not before 5 s.
+constexpr double kStaleDwells = 3, kStaleLeast = 5;
+constexpr double kWhole = 0.5;    // s: periods cut short by a failure say nothing of the rate
+constexpr double kKeepsUp = 0.9;  // of its rate: a node that gives less has no time for probes
+
+Choice choice_of(const SelectorCandidate& candidate, int step, TimeNs now, std::string reason) {
+  return {.at = now,
+          .backend = candidate.backend,
+          .variant = candidate.variant,
+          .performance_mode = candidate.performance_mode,
+          .step = step,
+          .reason = std::move(reason)};
+}
+
+}  // namespace
+
+Selection::Selection(std::vector<SelectedNode> nodes) {
+  for (SelectedNode& node : nodes) {
+    Node& added = nodes_.emplace_back();
+    added.state = start_state(node.candidates);
+    for (std::size_t c = 0; c < added.state.count; ++c)  // nothing to measure there, ever
+      if (!node.candidates[c].unusable.empty()) added.state.candidates[c].measured_at = kNever;
+    added.meter = std::make_unique<RunMeter>();
+    added.what = std::move(node);
+  }
+}
+
+void Selection::take_in(Node& node, TimeNs now, const Readings& readings) const {
+  const RunMeter::Period period = node.meter->take(node.state.current);
+  Observation seen;
+  seen.readings = readings;
+  seen.readings.at = now;
+  seen.dt_s = last_ == kLongAgo ? 0 : to_s(now - last_);
+  seen.latency_ms = period.latency_ms;
+  seen.fps = seen.dt_s > 0 ? static_cast<double>(period.runs) / seen.dt_s : 0;
+  observe(node.what.candidates, seen, node.state);
+  bool any = false;
+  for (std::size_t c = 0; c < node.state.count; ++c) {
+    if (period.failures[c] == 0) continue;
+    any = true;
+    if (node.state.candidates[c].breaker.usable()) sluice::note_failure(node.state, c, now);
+  }
+  // With nothing to go to, what failed goes on; once it works again it is forgiven.
+  if (!any && node.state.current >= 0 && period.latency_ms > 0) {
+    Breaker& breaker = node.state.candidates[static_cast<std::size_t>(node.state.current)].breaker;
+    if (breaker.probe_due(now)) breaker.succeeded(now);
+  }
+  if (seen.dt_s < kWhole) return;
+  node.fps = seen.fps;
+  node.latency_ms = seen.latency_ms;
+}
+
+SelectionChange Selection::carry_out(std::size_t n, const Decision& decision, TimeNs now) {
+  Node& node = nodes_[n];
+  SelectionChange change{.node = n,
+                         .candidate = decision.candidate,
+                         .before = node.state.current,
+                         .step = decision.step,
+                         .rate_hz = ladder_keys(node.what.policy.degrade, decision.step).rate_hz,
+                         .reason = words(node.what.candidates, node.state, decision, node.what.policy)};
+  commit(node.what.candidates, decision, now, node.state);
+  if (decision.candidate >= 0)
+    node.decisions.push_back(choice_of(node.what.candidates[static_cast<std::size_t>(decision.candidate)],
+                                       decision.step, now, change.reason));
+  return change;
+}
+
+std::vector<SelectionChange> Selection::on_period(TimeNs now, const Readings& readings) {
+  std::vector<SelectionChange> changes;
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    Node& node = nodes_[n];
+    take_in(node, now, readings);
+    const Decision decision = choose(node.what.candidates, node.state, readings, node.what.policy);
+    node.blind = decision.blind;
+    if (decision.changed) changes.push_back(carry_out(n, decision, now));
+  }
+  last_ = now;
+  return changes;
+}
+
+int Selection::probe_wanted(std::size_t n) const {
+  const Node& node = nodes_[n];
+  const SelectorPolicy& policy = node.what.policy;
+  const double stale = std::max(kStaleLeast, kStaleDwells * policy.dwell_s);
+  const int candidate = sluice::probe_wanted(node.state, last_, from_s(std::min(stale, 1e6)));
+  if (candidate < 0) return -1;
+  const auto index = static_cast<std::size_t>(candidate);
+  // What was left because it failed may be what the node needs to keep up.
+  if (!node.state.candidates[index].breaker.usable()) return candidate;
+  if (policy.kind == PolicyKind::kFixed) return -1;
+  const double rate = rate_at(policy.degrade, node.state.step, policy.target_fps);
+  const bool late = policy.latency_budget_ms && node.latency_ms > *policy.latency_budget_ms;
+  if (late || (rate > 0 && node.fps < kKeepsUp * rate)) return -1;
+  const auto watts = device_power(node.what.candidates, node.state, index, 1);
+  if (policy.power_budget_w && watts && *watts > *policy.power_budget_w) return -1;
+  return candidate;
+}
+
+void Selection::note_probe(std::size_t n, std::size_t candidate, TimeNs now, double latency_ms) {
+  sluice::note_probe(nodes_[n].state, candidate, now, latency_ms);
+}
+
+void Selection::note_failure(std::size_t n, std::size_t candidate, TimeNs now) {
+  sluice::note_failure(nodes_[n].state, candidate, now);
+}
+
+}  // namespace sluice

@@ -1,0 +1,84 @@
+// Selection: the selectors of all infer nodes of one run. It has no thread, clock or telemetry of its own: a
+// real run calls it from a thread of its own once a second, a simulated one at each second of its time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "inference/inference.h"
+#include "inference/selection/run_meter.h"
+#include "inference/selector/selector.h"
+
+namespace sluice {
+
+// One infer node that the selector chooses for. Candidates that cannot be used say so in `unusable`, so that
+// the decisions can.
+struct SelectedNode {
+  std::string id;
+  std::vector<SelectorCandidate> candidates;  // 1..kMostCandidates
+  SelectorPolicy policy;
+};
+
+// A node that goes on with another candidate, or at another step of its ladder, from the next frame on.
+struct SelectionChange {
+  std::size_t node = 0;  // index into the nodes
+  int candidate = -1;    // into its candidates; -1: none may run
+  int before = -1;       // what ran; -1: nothing yet
+  int step = 0;
+  double rate_hz = 0;  // most frames per second at this step; 0: no limit
+  std::string reason;  // in words, with what the alternatives were predicted to give
+};
+
+// Feeding (`meter`) is for any thread; everything else for one thread at a time.
+class Selection {
+ public:
+  static constexpr TimeNs kPeriod = from_s(1);  // how often on_period is meant to be called
+
+  explicit Selection(std::vector<SelectedNode> nodes);
+
+  std::size_t nodes() const { return nodes_.size(); }
+  const SelectedNode& node(std::size_t n) const { return nodes_[n].what; }
+  const SelectorState& state(std::size_t n) const { return nodes_[n].state; }
+  // The node's candidate now; -1 before the first period.
+  int current(std::size_t n) const { return nodes_[n].state.current; }
+  // Where the node's runs are told. Lives as long as this.
+  RunMeter& meter(std::size_t n) { return *nodes_[n].meter; }
+
+  // Ends a control period at `now` (on the run's clock, never before an earlier call's): takes in what the
+  // meters and readings say and decides for each node. The first call makes the first choices. May be called
+  // early, when a run failed. Allocates only when something changes; under 100 us per node.
+  std::vector<SelectionChange> on_period(TimeNs now, const Readings& readings);
+
+  // The candidate to measure now away from the frames, or -1: never the current one, never while the node
+  // misses its rate or latency, never where it would take more than the power budget. What has failed and may
+  // be tried again goes first.
+  int probe_wanted(std::size_t n) const;
+  // What a probe, or the opening of a candidate, gave.
+  void note_probe(std::size_t n, std::size_t candidate, TimeNs now, double latency_ms);
+  void note_failure(std::size_t n, std::size_t candidate, TimeNs now);
+
+  // The policy needs heat and no temperature has been seen so far: latency drift alone is used.
+  bool blind(std::size_t n) const { return nodes_[n].blind; }
+  // Every change so far, for the report.
+  const std::vector<Choice>& decisions(std::size_t n) const { return nodes_[n].decisions; }
+
+ private:
+  struct Node {
+    SelectedNode what;
+    SelectorState state;
+    std::unique_ptr<RunMeter> meter;
+    std::vector<Choice> decisions;
+    double fps = 0;  // of the last whole period
+    double latency_ms = 0;
+    bool blind = false;
+  };
+
+  void take_in(Node& node, TimeNs now, const Readings& readings) const;
+  SelectionChange carry_out(std::size_t n, const Decision& decision, TimeNs now);
+
+  std::vector<Node> nodes_;
+  TimeNs last_ = kLongAgo;
+};
+
+}  // namespace sluice

@@ -1,0 +1,53 @@
+#include "runtime/selected_nodes.h"
+
+#include <algorithm>
+
+#include "inference/selection/node_setup.h"
+
+namespace sluice {
+namespace {
+
+bool same_inputs(const NodeRoute& a, const NodeRoute& b) {
+  const auto size_of = [](const PortType& type) { return type.tensor ? type.tensor->shape : Shape{}; };
+  if (a.inputs.size() != b.inputs.size()) return false;
+  for (std::size_t port = 0; port < a.inputs.size(); ++port) {
+    if (!std::ranges::equal(a.inputs[port], b.inputs[port], {}, size_of, size_of)) return false;
+  }
+  return true;
+}
+
+// The node's variants are those that it has routes for.
+std::vector<VariantFacts> variants_of(const Plan& plan, const NodePlan& node) {
+  std::vector<VariantFacts> out;
+  const std::string& name = node.options->text("model");
+  const auto model = std::ranges::find(plan.models, name, &ModelPlan::name);
+  for (const NodeRoute& route : node.routes) {
+    VariantFacts& facts = out.emplace_back();
+    facts.name = route.variant;
+    facts.same_input_size = same_inputs(node.routes.front(), route);
+    if (model == plan.models.end()) continue;
+    const auto variant = std::ranges::find(model->variants, route.variant, &ModelPlan::Variant::name);
+    if (variant != model->variants.end() && variant->snr_known) facts.snr_db = variant->snr_db;
+  }
+  return out;
+}
+
+}  // namespace
+
+bool takes_selection(const NodePlan& node) {
+  if (!node.declaration->infers) return false;
+  const SelectorPolicy policy = selector_policy(*node.options, 0);
+  return policy.kind != PolicyKind::kFixed || !policy.degrade.empty() ||
+         node.options->texts("backends").size() > 1;
+}
+
+SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps) {
+  const NodePlan& from = plan.nodes[node];
+  SelectedNode out;
+  out.id = from.id;
+  out.policy = selector_policy(*from.options, source_fps);
+  out.candidates = candidate_set(*from.options, variants_of(plan, from));
+  return out;
+}
+
+}  // namespace sluice

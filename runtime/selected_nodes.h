@@ -1,0 +1,21 @@
+// Which infer nodes of a plan the selector chooses for, and among what.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "framework/plan/plan.h"
+#include "inference/selection/selection.h"
+
+namespace sluice {
+
+// True for infer nodes that may leave where they start: a policy other than `fixed`, a ladder, or a second
+// backend to go to when the first fails.
+bool takes_selection(const NodePlan& node);
+
+// Policy and candidates of a node that does, from the plan alone: nothing is checked or measured.
+// `source_fps` 0: unknown.
+SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps);
+
+}  // namespace sluice
