@@ -87,13 +87,13 @@ std::string reading_line(const Readings& r) {
   return out.dump();
 }
 
-Result<Trace> read_trace(const std::string& path) {
+Result<RecordedRun> read_trace(const std::string& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (error) return invalid(path + ": cannot be read");
   if (size > kMostBytes) return invalid(fmt::format("{}: {} bytes are no trace of a run", path, size));
   std::ifstream in(path);
-  Trace out{path, {}};
+  RecordedRun out{path, {}};
   int number = 0;
   for (std::string text; std::getline(in, text);) {
     ++number;

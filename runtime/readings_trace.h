@@ -16,6 +16,6 @@ std::string reading_line(const Readings& readings);
 // A trace file: one line per sample, times rising. kInvalid with FILE:LINE for what is none: text that is no
 // JSON, a time that does not rise, a temperature, power or load that cannot be (42000 degrees C), a last line
 // that was cut.
-Result<Trace> read_trace(const std::string& path);
+Result<RecordedRun> read_trace(const std::string& path);
 
 }  // namespace sluice

@@ -12,7 +12,7 @@ namespace sluice {
 // end nothing is known, which is said once.
 class RecordedTelemetry final : public Telemetry {
  public:
-  explicit RecordedTelemetry(Trace trace) : trace_(std::move(trace)) {}
+  explicit RecordedTelemetry(RecordedRun trace) : trace_(std::move(trace)) {}
 
   std::string_view source() const override { return "trace"; }
   Readings sample(TimeNs now) override;
@@ -20,7 +20,7 @@ class RecordedTelemetry final : public Telemetry {
   std::vector<std::string> take_notices() override;
 
  private:
-  const Trace trace_;
+  const RecordedRun trace_;
   std::optional<TimeNs> start_;  // the clock's time of the first sample
   std::size_t next_ = 1;         // line after the one that holds
   Readings latest_;

@@ -73,15 +73,23 @@ Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan) {
 
 SimulatedEngine::SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOptions& options)
     : run_(std::move(run)),
+      selection_(SimulatedSelection::create(*run_)),
       options_(options),
       failures_(run_->plan(), run_->clock()),
       energy_at_start_j_(run_->device().energy_j()) {
   readings_ = run_->device().readings(0);
-  run_->on_period([this](TimeNs, const Readings& readings) {
+  run_->on_period([this](TimeNs now, const Readings& readings) {
     readings_ = readings;
     summary_.add(readings);
+    if (selection_ && !loaded_) selection_->on_period(now, readings);
     if (options_.every_second) options_.every_second();
   });
+  if (selection_) {
+    selection_->on_period(run_->now(), readings_);
+    run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
+      selection_->on_run(infer, took, status);
+    });
+  }
   run_->on_failure([this](int node, const Status& status, const FrameInfo& frame) {
     failures_.add(node, status, frame);
   });
@@ -111,6 +119,7 @@ Status SimulatedEngine::run() {
   if (const int node = run_->stopped_by(); outcome_.ok() && node >= 0)
     outcome_ = failed(failures_.decisive(node) + "; the run stops (on_error)");
   ended_ = run_->now();
+  loaded_ = true;
   energy_j_ = run_->device().energy_j() - energy_at_start_j_;
   if (!outcome_.ok()) return outcome_;
   for (double left = options_.idle_after_s; left > 0 && !stopped_; --left) run_->idle(std::min(left, 1.0));

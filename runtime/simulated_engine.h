@@ -10,6 +10,7 @@
 #include "runtime/device_summary.h"
 #include "runtime/failures.h"
 #include "runtime/pipeline.h"
+#include "runtime/simulated_selection.h"
 #include "runtime/snapshot.h"
 #include "simulation/simulated_run.h"
 
@@ -37,6 +38,7 @@ class SimulatedEngine {
   SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOptions& options);
 
   std::unique_ptr<SimulatedRun> run_;
+  std::unique_ptr<SimulatedSelection> selection_;  // null: nothing is to be chosen
   RunOptions options_;
   Failures failures_;
   Readings readings_;  // the last ones
@@ -45,6 +47,7 @@ class SimulatedEngine {
   TimeNs ended_ = 0;
   DeviceSummary summary_;
   std::atomic<bool> stopped_{false};
+  bool loaded_ = false;  // the run is over; the device idles
   Status outcome_;
 };
 

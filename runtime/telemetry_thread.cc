@@ -49,7 +49,7 @@ Result<std::unique_ptr<Telemetry>> make_telemetry(const OptionMap& device, Simul
 }
 
 TelemetryThread::TelemetryThread(std::unique_ptr<Telemetry> telemetry, Clock& clock)
-    : telemetry_(std::move(telemetry)), clock_(clock) {
+    : telemetry_(std::move(telemetry)), clock_(clock), due_(clock.now() + kPeriod) {
   sample();
   thread_ = std::thread([this] { work(); });
 }
@@ -63,11 +63,10 @@ void TelemetryThread::stop() {
 }
 
 void TelemetryThread::work() {
-  TimeNs due = clock_.now() + kPeriod;
-  while (clock_.sleep_until(due, [this] { return stopping_.load(); })) {
+  while (clock_.sleep_until(due_, [this] { return stopping_.load(); })) {
     sample();
     // After a suspension it goes on from now, and does not make up for what was missed.
-    due = std::max(due + kPeriod, clock_.now());
+    due_ = std::max(due_ + kPeriod, clock_.now());
   }
 }
 

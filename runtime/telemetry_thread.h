@@ -42,6 +42,7 @@ class TelemetryThread {
 
   const std::unique_ptr<Telemetry> telemetry_;
   Clock& clock_;
+  TimeNs due_;  // the next sample; the thread's
   mutable std::mutex mutex_;
   Readings latest_;
   DeviceSummary summary_;

@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-// Of one infer node; runs count from 0 for each of its sessions, as they do in the real backend.
+// Of one infer node. Its session stays open when it goes to another backend and back, so runs go on counting.
 class FakeFaults {
  public:
   FakeFaults() = default;  // none
@@ -22,8 +22,6 @@ class FakeFaults {
   };
   // The next run, which takes `latency_ms`.
   Run next(double latency_ms);
-  // A new session: its runs count from 0.
-  void reset() { runs_ = 0; }
 
  private:
   std::vector<double> fail_at_, hang_at_;

@@ -40,7 +40,7 @@ using Stretch = std::vector<Point>;
 
 class Fitter {
  public:
-  Fitter(const std::vector<Trace>& traces, std::optional<double> ambient_c)
+  Fitter(const std::vector<RecordedRun>& traces, std::optional<double> ambient_c)
       : traces_(traces), ambient_c_(ambient_c) {}
   Result<FittedDevice> fit();
 
@@ -60,7 +60,7 @@ class Fitter {
   // by stretch, the case's temperature at its beginning.
   static double positive(double x) { return std::exp(std::clamp(x, -20.0, 20.0)); }
 
-  const std::vector<Trace>& traces_;
+  const std::vector<RecordedRun>& traces_;
   std::optional<double> ambient_c_;
   std::vector<UnitRole> roles_;
   std::vector<Stretch> stretches_;
@@ -69,7 +69,7 @@ class Fitter {
 
 Status Fitter::find_units() {
   std::size_t power = 0, skin = 0;
-  for (const Trace& trace : traces_) {
+  for (const RecordedRun& trace : traces_) {
     out_.samples += trace.samples.size();
     for (const Readings& r : trace.samples) {
       power += r.power_w.value.has_value();
@@ -86,7 +86,7 @@ Status Fitter::find_units() {
   for (const UnitRole role : {UnitRole::kNpu, UnitRole::kGpu, UnitRole::kCpu}) {
     std::size_t known = 0;
     double low = 1, high = 0;
-    for (const Trace& trace : traces_) {
+    for (const RecordedRun& trace : traces_) {
       for (const Readings& r : trace.samples) {
         const auto load = load_of(r, role);
         if (!load || !r.temperature(heat_of(role)).value) continue;
@@ -106,7 +106,7 @@ Status Fitter::find_units() {
 Status Fitter::fit_power() {
   std::vector<std::vector<double>> rows;
   std::vector<double> watts;
-  for (const Trace& trace : traces_) {
+  for (const RecordedRun& trace : traces_) {
     for (const Readings& r : trace.samples) {
       std::vector<double> row = {1};
       for (const UnitRole role : roles_) {
@@ -133,7 +133,7 @@ Status Fitter::fit_power() {
 }
 
 void Fitter::make_stretches() {
-  for (const Trace& trace : traces_) {
+  for (const RecordedRun& trace : traces_) {
     std::vector<double> load(units(), 0);
     Stretch stretch;
     for (const Readings& r : trace.samples) {
@@ -294,7 +294,7 @@ std::string line(std::string_view what, const FittedValue& v, std::string_view u
 
 }  // namespace
 
-Result<FittedDevice> fit_device(const std::vector<Trace>& traces, std::optional<double> ambient_c) {
+Result<FittedDevice> fit_device(const std::vector<RecordedRun>& traces, std::optional<double> ambient_c) {
   return Fitter(traces, ambient_c).fit();
 }
 

@@ -14,7 +14,7 @@
 namespace sluice {
 
 // A recorded run: readings in order of time, about one a second.
-struct Trace {
+struct RecordedRun {
   std::string name;
   std::vector<Readings> samples;
 };
@@ -45,7 +45,7 @@ struct FittedDevice {
 
 // `ambient_c`: of all traces; none: fitted, one for all. kInvalid, saying what is missing: less than 300
 // samples, no power, no skin temperature, no unit with both load and temperature, a load that never changes.
-Result<FittedDevice> fit_device(const std::vector<Trace>& traces, std::optional<double> ambient_c);
+Result<FittedDevice> fit_device(const std::vector<RecordedRun>& traces, std::optional<double> ambient_c);
 
 // `base` with the fitted units, network and sensors in place of its own; what was not fitted stays with its
 // label.

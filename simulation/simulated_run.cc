@@ -99,9 +99,7 @@ void SimulatedRun::make_executor() {
 
 Status SimulatedRun::choose(std::size_t infer, InferChoice choice) {
   InferState& state = infer_[infer];
-  NodeState& node = nodes_[static_cast<std::size_t>(state.node)];
-  SLUICE_ASSIGN(node.work, costs_->infer_work(state.node, choice));
-  if (choice.backend != state.choice.backend || choice.variant != state.choice.variant) node.faults.reset();
+  SLUICE_ASSIGN(nodes_[static_cast<std::size_t>(state.node)].work, costs_->infer_work(state.node, choice));
   state.choice = choice;
   // Before the first frame the last word counts.
   if (state.runs == 0 && !state.decisions.empty() && state.decisions.back().at == clock_.now())

@@ -42,7 +42,9 @@ double best_mean(const std::vector<const ThermalWindow*>& load, double span_s) {
 
 void find_loss(const std::vector<const ThermalWindow*>& load, ThermalResults& out) {
   const double limit = 0.9 * *out.peak_fps;
-  for (std::size_t i = 0; i + 1 < load.size(); ++i) {
+  std::size_t i = 0;
+  while (i < load.size() && *load[i]->fps < limit) ++i;  // what has not been reached is not lost
+  for (; i + 1 < load.size(); ++i) {
     if (*load[i]->fps >= limit || *load[i + 1]->fps >= limit) continue;
     out.time_to_10pct_loss_s = load[i]->t_s - load[i]->seconds;
     return;

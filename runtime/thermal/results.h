@@ -14,7 +14,7 @@ struct ThermalResults {
   std::optional<double> sustained_fps;  // median of the last 5 minutes; of the last third below 10 minutes
   std::optional<double> stability;      // sustained / peak
   std::optional<double>
-      time_to_10pct_loss_s;  // from here on two windows in a row are below 0.9 peak; none: never
+      time_to_10pct_loss_s;  // after a window of 0.9 peak two in a row are below it from here on; none: never
   std::optional<double> worst_fps;
   std::optional<double> worst_at_s;
   std::optional<double> p95_ms;  // the worst window's

@@ -144,7 +144,8 @@ class Shipped(Program):
     def test_record_and_fit(self):
         """Recorded runs of a simulated device become a profile, on which a pipeline runs."""
         traces = []
-        for name, words in (('npu', ()), ('cpu', ('--set', 'near.backends=[cpu]', '--set', 'far.backends=[cpu]')),
+        for name, words in (('npu', ('--pace', 'max')),
+                            ('cpu', ('--pace', 'max', '--set', 'near.backends=[cpu]', '--set', 'far.backends=[cpu]')),
                             ('light', ('--pace', '5'))):
             _, report = self.run_pipeline('thermal_two_models', '--device', 'sim:qcs6490', '--set', 'camera.loop=true',
                                           '--duration', '20m', '--record', self.at(name), *words)

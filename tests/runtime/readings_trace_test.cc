@@ -17,7 +17,7 @@ std::string file_of(const std::string& text) {
   return path;
 }
 
-TEST(Trace, ComesBackAsItWas) {
+TEST(ReadingsTrace, ComesBackAsItWas) {
   Readings readings;
   readings.at = from_s(2);
   readings.temperature(HeatRole::kNpu) = {61.5, from_s(2), Health::kGood};
@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Broken{"{\"t_s\": 1, \"power_w\": \"3\"}\n", ":1: 'power_w' is no number"},
                       Broken{"{\"t_s\": 1, \"temperature_c\": 3}\n", ":1: 'temperature_c' is no map"}));
 
-TEST(Trace, AFileThatIsNotThereIsNamed) {
+TEST(ReadingsTrace, AFileThatIsNotThereIsNamed) {
   EXPECT_THAT(read_trace("no/such.jsonl").status().message(), HasSubstr("no/such.jsonl: cannot be read"));
 }
 

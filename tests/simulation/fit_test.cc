@@ -49,9 +49,9 @@ void lose(Reading& reading, Random& random) {
 }
 
 // An hour of random work and pauses, sampled once a second.
-Trace record(const DeviceProfile& profile, Random& random) {
+RecordedRun record(const DeviceProfile& profile, Random& random) {
   SimulatedDevice device(profile, profile.ambient_c, random.next());
-  Trace out{"made", {}};
+  RecordedRun out{"made", {}};
   std::vector<double> duty(profile.units.size());
   for (int s = 1; s <= 3600; ++s) {
     for (std::size_t u = 0; u < duty.size(); ++u) {
@@ -143,10 +143,10 @@ TEST(Fit, ShippedProfilesComeBackFromTheirText) {
 
 TEST(Fit, SaysWhatIsMissing) {
   Random random(9);
-  const Trace whole = record(random_device(random), random);
-  Trace few{"few", {whole.samples.begin(), whole.samples.begin() + 100}};
+  const RecordedRun whole = record(random_device(random), random);
+  RecordedRun few{"few", {whole.samples.begin(), whole.samples.begin() + 100}};
   EXPECT_THAT(fit_device({few}, 25).status().message(), HasSubstr("100 samples are too few, 300 are needed"));
-  Trace no_power = whole, no_skin = whole, no_load = whole;
+  RecordedRun no_power = whole, no_skin = whole, no_load = whole;
   for (Readings& r : no_power.samples) r.power_w = {};
   for (Readings& r : no_skin.samples) r.temperature(HeatRole::kSkin) = {};
   for (Readings& r : no_load.samples) r.utilisation = {};

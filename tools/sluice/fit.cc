@@ -18,9 +18,9 @@ Result<std::string> fit_and_write(const FitArguments& arguments) {
   if (!arguments.force && std::filesystem::exists(arguments.output))
     return failed("-o: " + in_quotes(arguments.output) + " exists; --force replaces it");
   SLUICE_ASSIGN(DeviceProfile base, load_profile(arguments.base));
-  std::vector<Trace> traces;
+  std::vector<RecordedRun> traces;
   for (const std::string& path : arguments.traces) {
-    SLUICE_ASSIGN(Trace trace, read_trace(path));
+    SLUICE_ASSIGN(RecordedRun trace, read_trace(path));
     traces.push_back(std::move(trace));
   }
   SLUICE_ASSIGN(const FittedDevice fitted, fit_device(traces, arguments.ambient_c));
