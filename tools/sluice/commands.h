@@ -19,5 +19,7 @@ int execute(const CompareArguments& arguments);
 int execute(const ExplainArguments& arguments);
 int execute(const PackageArguments& arguments);
 int execute(const ProfileArguments& arguments);
+int execute(const ThermalArguments& arguments);
+int execute(const FitArguments& arguments);
 
 }  // namespace sluice::cli
