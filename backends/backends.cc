@@ -1,8 +1,8 @@
 #include "backends/backends.h"
 
-#include "backends/absent.h"
 #include "backends/cpu/cpu_backend.h"
 #include "backends/fake/fake_backend.h"
+#include "backends/gpu/gpu_backend.h"
 #include "backends/htp/htp_backend.h"
 #include "backends/ort/runtime.h"
 
@@ -13,7 +13,7 @@ std::vector<std::unique_ptr<Backend>> make_backends(Clock& clock) {
   HtpSetup htp;
   htp.clock = &clock;
   out.push_back(make_htp_backend(std::move(htp)));
-  out.push_back(make_absent_backend("gpu", "this build does not contain the OpenCL backend"));
+  out.push_back(make_gpu_backend());
   out.push_back(make_cpu_backend());
   out.push_back(make_fake_backend(clock));
   return out;

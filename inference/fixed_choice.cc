@@ -1,5 +1,7 @@
 #include "inference/fixed_choice.h"
 
+#include <algorithm>
+
 #include "framework/core/log.h"
 #include "inference/backend_options.h"
 
@@ -83,6 +85,20 @@ Result<OpenedModel> open_first_usable(InferenceServices& services, const ChoiceR
     skipped += (skipped.empty() ? "" : "; ") + opened.status().message();
   }
   return unavailable("none of the backends " + joined(choice.backends) + " can be used: " + skipped);
+}
+
+Result<OpenedModel> open_next_usable(InferenceServices& services, const ChoiceRequest& choice,
+                                     const std::string& failed_backend, const Status& why,
+                                     InferenceRecord& record) {
+  if (choice.request.on_fallback == "error") return why;
+  ChoiceRequest rest = choice;
+  rest.backends.assign(std::ranges::find(choice.backends, failed_backend), choice.backends.end());
+  if (rest.backends.size() < 2) return why;
+  rest.backends.erase(rest.backends.begin());
+  note_fallback(choice, record, why.message() + "; from here on " + joined(rest.backends));
+  SLUICE_ASSIGN(OpenedModel opened, open_first_usable(services, rest, record));
+  opened.choice.reason += " (" + why.message() + ")";
+  return opened;
 }
 
 }  // namespace sluice

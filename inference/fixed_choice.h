@@ -37,4 +37,10 @@ Result<OpenedModel> open_first_usable(InferenceServices& services, const ChoiceR
 Result<OpenedModel> open_on(InferenceServices& services, const ChoiceRequest& choice,
                             const std::string& backend, InferenceRecord& record);
 
+// The same for the backends after `failed_backend`, whose session said kUnavailable (`why`) in a run: it will
+// not come back. `why` itself when on_fallback is `error` or it was the last.
+Result<OpenedModel> open_next_usable(InferenceServices& services, const ChoiceRequest& choice,
+                                     const std::string& failed_backend, const Status& why,
+                                     InferenceRecord& record);
+
 }  // namespace sluice

@@ -40,6 +40,13 @@ struct Placement {
   std::vector<std::string> reasons;      // in the backend's own words
 };
 
+// What sessions queue for. Those that name the same one share a lane, so that the most urgent run goes first
+// whichever model it is of; a session that names none has a lane of its own.
+struct Accelerator {
+  std::string_view name;
+  int runs_at_once = 1;
+};
+
 // A loaded model on one backend, shared by all nodes that asked for the same thing. Thread-safe: up to
 // `slots()` runs at once, each in its own slot. Destroyed outside the workers when its last frame is done.
 class Session {
@@ -51,6 +58,8 @@ class Session {
   // The mode that its runs vote for; empty where there is no such thing.
   virtual std::string_view performance_mode() const { return {}; }
   virtual RunKind kind() const = 0;
+  // Asked when runs wait (kWaits); the name outlives the session.
+  virtual Accelerator accelerator() const { return {}; }
   virtual int slots() const = 0;
   // True when a run always takes the whole batch it was opened with: short batches are padded by the caller.
   virtual bool static_batch() const { return false; }

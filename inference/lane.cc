@@ -9,13 +9,15 @@ namespace sluice {
 struct Lane::Queue {
   std::mutex mutex;
   std::condition_variable wake;
-  std::vector<std::shared_ptr<LaneJob>> waiting;
-  std::uint64_t generation = 0;  // of the thread that may take jobs
+  RunQueue<std::shared_ptr<LaneJob>> waiting;
+  std::size_t expected = 0;                // jobs that may wait at once
+  std::vector<std::uint64_t> generations;  // by runner: of the thread that may take jobs
+  std::size_t running = 0;
   bool stopping = false;
-  bool running = false;
   Clock* clock = nullptr;
 
-  std::shared_ptr<LaneJob> take(std::uint64_t mine);
+  std::shared_ptr<LaneJob> take(std::size_t runner, std::uint64_t mine);
+  bool done(LaneJob& job);
 };
 
 LaneJob::LaneJob(Session& session, int slot) : session_(session), slot_(slot) {
@@ -38,19 +40,13 @@ void LaneJob::release_tensors() {
   for (Tensor& tensor : outputs_) tensor = {};
 }
 
-std::shared_ptr<LaneJob> Lane::Queue::take(std::uint64_t mine) {
+std::shared_ptr<LaneJob> Lane::Queue::take(std::size_t runner, std::uint64_t mine) {
   std::unique_lock lock(mutex);
-  if (generation == mine) running = false;
-  wake.wait(lock, [&] { return stopping || generation != mine || !waiting.empty(); });
-  if (stopping || generation != mine) return nullptr;
-  const auto more_urgent = [](const auto& a, const auto& b) {
-    if (a->order_.priority != b->order_.priority) return a->order_.priority > b->order_.priority;
-    return a->order_.due < b->order_.due;
-  };
-  const auto best = std::min_element(waiting.begin(), waiting.end(), more_urgent);
-  std::shared_ptr<LaneJob> job = std::move(*best);
-  waiting.erase(best);
-  running = true;
+  wake.wait(lock, [&] { return stopping || generations[runner] != mine || !waiting.empty(); });
+  if (stopping || generations[runner] != mine) return nullptr;
+  std::shared_ptr<LaneJob> job = waiting.take();
+  ++running;
+  job->runner_ = runner;
   job->started_ = clock->now();
   job->state_.store(LaneJob::State::kRunning);
   // Under the lock, which giving up takes too: a run that is given up has left the clock.
@@ -58,38 +54,55 @@ std::shared_ptr<LaneJob> Lane::Queue::take(std::uint64_t mine) {
   return job;
 }
 
-Lane::Lane(Clock& clock, std::size_t most_jobs) : clock_(clock), queue_(std::make_shared<Queue>()) {
+// False: the run was given up meanwhile, and its thread has a successor.
+bool Lane::Queue::done(LaneJob& job) {
+  std::lock_guard lock(mutex);
+  auto mine = LaneJob::State::kRunning;
+  if (!job.state_.compare_exchange_strong(mine, LaneJob::State::kDone)) return false;
+  --running;
+  return true;
+}
+
+Lane::Lane(Clock& clock, int width) : clock_(clock), queue_(std::make_shared<Queue>()) {
   queue_->clock = &clock;
-  queue_->waiting.reserve(most_jobs);
-  start_thread();
+  queue_->generations.resize(static_cast<std::size_t>(std::max(1, width)));
+  threads_.resize(queue_->generations.size());
+  for (std::size_t runner = 0; runner < threads_.size(); ++runner) start_thread(runner);
 }
 
 Lane::~Lane() {
-  std::thread last;
+  std::vector<std::thread> last;
   {
     std::lock_guard lock(queue_->mutex);
     queue_->stopping = true;
-    last = std::move(thread_);
+    last = std::move(threads_);
   }
   queue_->wake.notify_all();
-  last.join();
+  for (std::thread& thread : last) thread.join();
 }
 
-void Lane::start_thread() {
-  thread_ = std::thread([queue = queue_, generation = queue_->generation] { work(queue, generation); });
+void Lane::expect(std::size_t jobs) {
+  std::lock_guard lock(queue_->mutex);
+  queue_->expected += jobs;
+  queue_->waiting.reserve(queue_->expected);
 }
 
-void Lane::work(const std::shared_ptr<Queue>& queue, std::uint64_t generation) {
-  while (const std::shared_ptr<LaneJob> job = queue->take(generation)) {
+void Lane::start_thread(std::size_t runner) {
+  threads_[runner] = std::thread([queue = queue_, runner, generation = queue_->generations[runner]] {
+    work(queue, runner, generation);
+  });
+}
+
+void Lane::work(const std::shared_ptr<Queue>& queue, std::size_t runner, std::uint64_t generation) {
+  while (const std::shared_ptr<LaneJob> job = queue->take(runner, generation)) {
     job->execute();
-    auto running = LaneJob::State::kRunning;
-    if (job->state_.compare_exchange_strong(running, LaneJob::State::kDone)) {
+    if (queue->done(*job)) {
       queue->clock->interrupt();
       job->woken_.store(true);
       job->woken_.notify_one();
       continue;
     }
-    // Given up meanwhile: this thread has a successor, and the clock may be gone.
+    // The clock may be gone.
     const auto late = std::move(job->late_);
     job->release_tensors();
     job->state_.store(LaneJob::State::kIdle, std::memory_order_release);
@@ -121,8 +134,8 @@ Status Lane::run(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const Make
     std::lock_guard lock(queue_->mutex);
     job->state_.store(State::kQueued);
     job->woken_.store(false);
-    job->announce_start_.store(queue_->running || !queue_->waiting.empty());
-    queue_->waiting.push_back(job);
+    job->announce_start_.store(queue_->running + queue_->waiting.size() >= queue_->generations.size());
+    queue_->waiting.add(job, job->order_);
   }
   queue_->wake.notify_one();
   wait_for(*job, timeout);
@@ -148,10 +161,11 @@ Status Lane::give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const 
       job->late_ = nullptr;  // it came back at the last moment
       return take_result(*job);
     }
-    ++queue_->generation;
-    queue_->running = false;
-    thread_.detach();
-    start_thread();
+    const std::size_t runner = job->runner_;
+    ++queue_->generations[runner];
+    --queue_->running;
+    threads_[runner].detach();
+    start_thread(runner);
   }
   given_up = true;
   job->session_.cancel(job->slot_);

@@ -1,6 +1,6 @@
-// Lane: the thread of one accelerator queue (architecture rule 6). Runs of sessions that wait go through it
-// one at a time, the most urgent first; one that hangs is abandoned together with its thread, and the lane
-// goes on with a new one.
+// Lane: the threads of one accelerator's queue (architecture rule 6). The runs of all its sessions go through
+// it in the order of RunQueue, `width` at a time; one that hangs is abandoned together with its thread, and
+// the lane goes on with a new one.
 #pragma once
 
 #include <atomic>
@@ -16,18 +16,9 @@
 #include "framework/core/packet.h"
 #include "framework/core/status.h"
 #include "inference/inference.h"
+#include "inference/run_queue.h"
 
 namespace sluice {
-
-// Which of the waiting runs goes first: the higher priority, then the earlier due time, then the earlier
-// arrival. And how long this one may take.
-struct RunOrder {
-  int priority = 0;
-  TimeNs due = kNever;
-  TimeNs timeout =
-      0;  // given up this long after it started, if the session's options do not do so before; 0: they alone
-  TimeNs* ran = nullptr;  // gets how long it ran, without its waits; left alone where runs are gathered
-};
 
 // One run on its way through a lane. Made once per slot and used again; copies of the tensors keep their
 // buffers alive while a hung run may still write to them.
@@ -51,6 +42,7 @@ class LaneJob {
   std::vector<const Tensor*> input_pointers_;
   std::vector<Tensor*> output_pointers_;
   RunOrder order_;
+  std::size_t runner_ = 0;  // which of the lane's threads has it; from kRunning on
   TimeNs started_ = 0;
   std::atomic<State> state_{State::kIdle};
   std::atomic<bool> announce_start_{
@@ -62,30 +54,35 @@ class LaneJob {
 
 class Lane {
  public:
-  // `most_jobs`: how many may wait at once; nothing is allocated beyond it.
-  Lane(Clock& clock, std::size_t most_jobs);
-  // Joins its thread; one that hangs was given up before and is not waited for.
+  // `width`: how many runs the accelerator gets at once; at least 1.
+  Lane(Clock& clock, int width);
+  // Joins its threads; one that hangs was given up before and is not waited for.
   ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // `jobs` more may wait at once: nothing is allocated for them later.
+  void expect(std::size_t jobs);
 
   // Makes what a hung thread calls should its run come back after all; it keeps alive what that run uses.
   using MakeLate = std::function<std::function<void()>()>;
 
-  // Runs the job in the lane's thread and blocks the caller until it is done (its own status), or `timeout`
-  // after it started: then kTimeout, `given_up` is set and the session is told to cancel.
+  // Runs the job in one of the lane's threads and blocks the caller until it is done (its own status), or
+  // `timeout` after it started: then kTimeout, `given_up` is set and the session is told to cancel.
   Status run(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late, bool& given_up);
 
  private:
   struct Queue;
-  void start_thread();
+  void start_thread(std::size_t runner);
   void wait_for(LaneJob& job, TimeNs timeout);
-  static void work(const std::shared_ptr<Queue>& queue, std::uint64_t generation);
+  static void work(const std::shared_ptr<Queue>& queue, std::size_t runner, std::uint64_t generation);
   static Status take_result(LaneJob& job);
   Status give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const MakeLate& make_late,
                  bool& given_up);
 
   Clock& clock_;
   std::shared_ptr<Queue> queue_;
-  std::thread thread_;  // under the queue's lock
+  std::vector<std::thread> threads_;  // by runner; under the queue's lock
 };
 
 }  // namespace sluice

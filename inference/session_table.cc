@@ -37,17 +37,23 @@ std::string batch_text(const SessionRequest& request) {
 
 }  // namespace
 
-SharedSession::SharedSession(std::unique_ptr<Session> session, const SessionRequest& request, Clock& clock)
-    : request_(request), clock_(clock), timeout_(timeout_of(request.options)), session_(std::move(session)) {
+SharedSession::SharedSession(std::unique_ptr<Session> session, std::shared_ptr<Lane> lane,
+                             const SessionRequest& request, Clock& clock)
+    : request_(request),
+      clock_(clock),
+      timeout_(timeout_of(request.options)),
+      session_(std::move(session)),
+      lane_(std::move(lane)) {
   const int slots = std::max(1, session_->slots());
   for (int slot = slots - 1; slot >= 0; --slot) free_slots_.push_back(slot);
-  if (session_->kind() == RunKind::kWaits && !clock.manual()) {
+  if (lane_) {
     for (int slot = 0; slot < slots; ++slot) jobs_.push_back(std::make_shared<LaneJob>(*session_, slot));
-    lane_ = std::make_unique<Lane>(clock, static_cast<std::size_t>(slots));
+    lane_->expect(jobs_.size());
   }
   if (request.batch > 1 && !clock.manual()) batcher_ = std::make_unique<Batcher>(*this, clock);
 }
 
+// A lane of its own ends before the session that it runs.
 SharedSession::~SharedSession() { lane_.reset(); }
 
 Result<int> SharedSession::take_slot() {
@@ -191,11 +197,23 @@ Result<SessionHandle> SessionTable::open(Backend& backend, SessionRequest reques
   request.generation = ++generation_;
   SLUICE_ASSIGN(std::unique_ptr<Session> session, backend.open(request));
   if (!reaper_) reaper_ = std::make_shared<Reaper>();
+  std::shared_ptr<Lane> lane = lane_for(*session);
   SessionHandle handle(
-      new SharedSession(std::move(session), request, clock_),
+      new SharedSession(std::move(session), std::move(lane), request, clock_),
       [reaper = reaper_](SharedSession* dead) { reaper->take(std::unique_ptr<SharedSession>(dead)); });
   sessions_[key] = handle;
   return handle;
+}
+
+std::shared_ptr<Lane> SessionTable::lane_for(const Session& session) {
+  if (session.kind() != RunKind::kWaits || clock_.manual()) return nullptr;
+  const Accelerator accelerator = session.accelerator();
+  const auto make = [&] { return std::make_shared<Lane>(clock_, accelerator.runs_at_once); };
+  if (accelerator.name.empty()) return make();
+  std::weak_ptr<Lane>& shared = lanes_[std::string(accelerator.name)];
+  std::shared_ptr<Lane> lane = shared.lock();
+  if (!lane) shared = lane = make();
+  return lane;
 }
 
 std::size_t SessionTable::size() {

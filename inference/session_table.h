@@ -21,12 +21,14 @@ namespace sluice {
 
 class Batcher;
 
-// A session with its run slots, its lane when its backend waits, and its batcher when runs are gathered. Held
-// by shared_ptr: by the nodes that use it and by every run in flight, so that a replaced one lives as long as
-// its last frame. Thread-safe.
+// A session with its run slots, the lane it waits in when its backend waits, and its batcher when runs are
+// gathered. Held by shared_ptr: by the nodes that use it and by every run in flight, so that a replaced one
+// lives as long as its last frame. Thread-safe.
 class SharedSession {
  public:
-  SharedSession(std::unique_ptr<Session> session, const SessionRequest& request, Clock& clock);
+  // `lane`: where its runs wait for their turn; null for a backend that computes.
+  SharedSession(std::unique_ptr<Session> session, std::shared_ptr<Lane> lane, const SessionRequest& request,
+                Clock& clock);
   ~SharedSession();
   SharedSession(const SharedSession&) = delete;
   SharedSession& operator=(const SharedSession&) = delete;
@@ -66,7 +68,7 @@ class SharedSession {
   int lost_slots_ = 0;
   std::atomic<std::uint64_t> abandoned_{0};
   std::vector<std::shared_ptr<LaneJob>> jobs_;  // by slot; empty for backends that compute
-  std::unique_ptr<Lane> lane_;
+  std::shared_ptr<Lane> lane_;
   std::unique_ptr<Batcher> batcher_;
 };
 
@@ -106,10 +108,12 @@ class SessionTable {
 
  private:
   Result<std::string> key_of(const SessionRequest& request);
+  std::shared_ptr<Lane> lane_for(const Session& session);
 
   Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<SharedSession>> sessions_;
+  std::map<std::string, std::weak_ptr<Lane>, std::less<>> lanes_;  // by accelerator
   std::shared_ptr<Reaper> reaper_;
   std::uint64_t generation_ = 0;
 };

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -86,9 +87,13 @@ class InferNode final : public Node, public ModelUser {
   Status match_edges(const OpenContext& context);
   Result<LoadedModel> match(std::size_t route, const ModelSignature& signature,
                             std::vector<std::string>* keep_float) const;
-  // `backend` empty: the first usable.
-  Result<LoadedModelPtr> open_session(std::size_t route, const ModelRequest& model,
-                                      const std::string& backend);
+  // By open_first_usable, open_on or open_next_usable.
+  using Opener = std::function<Result<OpenedModel>(const ChoiceRequest&)>;
+  Result<LoadedModelPtr> load_with(std::size_t route, const ModelRequest& model, const Opener& opener);
+  Result<LoadedModelPtr> hand_over(std::size_t route, const LoadedModelPtr& lost, const Status& why);
+  bool use_instead(std::size_t route, const LoadedModelPtr& lost, const LoadedModelPtr& next);
+  Status run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
+             std::span<Tensor* const> outputs, RunOrder order);
   void tell_failure(const LoadedModel& model);
   Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
   void count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs);
@@ -98,6 +103,7 @@ class InferNode final : public Node, public ModelUser {
   ChoiceRequest choice_;
   std::vector<NodeRoute> types_;        // by route
   std::vector<std::string> inputs_;     // names of the model's inputs, by edge
+  std::mutex hand_over_;                // held while a backend that failed is replaced
   mutable std::mutex mutex_;            // guards what follows
   std::vector<LoadedModelPtr> models_;  // by route
   int priority_ = 0;
@@ -183,12 +189,12 @@ Status InferNode::open(const OpenContext& context) {
   models_.resize(types_.size());
   const ModelRequest model = choice_.request.model;
   SLUICE_RETURN_IF_ERROR(match_edges(context));
-  record_ = &services_->add_record({.node = std::string(context.node_id),
-                                    .model = model.name,
-                                    .variant = {},
-                                    .backend = {},
-                                    .requested = choice_.backends,
-                                    .on_fallback = choice_.request.on_fallback});
+  InferenceEntry entry;
+  entry.node = context.node_id;
+  entry.model = model.name;
+  entry.requested = choice_.backends;
+  entry.on_fallback = choice_.request.on_fallback;
+  record_ = &services_->add_record(std::move(entry));
   SLUICE_ASSIGN(LoadedModelPtr loaded, load(0, model));
   use(0, std::move(loaded));
   // Under another policy the first decision is the selector's.
@@ -197,16 +203,20 @@ Status InferNode::open(const OpenContext& context) {
 }
 
 Result<LoadedModelPtr> InferNode::load(std::size_t route, const ModelRequest& model) {
-  return open_session(route, model, {});
+  return load_with(route, model, [this](const ChoiceRequest& choice) {
+    return open_first_usable(*services_, choice, *record_);
+  });
 }
 
 Result<LoadedModelPtr> InferNode::load_on(std::size_t route, const ModelRequest& model,
                                           const std::string& backend) {
-  return open_session(route, model, backend);
+  return load_with(route, model, [&](const ChoiceRequest& choice) {
+    return open_on(*services_, choice, backend, *record_);
+  });
 }
 
-Result<LoadedModelPtr> InferNode::open_session(std::size_t route, const ModelRequest& model,
-                                               const std::string& backend) {
+Result<LoadedModelPtr> InferNode::load_with(std::size_t route, const ModelRequest& model,
+                                            const Opener& opener) {
   ChoiceRequest choice = choice_;
   choice.request.model = model;
   SLUICE_ASSIGN(const ModelSignature signature, read_signature(model));
@@ -214,8 +224,7 @@ Result<LoadedModelPtr> InferNode::open_session(std::size_t route, const ModelReq
     return unavailable("model '" + model.name + "' has more than " + std::to_string(kMostTensors) +
                        " inputs or outputs");
   SLUICE_ASSIGN(LoadedModel loaded, match(route, signature, &choice.request.keep_float));
-  SLUICE_ASSIGN(loaded.opened, backend.empty() ? open_first_usable(*services_, choice, *record_)
-                                               : open_on(*services_, choice, backend, *record_));
+  SLUICE_ASSIGN(loaded.opened, opener(choice));
   for (const TensorType& type : loaded.opened.session->signature().inputs)
     loaded.quantised_inputs |= type.quant.has_value();
   return LoadedModelPtr(std::make_shared<const LoadedModel>(std::move(loaded)));
@@ -260,6 +269,41 @@ void InferNode::tell_failure(const LoadedModel& model) {
   on_failure_();
 }
 
+bool InferNode::use_instead(std::size_t route, const LoadedModelPtr& lost, const LoadedModelPtr& next) {
+  std::lock_guard lock(mutex_);
+  if (route >= models_.size() || models_[route] != lost) return false;
+  models_[route] = next;
+  return true;
+}
+
+// The session of `lost` has failed for good. Frames that lost it at the same time wait here for the first
+// one's choice: that costs less than losing them. The selector, where there is one, hears of it last and may
+// choose again.
+Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModelPtr& lost,
+                                            const Status& why) {
+  const std::lock_guard one_at_a_time(hand_over_);
+  if (LoadedModelPtr current = in_use(route); current != lost) return current;
+  const SessionRequest& request = lost->opened.session->request();
+  SLUICE_ASSIGN(LoadedModelPtr next, load_with(route, request.model, [&](const ChoiceRequest& choice) {
+                  return open_next_usable(*services_, choice, request.backend, why, *record_);
+                }));
+  if (!use_instead(route, lost, next)) return in_use(route);
+  note(route, std::string());
+  tell_failure(*lost);
+  return next;
+}
+
+// On `model`, or on those that take over when it has failed for good; then `model` is the one that ran.
+Status InferNode::run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
+                      std::span<Tensor* const> outputs, RunOrder order) {
+  for (;;) {
+    Status status = SharedSession::run(model->opened.session, inputs, outputs, order);
+    if (status.code() != Code::kUnavailable) return status;
+    SLUICE_ASSIGN(model, hand_over(route, model, status));
+    if (!model) return status;  // the node is being closed
+  }
+}
+
 Status InferNode::close() {
   std::lock_guard lock(mutex_);
   models_.clear();
@@ -271,19 +315,19 @@ Status InferNode::process(Context& context) {
     context.filter();
     return {};
   }
-  const LoadedModelPtr model = in_use(context.route());  // this frame's, whatever replaces it
+  LoadedModelPtr model = in_use(context.route());  // this frame's, whatever replaces it
   if (!model) return failed("the variant of this frame has no session");
-  const SessionHandle& session = model->opened.session;
-  const std::vector<std::size_t>& edges = model->edges;
+  const std::size_t inputs = model->edges.size();
   const std::size_t outputs = model->ports.size();
   const TimeNs arrived = context.clock().now();
   std::array<const Tensor*, kMostTensors> in{};
   std::array<Packet, kMostTensors> packets;
   std::array<Tensor*, kMostTensors> out{};
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    in[i] = context.input<Tensor>(0, edges[i]);
+  for (std::size_t i = 0; i < inputs; ++i) {
+    in[i] = context.input<Tensor>(0, model->edges[i]);
     if (!in[i])
-      return failed("input '" + session->signature().inputs[i].name + "' of the model got no tensor");
+      return failed("input '" + model->opened.session->signature().inputs[i].name +
+                    "' of the model got no tensor");
   }
   for (std::size_t i = 0; i < outputs; ++i) {
     SLUICE_ASSIGN(packets[i], context.make(model->ports[i]));
@@ -293,8 +337,8 @@ Status InferNode::process(Context& context) {
   TimeNs ran = 0;
   const RunOrder order{priority_, finish_within_ > 0 ? arrived + finish_within_ : kNever, 0,
                        meter_ ? &ran : nullptr};
-  Status status = SharedSession::run(session, {in.data(), edges.size()}, {out.data(), outputs}, order);
-  if (!status.ok()) tell_failure(*model);
+  Status status = run(context.route(), model, {in.data(), inputs}, {out.data(), outputs}, order);
+  if (!status.ok() && model) tell_failure(*model);
   if (status.code() == Code::kTimeout) {
     context.drop(DropReason::kTimeout);
     return {};
@@ -304,7 +348,7 @@ Status InferNode::process(Context& context) {
   record_->add_run(took);
   if (meter_ && model->candidate >= 0)
     meter_->add_run(static_cast<std::size_t>(model->candidate), ran > 0 ? ran : took);
-  if (model->quantised_inputs) count_saturation(*model, {in.data(), edges.size()});
+  if (model->quantised_inputs) count_saturation(*model, {in.data(), inputs});
   status = check_outputs(*model, {out.data(), outputs});
   if (status.code() == Code::kUnavailable) tell_failure(*model);
   SLUICE_RETURN_IF_ERROR(status);

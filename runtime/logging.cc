@@ -60,8 +60,10 @@ class Limiter {
 };
 
 struct Sink {
-  std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::async_logger> logger;
+  // Declared behind the logger so that it goes first: its destructor joins the thread that may hold the
+  // logger's last messages, and only then are the logger and its file destroyed.
+  std::shared_ptr<spdlog::details::thread_pool> pool;
   std::array<Limiter, kNames.size()> limiters;
 };
 
@@ -121,7 +123,6 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
 
 Logging::~Logging() {
   set_log_sink(nullptr);
-  // The pool's destructor joins its thread once the queue is empty.
   const std::shared_ptr<Sink> last = current().exchange(nullptr);
   last->logger->flush();
 }

@@ -42,6 +42,7 @@ WRAPPED = {
     r'(tbb|oneapi)/': ['framework/graph'],
     r'yaml-cpp/': ['framework/spec'],
     r'onnxruntime': ['inference', 'backends'],
+    r'CL/': ['backends'],
     r'CLI/': ['tools'],
     r'onnx/': ['quantize'],
     r'google/protobuf': ['quantize'],

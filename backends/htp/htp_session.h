@@ -58,6 +58,9 @@ class HtpSession final : public Session, public PerformanceModes {
   // The one it was opened with.
   std::string_view performance_mode() const override { return setup_.performance_mode; }
   RunKind kind() const override { return RunKind::kWaits; }
+  // One NPU. While one run computes, another's tensors travel: the rate of a QCS6490 grows up to two runs at
+  // once (32.5 -> 46.8 -> 47.3 frames per second, facts_devices).
+  Accelerator accelerator() const override { return {.name = "htp", .runs_at_once = 2}; }
   int slots() const override { return slots_; }
   bool static_batch() const override { return true; }
   Placement placement() const override { return setup_.placement; }

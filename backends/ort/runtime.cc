@@ -1,5 +1,6 @@
 #include "backends/ort/runtime.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -17,6 +18,8 @@ thread_local Warnings warnings{};
 void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const char*, const char* message) {
   constexpr std::string_view kSeparator = "; ";
   std::string_view text = message ? std::string_view(message) : std::string_view();
+  if (text.starts_with("Removing initializer"))
+    return;  // housekeeping of its optimiser, no reason for anything
   const std::size_t separator = warnings.length > 0 ? kSeparator.size() : 0;
   if (separator > sizeof warnings.text - warnings.length) return;
   text =
@@ -44,7 +47,22 @@ Runtime::Runtime(Library library) : library_(std::move(library)) {
   env_ = Ort::Env(ORT_LOGGING_LEVEL_WARNING, "sluice", on_log, nullptr);
 }
 
-Runtime::~Runtime() = default;
+Runtime::~Runtime() {
+  for (const std::string& name : plugins_)
+    Ort::Status ignored(library_.api->UnregisterExecutionProviderLibrary(env_, name.c_str()));
+}
+
+Status Runtime::register_plugin(const std::string& name, const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (std::ranges::find(plugins_, name) != plugins_.end()) return {};
+  try {
+    env_.RegisterExecutionProviderLibrary(name.c_str(), path);
+  } catch (const std::exception& error) {
+    return unavailable(explain(error.what()));
+  }
+  plugins_.push_back(name);
+  return {};
+}
 
 Result<std::shared_ptr<Runtime>> Runtime::create() {
   // 1.29 sends usage data unless told not to; whoever wants it sets the variable to 0.

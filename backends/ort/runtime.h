@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "backends/ort/api.h"
 #include "backends/ort/library.h"
@@ -26,12 +28,18 @@ class Runtime {
   const Ort::Env& env() const { return env_; }
   Ort::Env& env() { return env_; }
 
+  // Registers a provider's library once under this name; it is unregistered before the environment ends.
+  // `path` is absolute (ONNX Runtime resolves relative ones against its own folder). kUnavailable.
+  Status register_plugin(const std::string& name, const std::string& path);
+
  private:
   explicit Runtime(Library library);
   static Result<std::shared_ptr<Runtime>> create();
 
   Library library_;
   Ort::Env env_{nullptr};
+  std::mutex mutex_;                  // of plugins_
+  std::vector<std::string> plugins_;  // by name
 };
 
 // What ONNX Runtime logged at warning level or above in this thread since the last call of `forget_warnings`,

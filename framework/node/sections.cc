@@ -66,6 +66,12 @@ OptionDeclaration gpu() {
       .child(option("device", OptionKind::kText, text("auto"), "Which device, by name."))
       .child(option("precision", OptionKind::kChoice, text("auto"), "Of float models.")
                  .any_of({"auto", "fp16", "fp32"}))
+      .child(option("performance_mode", OptionKind::kChoice, text("auto"),
+                    "Clocks, as htp's; a hint to Qualcomm's drivers. auto: none.")
+                 .any_of(htp_performance_modes()))
+      .child(option("context_priority", OptionKind::kChoice, text("normal"),
+                    "Among programs on the GPU; a hint to Qualcomm's drivers. normal: none.")
+                 .any_of({"low", "normal", "high"}))
       .child(option("run_timeout_ms", OptionKind::kNumber, {10000.0}, "A run that takes longer is given up.")
                  .in_unit("ms")
                  .range(1, 3'600'000));

@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "inference/checked_model.h"
 #include "inference/session_table.h"
 #include "tests/inference/support.h"
 
@@ -33,6 +34,7 @@ struct Probe {
   std::promise<std::thread::id> died;
   std::function<Status(int slot)> run = [](int) { return Status(); };
   std::atomic<int> cancelled{0};
+  Accelerator accelerator;
 };
 
 class ProbeSession final : public Session {
@@ -47,6 +49,7 @@ class ProbeSession final : public Session {
   const ModelSignature& signature() const override { return signature_; }
   std::string_view backend() const override { return "probe"; }
   RunKind kind() const override { return kind_; }
+  Accelerator accelerator() const override { return probe_.accelerator; }
   int slots() const override { return slots_; }
   bool static_batch() const override { return static_batch_; }
   Placement placement() const override { return {}; }

@@ -162,7 +162,17 @@ class Memory(Faults):
         environment = dict(os.environ, LD_PRELOAD=self.LIBRARY, SHORT_OF_MEMORY=str(k), SHORT_OF_MEMORY_COUNT=self.at('count'))
         return self.sluice('run', path, '--frames', '4', '--report', self.at('report.json'), env=environment)
 
-    def fail_at(self, points, seed):
+    def fail_at(self, path, k):
+        with self.subTest(k=k):
+            done = self.run_short(path, k)
+            self.assertIn(done.returncode, (0, 1, 3), done.stderr)
+            if done.returncode:
+                self.assertIn('error', done.stderr)
+            if os.path.exists(self.at('report.json')):
+                report = self.report()
+                self.assertEqual(report['status'] == 'failed', done.returncode != 0, done.stderr)
+
+    def fail_at_random(self, points, seed):
         path = self.face_pipeline()
         self.assertEqual(self.run_short(path, 0).returncode, 0)
         total = int(self.read('count'))
@@ -170,22 +180,21 @@ class Memory(Faults):
         choose = random.Random(seed)
         # Most are Sluice's own before the engine and the codec are loaded: each order of magnitude gets its share.
         for k in [round(math.exp(choose.uniform(0, math.log(total)))) for _ in range(points)]:
-            with self.subTest(k=k, of=total, seed=seed):
-                done = self.run_short(path, k)
-                self.assertIn(done.returncode, (0, 1, 3), done.stderr)
-                if done.returncode:
-                    self.assertIn('error', done.stderr)
-                if os.path.exists(self.at('report.json')):
-                    report = self.report()
-                    self.assertEqual(report['status'] == 'failed', done.returncode != 0, done.stderr)
+            with self.subTest(of=total, seed=seed):
+                self.fail_at(path, k)
 
     def test_at_forty_points(self):
-        self.fail_at(40, 20261126)
+        self.fail_at_random(40, 20261126)
 
 
 class MemorySlow(Memory):
     def test_at_five_hundred_points(self):
-        self.fail_at(500, 1)
+        self.fail_at_random(500, 1)
+
+    def test_at_each_of_the_first_five_hundred(self):
+        path = self.face_pipeline()
+        for k in range(1, 501):
+            self.fail_at(path, k)
 
 
 if __name__ == '__main__':

@@ -114,6 +114,97 @@ class Shipped(Program):
         self.assertEqual(report['inference'][0]['backend'], 'cpu')
         self.assertFalse(report['simulated'])
 
+    def test_face_fast_gpu(self):
+        """All operators run on the OpenCL device, and the faces are the CPU's."""
+        self.assertIn('gpu: available', self.sluice('doctor').stdout)
+        done, report = self.run_pipeline('face_fast_gpu', '--frames', '30')
+        entry = report['inference'][0]
+        self.assertEqual(entry['backend'], 'gpu')
+        self.assertEqual(entry['operators']['on_backend'], entry['operators']['total'])
+        self.assertEqual(entry['operators']['elsewhere'], {})
+        lines = self.check_lines(done.stdout, range(30), 'camera', 'detections')
+        cpu = self.check_lines(self.run_pipeline('face_fast', '--frames', '30')[0].stdout, range(30), 'camera', 'detections')
+        for ours, theirs in zip(lines, cpu):
+            self.assertEqual(len(ours['detections']), len(theirs['detections']))
+            for a, b in zip(ours['detections'], theirs['detections']):
+                self.assertAlmostEqual(a['score'], b['score'], delta=1e-3)
+                for p, q in zip(a['box'], b['box']):
+                    self.assertAlmostEqual(p, q, delta=0.5)
+
+    def test_without_an_opencl_driver_the_cpu_goes_on(self):
+        """`doctor` says why, `warn` goes to the next backend, `error` is exit 3."""
+        nowhere = {**os.environ, 'SLUICE_OPENCL': self.at('none.so')}
+        why = 'OpenCL cannot be loaded'
+        self.assertIn(why, self.sluice('doctor', env=nowhere).stdout)
+        refused = self.sluice('run', self.shipped('face_fast_gpu'), '--frames', '1', env=nowhere)
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn(why, refused.stderr)
+        words = ('--frames', '3', '--set', 'face.backends=[gpu, cpu]', '--set', 'face.on_fallback=warn')
+        done, report = self.run_pipeline('face_fast_gpu', *words, env=nowhere)
+        self.assertEqual(report['inference'][0]['backend'], 'cpu')
+        self.assertEqual(done.stderr.count(why), 1, done.stderr)
+
+    def fake_opencl(self, fault, *words):
+        """Three frames on [gpu, cpu] over a libOpenCL that computes nothing and has this fault."""
+        environment = {**os.environ, 'SLUICE_OPENCL': os.environ['SLUICE_FAKE_OPENCL_LIBRARY'],
+                       'SLUICE_FAKE_OPENCL': fault, 'SLUICE_ARTIFACTS': self.at('artifacts')}
+        return self.run_pipeline('face_fast_gpu', '--frames', '3', '--set', 'face.backends=[gpu, cpu]',
+                                 '--set', 'face.on_fallback=warn', *words, env=environment)
+
+    def test_whatever_opencl_call_fails_the_cpu_goes_on(self):
+        """At opening or in a run, whatever is answered: no frame is lost, the cpu delivers, one warning says why."""
+        out_of_memory, lost, wrong = -4, -2, -30
+        faults = [('clGetPlatformIDs', -1001), ('clGetDeviceIDs', -1), ('clCreateContext', lost),
+                  ('clCreateCommandQueue', -6), ('clCreateBuffer', out_of_memory), ('clCreateSubBuffer', out_of_memory),
+                  ('clCreateProgramWithSource', -6), ('clBuildProgram', -11), ('clCreateKernel', -5),
+                  ('clSetKernelArg', wrong), ('clEnqueueWriteBuffer', lost), ('clEnqueueNDRangeKernel', lost),
+                  ('clEnqueueReadBuffer', -36)]
+        for function, error in faults:
+            with self.subTest(function=function, error=error):
+                done, report = self.fake_opencl(f'{function}:1:{error}')
+                entry = report['inference'][0]
+                self.assertEqual(entry['backend'], 'cpu')
+                self.assertEqual(len(done.stdout.splitlines()), 3)
+                self.assertEqual(report['frames']['delivered'], 3)
+                said = [line for line in done.stderr.splitlines() if "node 'face'" in line]
+                self.assertEqual(len(said), 1, done.stderr)
+                self.assertIn("backend 'gpu'", said[0])
+                self.assertTrue(any("backend 'gpu'" in text for text in entry['warnings']), entry['warnings'])
+
+    def test_runs_that_fail_for_memory_cost_frames_and_then_the_cpu_goes_on(self):
+        """The third failure in a row is the last: the first two frames are counted as failed."""
+        done, report = self.fake_opencl('clEnqueueNDRangeKernel:1:-5')
+        self.assertEqual(report['inference'][0]['backend'], 'cpu')
+        self.assertEqual(report['frames']['dropped'], {'failed': 2})
+        self.assertIn('out of memory or resources', done.stderr)
+
+    def test_a_build_failure_shows_the_compilers_words(self):
+        done, _ = self.fake_opencl('clBuildProgram:1:-11')
+        self.assertIn('the compiler says: conv.cl:7: nothing is right here', done.stderr)
+
+    def test_a_lost_gpu_is_opened_again(self):
+        """The frame that lost it is run again; all three come from the gpu."""
+        done, report = self.fake_opencl('clEnqueueNDRangeKernel:60:-2:once')
+        self.assertEqual(report['inference'][0]['backend'], 'gpu')
+        self.assertEqual(report['frames']['delivered'], 3)
+        self.assertEqual(done.stderr.count('loaded again'), 1, done.stderr)
+
+    def test_kernels_for_the_gpu_are_compiled_ahead_of_time(self):
+        """They go to the artefact cache; what is written is the model, and a second run compiles nothing new."""
+        model = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
+        environment = {**os.environ, 'SLUICE_ARTIFACTS': self.at('artifacts')}
+        done = self.sluice('compile', model, '--backend', 'gpu', '-o', self.at('out.onnx'), env=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(model, 'rb') as wanted, open(self.at('out.onnx'), 'rb') as got:
+            self.assertEqual(got.read(), wanted.read())
+        kept = sorted(os.listdir(self.at('artifacts')))
+        self.assertTrue(kept)
+        self.run_pipeline('face_fast_gpu', '--frames', '1', env=environment)
+        self.assertEqual(sorted(os.listdir(self.at('artifacts'))), kept)
+        refused = self.sluice('compile', model, '--backend', 'cpu', '--tune', '-o', self.at('other.onnx'))
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("--tune measures kernels of backend 'gpu'", refused.stderr)
+
     def test_face_fast_looped(self):
         """Numbers and times go on over the end of the file."""
         done, report = self.run_pipeline('face_fast', '--set', 'camera.loop=true', '--frames', '600')

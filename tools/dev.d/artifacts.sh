@@ -3,7 +3,7 @@
 # An artifact is whole when its stamp fits (pin, and size and time of every file: fast) or, failing
 # that, when its content has the pinned hash (then the stamp is renewed). Else it is fetched again.
 
-artifacts_default='ort-headers ort-lib qnn blazeface blazeface-batch ocr-models movie face720 dlib-faces onnx-testdata'
+artifacts_default='ort-headers ort-lib qnn blazeface blazeface-batch ocr-models movie face720 dlib-faces onnx-testdata light-models'
 
 artifact_paths() {
   case $1 in
@@ -17,6 +17,7 @@ artifact_paths() {
     face720) echo videos/face720.mp4 ;;
     dlib-faces) echo dlib-faces ;;
     onnx-testdata) echo onnx-testdata ;;
+    light-models) echo light-models ;;
     tbb-tsan) echo tbb-tsan ;;
     *) bad_usage "unknown artifact '$1', allowed: $artifacts_default tbb-tsan" ;;
   esac

@@ -114,6 +114,16 @@ make_onnx_testdata() {
   mv "$(dirname "$node")" onnx-testdata
 }
 
+# Classification networks without weights (tests fill them from a seed); they lie in the onnx package.
+make_light_models() {
+  pip_wheel light-models
+  mkdir light-models
+  local name
+  for name in resnet50 squeezenet shufflenet densenet121; do
+    mv "wheel/onnx/backend/test/data/light/light_$name.onnx" light-models/
+  done
+}
+
 # Makes an artifact in a scratch folder beside its place and moves it there, unless it is whole already.
 need() {
   if whole "$1"; then return 0; fi

@@ -6,6 +6,7 @@ packages_build=(
   g++ cmake ninja-build 'pkg-config?pkg-config' git ccache mold python3 python3-pip python3-numpy 'npm?npm' 'ffmpeg?ffmpeg'
   libtbb-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libopencv-dev libboost-dev nlohmann-json3-dev libcli11-dev
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libturbojpeg0-dev libyuv-dev
+  pocl-opencl-icd opencl-c-headers ocl-icd-libopencl1
   libonnx-dev protobuf-compiler libprotobuf-dev libzip-dev libpugixml-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good  # the camera of the tests

@@ -33,7 +33,7 @@ system_onnxruntime() {
 link_data() {
   local name
   mkdir -p "$ROOT/data"
-  for name in models ocr-models videos dlib-faces onnx-testdata; do
+  for name in models ocr-models videos dlib-faces onnx-testdata light-models; do
     if [ "$(readlink "$ROOT/data/$name" 2> /dev/null)" != "$SLUICE_CACHE/$name" ]; then
       ln -sfn "$SLUICE_CACHE/$name" "$ROOT/data/$name"
     fi

@@ -106,13 +106,19 @@ void add_compile(CLI::App& app, CompileArguments& args) {
   CLI::App* const compile = app.add_subcommand("compile", "Compile a model for a backend ahead of time");
   compile->add_option("MODEL", args.model, "An ONNX file")->required();
   compile->add_option("--backend", args.backend, "For which backend")->required();
-  compile->add_option("-o,--output", args.output, "The file to write; several chips: their names are added")
+  compile
+      ->add_option(
+          "-o,--output", args.output,
+          "The file to write; several chips: their names are added. gpu keeps its kernels in the cache "
+          "and writes the model as it is")
       ->required()
       ->type_name("FILE");
   compile->add_option("--soc", args.socs, "For which chips")->delimiter(',')->type_name("A,B");
   compile->add_option("--precision", args.precision, "Of float models")
       ->check(CLI::IsMember({"auto", "fp16", "fp32"}))
       ->capture_default_str();
+  compile->add_flag("--tune", args.tune,
+                    "gpu: measure kernels and local sizes on this device, keep the fastest");
   compile->add_flag("--force", args.force, "Replace files that exist");
 }
 

@@ -61,6 +61,7 @@ struct CompileArguments {
   std::string output;
   std::vector<std::string> socs;  // empty: the backend's choice
   std::string precision = "auto";
+  bool tune = false;
   bool force = false;
 };
 

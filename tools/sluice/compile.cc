@@ -46,6 +46,8 @@ Status check(const CompileArguments& arguments) {
       return invalid(fmt::format("--soc is '{}'{}", soc, allowed(soc, socs)));
   if (!arguments.socs.empty() && arguments.backend != "htp")
     return invalid("--soc names chips of backend 'htp'; leave it out");
+  if (arguments.tune && arguments.backend != "gpu")
+    return invalid("--tune measures kernels of backend 'gpu'; leave it out");
   for (const Target& target : targets(arguments))
     if (!arguments.force && fs::exists(target.path))
       return failed("'" + target.path + "' exists; use --force to replace it");
@@ -60,6 +62,7 @@ Status compile_one(Backend& backend, const CompileArguments& arguments, const Ta
   request.options = with_defaults(arguments.backend, {});
   if (!target.soc.empty()) request.options["soc"] = {target.soc};
   if (request.options.contains("precision")) request.options["precision"] = {arguments.precision};
+  if (arguments.tune) request.options["tune"] = {true};
   request.on_fallback = "error";
   SLUICE_ASSIGN(const std::string bytes, backend.compile(request));
   SLUICE_RETURN_IF_ERROR(replace_file(target.path, bytes));

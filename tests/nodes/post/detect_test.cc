@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -248,14 +250,15 @@ TEST_F(DetectTest, PostProcessedBoxesAreNotSuppressedAgain) {
 
 class LabelsTest : public DetectTest {
  protected:
+  ~LabelsTest() override { std::filesystem::remove(path_); }
   Status open_with(const std::string& content) {
-    path_ = ::testing::TempDir() + "labels.txt";
     std::ofstream(path_, std::ios::binary) << content;
     FakeTypes types(options_of(declaration_, {{"decoder", text("blazeface")}, {"labels", text(path_)}}));
     types.ports = {{tensor_port(types_[0]), tensor_port(types_[1])}};
     return declaration_.infer_types(types).status();
   }
-  std::string path_;
+  // Of this process alone: CTest runs the tests of one program side by side.
+  const std::string path_ = ::testing::TempDir() + std::to_string(::getpid()) + "_labels.txt";
 };
 
 TEST_F(LabelsTest, AFileHasOneNamePerLine) {

@@ -1,0 +1,37 @@
+// Which OpenCL devices there are, and which one is meant by a name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/gpu/device/api.h"
+
+namespace sluice::gpu {
+
+struct DeviceInfo {
+  cl_platform_id platform = nullptr;
+  cl_device_id id = nullptr;
+  cl_device_type type = 0;
+  std::uint32_t vendor_id = 0;
+  std::string name, vendor, version, driver, platform_name, extensions;
+  std::size_t max_allocation = 0;    // bytes of one buffer
+  std::size_t base_alignment = 128;  // bytes; of sub-buffer offsets
+  std::size_t max_work_group = 1;    // work items
+
+  bool is_cpu() const { return (type & CL_DEVICE_TYPE_CPU) != 0; }
+  bool has_extension(std::string_view extension) const;
+  // "Adreno 643 (Qualcomm, OpenCL 3.0, driver 0676.42)"
+  std::string text() const;
+};
+
+// All devices of all platforms, GPUs first, then other accelerators, then CPUs. A platform or device that
+// fails to describe itself is left out. kUnavailable when there is none.
+Result<std::vector<DeviceInfo>> list_devices(const Api& api);
+
+// `wanted`: `auto` is the first of list_devices; else a part of the name or of the platform's name, upper and
+// lower case alike. kUnavailable with the names that are there.
+Result<DeviceInfo> choose_device(const std::vector<DeviceInfo>& devices, const std::string& wanted);
+
+}  // namespace sluice::gpu

@@ -1,0 +1,297 @@
+#include "backends/gpu/gpu_backend.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+
+#include "backends/gpu/ep/plugin.h"
+#include "backends/ort/session.h"
+#include "framework/core/log.h"
+#include "inference/backend_options.h"
+#include "inference/checked_model.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kSlots = 2;  // one run on the device, the next one's inputs ready behind it
+
+// SLUICE_GPU_MODULE when it is set; else lib/sluice/sluice_gpu.so beside the library this code lies in.
+Result<std::string> module_path() {
+  if (const char* named = std::getenv("SLUICE_GPU_MODULE"); named && *named) return std::string(named);
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&module_path), &info) == 0 || !info.dli_fname)
+    return unavailable("cannot tell where the sluice library lies, so its gpu module cannot be found");
+  std::error_code error;
+  const auto file = std::filesystem::weakly_canonical(info.dli_fname, error);
+  const std::string path = (file.parent_path() / "sluice" / "sluice_gpu.so").string();
+  if (!std::filesystem::exists(path, error))
+    return unavailable("the gpu module is missing: there is no '" + path + "'; install it with the library");
+  return path;
+}
+
+// Null, or why the plugin offers no device.
+Status ask_plugin(const std::string& path) {
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (!handle) return unavailable(std::string("the gpu module cannot be loaded: ") + ::dlerror());
+  using Why = const char* (*)();
+  const auto why = reinterpret_cast<Why>(::dlsym(handle, gpu::kWhyUnavailable));
+  if (!why) return unavailable("'" + path + "' is of another version than the library");
+  using SetLog = void (*)(LogSink);
+  if (const auto set_log = reinterpret_cast<SetLog>(::dlsym(handle, gpu::kSetLog))) set_log(&log_message);
+  const char* text = why();
+  return text ? unavailable(text) : Status();
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+// The plugin's devices, in its order of preference.
+std::vector<Ort::ConstEpDevice> gpu_devices(ort::Runtime& runtime) {
+  std::vector<Ort::ConstEpDevice> devices = runtime.env().GetEpDevices();
+  std::erase_if(devices, [](const Ort::ConstEpDevice& device) {
+    return device.EpName() != std::string_view(gpu::kProviderName);
+  });
+  return devices;
+}
+
+std::string text_of(const Ort::ConstEpDevice& device) {
+  const char* text = device.EpMetadata().GetValue(gpu::kDeviceTextKey);
+  return text ? text : "";
+}
+
+// `auto` is the plugin's first; else a part of the device's description.
+Result<Ort::ConstEpDevice> choose(ort::Runtime& runtime, const std::string& wanted) {
+  std::string names;
+  for (const Ort::ConstEpDevice& device : gpu_devices(runtime)) {
+    const std::string description = text_of(device);
+    if (wanted == "auto" || lower(description).find(lower(wanted)) != std::string::npos) return device;
+    names += (names.empty() ? "'" : ", '") + description + "'";
+  }
+  return unavailable("no OpenCL device is called '" + wanted +
+                     "'; there are: " + (names.empty() ? "none" : names));
+}
+
+using Open = std::function<Result<std::unique_ptr<Session>>()>;
+
+// A session that is made anew when its device is lost; the run that lost it is repeated. When that does not
+// help, or runs fail in a row, it has failed for good: every further run is kUnavailable.
+class GpuSession final : public Session {
+ public:
+  GpuSession(std::unique_ptr<Session> session, Open open)
+      : session_(std::move(session)), open_(std::move(open)) {}
+  const ModelSignature& signature() const override { return session_->signature(); }
+  std::string_view backend() const override { return "gpu"; }
+  RunKind kind() const override { return RunKind::kWaits; }
+  int slots() const override { return session_->slots(); }
+  bool static_batch() const override { return session_->static_batch(); }
+  Placement placement() const override { return session_->placement(); }
+
+  Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override {
+    for (;;) {
+      int generation = 0;
+      const Status status = run_once(slot, inputs, outputs, generation);
+      if (status.ok()) {
+        failures_.store(0, std::memory_order_relaxed);
+        return status;
+      }
+      if (status.code() == Code::kUnavailable) return status;
+      const bool lost = status.message().find(gpu::kDeviceLost) != std::string::npos;
+      SLUICE_RETURN_IF_ERROR(recover(generation, lost, status));
+      if (!lost) return status;
+    }
+  }
+
+ private:
+  static constexpr int kMostFailures = 3;  // in a row
+
+  // kUnavailable: it has failed for good. `generation`: of the session that ran.
+  Status run_once(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs,
+                  int& generation) {
+    const std::shared_lock lock(mutex_);
+    if (!failure_.ok()) return failure_;
+    generation = generation_;
+    return fresh_ ? fresh_->run(slot, inputs, outputs) : session_->run(slot, inputs, outputs);
+  }
+
+  // After a failed run; Ok: it may be repeated. Of the runs that one loss made fail, the first recovers.
+  Status recover(int generation, bool lost, const Status& why) {
+    const std::unique_lock lock(mutex_);
+    if (generation != generation_ || !failure_.ok()) return failure_;
+    if (failures_.fetch_add(1, std::memory_order_relaxed) + 1 >= kMostFailures)
+      return failure_ = unavailable("backend 'gpu' has failed: " + std::to_string(kMostFailures) +
+                                    " runs in a row, the last with: " + why.message());
+    if (!lost) return {};
+    auto opened = open_();
+    if (!opened.ok())
+      return failure_ = unavailable("backend 'gpu' has failed: " + why.message() +
+                                    "; loading the model again: " + opened.status().message());
+    fresh_ = std::move(*opened);
+    ++generation_;
+    log_message(LogLevel::kWarning, "backend 'gpu': the OpenCL device was lost; model '" + signature().name +
+                                        "' is loaded again");
+    return {};
+  }
+
+  const std::unique_ptr<Session> session_;  // the first one; it answers for what never changes
+  const Open open_;
+  std::atomic<int> failures_{0};    // since the last run that went well
+  std::shared_mutex mutex_;         // held shared by runs, alone while what follows changes
+  std::unique_ptr<Session> fresh_;  // after a loss
+  int generation_ = 0;
+  Status failure_;
+};
+
+class GpuBackend final : public Backend {
+ public:
+  std::string_view name() const override { return "gpu"; }
+  Status available() override {
+    const std::lock_guard lock(mutex_);
+    if (!available_) available_ = find();
+    return *available_;
+  }
+  std::string version() override;
+  const std::vector<OptionDeclaration>& options() const override { return backend_options("gpu"); }
+  Result<std::unique_ptr<Session>> open(const SessionRequest& request) override;
+  // The kernels go to the artefact cache; what `open` takes is the model itself.
+  Result<std::string> compile(const SessionRequest& request) override;
+
+ private:
+  Status find() {
+    const auto why = [](const Status& status) {
+      return status.with_context("backend 'gpu' is not available: ");
+    };
+    const auto runtime = ort::Runtime::get();
+    if (!runtime.ok()) return why(runtime.status());
+    const auto path = module_path();
+    if (!path.ok()) return why(path.status());
+    if (const Status asked = ask_plugin(*path); !asked.ok()) return why(asked);
+    const Status registered = (*runtime)->register_plugin("sluice.gpu", *path);
+    return registered.ok() ? registered : why(registered);
+  }
+
+  std::mutex mutex_;
+  std::optional<Status> available_;
+};
+
+// Static shapes only: named dimensions that `dims` leaves free get the sizes that the signature gives them.
+Status fix_dimensions(ort::Runtime& runtime, const SessionRequest& request, Ort::SessionOptions& session) {
+  SLUICE_ASSIGN(const auto model, check_model(request.model));
+  SLUICE_ASSIGN(const ModelSignature signature, read_signature(request.model));
+  for (std::size_t i = 0; i < model->header.inputs.size(); ++i)
+    for (std::size_t d = 0; d < model->header.inputs[i].dims.size(); ++d) {
+      const onnx::Dim& dim = model->header.inputs[i].dims[d];
+      if (dim.value >= 0 || dim.name.empty()) continue;
+      const bool batch = d == 0 && signature.symbolic_batch;
+      const std::int64_t size = batch ? std::max(1, request.batch) : signature.inputs[i].shape[d];
+      Ort::ThrowOnError(
+          runtime.api().AddFreeDimensionOverrideByName(session, std::string(dim.name).c_str(), size));
+    }
+  return {};
+}
+
+// What Qualcomm's drivers know of the modes that htp has.
+const char* performance_hint(const std::string& mode) {
+  if (mode == "auto") return "none";
+  if (mode.ends_with("power_saver")) return "low";
+  return mode == "burst" || mode.ends_with("high_performance") ? "high" : "normal";
+}
+
+std::unordered_map<std::string, std::string> provider_options(const Options& options, bool tune) {
+  const std::string& priority = options.text("context_priority");
+  return {{gpu::kPrecision, options.text("precision")},
+          {gpu::kPerformance, performance_hint(options.text("performance_mode"))},
+          {gpu::kPriority, priority == "normal" ? "none" : priority},
+          {gpu::kTune, tune ? "1" : "0"}};
+}
+
+Result<std::unique_ptr<Session>> open_once(const SessionRequest& request, bool tune = false) {
+  SLUICE_ASSIGN(auto runtime, ort::Runtime::get());
+  const Options options(with_defaults("gpu", request.options));
+  SLUICE_ASSIGN(const Ort::ConstEpDevice device, choose(*runtime, options.text("device")));
+  SessionRequest limited = request;
+  limited.slots = std::min(request.slots, kSlots);
+  Status fixed;
+  ort::SessionConfig config{.backend = "gpu",
+                            .provider = gpu::kProviderName,
+                            .kind = RunKind::kWaits,
+                            .static_batch = true,
+                            .substitute = {},
+                            .configure = {}};
+  config.configure = [&](Ort::SessionOptions& session) {
+    fixed = fix_dimensions(*runtime, request, session);
+    session.SetIntraOpNumThreads(1);
+    session.AppendExecutionProvider_V2(runtime->env(), {device}, provider_options(options, tune));
+  };
+  auto session = ort::OrtSession::open(runtime, limited, config);
+  if (!session.ok()) return session.status().with_context("backend 'gpu': ");
+  if (!fixed.ok()) return fixed;
+  return session;
+}
+
+Result<std::unique_ptr<Session>> GpuBackend::open(const SessionRequest& request) {
+  SLUICE_RETURN_IF_ERROR(available());
+  SLUICE_ASSIGN(auto session, open_once(request));
+  return std::unique_ptr<Session>(
+      std::make_unique<GpuSession>(std::move(session), [request] { return open_once(request); }));
+}
+
+// One run of zeros: some drivers finish compiling with the first.
+Status run_once(Session& session) {
+  const ModelSignature& signature = session.signature();
+  std::vector<std::vector<std::byte>> memory;
+  std::vector<Tensor> tensors;
+  for (const auto* types : {&signature.inputs, &signature.outputs})
+    for (const TensorType& type : *types) {
+      SLUICE_ASSIGN(const std::size_t bytes, byte_size(type.dtype, type.shape));
+      memory.emplace_back(bytes);
+      Tensor tensor;
+      tensor.data = memory.back().data();
+      tensor.bytes = bytes;
+      tensors.push_back(std::move(tensor));
+    }
+  std::vector<const Tensor*> inputs;
+  std::vector<Tensor*> outputs;
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (i < signature.inputs.size())
+      inputs.push_back(&tensors[i]);
+    else
+      outputs.push_back(&tensors[i]);
+  return session.run(0, inputs, outputs);
+}
+
+Result<std::string> GpuBackend::compile(const SessionRequest& request) {
+  SLUICE_RETURN_IF_ERROR(available());
+  SLUICE_ASSIGN(const auto model, check_model(request.model));
+  const Options options(request.options);
+  {
+    SLUICE_ASSIGN(auto session, open_once(request, options.has("tune") && options.flag("tune")));
+    if (session->placement().on_backend == 0)
+      return unavailable("backend 'gpu' takes no operator of '" + request.model.path + "'");
+    SLUICE_RETURN_IF_ERROR(run_once(*session));
+  }
+  return std::string(model->file->bytes());
+}
+
+std::string GpuBackend::version() {
+  const auto runtime = ort::Runtime::get();
+  std::string out;
+  for (const Ort::ConstEpDevice& device : gpu_devices(**runtime))
+    out += (out.empty() ? "" : "; ") + text_of(device);
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_gpu_backend() { return std::make_unique<GpuBackend>(); }
+
+}  // namespace sluice

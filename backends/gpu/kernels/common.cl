@@ -1,0 +1,58 @@
+// Put in front of every unit. Tensors are float32 or float16 in memory and float32 in registers.
+// Layouts: plain (ONNX order, dense) and NC4HW4: [n][c / 4][h w][4], the lanes beyond C are zero.
+#ifdef SLUICE_HALF
+typedef half store_t;
+#define LOAD1(p, i) vload_half((i), (p))
+#define LOAD4(p, i) vloada_half4((i), (p))
+#define LOAD16(p, i) vload_half16(0, (p) + (i) * 4)
+#define STORE1(v, i, p) vstore_half_rte((v), (i), (p))
+#define STORE4(v, i, p) vstorea_half4_rte((v), (i), (p))
+#define STORE16(v, i, p) vstore_half16_rte((v), 0, (p) + (i) * 4)
+#else
+typedef float store_t;
+#define LOAD1(p, i) ((p)[i])
+#define LOAD4(p, i) (((__global const float4*)(p))[i])
+#define LOAD16(p, i) vload16(0, (p) + (i) * 4)
+#define STORE1(v, i, p) ((p)[i] = (v))
+#define STORE4(v, i, p) (((__global float4*)(p))[i] = (v))
+#define STORE16(v, i, p) vstore16((v), 0, (p) + (i) * 4)
+#endif
+// The indices of LOAD4 to STORE16 count groups of 4 elements; the 16-wide ones may start at any group.
+#define IN __global const store_t* restrict
+#define OUT __global store_t* restrict
+
+// `vec`: one work item's output channels (SLUICE_LANES of them).
+#if SLUICE_LANES == 16
+typedef float16 vec;
+#define LOADV(p, i) LOAD16((p), (i) * 4)
+#define STOREV(v, i, p) STORE16((v), (i) * 4, (p))
+#define GROUPS 4
+#else
+typedef float4 vec;
+#define LOADV(p, i) LOAD4((p), (i))
+#define STOREV(v, i, p) STORE4((v), (i), (p))
+#define GROUPS 1
+#endif
+
+#define ALWAYS inline __attribute__((always_inline))
+
+// The activations that convolutions and matrix products apply before they store.
+inline vec activate(vec v, int op, float a, float b) {
+  switch (op) {
+    case OP_RELU: return fmax(v, (vec)(0.0f));
+    case OP_LEAKY: return fmax(v, (vec)(0.0f)) + a * fmin(v, (vec)(0.0f));
+    case OP_CLIP: return fmin(fmax(v, (vec)(a)), (vec)(b));
+    case OP_HARD_SIGMOID: return fmin(fmax(a * v + b, (vec)(0.0f)), (vec)(1.0f));
+    case OP_HARD_SWISH: return v * fmin(fmax(a * v + b, (vec)(0.0f)), (vec)(1.0f));
+    case OP_SIGMOID: return 1.0f / (1.0f + exp(-v));
+    case OP_SILU: return v / (1.0f + exp(-v));
+    default: return v;
+  }
+}
+// The same; the usual ones without a call.
+ALWAYS vec activate_most(vec v, int op, float a, float b) {
+  if (op == OP_NONE) return v;
+  if (op == OP_RELU) return fmax(v, (vec)(0.0f));
+  if (op == OP_CLIP) return fmin(fmax(v, (vec)(a)), (vec)(b));
+  return activate(v, op, a, b);
+}

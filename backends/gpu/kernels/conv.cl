@@ -1,0 +1,222 @@
+// Convolutions on NC4HW4. A work item makes SLUICE_LANES output channels of 4 pixels of a row; weights are packed
+// [group of lanes][input group][ky][kx][4 input channels][lanes], bias and slope [group of lanes][lanes].
+// bands, per group of lanes: the first input group that it reads, how many, and where its weights begin (in `vec`).
+// After the sum: + residual (may have fewer channels), the PRelu slope or an activation, zero beyond OC.
+
+#define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
+#define FINISH res, res_groups, slope, act, act_a, act_b
+
+// Stores the channels from group `og` (of 4) on, at pixel `p` of `pixels` of image `n`.
+#if SLUICE_LANES == 16
+ALWAYS void finish(float16 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
+  const int groups = (oc + 3) / 4, from = (n * res_groups + og) * pixels + p, to = (n * groups + og) * pixels + p;
+  if (og + 4 <= res_groups) {
+    v += (float16)(LOAD4(res, from), LOAD4(res, from + pixels), LOAD4(res, from + 2 * pixels),
+                   LOAD4(res, from + 3 * pixels));
+  } else if (og < res_groups) {
+    v.s0123 += LOAD4(res, from);
+    if (og + 1 < res_groups) v.s4567 += LOAD4(res, from + pixels);
+    if (og + 2 < res_groups) v.s89ab += LOAD4(res, from + 2 * pixels);
+  }
+  v = act == OP_PRELU ? fmax(v, (float16)(0.0f)) + LOADV(slope, og / 4) * fmin(v, (float16)(0.0f))
+                      : activate_most(v, act, act_a, act_b);
+  if (og * 4 + 16 <= oc) {
+    STORE4(v.s0123, to, y);
+    STORE4(v.s4567, to + pixels, y);
+    STORE4(v.s89ab, to + 2 * pixels, y);
+    STORE4(v.scdef, to + 3 * pixels, y);
+    return;
+  }
+  const float4 part[4] = {v.s0123, v.s4567, v.s89ab, v.scdef};
+  for (int k = 0; k < 4 && og + k < groups; ++k) {
+    const int c = (og + k) * 4;
+    float4 u = part[k];
+    if (c + 1 >= oc) u.y = 0.0f;
+    if (c + 2 >= oc) u.z = 0.0f;
+    if (c + 3 >= oc) u.w = 0.0f;
+    STORE4(u, to + k * pixels, y);
+  }
+}
+#else
+ALWAYS void finish(float4 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
+  const int groups = (oc + 3) / 4, c = og * 4;
+  if (og < res_groups) v += LOAD4(res, (n * res_groups + og) * pixels + p);
+  v = act == OP_PRELU ? fmax(v, (float4)(0.0f)) + LOAD4(slope, og) * fmin(v, (float4)(0.0f))
+                      : activate_most(v, act, act_a, act_b);
+  if (c + 1 >= oc) v.y = 0.0f;
+  if (c + 2 >= oc) v.z = 0.0f;
+  if (c + 3 >= oc) v.w = 0.0f;
+  STORE4(v, (n * groups + og) * pixels + p, y);
+}
+#endif
+#define FINISH4(a0, a1, a2, a3, og, oc, pixels, p, n, left)           \
+  do {                                                               \
+    finish(a0, og, oc, pixels, p, n, y, FINISH);                     \
+    if ((left) > 1) finish(a1, og, oc, pixels, (p) + 1, n, y, FINISH); \
+    if ((left) > 2) finish(a2, og, oc, pixels, (p) + 2, n, y, FINISH); \
+    if ((left) > 3) finish(a3, og, oc, pixels, (p) + 3, n, y, FINISH); \
+  } while (0)
+
+#define STEP(i, w)                      \
+  do {                                  \
+    const vec w_ = (w);                 \
+    a0 += LOAD1(x0, i) * w_;            \
+    a1 += LOAD1(x1, i) * w_;            \
+    a2 += LOAD1(x2, i) * w_;            \
+    a3 += LOAD1(x3, i) * w_;            \
+  } while (0)
+
+// 1 x 1, stride 1: a matrix product over the pixels.
+__kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands, int all_in_groups,
+                      int oc, int pixels) {
+  const int p = get_global_id(0) * 4, ov = get_global_id(1), n = get_global_id(2);
+  if (p >= pixels) return;
+  const int first = bands[3 * ov], in_groups = bands[3 * ov + 1], left = pixels - p;
+  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  __global const store_t* x0 = x + ((n * all_in_groups + first) * pixels + p) * 4;
+  __global const store_t* x1 = x0 + min(1, left - 1) * 4;
+  __global const store_t* x2 = x0 + min(2, left - 1) * 4;
+  __global const store_t* x3 = x0 + min(3, left - 1) * 4;
+  int wi = bands[3 * ov + 2];
+  for (int c = 0; c < in_groups; ++c, wi += 4) {
+    STEP(0, LOADV(w, wi));
+    STEP(1, LOADV(w, wi + 1));
+    STEP(2, LOADV(w, wi + 2));
+    STEP(3, LOADV(w, wi + 3));
+    x0 += pixels * 4;
+    x1 += pixels * 4;
+    x2 += pixels * 4;
+    x3 += pixels * 4;
+  }
+  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, pixels, p, n, left);
+}
+
+// Any kernel size, stride, dilation, padding. `zeros`: at least 16 zero elements.
+__kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
+                   __global const int* restrict bands, int all_in_groups, int ih, int iw, int oc, int oh, int ow,
+                   int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, ov = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
+  const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
+  const int start = ox * sw - pw;
+  const bool inside = start >= 0 && start + 3 * sw + (kw - 1) * dw < iw;  // all four pixels, all taps
+  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  int wi = bands[3 * ov + 2];
+  for (int c = 0; c < in_groups; ++c)
+    for (int ky = 0; ky < kh; ++ky) {
+      const int iy = oy * sh - ph + ky * dh;
+      if (iy < 0 || iy >= ih) {
+        wi += 4 * kw;
+        continue;
+      }
+      __global const store_t* row = x + ((first + c) * ih + iy) * iw * 4;
+      if (inside) {
+        __global const store_t *x0 = row + start * 4, *x1 = x0 + sw * 4, *x2 = x1 + sw * 4, *x3 = x2 + sw * 4;
+        for (int kx = 0; kx < kw; ++kx, wi += 4) {
+          STEP(0, LOADV(w, wi));
+          STEP(1, LOADV(w, wi + 1));
+          STEP(2, LOADV(w, wi + 2));
+          STEP(3, LOADV(w, wi + 3));
+          x0 += dw * 4;
+          x1 += dw * 4;
+          x2 += dw * 4;
+          x3 += dw * 4;
+        }
+        continue;
+      }
+      for (int kx = 0; kx < kw; ++kx, wi += 4) {
+        const int i0 = ox * sw - pw + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
+        __global const store_t* x0 = i0 >= 0 && i0 < iw ? row + i0 * 4 : zeros;
+        __global const store_t* x1 = i1 >= 0 && i1 < iw ? row + i1 * 4 : zeros;
+        __global const store_t* x2 = i2 >= 0 && i2 < iw ? row + i2 * 4 : zeros;
+        __global const store_t* x3 = i3 >= 0 && i3 < iw ? row + i3 * 4 : zeros;
+        STEP(0, LOADV(w, wi));
+        STEP(1, LOADV(w, wi + 1));
+        STEP(2, LOADV(w, wi + 2));
+        STEP(3, LOADV(w, wi + 3));
+      }
+    }
+  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, ow - ox);
+}
+
+// The first layer: at most 4 input channels, read where they lie (plain, by strides), no repacking pass.
+// Weights [group of lanes][ky][kx][input channel][lanes].
+__kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int ic, int stride_n, int stride_c,
+                         int stride_h, int stride_w, int ih, int iw, int oc, int oh, int ow, int kh, int kw, int sh,
+                         int sw, int ph, int pw, int dh, int dw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, ov = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
+  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  const int start = ox * sw - pw;
+  const bool inside = start >= 0 && start + 3 * sw + (kw - 1) * dw < iw;
+  int wi = ov * kh * kw * ic;
+  for (int ky = 0; ky < kh; ++ky) {
+    const int iy = oy * sh - ph + ky * dh;
+    if (iy < 0 || iy >= ih) {
+      wi += kw * ic;
+      continue;
+    }
+    __global const store_t* row = x + n * stride_n + iy * stride_h;
+    if (inside) {
+      __global const store_t* x0 = row + start * stride_w;
+      __global const store_t *x1 = x0 + sw * stride_w, *x2 = x1 + sw * stride_w, *x3 = x2 + sw * stride_w;
+      for (int kx = 0; kx < kw; ++kx, wi += ic) {
+        STEP(0, LOADV(w, wi));
+        if (ic > 1) STEP(stride_c, LOADV(w, wi + 1));
+        if (ic > 2) STEP(2 * stride_c, LOADV(w, wi + 2));
+        if (ic > 3) STEP(3 * stride_c, LOADV(w, wi + 3));
+        x0 += dw * stride_w;
+        x1 += dw * stride_w;
+        x2 += dw * stride_w;
+        x3 += dw * stride_w;
+      }
+      continue;
+    }
+    for (int kx = 0; kx < kw; ++kx, wi += ic) {
+      const int i0 = ox * sw - pw + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
+      const bool m0 = i0 >= 0 && i0 < iw, m1 = i1 >= 0 && i1 < iw, m2 = i2 >= 0 && i2 < iw, m3 = i3 >= 0 && i3 < iw;
+      __global const store_t* x0 = m0 ? row + i0 * stride_w : zeros;
+      __global const store_t* x1 = m1 ? row + i1 * stride_w : zeros;
+      __global const store_t* x2 = m2 ? row + i2 * stride_w : zeros;
+      __global const store_t* x3 = m3 ? row + i3 * stride_w : zeros;
+      const int s0 = m0 ? stride_c : 0, s1 = m1 ? stride_c : 0, s2 = m2 ? stride_c : 0, s3 = m3 ? stride_c : 0;
+      for (int c = 0; c < ic; ++c) {
+        const vec k = LOADV(w, wi + c);
+        a0 += LOAD1(x0, c * s0) * k;
+        a1 += LOAD1(x1, c * s1) * k;
+        a2 += LOAD1(x2, c * s2) * k;
+        a3 += LOAD1(x3, c * s3) * k;
+      }
+    }
+  }
+  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, ow - ox);
+}
+
+// Transposed, gathered: one pixel per work item; weights as of `conv`.
+__kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands,
+                             int all_in_groups, int ih, int iw, int oc, int oh, int ow, int kh, int kw, int sh, int sw,
+                             int ph, int pw, int dh, int dw) {
+  const int p = get_global_id(0), ov = get_global_id(1), n = get_global_id(2);
+  if (p >= oh * ow) return;
+  const int oy = p / ow, ox = p % ow;
+  const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
+  vec a0 = LOADV(bias, ov);
+  for (int ky = 0; ky < kh; ++ky) {
+    const int ty = oy + ph - ky * dh;
+    if (ty < 0 || ty % sh != 0 || ty / sh >= ih) continue;
+    for (int kx = 0; kx < kw; ++kx) {
+      const int tx = ox + pw - kx * dw;
+      if (tx < 0 || tx % sw != 0 || tx / sw >= iw) continue;
+      for (int c = 0; c < in_groups; ++c) {
+        const float4 v = LOAD4(x, ((first + c) * ih + ty / sh) * iw + tx / sw);
+        const int wi = bands[3 * ov + 2] + ((c * kh + ky) * kw + kx) * 4;
+        a0 += v.x * LOADV(w, wi) + v.y * LOADV(w, wi + 1) + v.z * LOADV(w, wi + 2) + v.w * LOADV(w, wi + 3);
+      }
+    }
+  }
+  finish(a0, ov * GROUPS, oc, oh * ow, p, n, y, FINISH);
+}

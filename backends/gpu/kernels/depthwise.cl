@@ -1,0 +1,114 @@
+// Depthwise convolutions on NC4HW4, 4 channels per work item; weights [group][ky][kx][4].
+ALWAYS float4 activate4(float4 v, int op, float a, float b) {
+#if SLUICE_LANES == 16
+  if (op == OP_NONE) return v;
+  if (op == OP_RELU) return fmax(v, (float4)(0.0f));
+  return activate((float16)(v, v, v, v), op, a, b).s0123;
+#else
+  return activate_most(v, op, a, b);
+#endif
+}
+ALWAYS void finish(float4 v, int g, int channels, int pixels, int p, int n, OUT y, IN res, int res_groups, IN slope,
+                   int act, float a, float b) {
+  const int groups = (channels + 3) / 4;
+  if (g < res_groups) v += LOAD4(res, (n * res_groups + g) * pixels + p);
+  v = act == OP_PRELU ? fmax(v, (float4)(0.0f)) + LOAD4(slope, g) * fmin(v, (float4)(0.0f))
+                      : activate4(v, act, a, b);
+  if (g * 4 + 1 >= channels) v.y = 0.0f;
+  if (g * 4 + 2 >= channels) v.z = 0.0f;
+  if (g * 4 + 3 >= channels) v.w = 0.0f;
+  STORE4(v, (n * groups + g) * pixels + p, y);
+}
+#if SLUICE_LANES == 16
+// Four pixels that lie together.
+ALWAYS void finish_four(float16 v, int g, int channels, int pixels, int p, int n, OUT y, IN res, int res_groups,
+                        IN slope, int act, float a, float b) {
+  const int groups = (channels + 3) / 4;
+  if (g < res_groups) v += LOAD16(res, (n * res_groups + g) * pixels + p);
+  if (act == OP_PRELU) {
+    const float4 s = LOAD4(slope, g);
+    v = fmax(v, (float16)(0.0f)) + (float16)(s, s, s, s) * fmin(v, (float16)(0.0f));
+  } else {
+    v = activate_most(v, act, a, b);
+  }
+  if (g * 4 + 1 >= channels) v.s159d = (float4)(0.0f);
+  if (g * 4 + 2 >= channels) v.s26ae = (float4)(0.0f);
+  if (g * 4 + 3 >= channels) v.s37bf = (float4)(0.0f);
+  STORE16(v, (n * groups + g) * pixels + p, y);
+}
+#endif
+#define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
+#define FINISH res, res_groups, slope, act, act_a, act_b
+
+__kernel void depthwise(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int kh,
+                        int kw, int sh, int sw, int ph, int pw, int dh, int dw) {
+  const int p = get_global_id(0), g = get_global_id(1), n = get_global_id(2);
+  if (p >= oh * ow) return;
+  const int oy = p / ow, ox = p % ow, plane = (n * ((channels + 3) / 4) + g) * ih;
+  float4 a = LOAD4(bias, g);
+  for (int ky = 0; ky < kh; ++ky) {
+    const int iy = oy * sh - ph + ky * dh;
+    if (iy < 0 || iy >= ih) continue;
+    for (int kx = 0; kx < kw; ++kx) {
+      const int ix = ox * sw - pw + kx * dw;
+      if (ix >= 0 && ix < iw) a += LOAD4(x, (plane + iy) * iw + ix) * LOAD4(w, (g * kh + ky) * kw + kx);
+    }
+  }
+  finish(a, g, channels, oh * ow, p, n, y, FINISH);
+}
+
+// 3 x 3, stride 1, no dilation: 4 pixels of a row, the row's inputs stay in registers.
+__kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
+                         int pw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, g = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
+  const int plane = (n * ((channels + 3) / 4) + g) * ih, ix = ox - pw, left = ow - ox, p = oy * ow + ox;
+#if SLUICE_LANES == 16
+  const float4 start = LOAD4(bias, g);
+  if (ix >= 0 && ix + 6 <= iw && left > 3) {
+    float16 a = (float16)(start, start, start, start);
+    for (int ky = 0; ky < 3; ++ky) {
+      const int iy = oy - ph + ky;
+      if (iy < 0 || iy >= ih) continue;
+      const int at = (plane + iy) * iw + ix;
+      for (int kx = 0; kx < 3; ++kx) {
+        const float4 k = LOAD4(w, (g * 3 + ky) * 3 + kx);
+        a += LOAD16(x, at + kx) * (float16)(k, k, k, k);
+      }
+    }
+    finish_four(a, g, channels, oh * ow, p, n, y, FINISH);
+    return;
+  }
+#endif
+  float4 a0 = LOAD4(bias, g), a1 = a0, a2 = a0, a3 = a0;
+  const float4 zero = (float4)(0.0f);
+  for (int ky = 0; ky < 3; ++ky) {
+    const int iy = oy - ph + ky;
+    if (iy < 0 || iy >= ih) continue;
+    const int at = (plane + iy) * iw + ix;
+    const float4 v0 = ix >= 0 && ix < iw ? LOAD4(x, at) : zero;
+    const float4 v1 = ix + 1 >= 0 && ix + 1 < iw ? LOAD4(x, at + 1) : zero;
+    const float4 v2 = ix + 2 >= 0 && ix + 2 < iw ? LOAD4(x, at + 2) : zero;
+    const float4 v3 = ix + 3 < iw ? LOAD4(x, at + 3) : zero;
+    const float4 v4 = ix + 4 < iw ? LOAD4(x, at + 4) : zero;
+    const float4 v5 = ix + 5 < iw ? LOAD4(x, at + 5) : zero;
+    const int k = (g * 3 + ky) * 3;
+    const float4 w0 = LOAD4(w, k), w1 = LOAD4(w, k + 1), w2 = LOAD4(w, k + 2);
+    a0 += v0 * w0 + v1 * w1 + v2 * w2;
+    a1 += v1 * w0 + v2 * w1 + v3 * w2;
+    a2 += v2 * w0 + v3 * w1 + v4 * w2;
+    a3 += v3 * w0 + v4 * w1 + v5 * w2;
+  }
+#if SLUICE_LANES == 16
+  if (left > 3) {
+    finish_four((float16)(a0, a1, a2, a3), g, channels, oh * ow, p, n, y, FINISH);
+    return;
+  }
+#endif
+  finish(a0, g, channels, oh * ow, p, n, y, FINISH);
+  if (left > 1) finish(a1, g, channels, oh * ow, p + 1, n, y, FINISH);
+  if (left > 2) finish(a2, g, channels, oh * ow, p + 2, n, y, FINISH);
+  if (left > 3) finish(a3, g, channels, oh * ow, p + 3, n, y, FINISH);
+}

@@ -1,0 +1,118 @@
+// Copies: between the layouts, and between places of plain tensors.
+
+// plain [n][c][p] with strides to NC4HW4.
+__kernel void to_c4(IN x, OUT y, int channels, int pixels, int stride_n, int stride_c, int stride_p) {
+  const int p = get_global_id(0), g = get_global_id(1), n = get_global_id(2);
+  if (p >= pixels) return;
+  const int c = g * 4, at = n * stride_n + c * stride_c + p * stride_p;
+  float4 v = (float4)(0.0f);
+  v.x = LOAD1(x, at);
+  if (c + 1 < channels) v.y = LOAD1(x, at + stride_c);
+  if (c + 2 < channels) v.z = LOAD1(x, at + 2 * stride_c);
+  if (c + 3 < channels) v.w = LOAD1(x, at + 3 * stride_c);
+  STORE4(v, (n * ((channels + 3) / 4) + g) * pixels + p, y);
+}
+// NC4HW4 to plain with strides.
+__kernel void from_c4(IN x, OUT y, int channels, int pixels, int stride_n, int stride_c, int stride_p) {
+  const int p = get_global_id(0), g = get_global_id(1), n = get_global_id(2);
+  if (p >= pixels) return;
+  const int c = g * 4, at = n * stride_n + c * stride_c + p * stride_p;
+  const float4 v = LOAD4(x, (n * ((channels + 3) / 4) + g) * pixels + p);
+  STORE1(v.x, at, y);
+  if (c + 1 < channels) STORE1(v.y, at + stride_c, y);
+  if (c + 2 < channels) STORE1(v.z, at + 2 * stride_c, y);
+  if (c + 3 < channels) STORE1(v.w, at + 3 * stride_c, y);
+}
+
+// m: 8 dimensions, 8 strides of x, 8 of y, offset of x, offset of y.
+__kernel void place(IN x, OUT y, __global const int* restrict m, int n) {
+  const int i = get_global_id(0);
+  if (i >= n) return;
+  int rest = i, from = m[24], to = m[25];
+  for (int d = 7; d >= 0 && rest > 0; --d) {
+    const int k = rest % m[d];
+    rest /= m[d];
+    from += k * m[8 + d];
+    to += k * m[16 + d];
+  }
+  STORE1(LOAD1(x, from), to, y);
+}
+// The same in groups of four: the innermost stride of both is 1 and everything is a multiple of 4.
+__kernel void place4(IN x, OUT y, __global const int* restrict m, int n) {
+  const int i = get_global_id(0);
+  if (i >= n) return;
+  int rest = i, from = m[24], to = m[25];
+  for (int d = 7; d >= 0 && rest > 0; --d) {
+    const int k = rest % m[d];
+    rest /= m[d];
+    from += k * m[8 + d];
+    to += k * m[16 + d];
+  }
+  STORE4(LOAD4(x, from), to, y);
+}
+
+// Channels of NC4HW4 by a table: output channel c is input channel table[c]; -1 is zero.
+__kernel void pick_channels(IN x, OUT y, __global const int* restrict table, int pixels, int in_groups,
+                            int out_groups) {
+  const int p = get_global_id(0), g = get_global_id(1), n = get_global_id(2);
+  if (p >= pixels) return;
+  float lanes[4];
+  for (int k = 0; k < 4; ++k) {
+    const int c = table[g * 4 + k];
+    lanes[k] = c < 0 ? 0.0f : LOAD1(x, ((n * in_groups + c / 4) * pixels + p) * 4 + c % 4);
+  }
+  STORE4(vload4(0, lanes), (n * out_groups + g) * pixels + p, y);
+}
+
+// m: 8 output dimensions, 8 input dimensions, 8 pads before. mode 0 constant, 1 edge, 2 reflect, 3 wrap.
+__kernel void pad(IN x, OUT y, __global const int* restrict m, int n, int mode, float value) {
+  const int i = get_global_id(0);
+  if (i >= n) return;
+  int rest = i, from = 0, stride = 1;
+  bool inside = true;
+  for (int d = 7; d >= 0; --d) {
+    const int size = m[8 + d];
+    int k = rest % m[d] - m[16 + d];
+    rest /= m[d];
+    if (mode == 0) inside = inside && k >= 0 && k < size;
+    if (mode == 1) k = clamp(k, 0, size - 1);
+    if (mode == 2 && size > 1) {
+      const int period = 2 * (size - 1);
+      k = ((k % period) + period) % period;
+      if (k >= size) k = period - k;
+    }
+    if (mode == 2 && size == 1) k = 0;
+    if (mode == 3) k = ((k % size) + size) % size;
+    from += k * stride;
+    stride *= size;
+  }
+  STORE1(inside ? LOAD1(x, from) : value, i, y);
+}
+
+// One axis resampled by a table of `taps` (index, bits of the weight) per output position; index -1 gives
+// `outside`. View: [outer][length][inner].
+__kernel void resample(IN x, OUT y, __global const int2* restrict table, int taps, int in_length, int out_length,
+                       int inner, int n, float outside) {
+  const int i = get_global_id(0);
+  if (i >= n) return;
+  const int k = i % inner, o = (i / inner) % out_length, b = i / inner / out_length;
+  float v = 0.0f;
+  for (int t = 0; t < taps; ++t) {
+    const int2 tap = table[o * taps + t];
+    v += as_float(tap.y) * (tap.x < 0 ? outside : LOAD1(x, (b * in_length + tap.x) * inner + k));
+  }
+  STORE1(v, i, y);
+}
+// The same, `inner` in groups of four; no outside.
+__kernel void resample4(IN x, OUT y, __global const int2* restrict table, int taps, int in_length, int out_length,
+                        int inner, int n, float outside) {
+  const int i = get_global_id(0);
+  if (i >= n) return;
+  const int k = i % inner, o = (i / inner) % out_length, b = i / inner / out_length;
+  float4 v = (float4)(0.0f);
+  for (int t = 0; t < taps; ++t) {
+    const int2 tap = table[o * taps + t];
+    v += as_float(tap.y) * (tap.x < 0 ? (float4)(outside) : LOAD4(x, (b * in_length + tap.x) * inner + k));
+  }
+  STORE4(v, i, y);
+}

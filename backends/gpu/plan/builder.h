@@ -1,0 +1,75 @@
+// Turns nodes into launches: knows in which layouts each value is at hand and converts when asked.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/gpu/ir/graph.h"
+#include "backends/gpu/plan/recipe.h"
+
+namespace sluice::gpu {
+
+// A value seen as [n][channels][pixels]; rank 2 and above.
+struct Planes {
+  std::int64_t n = 1, channels = 1, pixels = 1;
+  std::int64_t groups() const { return (channels + 3) / 4; }
+};
+Planes planes_of(const Dims& dims);
+
+class Builder {
+ public:
+  Builder(const Graph& graph, bool half, int lanes);
+
+  const Graph& graph() const { return graph_; }
+  int lanes() const { return recipe_.lanes; }
+  std::size_t element_bytes() const { return recipe_.half ? 2 : 4; }
+
+  // The value's memory for reading, converted or uploaded when it is not at hand in that layout.
+  SlotId plain(ValueId id);
+  SlotId packed(ValueId id);
+  bool has_plain(ValueId id) const;
+  bool has_packed(ValueId id) const;
+  // The value's memory for writing; from then on it is at hand.
+  SlotId make_plain(ValueId id);
+  SlotId make_packed(ValueId id);
+  // `out` is `in` under another shape; no launch.
+  void alias(ValueId out, ValueId in);
+  // Slots that are no value.
+  SlotId floats(std::span<const float> elements);  // stored as tensors are; padded to 64 bytes
+  SlotId integers(std::span<const std::int32_t> elements);
+  SlotId scratch(std::int64_t elements);
+  SlotId nothing();  // for an argument that the kernel does not read
+
+  void launch(std::string unit, std::string kernel, std::vector<Argument> arguments,
+              std::initializer_list<std::int64_t> global) {
+    launch(std::move(unit), std::move(kernel), std::move(arguments), recipe_.lanes, global);
+  }
+  void launch(std::string unit, std::string kernel, std::vector<Argument> arguments, int lanes,
+              std::initializer_list<std::int64_t> global);
+
+  // Declares what the host gives and takes; call for all inputs before, and all outputs after lowering.
+  void add_input(ValueId id);
+  void add_output(ValueId id);
+
+  Recipe take() && { return std::move(recipe_); }
+
+ private:
+  struct Places {
+    SlotId plain = -1, packed = -1;
+  };
+  SlotId add_slot(std::size_t bytes, std::vector<std::byte> constant = {});
+  Places& places(ValueId id) { return places_[static_cast<std::size_t>(id)]; }
+  const Places& places(ValueId id) const { return places_[static_cast<std::size_t>(id)]; }
+
+  const Graph& graph_;
+  Recipe recipe_;
+  std::vector<Places> places_;
+  SlotId nothing_ = -1;
+};
+
+inline std::int32_t narrow(std::int64_t value) { return static_cast<std::int32_t>(value); }
+
+}  // namespace sluice::gpu

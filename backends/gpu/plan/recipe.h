@@ -1,0 +1,56 @@
+// What a compiled graph is before it meets a device: slots of memory and launches of kernels, as plain data.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "backends/gpu/ir/graph.h"
+
+namespace sluice::gpu {
+
+using SlotId = int;
+
+// A piece of device memory.
+struct Slot {
+  std::size_t bytes = 0;
+  std::vector<std::byte> constant;  // uploaded once; empty: written by a launch or at the run's start
+};
+
+// An argument: of a slot (read or written), or a number.
+struct Reads {
+  SlotId slot;
+};
+struct Writes {
+  SlotId slot;
+};
+using Argument = std::variant<Reads, Writes, std::int32_t, float>;
+
+struct Launch {
+  std::string unit, kernel;
+  std::vector<Argument> arguments;
+  std::array<std::size_t, 3> global{1, 1, 1};  // work items, before rounding up to the local size
+  int lanes = 4;                               // of the variant of the unit
+  // Work items per group along the first two axes; 0: the device's usual. The second divides global[1].
+  std::array<std::size_t, 2> group{0, 1};
+};
+
+// A tensor that crosses between host and device.
+struct Edge {
+  SlotId slot = -1;  // in the element type of the host
+  std::size_t bytes = 0;
+  Dims dims;
+};
+
+struct Recipe {
+  std::vector<Slot> slots;
+  std::vector<Launch> launches;  // in order
+  std::vector<Edge> inputs, outputs;
+  bool half = false;
+  int lanes = 4;
+};
+
+}  // namespace sluice::gpu

@@ -1,0 +1,254 @@
+#include "tests/backends/gpu/fake_opencl.h"
+
+#define CL_TARGET_OPENCL_VERSION 120
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include <CL/cl.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+struct Fault {
+  std::string function;
+  int nth = 0;
+  cl_int error = CL_SUCCESS;
+  bool stays = false;
+};
+
+std::mutex mutex;
+Fault fault;
+std::map<std::string, int, std::less<>> calls;
+std::map<cl_context_properties, cl_context_properties> context_properties;  // of the newest context
+std::atomic<int> live{0};
+
+// For programs: SLUICE_FAKE_OPENCL=clBuildProgram:1:-11 sets a fault that stays, a fourth part (":once") one
+// that does not. SLUICE_FAKE_OPENCL_EXTENSIONS: what the device has.
+const bool from_environment = [] {
+  const char* text = std::getenv("SLUICE_FAKE_OPENCL");
+  if (!text) return false;
+  const std::string all = text;
+  const std::size_t a = all.find(':'), b = all.find(':', a + 1), c = all.find(':', b + 1);
+  fault = {all.substr(0, a), std::atoi(all.c_str() + a + 1), std::atoi(all.c_str() + b + 1),
+           c == std::string::npos};
+  return true;
+}();
+
+// Allocates only with a function's first call: tests count allocations.
+cl_int enter(std::string_view function) {
+  const std::lock_guard lock(mutex);
+  auto found = calls.find(function);
+  if (found == calls.end()) found = calls.emplace(function, 0).first;
+  const int count = ++found->second;
+  if (fault.function != function) return CL_SUCCESS;
+  return count == fault.nth || (fault.stays && count > fault.nth) ? fault.error : CL_SUCCESS;
+}
+
+// Every handle is one of these; the tag tells a stale or foreign one.
+struct Object {
+  int tag = 0x51u;
+  std::vector<char> memory;
+  char* view = nullptr;
+};
+
+template <typename T>
+T make(const char* function, cl_int* error, std::size_t bytes = 0) {
+  const cl_int failed = enter(function);
+  if (error) *error = failed;
+  if (failed != CL_SUCCESS) return nullptr;
+  ++live;
+  auto* object = new Object;
+  object->memory.resize(bytes);
+  object->view = object->memory.data();
+  return reinterpret_cast<T>(object);
+}
+
+Object* object_of(void* handle) { return static_cast<Object*>(handle); }
+
+template <typename T>
+cl_int release(const char* function, T handle) {
+  const cl_int failed = enter(function);
+  --live;  // gone even when the driver complains
+  delete object_of(handle);
+  return failed;
+}
+
+cl_int answer(const void* data, std::size_t bytes, std::size_t size, void* value, std::size_t* needed) {
+  if (needed) *needed = bytes;
+  if (value && size < bytes) return CL_INVALID_VALUE;
+  if (value) std::memcpy(value, data, bytes);
+  return CL_SUCCESS;
+}
+cl_int answer(const std::string& text, std::size_t size, void* value, std::size_t* needed) {
+  return answer(text.c_str(), text.size() + 1, size, value, needed);
+}
+
+int platform, device;
+
+}  // namespace
+
+#define EXPORT __attribute__((visibility("default")))
+
+extern "C" {
+
+EXPORT void fake_opencl_fail(const char* function, int nth, int error, bool stays) {
+  const std::lock_guard lock(mutex);
+  fault = {function, nth, error, stays};
+  calls.clear();
+}
+EXPORT void fake_opencl_heal() {
+  const std::lock_guard lock(mutex);
+  fault = {};
+  calls.clear();
+}
+EXPORT int fake_opencl_calls(const char* function) {
+  const std::lock_guard lock(mutex);
+  return calls[function];
+}
+EXPORT int fake_opencl_live() { return live; }
+EXPORT long fake_opencl_context_property(long name) {
+  const std::lock_guard lock(mutex);
+  const auto found = context_properties.find(name);
+  return found == context_properties.end() ? 0 : found->second;
+}
+
+EXPORT cl_int clGetPlatformIDs(cl_uint, cl_platform_id* ids, cl_uint* count) {
+  const cl_int error = enter("clGetPlatformIDs");
+  if (count) *count = 1;
+  if (ids) *ids = reinterpret_cast<cl_platform_id>(&platform);
+  return error;
+}
+EXPORT cl_int clGetPlatformInfo(cl_platform_id, cl_platform_info, size_t size, void* value, size_t* needed) {
+  if (const cl_int error = enter("clGetPlatformInfo")) return error;
+  return answer("Fake platform", size, value, needed);
+}
+EXPORT cl_int clGetDeviceIDs(cl_platform_id, cl_device_type, cl_uint, cl_device_id* ids, cl_uint* count) {
+  const cl_int error = enter("clGetDeviceIDs");
+  if (count) *count = 1;
+  if (ids) *ids = reinterpret_cast<cl_device_id>(&device);
+  return error;
+}
+EXPORT cl_int clGetDeviceInfo(cl_device_id, cl_device_info what, size_t size, void* value, size_t* needed) {
+  if (const cl_int error = enter("clGetDeviceInfo")) return error;
+  const cl_device_type type = CL_DEVICE_TYPE_GPU;
+  const cl_ulong memory = 1u << 30;
+  const cl_uint number = 1024;
+  const std::size_t group = 256;
+  const cl_bool yes = CL_TRUE;
+  switch (what) {
+    case CL_DEVICE_TYPE:
+      return answer(&type, sizeof type, size, value, needed);
+    case CL_DEVICE_MAX_MEM_ALLOC_SIZE:
+      return answer(&memory, sizeof memory, size, value, needed);
+    case CL_DEVICE_VENDOR_ID:
+    case CL_DEVICE_MEM_BASE_ADDR_ALIGN:
+      return answer(&number, sizeof number, size, value, needed);
+    case CL_DEVICE_MAX_WORK_GROUP_SIZE:
+      return answer(&group, sizeof group, size, value, needed);
+    case CL_DEVICE_COMPILER_AVAILABLE:
+      return answer(&yes, sizeof yes, size, value, needed);
+    case CL_DEVICE_EXTENSIONS: {
+      std::string extensions = "cl_khr_fake cl_khr_fp16x";
+      if (const char* more = std::getenv("SLUICE_FAKE_OPENCL_EXTENSIONS"))
+        extensions.append(" ").append(more);
+      return answer(extensions, size, value, needed);
+    }
+    default:
+      return answer("Fake device", size, value, needed);
+  }
+}
+EXPORT cl_context clCreateContext(const cl_context_properties* list, cl_uint, const cl_device_id*,
+                                  void (*)(const char*, const void*, size_t, void*), void*, cl_int* error) {
+  {
+    const std::lock_guard lock(mutex);
+    context_properties.clear();
+    for (; list && list[0] != 0; list += 2) context_properties[list[0]] = list[1];
+  }
+  return make<cl_context>("clCreateContext", error);
+}
+EXPORT cl_int clReleaseContext(cl_context handle) { return release("clReleaseContext", handle); }
+EXPORT cl_command_queue clCreateCommandQueue(cl_context, cl_device_id, cl_command_queue_properties,
+                                             cl_int* error) {
+  return make<cl_command_queue>("clCreateCommandQueue", error);
+}
+EXPORT cl_int clReleaseCommandQueue(cl_command_queue handle) {
+  return release("clReleaseCommandQueue", handle);
+}
+EXPORT cl_mem clCreateBuffer(cl_context, cl_mem_flags, size_t bytes, void* data, cl_int* error) {
+  const cl_mem handle = make<cl_mem>("clCreateBuffer", error, bytes);
+  if (handle && data) std::memcpy(object_of(handle)->view, data, bytes);
+  return handle;
+}
+EXPORT cl_mem clCreateSubBuffer(cl_mem whole, cl_mem_flags, cl_buffer_create_type, const void* region,
+                                cl_int* error) {
+  const cl_mem handle = make<cl_mem>("clCreateSubBuffer", error);
+  if (handle)
+    object_of(handle)->view = object_of(whole)->view + static_cast<const cl_buffer_region*>(region)->origin;
+  return handle;
+}
+EXPORT cl_int clReleaseMemObject(cl_mem handle) { return release("clReleaseMemObject", handle); }
+EXPORT cl_program clCreateProgramWithSource(cl_context, cl_uint, const char**, const size_t*, cl_int* error) {
+  return make<cl_program>("clCreateProgramWithSource", error);
+}
+EXPORT cl_program clCreateProgramWithBinary(cl_context, cl_uint, const cl_device_id*, const size_t*,
+                                            const unsigned char**, cl_int* status, cl_int* error) {
+  const cl_program handle = make<cl_program>("clCreateProgramWithBinary", error);
+  if (status) *status = handle ? CL_SUCCESS : CL_INVALID_BINARY;
+  return handle;
+}
+EXPORT cl_int clBuildProgram(cl_program, cl_uint, const cl_device_id*, const char*,
+                             void (*)(cl_program, void*), void*) {
+  return enter("clBuildProgram");
+}
+EXPORT cl_int clGetProgramInfo(cl_program, cl_program_info what, size_t size, void* value, size_t* needed) {
+  if (const cl_int error = enter("clGetProgramInfo")) return error;
+  const std::size_t bytes = 4;
+  if (what == CL_PROGRAM_BINARY_SIZES) return answer(&bytes, sizeof bytes, size, value, needed);
+  if (value) std::memcpy(*static_cast<unsigned char**>(value), "fake", 4);
+  return CL_SUCCESS;
+}
+EXPORT cl_int clGetProgramBuildInfo(cl_program, cl_device_id, cl_program_build_info, size_t size, void* value,
+                                    size_t* needed) {
+  if (const cl_int error = enter("clGetProgramBuildInfo")) return error;
+  return answer("conv.cl:7: nothing is right here", size, value, needed);
+}
+EXPORT cl_int clReleaseProgram(cl_program handle) { return release("clReleaseProgram", handle); }
+EXPORT cl_kernel clCreateKernel(cl_program, const char*, cl_int* error) {
+  return make<cl_kernel>("clCreateKernel", error);
+}
+EXPORT cl_int clReleaseKernel(cl_kernel handle) { return release("clReleaseKernel", handle); }
+EXPORT cl_int clSetKernelArg(cl_kernel, cl_uint, size_t, const void*) { return enter("clSetKernelArg"); }
+EXPORT cl_int clEnqueueNDRangeKernel(cl_command_queue, cl_kernel, cl_uint, const size_t*, const size_t*,
+                                     const size_t*, cl_uint, const cl_event*, cl_event* event) {
+  const cl_int error = enter("clEnqueueNDRangeKernel");
+  if (error == CL_SUCCESS && event) *event = make<cl_event>("event", nullptr);
+  return error;
+}
+EXPORT cl_int clEnqueueWriteBuffer(cl_command_queue, cl_mem handle, cl_bool, size_t offset, size_t bytes,
+                                   const void* data, cl_uint, const cl_event*, cl_event*) {
+  if (const cl_int error = enter("clEnqueueWriteBuffer")) return error;
+  std::memcpy(object_of(handle)->view + offset, data, bytes);
+  return CL_SUCCESS;
+}
+EXPORT cl_int clEnqueueReadBuffer(cl_command_queue, cl_mem handle, cl_bool, size_t offset, size_t bytes,
+                                  void* data, cl_uint, const cl_event*, cl_event*) {
+  if (const cl_int error = enter("clEnqueueReadBuffer")) return error;
+  std::memcpy(data, object_of(handle)->view + offset, bytes);
+  return CL_SUCCESS;
+}
+EXPORT cl_int clFlush(cl_command_queue) { return enter("clFlush"); }
+EXPORT cl_int clFinish(cl_command_queue) { return enter("clFinish"); }
+EXPORT cl_int clGetEventProfilingInfo(cl_event, cl_profiling_info, size_t size, void* value, size_t* needed) {
+  if (const cl_int error = enter("clGetEventProfilingInfo")) return error;
+  const cl_ulong now = 1000;
+  return answer(&now, sizeof now, size, value, needed);
+}
+EXPORT cl_int clReleaseEvent(cl_event handle) { return release("clReleaseEvent", handle); }
+
+}  // extern "C"

@@ -1,0 +1,226 @@
+// What can be held without a device: shared memory, elementwise chains, fusion, partitions, windows, resize
+// tables.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "backends/gpu/ep/partition.h"
+#include "backends/gpu/ir/chains.h"
+#include "backends/gpu/ir/simplify.h"
+#include "backends/gpu/kernels/opcodes.h"
+#include "backends/gpu/ops/resize_taps.h"
+#include "backends/gpu/plan/memory.h"
+#include "backends/gpu/plan/tuning.h"
+
+namespace sluice::gpu {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A graph written by hand.
+class GraphMaker {
+ public:
+  Graph graph;
+  ValueId value(const std::string& name, Dims dims) {
+    graph.values.push_back(
+        {.name = name, .dims = std::move(dims), .known = true, .data = nullptr, .owned = nullptr});
+    return static_cast<ValueId>(graph.values.size()) - 1;
+  }
+  ValueId constant(Dims dims, float element = 1) {
+    const std::vector<float> elements(static_cast<std::size_t>(product(dims)), element);
+    return add_constant(graph, "constant", dims, elements);
+  }
+  ValueId node(const std::string& op, std::vector<ValueId> inputs, Dims dims) {
+    Node node;
+    node.op = op;
+    node.name = op + std::to_string(graph.nodes.size());
+    node.since = 13;
+    node.inputs = std::move(inputs);
+    node.outputs = {value(node.name, std::move(dims))};
+    graph.nodes.push_back(node);
+    return node.outputs[0];
+  }
+  std::vector<std::string> operators() const {
+    std::vector<std::string> out;
+    for (const Node& node : graph.nodes) out.push_back(node.op);
+    return out;
+  }
+};
+
+std::vector<int> codes(const Node& node) {
+  std::vector<int> out;
+  for (const ChainStep& step : node.steps) out.push_back(step.op);
+  return out;
+}
+
+TEST(GpuMemoryPlan, NoTwoLivingSlotsOverlapAndAChainNeedsTwo) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round) + " of seed 7");
+    Recipe recipe;
+    const int count = 3 + static_cast<int>(random() % 20);
+    for (int i = 0; i <= count; ++i)
+      recipe.slots.push_back({.bytes = 64 * (1 + random() % 50), .constant = {}});
+    std::vector<int> first(recipe.slots.size(), -1), last(recipe.slots.size(), -1);
+    for (int i = 0; i < count; ++i) {
+      const int from = static_cast<int>(random() % static_cast<unsigned>(i + 1));
+      recipe.launches.push_back({"u", "k", {Reads{from}, Writes{i + 1}}, {1, 1, 1}});
+      last[static_cast<std::size_t>(from)] = i;
+      first[static_cast<std::size_t>(i + 1)] = last[static_cast<std::size_t>(i + 1)] = i;
+    }
+    recipe.inputs = {{.slot = 0}};
+    recipe.outputs = {{.slot = count}};
+    last.back() = count;
+    const MemoryPlan plan = plan_memory(recipe, 128);
+    for (std::size_t a = 0; a < recipe.slots.size(); ++a)
+      for (std::size_t b = a + 1; b < recipe.slots.size(); ++b) {
+        if (first[a] > last[b] || first[b] > last[a]) continue;
+        const bool apart = plan.offsets[a] + recipe.slots[a].bytes <= plan.offsets[b] ||
+                           plan.offsets[b] + recipe.slots[b].bytes <= plan.offsets[a];
+        EXPECT_TRUE(apart) << "slots " << a << " and " << b;
+      }
+    EXPECT_LE(plan.arena, plan.unshared);
+  }
+}
+
+TEST(GpuMemoryPlan, AChainOfEqualTensorsNeedsTwoOfThem) {
+  Recipe recipe;
+  for (int i = 0; i < 10; ++i) recipe.slots.push_back({.bytes = 1024, .constant = {}});
+  for (int i = 0; i < 9; ++i) recipe.launches.push_back({"u", "k", {Reads{i}, Writes{i + 1}}, {1, 1, 1}});
+  recipe.inputs = {{.slot = 0}};
+  recipe.outputs = {{.slot = 9}};
+  const MemoryPlan plan = plan_memory(recipe, 128);
+  EXPECT_EQ(plan.arena, 2048u);
+  EXPECT_EQ(plan.unshared, 10240u);
+}
+
+TEST(GpuTuning, IsForOneRecipeOnly) {
+  Recipe recipe;
+  recipe.lanes = 16;
+  recipe.launches = {{"u", "k", {3}, {100, 4, 1}}, {"u", "l", {4}, {7, 1, 1}}};
+  const Tuning tuning{.lanes = 16, .groups = {{32, 2}, {16, 1}}};
+  EXPECT_EQ(read_tuning(text_of(tuning)), tuning);
+  ASSERT_TRUE(apply(tuning, recipe));
+  EXPECT_THAT(recipe.launches[0].group, ElementsAre(32u, 2u));
+  EXPECT_FALSE(apply({.lanes = 4, .groups = tuning.groups}, recipe)) << "another kernel set";
+  EXPECT_FALSE(apply({.lanes = 16, .groups = {{32, 2}}}, recipe)) << "another number of launches";
+  EXPECT_FALSE(apply({.lanes = 16, .groups = {{32, 3}, {16, 1}}}, recipe)) << "3 does not divide 4";
+  EXPECT_THAT(recipe.launches[0].group, ElementsAre(32u, 2u)) << "nothing was changed";
+  for (const char* text : {"", "4", "5 0", "16 2 32 2 16", "4 1 0 1", "4 1 99999999 1", "4 99999999999 1 1"})
+    EXPECT_FALSE(read_tuning(text)) << text;
+  Recipe other = recipe;
+  other.launches[1].arguments = {5};
+  EXPECT_NE(signature_of(other), signature_of(recipe));
+}
+
+TEST(GpuChains, HowAnOperandBroadcasts) {
+  const Dims out = {2, 3, 4, 5};
+  const auto cycle = [&](Dims operand) {
+    const auto found = cycle_of(operand, out);
+    return found ? std::vector<std::int64_t>{found->inner, found->count} : std::vector<std::int64_t>{};
+  };
+  EXPECT_THAT(cycle({}), ElementsAre(120, 1));
+  EXPECT_THAT(cycle({5}), ElementsAre(1, 5));
+  EXPECT_THAT(cycle({3, 1, 1}), ElementsAre(20, 3));
+  EXPECT_THAT(cycle({1, 3, 1, 1}), ElementsAre(20, 3));
+  EXPECT_THAT(cycle({2, 3, 1, 1}), ElementsAre(20, 6));
+  EXPECT_THAT(cycle({2, 3, 4, 5}), ElementsAre(1, 120));
+  EXPECT_THAT(cycle({1, 1, 2, 3, 4, 5}), ElementsAre(1, 120));
+  EXPECT_TRUE(cycle({3, 1, 5}).empty()) << "a gap is no cycle";
+  EXPECT_TRUE(cycle({2, 1, 4, 1}).empty());
+}
+
+TEST(GpuFusion, ConvolutionNormalisationResidualAndActivationAreOneNode) {
+  GraphMaker m;
+  const ValueId x = m.value("x", {1, 8, 4, 4});
+  const ValueId w = m.constant({8, 8, 1, 1});
+  const ValueId conv = m.node("Conv", {x, w}, {1, 8, 4, 4});
+  const ValueId c = m.constant({8});
+  const ValueId norm = m.node("BatchNormalization", {conv, c, c, c, c}, {1, 8, 4, 4});
+  const ValueId sum = m.node("Add", {x, norm}, {1, 8, 4, 4});
+  m.graph.inputs = {x};
+  m.graph.outputs = {m.node("Relu", {sum}, {1, 8, 4, 4})};
+  simplify(m.graph);
+  ASSERT_THAT(m.operators(), ElementsAre("Conv"));
+  EXPECT_THAT(codes(m.graph.nodes[0]), ElementsAre(OP_MUL, OP_ADD, OP_ADD, OP_RELU));
+  EXPECT_EQ(m.graph.nodes[0].outputs, m.graph.outputs);
+}
+
+TEST(GpuFusion, AResidualThatComesLaterMovesTheConvolutionBehindIt) {
+  GraphMaker m;
+  const ValueId x = m.value("x", {1, 8, 4, 4});
+  const ValueId w = m.constant({8, 8, 1, 1});
+  const ValueId main = m.node("Conv", {x, w}, {1, 8, 4, 4});
+  const ValueId shortcut = m.node("MaxPool", {x}, {1, 8, 4, 4});
+  m.graph.inputs = {x};
+  m.graph.outputs = {m.node("Add", {main, shortcut}, {1, 8, 4, 4})};
+  simplify(m.graph);
+  EXPECT_THAT(m.operators(), ElementsAre("MaxPool", "Conv"));
+}
+
+TEST(GpuFusion, AValueThatSomebodyElseReadsIsKept) {
+  GraphMaker m;
+  const ValueId x = m.value("x", {1, 8, 4, 4});
+  const ValueId w = m.constant({8, 8, 1, 1});
+  const ValueId conv = m.node("Conv", {x, w}, {1, 8, 4, 4});
+  m.graph.inputs = {x};
+  m.graph.outputs = {m.node("Relu", {conv}, {1, 8, 4, 4}), conv};
+  simplify(m.graph);
+  EXPECT_THAT(m.operators(), ElementsAre("Conv", "Chain"));
+}
+
+TEST(GpuFusion, GatedActivationsAreRecognised) {
+  for (const char* gate : {"Sigmoid", "HardSigmoid"}) {
+    GraphMaker m;
+    const ValueId x = m.value("x", {1, 8, 4, 4});
+    const ValueId conv = m.node("Conv", {x, m.constant({8, 8, 1, 1})}, {1, 8, 4, 4});
+    const ValueId opened = m.node(gate, {conv}, {1, 8, 4, 4});
+    m.graph.inputs = {x};
+    m.graph.outputs = {m.node("Mul", {conv, opened}, {1, 8, 4, 4})};
+    simplify(m.graph);
+    ASSERT_THAT(m.operators(), ElementsAre("Conv")) << gate;
+    EXPECT_THAT(codes(m.graph.nodes[0]), ElementsAre(gate[0] == 'S' ? OP_SILU : OP_HARD_SWISH));
+  }
+}
+
+TEST(GpuFusion, ZeroChannelsOfAResidualAreNotMade) {
+  GraphMaker m;
+  const ValueId x = m.value("x", {1, 6, 4, 4});
+  const ValueId wider = m.node("Concat", {x, m.constant({1, 2, 4, 4}, 0)}, {1, 8, 4, 4});
+  m.graph.nodes.back().attributes["axis"] = std::int64_t{1};
+  const ValueId conv = m.node("Conv", {x, m.constant({8, 6, 1, 1})}, {1, 8, 4, 4});
+  m.graph.inputs = {x};
+  m.graph.outputs = {m.node("Add", {wider, conv}, {1, 8, 4, 4})};
+  simplify(m.graph);
+  ASSERT_THAT(m.operators(), ElementsAre("Conv"));
+  EXPECT_EQ(m.graph.nodes[0].steps[0].operand, x);
+}
+
+TEST(GpuPartition, ClustersAreConvexAndRefusalsSayWhy) {
+  GraphMaker m;
+  const ValueId x = m.value("x", {4});
+  const ValueId a = m.node("Relu", {x}, {4});
+  const ValueId b = m.node("Unknown", {a}, {4});
+  const ValueId c = m.node("Add", {a, b}, {4});
+  const ValueId unshaped = m.node("Relu", {c}, {4});
+  m.graph.value(unshaped).known = false;
+  const Partition parts = partition(m.graph);
+  EXPECT_THAT(parts.clusters, ElementsAre(ElementsAre(0u), ElementsAre(2u)));
+  EXPECT_THAT(parts.refusals, ElementsAre(HasSubstr("(Unknown) is no operator of this backend"),
+                                          HasSubstr("whose shape is not fixed")));
+}
+
+TEST(GpuResize, TapsOfTheModes) {
+  const auto linear =
+      resize_taps({.mode = "linear", .coordinates = "half_pixel"}, {.in = 2, .out = 4, .scale = 2});
+  EXPECT_EQ(linear.taps, 2);
+  EXPECT_THAT(linear.weight, ElementsAre(1, 0, 0.75F, 0.25F, 0.25F, 0.75F, 1, 0));
+  const auto nearest = resize_taps({.mode = "nearest", .coordinates = "asymmetric", .nearest = "floor"},
+                                   {.in = 2, .out = 4, .scale = 2});
+  EXPECT_THAT(nearest.index, ElementsAre(0, 0, 1, 1));
+}
+
+}  // namespace
+}  // namespace sluice::gpu

@@ -1,0 +1,35 @@
+// Every model of the zoo on the gpu provider with the CPU provider's numbers, all operators there.
+#include <gtest/gtest.h>
+
+#include "tests/backends/gpu/zoo.h"
+
+namespace sluice::testing {
+namespace {
+
+class GpuZoo : public ::testing::TestWithParam<ZooModel> {};
+
+void compare(const ZooModel& wanted, const Loaded::Options& options, double relative) {
+  ASSERT_TRUE(gpu_available().ok()) << gpu_available().message();
+  const std::string model = zoo_bytes(wanted);
+  ASSERT_FALSE(model.empty()) << wanted.path << " is missing: run tools/dev setup";
+  auto cpu = Loaded::load(model, Where::kCpu);
+  auto gpu = Loaded::load(model, Where::kGpu, options);
+  ASSERT_TRUE(cpu.ok()) << cpu.status().message();
+  ASSERT_TRUE(gpu.ok()) << gpu.status().message();
+  const std::vector inputs{zoo_input(wanted, gpu->input_name(), 5)};
+  const auto expected = cpu->run(inputs);
+  const auto got = gpu->run(inputs);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  ASSERT_TRUE(got.ok()) << got.status().message();
+  for (std::size_t i = 0; i < got->size(); ++i)
+    EXPECT_EQ(difference((*got)[i], (*expected)[i], relative), "") << (*got)[i].name;
+}
+
+TEST_P(GpuZoo, HasTheCpusNumbers) { compare(GetParam(), {}, 1e-4); }
+TEST_P(GpuZoo, HasTheCpusNumbersWithTheFloat4Set) { compare(GetParam(), {{"kernels", "float4"}}, 1e-4); }
+
+INSTANTIATE_TEST_SUITE_P(Models, GpuZoo, ::testing::ValuesIn(zoo()),
+                         [](const auto& model) { return model.param.name; });
+
+}  // namespace
+}  // namespace sluice::testing
