@@ -11,6 +11,8 @@ install(DIRECTORY framework/core framework/node framework/spec framework/plan
 install(FILES nodes/app_ends.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/nodes)
 install(FILES runtime/app_handles.h runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/runtime)
+# To read and to copy; the library has them inside.
+install(DIRECTORY profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice FILES_MATCHING PATTERN "*.yaml")
 install(EXPORT sluice NAMESPACE sluice:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice FILE sluiceTargets.cmake)
 configure_package_config_file(cmake/sluiceConfig.cmake.in ${CMAKE_BINARY_DIR}/sluiceConfig.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)

@@ -11,15 +11,14 @@
 
 namespace sluice {
 
-// The higher priority goes first, then the earlier due time, then the earlier arrival. The rest is how a run
-// is watched, and nothing to its order.
+// The higher priority goes first, then the earlier due time, then the earlier arrival. And how long this run
+// may take.
 struct RunOrder {
   int priority = 0;
   TimeNs due = kNever;
-  // Given up this long after it started, where the session's options do not do so before; 0: they alone.
-  TimeNs timeout = 0;
-  // Gets how long it ran, without its waits; left alone where runs are gathered.
-  TimeNs* ran = nullptr;
+  TimeNs timeout =
+      0;  // given up this long after it started, if the session's options do not do so before; 0: they alone
+  TimeNs* ran = nullptr;  // gets how long it ran, without its waits; left alone where runs are gathered
 };
 
 inline bool more_urgent(const RunOrder& a, const RunOrder& b) {

@@ -87,11 +87,9 @@ class InferNode final : public Node, public ModelUser {
   Status match_edges(const OpenContext& context);
   Result<LoadedModel> match(std::size_t route, const ModelSignature& signature,
                             std::vector<std::string>* keep_float) const;
-  // By open_first_usable, open_on or open_next_usable.
   using Opener = std::function<Result<OpenedModel>(const ChoiceRequest&)>;
   Result<LoadedModelPtr> load_with(std::size_t route, const ModelRequest& model, const Opener& opener);
   Result<LoadedModelPtr> hand_over(std::size_t route, const LoadedModelPtr& lost, const Status& why);
-  bool use_instead(std::size_t route, const LoadedModelPtr& lost, const LoadedModelPtr& next);
   Status run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
              std::span<Tensor* const> outputs, RunOrder order);
   void tell_failure(const LoadedModel& model);
@@ -253,6 +251,34 @@ void InferNode::note(std::size_t route, Choice choice) {
   record_->choose(std::move(choice), model->opened.placement, model->opened.session);
 }
 
+// The session of `lost` has failed for good and no selector chooses. Frames that lost it at the same time
+// wait here for the first one's choice: that costs less than losing them.
+Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModelPtr& lost,
+                                            const Status& why) {
+  const std::lock_guard one_at_a_time(hand_over_);
+  if (LoadedModelPtr current = in_use(route); current != lost) return current;
+  const SessionRequest& request = lost->opened.session->request();
+  SLUICE_ASSIGN(LoadedModelPtr next, load_with(route, request.model, [&](const ChoiceRequest& choice) {
+                  return open_next_usable(*services_, choice, request.backend, why, *record_);
+                }));
+  use(route, next);
+  note(route, std::string());
+  return next;
+}
+
+// On `model`, or on those that take over when it has failed for good; then `model` is the one that ran. Under
+// a selector this frame is lost, and the selector hears of it.
+Status InferNode::run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
+                      std::span<Tensor* const> outputs, RunOrder order) {
+  for (;;) {
+    Status status = SharedSession::run(model->opened.session, inputs, outputs, order);
+    if (!status.ok()) tell_failure(*model);
+    if (meter_ || status.code() != Code::kUnavailable) return status;
+    SLUICE_ASSIGN(model, hand_over(route, model, status));
+    if (!model) return status;  // the node is being closed
+  }
+}
+
 void InferNode::warn(const std::string& text) {
   if (record_->warn(text) && choice_.request.on_fallback == "warn")
     log_message(LogLevel::kWarning, "node '" + choice_.request.node + "': " + text);
@@ -267,41 +293,6 @@ void InferNode::tell_failure(const LoadedModel& model) {
   if (!meter_ || model.candidate < 0) return;
   meter_->add_failure(static_cast<std::size_t>(model.candidate));
   on_failure_();
-}
-
-bool InferNode::use_instead(std::size_t route, const LoadedModelPtr& lost, const LoadedModelPtr& next) {
-  std::lock_guard lock(mutex_);
-  if (route >= models_.size() || models_[route] != lost) return false;
-  models_[route] = next;
-  return true;
-}
-
-// The session of `lost` has failed for good. Frames that lost it at the same time wait here for the first
-// one's choice: that costs less than losing them. The selector, where there is one, hears of it last and may
-// choose again.
-Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModelPtr& lost,
-                                            const Status& why) {
-  const std::lock_guard one_at_a_time(hand_over_);
-  if (LoadedModelPtr current = in_use(route); current != lost) return current;
-  const SessionRequest& request = lost->opened.session->request();
-  SLUICE_ASSIGN(LoadedModelPtr next, load_with(route, request.model, [&](const ChoiceRequest& choice) {
-                  return open_next_usable(*services_, choice, request.backend, why, *record_);
-                }));
-  if (!use_instead(route, lost, next)) return in_use(route);
-  note(route, std::string());
-  tell_failure(*lost);
-  return next;
-}
-
-// On `model`, or on those that take over when it has failed for good; then `model` is the one that ran.
-Status InferNode::run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
-                      std::span<Tensor* const> outputs, RunOrder order) {
-  for (;;) {
-    Status status = SharedSession::run(model->opened.session, inputs, outputs, order);
-    if (status.code() != Code::kUnavailable) return status;
-    SLUICE_ASSIGN(model, hand_over(route, model, status));
-    if (!model) return status;  // the node is being closed
-  }
 }
 
 Status InferNode::close() {
@@ -338,7 +329,6 @@ Status InferNode::process(Context& context) {
   const RunOrder order{priority_, finish_within_ > 0 ? arrived + finish_within_ : kNever, 0,
                        meter_ ? &ran : nullptr};
   Status status = run(context.route(), model, {in.data(), inputs}, {out.data(), outputs}, order);
-  if (!status.ok() && model) tell_failure(*model);
   if (status.code() == Code::kTimeout) {
     context.drop(DropReason::kTimeout);
     return {};

@@ -177,11 +177,14 @@ Status Engine::probe(const RunOptions& options) {
   Status all = open_sources();
   if (all.ok()) add_failure(all, make_pools());
   add_failure(all, open_nodes());
+  auto sensors = make_telemetry(plan_->device, [this] { return inference_load(); });
+  add_failure(all, sensors.status());
   if (!all.ok()) return all;
   {
     std::lock_guard lock(models_mutex_);
     models_open_ = true;
   }
+  sensors_ = std::move(*sensors);
   failures_ = std::make_unique<Failures>(*plan_, clock_);
   std::vector<Node*> nodes;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
@@ -271,6 +274,7 @@ Status Engine::start(const RunOptions& options) {
 Status Engine::set_off(const RunOptions& options) {
   watchdog_ = std::make_unique<Watchdog>(
       *plan_, *executor_, clock_, [this](const Status& why) { give_up(why); }, setup_.limits);
+  if (sensors_) telemetry_ = std::make_unique<TelemetryThread>(std::move(sensors_), clock_);
   if (options.duration_s) {
     duration_timer_ =
         clock_.at(started_at_ + from_s(*options.duration_s), TimerKey{-3, 0}, [this] { stop(false); });
@@ -311,6 +315,22 @@ bool Engine::may_run() {
   std::lock_guard lock(stop_mutex_);
   running_ = !stop_wanted_;
   return running_;
+}
+
+// What heats a simulated device: the time that runs have taken, by node and backend.
+std::vector<BackendLoad> Engine::inference_load() const {
+  std::vector<BackendLoad> out;
+  for (const InferenceEntry& entry : services_->entries()) {
+    BackendLoad load{entry.node, entry.backend, 0, 0};
+    load.busy_ms = entry.latency.mean_ms() * static_cast<double>(entry.latency.count());
+    for (const NodePlan& node : plan_->nodes) {
+      if (node.id != entry.node || entry.backend != "fake") continue;
+      const Options fake(node.options->map("fake"));
+      load.extra_w = fake.has("heat_w") ? fake.number("heat_w") : 0;
+    }
+    out.push_back(std::move(load));
+  }
+  return out;
 }
 
 // The probe has succeeded everywhere: sinks may create their files now.
@@ -379,6 +399,7 @@ Status Engine::finish() {
   steady_end_ = read_process_stats();
   steady_frames_ = produced_.load() - std::min<std::uint64_t>(produced_.load(), kWarmUpFrames);
   clock_.cancel(duration_timer_);
+  if (telemetry_) telemetry_->stop();
   watchdog_.reset();
   if (selection_) selection_->stop();
   if (!abandoned_) executor_->shut_down();

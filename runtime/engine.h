@@ -20,6 +20,8 @@
 #include "runtime/live_selection.h"
 #include "runtime/pipeline.h"
 #include "runtime/process_stats.h"
+#include "runtime/snapshot.h"
+#include "runtime/telemetry_thread.h"
 #include "runtime/trace.h"
 #include "runtime/watchdog.h"
 
@@ -49,6 +51,8 @@ class Engine {
   bool wait_for(double seconds);
   Status finish();
   RunReport report() const;
+  RunSnapshot snapshot() const;
+  double elapsed_s() const { return to_s(clock_.now() - started_at_); }
   Status set(std::string_view node, std::string_view option, std::string_view value);
   Status replace_model(std::string_view name, const std::string& path);
   Status use_variant(std::string_view model, std::string_view variant);
@@ -74,6 +78,7 @@ class Engine {
   void make_feeds(const RunOptions& options);
   void make_executor(const RunOptions& options);
   void connect_app_sources();
+  std::vector<BackendLoad> inference_load() const;
   void pool_available(int node);
   OpenContext open_context(int node) const;
   Status close_nodes();
@@ -85,9 +90,7 @@ class Engine {
   void count_produced();
   RunStatus run_status(const Status& result) const;
   void fill_process(RunReport& report, const FlowCounters& counters) const;
-  void fill_sources(RunReport& report, const FlowCounters& counters) const;
-  void fill_sinks(RunReport& report, const FlowCounters& counters) const;
-  void fill_nodes(RunReport& report, const FlowCounters& counters) const;
+  void fill_sources(RunReport& report) const;
 
   std::shared_ptr<const Plan> plan_;
   const EngineSetup setup_;
@@ -108,6 +111,8 @@ class Engine {
   std::unique_ptr<Watchdog> watchdog_;
   std::mutex models_mutex_;  // one change of models at a time, and none once the nodes are closed
   bool models_open_ = false;
+  std::unique_ptr<Telemetry> sensors_;          // between probe and start
+  std::unique_ptr<TelemetryThread> telemetry_;  // null: nothing is read
   bool probed_ = false;
   bool executor_entered_ = false;
   bool started_ = false;

@@ -1,15 +1,10 @@
 // A run's counters as a report (contract section 5).
 #include "framework/core/ticks.h"
 #include "runtime/engine.h"
+#include "runtime/flow_report.h"
 
 namespace sluice {
 namespace {
-
-// (delivered - 1) / (last - first delivery).
-std::optional<double> rate(std::uint64_t delivered, TimeNs first, TimeNs last) {
-  if (delivered < 2 || last <= first) return std::nullopt;
-  return static_cast<double>(delivered - 1) / to_s(last - first);
-}
 
 // Of a run that did not come to its first frame.
 FlowCounters no_counters(const FlowGraph& flow) {
@@ -60,18 +55,15 @@ RunReport Engine::report() const {
   out.status = run_status(result);
   if (out.status == RunStatus::kFailed) out.error = result.message();
   if (started_) out.wall_s = to_s((finished_ ? ended_at_ : clock_.now()) - started_at_);
-  out.fps = rate(counters.delivered, counters.first_delivery, counters.last_delivery);
-  out.latency = figures_of(counters.latency);
-  out.after_source = figures_of(counters.after_source);
+  fill_flow(*plan_, flow_, counters, out);
   fill_process(out, counters);
-  fill_sources(out, counters);
-  fill_sinks(out, counters);
-  fill_nodes(out, counters);
+  fill_sources(out);
   for (const InferenceEntry& entry : services_ ? services_->entries() : std::vector<InferenceEntry>{}) {
     out.inference.push_back(inference_report(entry, started_at_));
     out.simulated = out.simulated || entry.simulated;
   }
   if (trace_) out.trace = trace_->figures();
+  if (telemetry_) out.device = telemetry_->report();
   std::lock_guard lock(mutex_);
   out.settings = settings_;
   return out;
@@ -82,6 +74,25 @@ RunStatus Engine::run_status(const Status& result) const {
   const bool only_stopped = result.code() == Code::kCancelled && stopped_by_user_;
   if (!result.ok() && !only_stopped) return RunStatus::kFailed;
   return stopped_by_user_ ? RunStatus::kStopped : RunStatus::kCompleted;
+}
+
+RunSnapshot Engine::snapshot() const {
+  RunSnapshot out;
+  if (!executor_ || !services_) return out;
+  out.at = (finished_ ? ended_at_ : clock_.now()) - started_at_;
+  out.counters = executor_->counters();
+  for (const InferenceEntry& entry : services_->entries()) {
+    InferNow now{entry.node, entry.backend, entry.variant, {}, {}, 0, entry.decisions.size()};
+    if (!entry.decisions.empty()) {
+      now.performance_mode = entry.decisions.back().performance_mode;
+      now.reason = entry.decisions.back().reason;
+      now.step = entry.decisions.back().step;
+    }
+    out.infer.push_back(std::move(now));
+  }
+  if (telemetry_) out.readings = telemetry_->latest();
+  out.rss_mb = read_process_stats().rss_mb;
+  return out;
 }
 
 void Engine::fill_process(RunReport& out, const FlowCounters& counters) const {
@@ -103,51 +114,16 @@ void Engine::fill_process(RunReport& out, const FlowCounters& counters) const {
   out.page_faults_per_frame = per_frame(steady_start_.page_faults, now.page_faults, frames);
 }
 
-void Engine::fill_sources(RunReport& out, const FlowCounters& counters) const {
-  const std::vector<SourceEnd> ends =
-      executor_ ? executor_->source_ends() : std::vector<SourceEnd>(plan_->sources.size());
-  for (std::size_t s = 0; s < plan_->sources.size(); ++s) {
-    const SourceCounters& c = counters.sources[s];
-    SourceReport source;
-    source.id = plan_->nodes[static_cast<std::size_t>(plan_->sources[s].node)].id;
-    source.produced = c.produced;
-    source.delivered = c.delivered;
-    source.dropped = c.dropped;
-    source.corrupt = c.corrupt;
+// What only the feeds know.
+void Engine::fill_sources(RunReport& out) const {
+  if (!executor_) return;
+  const std::vector<SourceEnd> ends = executor_->source_ends();
+  for (std::size_t s = 0; s < out.sources.size(); ++s) {
     if (s < feeds_.size()) {
-      source.reconnects = feeds_[s]->reconnects();
-      source.format_changes = feeds_[s]->format_changes();
+      out.sources[s].reconnects = feeds_[s]->reconnects();
+      out.sources[s].format_changes = feeds_[s]->format_changes();
     }
-    if (!ends[s].status.ok()) source.error = ends[s].status.message();
-    out.sources.push_back(std::move(source));
-  }
-}
-
-void Engine::fill_sinks(RunReport& out, const FlowCounters& counters) const {
-  for (const NodePlan& plan : plan_->nodes) {  // in the order of the file
-    const FlowUnit& unit = flow_.units[static_cast<std::size_t>(plan.unit)];
-    if (unit.sink != SinkKind::kCounting ||
-        plan_->nodes[static_cast<std::size_t>(unit.nodes.back())].id != plan.id)
-      continue;
-    const SinkCounters& c = counters.sinks[static_cast<std::size_t>(unit.sink_index)];
-    SinkReport sink;
-    sink.id = plan.id;
-    sink.due = c.due;
-    sink.delivered = c.delivered;
-    sink.filtered = c.filtered;
-    sink.dropped = c.dropped;
-    sink.fps = rate(c.delivered, c.first_delivery, c.last_delivery);
-    sink.latency = figures_of(c.latency);
-    out.sinks.push_back(std::move(sink));
-  }
-}
-
-void Engine::fill_nodes(RunReport& out, const FlowCounters& counters) const {
-  for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
-    const NodePlan& plan = plan_->nodes[n];
-    const NodeCounters& c = counters.nodes[n];
-    out.nodes.push_back({plan.id, plan.declaration->type, c.in, c.processed, c.filtered, c.dropped,
-                         c.packets_out, figures_of(c.busy), figures_of(c.wait)});
+    if (!ends[s].status.ok()) out.sources[s].error = ends[s].status.message();
   }
 }
 

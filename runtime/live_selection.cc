@@ -329,15 +329,11 @@ bool LiveSelection::carry_out(const SelectionChange& change, TimeNs now) {
   LiveNode& node = nodes_[change.node];
   if (change.candidate < 0 || node.held) return true;
   const auto c = static_cast<std::size_t>(change.candidate);
-  const LoadedModelPtr before = node.user->in_use(node.routes[c]);
-  // A node hands over by itself when a session has failed for good, and has noted it.
-  const bool handed_over = before && before->candidate < 0 && change.before >= 0 &&
-                           before->opened.choice.backend == candidate_of(change.node, c).backend;
   if (change.candidate != change.before && !change_over(change.node, c, now)) return false;
   node.user->limit_rate(change.rate_hz);
   // Policy fixed begins where the node was opened, which it has noted.
   const bool fixed = selection_->node(change.node).policy.kind == PolicyKind::kFixed;
-  if (handed_over || (change.before < 0 && fixed && node.routes[c] == 0)) return true;
+  if (change.before < 0 && fixed && node.routes[c] == 0) return true;
   node.user->note(node.routes[c], selection_->decisions(change.node).back());
   const bool broken =
       change.before >= 0 &&

@@ -12,6 +12,8 @@
 #include "inference/checked_model.h"
 #include "runtime/builtin.h"
 #include "runtime/engine.h"
+#include "runtime/simulated_engine.h"
+#include "runtime/snapshot.h"
 
 namespace sluice {
 namespace {
@@ -78,8 +80,32 @@ class Pipeline::Impl {
       : registry_(std::move(registry)), plan_(std::move(plan)), engine_(plan_) {}
 
   const std::shared_ptr<const Registry> registry_;  // the plan's declarations live in it
+  // Makes the simulated engine when the options ask for one.
+  Status simulate(const RunOptions& options) {
+    if (simulated_ || !options.device.starts_with("sim:")) return {};
+    SLUICE_ASSIGN(simulated_, SimulatedEngine::create(plan_, options));
+    return {};
+  }
+
+  // Of the real engine, with a call every second.
+  bool wait_for(double seconds) {
+    if (!every_second_) return engine_.wait_for(seconds);
+    const double end = engine_.elapsed_s() + seconds;
+    for (double now = engine_.elapsed_s(); now < end; now = engine_.elapsed_s()) {
+      if (engine_.wait_for(std::max(0.0, std::min(end, next_second_) - now))) return true;
+      if (engine_.elapsed_s() < next_second_) continue;
+      every_second_();
+      next_second_ = std::max(next_second_ + 1, engine_.elapsed_s());
+    }
+    return false;
+  }
+
   const std::shared_ptr<const Plan> plan_;
   Engine engine_;
+  std::unique_ptr<SimulatedEngine> simulated_;  // instead of engine_
+  bool simulation_over_ = false;
+  std::function<void()> every_second_;
+  double next_second_ = 1;  // of the run's clock
 };
 
 namespace {
@@ -164,17 +190,42 @@ std::optional<Pipeline> Pipeline::load_spec(const GraphSpec& spec, const Registr
 }
 
 const Plan& Pipeline::plan() const { return *impl_->plan_; }
-Status Pipeline::probe(const RunOptions& options) { return impl_->engine_.probe(options); }
-Status Pipeline::start(const RunOptions& options) { return impl_->engine_.start(options); }
-void Pipeline::stop() { impl_->engine_.stop(true); }
-bool Pipeline::wait_for(double seconds) { return impl_->engine_.wait_for(seconds); }
+Status Pipeline::probe(const RunOptions& options) {
+  SLUICE_RETURN_IF_ERROR(impl_->simulate(options));
+  return impl_->simulated_ ? Status{} : impl_->engine_.probe(options);
+}
+Status Pipeline::start(const RunOptions& options) {
+  SLUICE_RETURN_IF_ERROR(impl_->simulate(options));
+  impl_->every_second_ = options.every_second;
+  return impl_->simulated_ ? Status{} : impl_->engine_.start(options);
+}
+void Pipeline::stop() {
+  if (impl_->simulated_) return impl_->simulated_->stop();
+  impl_->engine_.stop(true);
+}
 bool Pipeline::abandoned() const { return impl_->engine_.abandoned(); }
-RunReport Pipeline::report() const { return impl_->engine_.report(); }
+// A simulated run takes its own time: all of it passes in here.
+bool Pipeline::wait_for(double seconds) {
+  if (!impl_->simulated_) return impl_->wait_for(seconds);
+  if (!std::exchange(impl_->simulation_over_, true)) static_cast<void>(impl_->simulated_->run());
+  return true;
+}
+RunReport Pipeline::report() const {
+  return impl_->simulated_ ? impl_->simulated_->report() : impl_->engine_.report();
+}
 
 Status Pipeline::wait() {
-  while (!impl_->engine_.wait_for(3600)) {
+  if (impl_->simulated_) {
+    wait_for(0);
+    return impl_->simulated_->outcome();
+  }
+  while (!impl_->wait_for(3600)) {
   }
   return impl_->engine_.finish();
+}
+
+RunSnapshot Pipeline::snapshot() const {
+  return impl_->simulated_ ? impl_->simulated_->snapshot() : impl_->engine_.snapshot();
 }
 
 Status Pipeline::set(std::string_view node, std::string_view option, std::string_view value) {

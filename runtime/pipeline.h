@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@
 
 namespace sluice {
 
+struct RunSnapshot;  // runtime/snapshot.h
+
 struct LoadOptions {
   // {"node.option", value}: over what the file says, through the same checks.
   std::vector<std::pair<std::string, std::string>> set;
@@ -30,6 +33,16 @@ struct RunOptions {
   std::optional<double> duration_s;    // of the run's clock
   std::string trace;                   // a path: writes what ran when, for Perfetto (Chrome trace format)
   int workers = 0;                     // 0: one per core
+  // Empty or "real": this machine. "sim:PROFILE": a simulated device (a shipped profile or a path) runs
+  // instead; no node body runs, sources answer from their headers, sinks count but write nothing.
+  std::string device;
+  std::string timings;              // simulated: a report whose node times are used instead of the profile's
+  std::optional<double> ambient_c;  // simulated; none: the profile's
+  std::uint64_t seed = 1;           // simulated: of its noise
+  double idle_before_s = 0;         // simulated: it idles until steady, at most this long
+  double idle_after_s = 0;          // simulated: it idles on at the end
+  // Called once a second of the run's clock by the thread inside `wait` or `wait_for`.
+  std::function<void()> every_second;
 };
 
 // Everything that validation found, for programs that show it line by line.
@@ -81,6 +94,8 @@ class Pipeline {
   // also when the Pipeline is destroyed; end such a process with std::_Exit, since destructors of static
   // objects would run beside that thread.
   bool abandoned() const;
+  // The counters of now, for programs that watch a run.
+  RunSnapshot snapshot() const;
   // One option that the node declares as live, from the next frame on. kInvalid otherwise.
   Status set(std::string_view node, std::string_view option, std::string_view value);
 

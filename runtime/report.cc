@@ -120,6 +120,18 @@ Json setting(const SettingReport& s) {
   return {{"at_s", number(s.at_s)}, {"node", s.node}, {"option", s.option}, {"value", redact_url(s.value)}};
 }
 
+Json device(const std::optional<DeviceReport>& d) {
+  if (!d) return nullptr;
+  Json heat = Json::object();
+  for (const DeviceReport::Heat& h : d->temperature_c) {
+    heat[h.role] = h.mean || h.max ? Json{{"mean", number(h.mean)}, {"max", number(h.max)}} : Json(nullptr);
+  }
+  return {{"telemetry", d->telemetry},         {"profile", or_null(d->profile)},
+          {"ambient_c", number(d->ambient_c)}, {"temperature_c", heat},
+          {"power_w", number(d->power_w)},     {"energy_j", number(d->energy_j)},
+          {"notices", texts(d->notices)}};
+}
+
 // The sum over the sources.
 Json frames(const RunReport& report) {
   std::uint64_t produced = 0, delivered = 0;
@@ -180,6 +192,7 @@ std::string to_json(const RunReport& report) {
               {"nodes", list(report.nodes, node)},
               {"inference", list(report.inference, inference)},
               {"settings", list(report.settings, setting)},
+              {"device", device(report.device)},
               {"warnings", texts(report.warnings)}};
   if (report.trace) out["trace"] = {{"events", report.trace->events}, {"lost", report.trace->lost}};
   if (report.error) out["error"] = redact_url(*report.error);

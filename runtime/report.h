@@ -104,6 +104,21 @@ struct TraceReport {
   std::uint64_t lost = 0;
 };
 
+// What was known of the device's heat and power during the run.
+struct DeviceReport {
+  std::string telemetry;               // "sysfs", "simulated", "trace", "none"
+  std::optional<std::string> profile;  // of a simulated device
+  std::optional<double> ambient_c;
+  struct Heat {
+    std::string role;
+    std::optional<double> mean, max;  // none: not known once
+  };
+  std::vector<Heat> temperature_c;
+  std::optional<double> power_w;  // mean
+  std::optional<double> energy_j;
+  std::vector<std::string> notices;  // sensors that were excluded, and why
+};
+
 struct RunReport {
   std::string pipeline;
   RunStatus status = RunStatus::kCompleted;
@@ -124,6 +139,7 @@ struct RunReport {
   std::vector<NodeReport> nodes;
   std::vector<InferenceReport> inference;
   std::vector<SettingReport> settings;
+  std::optional<DeviceReport> device;
   std::vector<std::string> warnings;
 };
 

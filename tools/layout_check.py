@@ -32,6 +32,8 @@ ROOMS = {
     'inference': ['framework/core', 'framework/node'],
     'backends': ['framework/core', 'framework/node', 'inference'],
     'nodes': ['framework/core', 'framework/node', 'inference'],
+    'simulation': ['framework/core', 'framework/spec', 'framework/node', 'framework/plan', 'framework/graph',
+                   'inference'],
     'quantize': ['framework/core', 'inference', 'backends'],
 }
 # These stand above all rooms and may use each of them; no room may use these.

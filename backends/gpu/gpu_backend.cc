@@ -92,6 +92,8 @@ class GpuSession final : public Session {
   const ModelSignature& signature() const override { return session_->signature(); }
   std::string_view backend() const override { return "gpu"; }
   RunKind kind() const override { return RunKind::kWaits; }
+  // One device. While one run computes, the next one's commands are enqueued.
+  Accelerator accelerator() const override { return {.name = "gpu", .runs_at_once = 2}; }
   int slots() const override { return session_->slots(); }
   bool static_batch() const override { return session_->static_batch(); }
   Placement placement() const override { return session_->placement(); }

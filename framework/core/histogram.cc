@@ -36,4 +36,12 @@ void Histogram::merge(const Histogram& other) {
   max_ = std::max(max_, other.max_);
 }
 
+Histogram Histogram::since(const Histogram& earlier) const {
+  Histogram out = *this;
+  for (int b = 0; b < kBuckets; ++b) out.counts_[b] -= earlier.counts_[b];
+  out.count_ -= earlier.count_;
+  out.sum_ -= earlier.sum_;
+  return out;
+}
+
 }  // namespace sluice

@@ -28,6 +28,8 @@ class Histogram {
   // Interpolated within its bucket; 0 when empty. `q` in 0..1.
   double quantile_ms(double q) const;
   void merge(const Histogram& other);
+  // What was added after `earlier`, a copy of this one then. Its maximum is the whole one's.
+  Histogram since(const Histogram& earlier) const;
 
  private:
   static constexpr int kSubBits = 5;

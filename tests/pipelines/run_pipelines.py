@@ -7,6 +7,7 @@ Needs what `tools/dev setup` fetches. SLUICE_PACED=0: rates are not checked (san
 """
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,13 @@ PIPELINES = os.path.join(ROOT, 'pipelines')
 PROGRAM = os.path.abspath(os.environ.get('SLUICE_PROGRAM', os.path.join(ROOT, 'build/release/bin/sluice')))
 PACED = os.environ.get('SLUICE_PACED', '1') != '0'
 TIMEOUT_S = 240
+
+
+def overlap(a, b):
+    """Intersection over union of two boxes [x, y, w, h]."""
+    w = max(0.0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
+    h = max(0.0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
+    return w * h / (a[2] * a[3] + b[2] * b[3] - w * h)
 
 
 def lost(counts):
@@ -204,6 +212,79 @@ class Shipped(Program):
         refused = self.sluice('compile', model, '--backend', 'cpu', '--tune', '-o', self.at('other.onnx'))
         self.assertEqual(refused.returncode, 2)
         self.assertIn("--tune measures kernels of backend 'gpu'", refused.stderr)
+
+    def faces_of(self, *words):
+        """(the one face of each of 20 frames, the inference entry, whether all was simulated) of face_fast_htp."""
+        done, report = self.run_pipeline('face_fast_htp', '--frames', '20', *words)
+        lines = self.check_lines(done.stdout, range(20), 'camera', 'detections')
+        self.assertEqual([len(line['detections']) for line in lines], [1] * 20)
+        return [line['detections'][0] for line in lines], report['inference'][0], report['simulated']
+
+    def check_on_simulator(self, cpu, least_overlap, *words):
+        found, entry, simulated = self.faces_of(*words)
+        self.assertEqual((entry['backend'], entry['simulated'], simulated), ('htp', True, True))
+        self.assertGreater(entry['operators']['total'], 100)
+        self.assertEqual(entry['operators']['on_backend'], entry['operators']['total'])
+        self.assertEqual((entry['operators']['elsewhere'], entry['warnings']), ({}, []))
+        for ours, theirs in zip(found, cpu):
+            self.assertGreaterEqual(overlap(ours['box'], theirs['box']), least_overlap)
+            self.assertLessEqual(abs(ours['score'] - theirs['score']), 0.02)
+
+    @unittest.skipUnless(platform.machine() == 'x86_64', 'only there it is a simulator that answers')
+    def test_face_fast_htp(self):
+        """The NPU finds what the CPU finds with the same integer model: on the chip of the file and on the oldest class."""
+        cpu, entry, simulated = self.faces_of('--set', 'face.backends=[cpu]')
+        self.assertEqual((entry['backend'], simulated), ('cpu', False))
+        self.check_on_simulator(cpu, 0.95)  # seen: 0.998
+        self.check_on_simulator(cpu, 0.95, '--set', 'face.htp.soc=qcs6490')  # v68, coarser; seen: 0.977
+
+    def test_thermal_two_models(self):
+        """A simulated device: every frame accounted for, nothing written, and the heat costs rate."""
+        done, report = self.run_pipeline('thermal_two_models', '--device', 'sim:qcs6490', '--frames', '200')
+        self.assertEqual(done.stdout, '', 'sinks count but write nothing')
+        self.assertTrue(report['simulated'])
+        self.assertEqual([entry['backend'] for entry in report['inference']], ['htp', 'htp'])
+        hot = self.sluice('thermal', self.shipped('thermal_two_models'), '--device', 'sim:qcs6490', '--ambient', '35',
+                          '--report', self.at('page.html'), '--json', self.at('result.json'), '--csv',
+                          self.at('windows.csv'), '--min-stability', '0.8')
+        self.assertEqual(hot.returncode, 4, hot.stderr)
+        self.assertIn('--min-stability 0.8: stability is 0.', hot.stderr)
+        self.assertIn('simulated qcs6490 at 35 degrees C', hot.stdout)
+        result = json.loads(self.read('result.json'))
+        self.assertEqual((result['simulated'], result['device'], result['ambient_c']), (True, 'qcs6490', 35))
+        run, = result['runs']
+        self.assertLess(run['stability'], 0.8)
+        self.assertGreater(run['peak_fps'], run['sustained_fps'])
+        load = [window for window in run['windows'] if window['phase'] == 'load']
+        self.assertEqual(len(load), 180)
+        self.assertAlmostEqual(load[0]['t_s'], 10)
+        self.assertEqual(load[0]['backend'], {'near': 'htp', 'far': 'htp'})
+        self.assertEqual(len(self.read('windows.csv').splitlines()), len(run['windows']) + 1)
+        page = self.read('page.html')
+        self.assertIn('SIMULATED', page)
+        for outside in ('http:', 'https:', '<script', '@import', 'url('):
+            self.assertNotIn(outside, page)
+
+    def test_record_and_fit(self):
+        """Recorded runs of a simulated device become a profile, on which a pipeline runs."""
+        traces = []
+        for name, words in (('npu', ('--pace', 'max')),
+                            ('cpu', ('--pace', 'max', '--set', 'near.backends=[cpu]', '--set', 'far.backends=[cpu]')),
+                            ('light', ('--pace', '5'))):
+            _, report = self.run_pipeline('thermal_two_models', '--device', 'sim:qcs6490', '--set', 'camera.loop=true',
+                                          '--duration', '20m', '--record', self.at(name), *words)
+            self.assertEqual(json.loads(self.read(name + '/report.json'))['frames'], report['frames'])
+            traces.append(self.at(name + '/readings.jsonl'))
+        again = self.sluice('run', self.shipped('hello'), '--frames', '1', '--record', self.at('npu'))
+        self.assertEqual(again.returncode, 1)
+        self.assertIn('holds a recording; --force replaces it', again.stderr)
+        fitted = self.sluice('fit', *traces, '-o', self.at('board.yaml'), '--base', 'qcs6490', '--ambient', '25')
+        self.assertEqual(fitted.returncode, 0, fitted.stderr)
+        self.assertIn('case to ambient', fitted.stdout)
+        self.assertIn('label: F', self.read('board.yaml'))
+        self.run_pipeline('face_fast', '--device', 'sim:' + self.at('board.yaml'), '--frames', '50')
+        refused = self.sluice('fit', *traces, '-o', self.at('board.yaml'))
+        self.assertIn('exists; --force replaces it', refused.stderr)
 
     def test_face_fast_looped(self):
         """Numbers and times go on over the end of the file."""

@@ -44,6 +44,10 @@ RunReport example() {
                        {}};
   face.decisions = {{0.0, "htp", "w8a16", "balanced", 0, "first usable"}};
   r.inference = {face};
+  DeviceReport device{
+      "simulated", "qcs6490", 35, {}, 2.5, std::nullopt, {"sensor 'a': it cannot be read; excluded"}};
+  device.temperature_c = {{"npu", 61.5, 70.0}, {"battery", std::nullopt, std::nullopt}};
+  r.device = device;
   return r;
 }
 
@@ -64,7 +68,11 @@ TEST(Report, FollowsTheContract) {
                    "operators": {"total": 120, "on_backend": 120, "elsewhere": {}}, "latency_ms": {"p50": 1.0, "p95": 1.2}, "saturated_fraction": 0.0,
                    "decisions": [{"at_s": 0.0, "backend": "htp", "variant": "w8a16", "performance_mode": "balanced", "step": 0, "reason": "first usable"}],
                    "warnings": []}],
-    "settings": [], "warnings": []})");
+    "settings": [],
+    "device": {"telemetry": "simulated", "profile": "qcs6490", "ambient_c": 35.0,
+               "temperature_c": {"npu": {"mean": 61.5, "max": 70.0}, "battery": null},
+               "power_w": 2.5, "energy_j": null, "notices": ["sensor 'a': it cannot be read; excluded"]},
+    "warnings": []})");
   const Json actual = json_of(example());
   EXPECT_EQ(actual, expected) << actual.dump(2);
 }

@@ -33,3 +33,8 @@ if [ ! -f "build/$preset/build.ninja" ] || ! grep -qsxF "$SLUICE_CACHE" "build/$
   echo "$SLUICE_CACHE" > "build/$preset/.sluice_cache"
 fi
 cmake --build "build/$preset" ${1:+--target "$@"}
+
+# Pipelines of this repository name integer models, which the program makes. A target alone may leave it unbuilt.
+if [ -x "build/$preset/bin/sluice" ] && [ -e "build/$preset/lib/sluice/sluice_quantize.so" ]; then
+  "$ROOT/tools/dev.d/quantized_models.sh" "build/$preset/bin"
+fi

@@ -45,6 +45,41 @@ void add_pace(CLI::App& app, std::optional<std::string>& pace) {
   app.add_option("--pace", pace, "Speed of files: realtime, max, or frames per second")->type_name("PACE");
 }
 
+void check_device(const std::string& text) {
+  if (text == "real" || (text.starts_with("sim:") && text.size() > 4)) return;
+  throw CLI::ValidationError("--device", "'" + text + "' is no device, allowed: real, sim:PROFILE");
+}
+
+void add_device(CLI::App& app, std::string& device, std::string& timings, std::optional<double>& ambient_c) {
+  app.add_option_function<std::string>(
+         "--device",
+         [&device](const std::string& text) {
+           check_device(text);
+           device = text;
+         },
+         "real, or sim:PROFILE: a simulated device by name or path; nothing is executed or written there")
+      ->type_name("DEVICE");
+  app.add_option("--timings", timings, "Simulated: take the nodes' times from this report of a run")
+      ->type_name("FILE");
+  app.add_option("--ambient", ambient_c, "Simulated: temperature of the surroundings, degrees C")
+      ->check(CLI::Range(-50.0, 100.0));
+}
+
+// Sets `seconds`, of whatever type takes a number.
+template <typename Seconds>
+void add_duration(CLI::App& app, const char* name, const char* help, Seconds& seconds, bool zero = false) {
+  app.add_option_function<std::string>(
+         name,
+         [name, &seconds, zero](const std::string& text) {
+           const std::optional<double> parsed = zero && text == "0" ? 0 : parse_duration(text);
+           if (!parsed)
+             throw CLI::ValidationError(name, "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
+           seconds = *parsed;
+         },
+         help)
+      ->type_name("TIME");
+}
+
 void add_file(CLI::App& app, std::string& file) {
   app.add_option("FILE", file, "A pipeline file")->required();
 }
@@ -57,19 +92,15 @@ void add_run(CLI::App& app, RunArguments& args) {
          "--frames", [&args](const std::string& text) { args.frames = parse_count("--frames", text); },
          "Captures per source")
       ->type_name("N");
-  run->add_option_function<std::string>(
-         "--duration",
-         [&args](const std::string& text) {
-           args.duration_s = parse_duration(text);
-           if (!args.duration_s)
-             throw CLI::ValidationError("--duration",
-                                        "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
-         },
-         "Stop after this time (500ms, 10s, 30m, 1h)")
-      ->type_name("TIME");
+  add_duration(*run, "--duration", "Stop after this time (500ms, 10s, 30m, 1h)", args.duration_s);
   add_pace(*run, args.pace);
   run->add_option("--report", args.report, "Write what happened as JSON")->type_name("FILE");
   run->add_option("--trace", args.trace, "Write what ran when, for Perfetto")->type_name("FILE");
+  add_device(*run, args.device, args.timings, args.ambient_c);
+  CLI::Option* const record =
+      run->add_option("--record", args.record, "Keep readings and the report in this folder, for sluice fit")
+          ->type_name("DIR");
+  run->add_flag("--force", args.force, "Replace an earlier recording")->needs(record);
   run->add_flag("--quiet", args.quiet, "Only errors");
   run->add_flag_callback("-v,--verbose", [&args] { args.log_level = "debug"; }, "More messages");
   run->add_option("--log-level", args.log_level, "Least level that is written")
@@ -215,7 +246,101 @@ void add_compare(CLI::App& app, CompareArguments& args) {
   compare->add_flag("--json", args.json, "One JSON document");
 }
 
+void add_package(CLI::App& app, PackageArguments& args) {
+  CLI::App* const package = app.add_subcommand("package", "Put all that a device needs into one folder");
+  add_file(*package, args.file);
+  package->add_option("-o,--output", args.output, "The folder to make")->required()->type_name("DIR");
+  package->add_flag("--force", args.force, "Replace a package");
+}
+
+void add_profile(CLI::App& app, ProfileArguments& args) {
+  CLI::App* const profile = app.add_subcommand("profile", "How fast a model is, and which layers are slow");
+  profile->add_option("MODEL", args.model, "An ONNX file")->required();
+  profile->add_option("--backend", args.backend, "Where it runs; all: side by side")->required();
+  profile->add_option("--scenario", args.scenario, "As MLPerf Mobile defines them: at least 60 s per backend")
+      ->check(CLI::IsMember({"single_stream", "offline"}));
+  add_duration(*profile, "--duration", "Run each backend for this time (default: a quick look)",
+               args.duration_s);
+  profile->add_option("--inputs", args.inputs, "Arrays by input name, .npz (default: made-up numbers)")
+      ->type_name("FILE");
+  profile->add_flag("--json", args.json, "One JSON document");
+}
+
+// "node=backend".
+void add_backends(CLI::App& app, std::vector<std::pair<std::string, std::string>>& backends) {
+  app.add_option_function<std::vector<std::string>>(
+         "--backend",
+         [&backends](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) {
+             const std::size_t equals = text.find('=');
+             if (equals == 0 || equals == std::string::npos || equals + 1 == text.size())
+               throw CLI::ValidationError("--backend", "'" + text + "' is no NODE=BACKEND");
+             backends.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+           }
+         },
+         "Force a node's backend; may be repeated")
+      ->type_name("NODE=BACKEND")
+      ->allow_extra_args(false);
+}
+
+void add_thermal(CLI::App& app, ThermalArguments& args) {
+  CLI::App* const thermal =
+      app.add_subcommand("thermal", "Sustained performance: what a pipeline keeps up when the device is hot");
+  CLI::Option* const file = thermal->add_option("FILE", args.file, "A pipeline file");
+  add_set(*thermal, args.set);
+  add_pace(*thermal, args.pace);
+  add_device(*thermal, args.device, args.timings, args.ambient_c);
+  add_backends(*thermal, args.backends);
+  add_duration(*thermal, "--duration", "Length of the load (30m)", args.duration_s);
+  add_duration(*thermal, "--cool-down", "Most time to idle until steady before it (10m; 0: none)",
+               args.cool_down_s, true);
+  add_duration(*thermal, "--recovery", "Time to watch afterwards (60s; 0: none)", args.recovery_s, true);
+  thermal->add_option("--policies", args.policies, "Selector policies, one run each (fixed)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"fixed", "latency", "throughput", "efficiency", "balanced", "sustained"}));
+  thermal
+      ->add_option("--repeat", args.repeat, "Runs of each policy; exit 4 when they differ by more than 5 %")
+      ->check(CLI::Range(1, 100));
+  thermal->add_option("--report", args.report, "Write a page with plots")->type_name("HTML");
+  CLI::Option* const json =
+      thermal->add_option("--json", args.json, "Write the result as JSON")->type_name("FILE");
+  thermal->add_option("--csv", args.csv, "Write the windows as CSV")->type_name("FILE");
+  thermal->add_flag("--resume", args.resume, "Go on with the interrupted test in the --json file")
+      ->needs(json);
+  thermal->add_option("--min-stability", args.min_stability, "Exit 4 when sustained / peak is below this")
+      ->check(CLI::Range(0.0, 1.0));
+  thermal->add_option("--min-fps", args.min_fps, "Exit 4 when the sustained rate is below this")
+      ->check(CLI::PositiveNumber);
+  thermal->add_option("--max-p95-ms", args.max_p95_ms, "Exit 4 when a window's p95 is above this")
+      ->check(CLI::PositiveNumber);
+  thermal->add_option("--max-skin-c", args.max_skin_c, "Exit 4 when the skin gets hotter than this")
+      ->check(CLI::Range(-50.0, 200.0));
+  thermal->add_option("--compare", args.compare, "Compare two results of --json instead of running")
+      ->expected(2)
+      ->type_name("A.json B.json")
+      ->excludes(file);
+  thermal->add_flag("--quiet", args.quiet, "Only results and errors");
+  thermal->callback([&args] {
+    if (args.file.empty() && args.compare.empty()) throw CLI::ValidationError("FILE", "is required");
+  });
+}
+
+void add_fit(CLI::App& app, FitArguments& args) {
+  CLI::App* const fit = app.add_subcommand("fit", "Make a simulated device from recorded runs");
+  fit->add_option("TRACE", args.traces, "readings.jsonl of sluice run --record")->required();
+  fit->add_option("-o", args.output, "The profile to write")->required()->type_name("PROFILE");
+  fit->add_option("--base", args.base,
+                  "Profile that gives what is not fitted: backends, latencies, limits (generic)")
+      ->type_name("PROFILE");
+  fit->add_option("--ambient", args.ambient_c,
+                  "Temperature of the surroundings, degrees C; default: fitted too")
+      ->check(CLI::Range(-50.0, 100.0));
+  fit->add_flag("--force", args.force, "Replace the profile");
+}
+
 struct All {
+  ThermalArguments thermal;
+  FitArguments fit;
   RunArguments run;
   CheckArguments check;
   PlanArguments plan;
@@ -227,6 +352,8 @@ struct All {
   QuantizeArguments quantize;
   CompareArguments compare;
   ExplainArguments explain;
+  PackageArguments package;
+  ProfileArguments profile;
 };
 
 void declare(CLI::App& app, All& all) {
@@ -252,6 +379,10 @@ void declare(CLI::App& app, All& all) {
   app.add_subcommand("explain", "Why each backend, variant and ladder step was chosen")
       ->add_option("REPORT", all.explain.report, "JSON of run --report or thermal --json")
       ->required();
+  add_package(app, all.package);
+  add_profile(app, all.profile);
+  add_thermal(app, all.thermal);
+  add_fit(app, all.fit);
 }
 
 Arguments chosen(const CLI::App& app, All&& all) {
@@ -267,6 +398,10 @@ Arguments chosen(const CLI::App& app, All&& all) {
   if (name == "quantize") return std::move(all.quantize);
   if (name == "compare") return std::move(all.compare);
   if (name == "explain") return std::move(all.explain);
+  if (name == "package") return std::move(all.package);
+  if (name == "profile") return std::move(all.profile);
+  if (name == "thermal") return std::move(all.thermal);
+  if (name == "fit") return std::move(all.fit);
   return SchemaArguments{};
 }
 

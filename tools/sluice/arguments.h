@@ -18,7 +18,12 @@ struct RunArguments {
   std::optional<std::int64_t> frames;
   std::optional<double> duration_s;
   std::optional<std::string> pace;
-  std::string report, trace;  // paths; empty: none
+  std::string report, trace;        // paths; empty: none
+  std::string device = "real";      // or "sim:PROFILE"
+  std::string timings;              // simulated: a report; empty: the profile's times
+  std::optional<double> ambient_c;  // simulated
+  std::string record;               // a folder; empty: none
+  bool force = false;               // an earlier recording is replaced
   bool quiet = false;
   std::string log_level = "info";
   std::string log_file;
@@ -97,9 +102,50 @@ struct CompareArguments {
   std::vector<quantize::InputShape> shapes;
 };
 
+struct PackageArguments {
+  std::string file;
+  std::string output;
+  bool force = false;
+};
+
+struct ProfileArguments {
+  std::string model, backend;  // a backend's name or "all"
+  std::string scenario;        // "single_stream", "offline"; empty: a quick look
+  std::string inputs;          // an .npz; empty: made-up numbers
+  std::optional<double> duration_s;
+  bool json = false;
+};
+
+struct ThermalArguments {
+  std::string file;                                           // empty: --compare
+  std::vector<std::pair<std::string, std::string>> set;       // node.option, value
+  std::vector<std::pair<std::string, std::string>> backends;  // node, backend
+  std::optional<std::string> pace;
+  std::string device = "real";
+  std::string timings;
+  std::optional<double> ambient_c;
+  double duration_s = 1800, cool_down_s = 600, recovery_s = 60;
+  std::vector<std::string> policies = {"fixed"};
+  int repeat = 1;
+  bool resume = false;
+  std::string report, json, csv;     // paths; empty: none
+  std::vector<std::string> compare;  // two results
+  std::optional<double> min_stability, min_fps, max_p95_ms, max_skin_c;
+  bool quiet = false;
+};
+
+struct FitArguments {
+  std::vector<std::string> traces;
+  std::string output;
+  std::string base = "generic";  // what is not fitted comes from this profile
+  std::optional<double> ambient_c;
+  bool force = false;
+};
+
 using Arguments = std::variant<RunArguments, CheckArguments, PlanArguments, NodesArguments, SchemaArguments,
                                DoctorArguments, InspectArguments, CompileArguments, EvalArguments,
-                               QuantizeArguments, CompareArguments, ExplainArguments>;
+                               QuantizeArguments, CompareArguments, PackageArguments, ProfileArguments,
+                               ThermalArguments, FitArguments, ExplainArguments>;
 
 // The arguments, or the exit code when there is nothing to do: 0 after help and version (stdout), 2 after an
 // error (stderr).

@@ -17,5 +17,9 @@ int execute(const EvalArguments& arguments);
 int execute(const QuantizeArguments& arguments);
 int execute(const CompareArguments& arguments);
 int execute(const ExplainArguments& arguments);
+int execute(const PackageArguments& arguments);
+int execute(const ProfileArguments& arguments);
+int execute(const ThermalArguments& arguments);
+int execute(const FitArguments& arguments);
 
 }  // namespace sluice::cli

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "backends/backends.h"
 #include "framework/core/clock.h"
+#include "inference/telemetry/sysfs_telemetry.h"
 #include "runtime/library.h"
 
 namespace sluice::cli {
@@ -22,13 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kOnnxRuntimeFloor = "1.28";
 constexpr std::string_view kOpenCvFloor = "4.12";
 constexpr std::string_view kTbbFloor = "2021.6";
-
-std::string first_line(const fs::path& path) {
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  return line;
-}
 
 // The value behind "KEY<spaces>:" of a /proc file.
 std::string proc_value(const fs::path& path, std::string_view key) {
@@ -101,14 +96,14 @@ std::vector<LibraryState> libraries() {
       {"spdlog", SLUICE_SPDLOG_VERSION, "of the build", {}}};
 }
 
-std::vector<Sensor> sensors(const fs::path& root) {
-  std::vector<Sensor> out;
-  for (const fs::path& zone : entries(root / "sys/class/thermal", "thermal_zone")) {
-    Sensor sensor{first_line(zone / "type"), leading_number(first_line(zone / "temp"))};
-    if (sensor.celsius) *sensor.celsius /= 1000;
-    out.push_back(std::move(sensor));
-  }
-  return out;
+// Loads and energies are known from the second look on.
+std::vector<SensorState> sensors(const fs::path& root) {
+  SteadyClock clock;
+  SysfsTelemetry telemetry(root == "/" ? "" : root.string());
+  telemetry.sample(clock.now());
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  telemetry.sample(clock.now());
+  return telemetry.sensors();
 }
 
 }  // namespace

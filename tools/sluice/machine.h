@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "inference/telemetry/telemetry.h"
+
 namespace sluice::cli {
 
 struct BackendState {
@@ -23,11 +25,6 @@ struct LibraryState {
   std::string warning;                 // known-bad; empty: nothing known against it
 };
 
-struct Sensor {
-  std::string name;
-  std::optional<double> celsius;  // none: it is there and cannot be read
-};
-
 struct Machine {
   std::string version;       // of Sluice
   std::string architecture;  // "x86_64"
@@ -36,7 +33,7 @@ struct Machine {
   std::optional<double> memory_mb;
   std::vector<BackendState> backends;
   std::vector<LibraryState> libraries;
-  std::vector<Sensor> sensors;
+  std::vector<SensorState> sensors;
   std::vector<std::string> cameras;  // /dev/videoN
 };
 

@@ -16,6 +16,18 @@ Json rounded(const std::optional<double>& value) {
   return value ? Json(std::round(*value * 10) / 10) : Json(nullptr);
 }
 
+// "nspss0-thermal: npu 46.2 degrees C", "BAT0: power of the device 3.3 W", "soc: not used: no temperature:
+// ...".
+std::string sensor_line(const SensorState& s) {
+  std::string out = s.name + ": ";
+  if (s.role.empty() && !s.problem.empty()) return out + "not used: " + s.problem;
+  if (!s.role.empty()) out += s.role + " ";
+  if (s.quantity != "temperature" && s.name.find(s.quantity) == std::string::npos) out += s.quantity + " ";
+  if (!s.now.value) return out + "unknown" + (s.problem.empty() ? "" : ": " + s.problem);
+  return out + (s.unit.empty() ? fmt::format("{:.0f} %", *s.now.value * 100)
+                               : fmt::format("{:.1f} {}", *s.now.value, s.unit));
+}
+
 }  // namespace
 
 std::string machine_text(const Machine& m) {
@@ -35,10 +47,7 @@ std::string machine_text(const Machine& m) {
     out += l.warning.empty() ? "\n" : "; warning: " + l.warning + "\n";
   }
   out += "sensors\n";
-  for (const Sensor& s : m.sensors) {
-    out += fmt::format("  {}: {}\n", s.name,
-                       s.celsius ? fmt::format("{:.1f} degrees C", *s.celsius) : "cannot be read");
-  }
+  for (const SensorState& s : m.sensors) out += "  " + sensor_line(s) + "\n";
   if (m.sensors.empty()) out += "  none\n";
   out += "cameras\n";
   for (const std::string& camera : m.cameras) out += "  " + camera + "\n";
@@ -61,8 +70,16 @@ std::string machine_json(const Machine& m) {
                          {"detail", text_or_null(l.detail)},
                          {"warning", text_or_null(l.warning)}});
   }
-  for (const Sensor& s : m.sensors)
-    sensors.push_back({{"name", s.name}, {"temperature_c", rounded(s.celsius)}});
+  for (const SensorState& s : m.sensors) {
+    const bool heat = s.quantity == "temperature";
+    sensors.push_back({{"name", s.name},
+                       {"quantity", s.quantity},
+                       {"role", text_or_null(s.role)},
+                       {"unit", text_or_null(s.unit)},
+                       {"value", rounded(s.now.value)},
+                       {"temperature_c", heat ? rounded(s.now.value) : Json(nullptr)},
+                       {"problem", text_or_null(s.problem)}});
+  }
   const Json out = {{"version", 1},
                     {"sluice", m.version},
                     {"architecture", m.architecture},

@@ -106,6 +106,8 @@ ModelSide::ModelSide(std::unique_ptr<Session> session) : session_(std::move(sess
     output_names_.push_back(type.name);
     floats_.emplace_back(outputs_.back().bytes / size_of(type.dtype));
   }
+  for (const Tensor& input : inputs_) run_inputs_.push_back(&input);
+  for (Tensor& output : outputs_) run_outputs_.push_back(&output);
 }
 
 Result<std::unique_ptr<ModelSide>> ModelSide::open(Backend& backend, const std::string& path,
@@ -140,15 +142,16 @@ Status ModelSide::fill(std::size_t input, const quantize::Sample& sample) {
                   inputs_[input].data);
 }
 
+Status ModelSide::set(const quantize::Sample& sample) {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) SLUICE_RETURN_IF_ERROR(fill(i, sample));
+  return {};
+}
+
+Status ModelSide::run_once() { return session_->run(0, run_inputs_, run_outputs_); }
+
 Result<std::vector<std::span<const float>>> ModelSide::run(const quantize::Sample& sample) {
-  std::vector<const Tensor*> inputs;
-  std::vector<Tensor*> outputs;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    SLUICE_RETURN_IF_ERROR(fill(i, sample));
-    inputs.push_back(&inputs_[i]);
-  }
-  for (Tensor& output : outputs_) outputs.push_back(&output);
-  SLUICE_RETURN_IF_ERROR(session_->run(0, inputs, outputs));
+  SLUICE_RETURN_IF_ERROR(set(sample));
+  SLUICE_RETURN_IF_ERROR(run_once());
   std::vector<std::span<const float>> out;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     read_floats(outputs_[i], floats_[i]);

@@ -39,6 +39,13 @@ std::string figures(const RunReport& report) {
   return out;
 }
 
+// Where the figures are no measurement; empty: they are one.
+std::string simulated(const RunReport& report) {
+  if (!report.simulated) return {};
+  const bool device = report.device && report.device->profile;
+  return device ? ", simulated " + *report.device->profile : ", simulated";
+}
+
 std::string reasons(const DropCounts& dropped) {
   std::string out;
   for (std::size_t i = 0; i < dropped.size(); ++i) {
@@ -57,7 +64,8 @@ std::size_t terminal_width() {
 
 std::string progress_line(const RunReport& report) {
   const Totals totals = totals_of(report);
-  return fmt::format("{} frames{}, dropped {}", totals.delivered, figures(report), totals.dropped_sum());
+  return fmt::format("{} frames{}, dropped {}{}", totals.delivered, figures(report), totals.dropped_sum(),
+                     simulated(report));
 }
 
 std::string summary_line(const RunReport& report) {
@@ -66,7 +74,7 @@ std::string summary_line(const RunReport& report) {
       fmt::format("{}: {}, {} frames produced, {} delivered, dropped {}", report.pipeline,
                   name_of(report.status), totals.produced, totals.delivered, totals.dropped_sum());
   if (totals.dropped_sum() > 0) out += " (" + reasons(totals.dropped) + ")";
-  return out + figures(report);
+  return out + figures(report) + simulated(report);
 }
 
 Progress::Progress(bool quiet) : active_(!quiet && ::isatty(STDERR_FILENO) == 1) {}

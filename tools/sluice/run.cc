@@ -1,4 +1,6 @@
 // sluice run
+#include <stdlib.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -11,10 +13,13 @@
 #include "runtime/builtin.h"
 #include "runtime/logging.h"
 #include "runtime/pipeline.h"
+#include "runtime/snapshot.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/interrupts.h"
 #include "tools/sluice/output.h"
+#include "tools/sluice/package_manifest.h"
 #include "tools/sluice/progress.h"
+#include "tools/sluice/recording.h"
 
 namespace sluice::cli {
 namespace {
@@ -84,11 +89,19 @@ class StopOnSignal {
 };
 
 // Starts, shows progress, waits for the end.
-Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Interrupts& interrupts) {
+Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recording& recording,
+                      Interrupts& interrupts) {
   RunOptions options;
   options.frames = arguments.frames;
   options.duration_s = arguments.duration_s;
   options.trace = arguments.trace;
+  options.device = arguments.device;
+  options.timings = arguments.timings;
+  options.ambient_c = arguments.ambient_c;
+  if (!arguments.record.empty()) {
+    SLUICE_RETURN_IF_ERROR(recording.open(arguments.record, arguments.force));
+    options.every_second = [&] { recording.add(pipeline.snapshot()); };
+  }
   const StopOnSignal stop_on_signal(interrupts, pipeline);
   SLUICE_RETURN_IF_ERROR(pipeline.start(options));
   {
@@ -104,19 +117,47 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Interru
 
 // The report is written whatever became of the run, also when it could not start.
 Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, Interrupts& interrupts) {
-  Status status = start_and_wait(pipeline, arguments, interrupts);
-  const Status written = write_report(arguments, pipeline.report());
-  if (status.ok()) return written;
-  if (!written.ok()) print_error(written.message());
+  Recording recording;
+  Status status = start_and_wait(pipeline, arguments, recording, interrupts);
+  const RunReport report = pipeline.report();
+  // The first failure is the caller's to print.
+  for (const Status& one : {write_report(arguments, report), recording.close(report)}) {
+    if (one.ok()) continue;
+    if (status.ok()) {
+      status = one;
+    } else {
+      print_error(one.message());
+    }
+  }
   return status;
+}
+
+// A package is checked before anything of it is used; what was compiled for it is found beside it.
+Result<RunArguments> unpacked(RunArguments arguments) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(arguments.file, error)) return arguments;
+  const auto artifacts = std::filesystem::absolute(arguments.file, error) / "artifacts";
+  SLUICE_ASSIGN(arguments.file, verify_package(arguments.file));
+  if (std::filesystem::is_directory(artifacts, error)) ::setenv("SLUICE_ARTIFACTS", artifacts.c_str(), 0);
+  return arguments;
 }
 
 }  // namespace
 
-int execute(const RunArguments& arguments) {
+int execute(const RunArguments& given) {
   Interrupts interrupts;
+  const auto unpacked_arguments = unpacked(given);
+  if (!unpacked_arguments.ok()) {
+    print_error(unpacked_arguments.status().message());
+    return exit_code_of(unpacked_arguments.status());
+  }
+  const RunArguments& arguments = *unpacked_arguments;
   if (!arguments.report.empty() && arguments.report == arguments.trace) {
     print_error("--report and --trace name the same file " + in_quotes(arguments.report));
+    return kWrongUse;
+  }
+  if (arguments.device == "real" && (!arguments.timings.empty() || arguments.ambient_c)) {
+    print_error("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
     return kWrongUse;
   }
   auto logging = start_logging(arguments);

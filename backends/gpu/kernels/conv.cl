@@ -20,22 +20,14 @@ ALWAYS void finish(float16 v, int og, int oc, int pixels, int p, int n, OUT y, F
   }
   v = act == OP_PRELU ? fmax(v, (float16)(0.0f)) + LOADV(slope, og / 4) * fmin(v, (float16)(0.0f))
                       : activate_most(v, act, act_a, act_b);
-  if (og * 4 + 16 <= oc) {
-    STORE4(v.s0123, to, y);
-    STORE4(v.s4567, to + pixels, y);
-    STORE4(v.s89ab, to + 2 * pixels, y);
-    STORE4(v.scdef, to + 3 * pixels, y);
-    return;
+  if ((oc & 3) != 0 && og + 4 >= groups) {
+    const int16 lane = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    v = select((float16)(0.0f), v, lane < (int16)(oc - og * 4));
   }
-  const float4 part[4] = {v.s0123, v.s4567, v.s89ab, v.scdef};
-  for (int k = 0; k < 4 && og + k < groups; ++k) {
-    const int c = (og + k) * 4;
-    float4 u = part[k];
-    if (c + 1 >= oc) u.y = 0.0f;
-    if (c + 2 >= oc) u.z = 0.0f;
-    if (c + 3 >= oc) u.w = 0.0f;
-    STORE4(u, to + k * pixels, y);
-  }
+  STORE4(v.s0123, to, y);
+  if (og + 1 < groups) STORE4(v.s4567, to + pixels, y);
+  if (og + 2 < groups) STORE4(v.s89ab, to + 2 * pixels, y);
+  if (og + 3 < groups) STORE4(v.scdef, to + 3 * pixels, y);
 }
 #else
 ALWAYS void finish(float4 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {

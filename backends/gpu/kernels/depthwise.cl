@@ -39,49 +39,60 @@ ALWAYS void finish_four(float16 v, int g, int channels, int pixels, int p, int n
 #endif
 #define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
 #define FINISH res, res_groups, slope, act, act_a, act_b
+// The `left` of four pixels of a row from `p` on.
+#if SLUICE_LANES == 16
+#define FINISH_WHOLE(a0, a1, a2, a3) \
+  if (left > 3) {                    \
+    finish_four((float16)(a0, a1, a2, a3), g, channels, oh * ow, p, n, y, FINISH); \
+    return;                          \
+  }
+#else
+#define FINISH_WHOLE(a0, a1, a2, a3)
+#endif
+#define FINISH_ROW(a0, a1, a2, a3)                                       \
+  FINISH_WHOLE(a0, a1, a2, a3)                                           \
+  finish(a0, g, channels, oh * ow, p, n, y, FINISH);                     \
+  if (left > 1) finish(a1, g, channels, oh * ow, p + 1, n, y, FINISH);   \
+  if (left > 2) finish(a2, g, channels, oh * ow, p + 2, n, y, FINISH);   \
+  if (left > 3) finish(a3, g, channels, oh * ow, p + 3, n, y, FINISH)
 
+// Any kernel size, stride, dilation, padding: 4 pixels of a row.
 __kernel void depthwise(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int kh,
                         int kw, int sh, int sw, int ph, int pw, int dh, int dw) {
-  const int p = get_global_id(0), g = get_global_id(1), n = get_global_id(2);
-  if (p >= oh * ow) return;
-  const int oy = p / ow, ox = p % ow, plane = (n * ((channels + 3) / 4) + g) * ih;
-  float4 a = LOAD4(bias, g);
-  for (int ky = 0; ky < kh; ++ky) {
-    const int iy = oy * sh - ph + ky * dh;
-    if (iy < 0 || iy >= ih) continue;
-    for (int kx = 0; kx < kw; ++kx) {
-      const int ix = ox * sw - pw + kx * dw;
-      if (ix >= 0 && ix < iw) a += LOAD4(x, (plane + iy) * iw + ix) * LOAD4(w, (g * kh + ky) * kw + kx);
-    }
-  }
-  finish(a, g, channels, oh * ow, p, n, y, FINISH);
-}
-
-// 3 x 3, stride 1, no dilation: 4 pixels of a row, the row's inputs stay in registers.
-__kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
-                         int pw) {
   const int tiles = (ow + 3) / 4;
   const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, g = get_global_id(1),
             n = get_global_id(2);
   if (oy >= oh) return;
-  const int plane = (n * ((channels + 3) / 4) + g) * ih, ix = ox - pw, left = ow - ox, p = oy * ow + ox;
-#if SLUICE_LANES == 16
-  const float4 start = LOAD4(bias, g);
-  if (ix >= 0 && ix + 6 <= iw && left > 3) {
-    float16 a = (float16)(start, start, start, start);
-    for (int ky = 0; ky < 3; ++ky) {
-      const int iy = oy - ph + ky;
-      if (iy < 0 || iy >= ih) continue;
-      const int at = (plane + iy) * iw + ix;
-      for (int kx = 0; kx < 3; ++kx) {
-        const float4 k = LOAD4(w, (g * 3 + ky) * 3 + kx);
-        a += LOAD16(x, at + kx) * (float16)(k, k, k, k);
+  const int plane = (n * ((channels + 3) / 4) + g) * ih, start = ox * sw - pw, left = ow - ox, p = oy * ow + ox;
+  const bool inside = start >= 0 && start + 3 * sw + (kw - 1) * dw < iw;
+  float4 a0 = LOAD4(bias, g), a1 = a0, a2 = a0, a3 = a0;
+  for (int ky = 0; ky < kh; ++ky) {
+    const int iy = oy * sh - ph + ky * dh;
+    if (iy < 0 || iy >= ih) continue;
+    const int row = (plane + iy) * iw;
+    for (int kx = 0; kx < kw; ++kx) {
+      const int i0 = start + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
+      const float4 k = LOAD4(w, (g * kh + ky) * kw + kx);
+      if (inside) {
+        a0 += LOAD4(x, row + i0) * k;
+        a1 += LOAD4(x, row + i1) * k;
+        a2 += LOAD4(x, row + i2) * k;
+        a3 += LOAD4(x, row + i3) * k;
+        continue;
       }
+      if (i0 >= 0 && i0 < iw) a0 += LOAD4(x, row + i0) * k;
+      if (i1 >= 0 && i1 < iw) a1 += LOAD4(x, row + i1) * k;
+      if (i2 >= 0 && i2 < iw) a2 += LOAD4(x, row + i2) * k;
+      if (i3 >= 0 && i3 < iw) a3 += LOAD4(x, row + i3) * k;
     }
-    finish_four(a, g, channels, oh * ow, p, n, y, FINISH);
-    return;
   }
-#endif
+  FINISH_ROW(a0, a1, a2, a3);
+}
+
+// 3 x 3, stride 1, no dilation: 4 pixels of a row (the wide set: of two rows), whose inputs stay in registers.
+ALWAYS void depthwise3_row(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
+                           int pw, int ox, int oy, int g, int n) {
+  const int plane = (n * ((channels + 3) / 4) + g) * ih, ix = ox - pw, left = ow - ox, p = oy * ow + ox;
   float4 a0 = LOAD4(bias, g), a1 = a0, a2 = a0, a3 = a0;
   const float4 zero = (float4)(0.0f);
   for (int ky = 0; ky < 3; ++ky) {
@@ -101,14 +112,44 @@ __kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, 
     a2 += v2 * w0 + v3 * w1 + v4 * w2;
     a3 += v3 * w0 + v4 * w1 + v5 * w2;
   }
+  FINISH_ROW(a0, a1, a2, a3);
+}
+__kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
+                         int pw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, row = get_global_id(0) / tiles, g = get_global_id(1),
+            n = get_global_id(2);
 #if SLUICE_LANES == 16
-  if (left > 3) {
-    finish_four((float16)(a0, a1, a2, a3), g, channels, oh * ow, p, n, y, FINISH);
+  const int oy = row * 2, plane = (n * ((channels + 3) / 4) + g) * ih, ix = ox - pw, p = oy * ow + ox;
+  if (oy >= oh) return;
+  if (ix >= 0 && ix + 6 <= iw && ox + 4 <= ow && oy + 1 < oh) {
+    const float4 start = LOAD4(bias, g);
+    float16 a = (float16)(start, start, start, start), b = a;
+    for (int r = 0; r < 4; ++r) {
+      const int iy = oy - ph + r;
+      if (iy < 0 || iy >= ih) continue;
+      const int at = (plane + iy) * iw + ix, k = (g * 3 + r) * 3;
+      const float16 x0 = LOAD16(x, at), x1 = LOAD16(x, at + 1), x2 = LOAD16(x, at + 2);
+      if (r < 3) {
+        const float4 w0 = LOAD4(w, k), w1 = LOAD4(w, k + 1), w2 = LOAD4(w, k + 2);
+        a += x0 * (float16)(w0, w0, w0, w0);
+        a += x1 * (float16)(w1, w1, w1, w1);
+        a += x2 * (float16)(w2, w2, w2, w2);
+      }
+      if (r > 0) {
+        const float4 w0 = LOAD4(w, k - 3), w1 = LOAD4(w, k - 2), w2 = LOAD4(w, k - 1);
+        b += x0 * (float16)(w0, w0, w0, w0);
+        b += x1 * (float16)(w1, w1, w1, w1);
+        b += x2 * (float16)(w2, w2, w2, w2);
+      }
+    }
+    finish_four(a, g, channels, oh * ow, p, n, y, FINISH);
+    finish_four(b, g, channels, oh * ow, p + ow, n, y, FINISH);
     return;
   }
+  for (int r = oy; r < oy + 2 && r < oh; ++r)
+    depthwise3_row(x, w, bias, y, FINISH, channels, ih, iw, oh, ow, ph, pw, ox, r, g, n);
+#else
+  if (row < oh) depthwise3_row(x, w, bias, y, FINISH, channels, ih, iw, oh, ow, ph, pw, ox, row, g, n);
 #endif
-  finish(a0, g, channels, oh * ow, p, n, y, FINISH);
-  if (left > 1) finish(a1, g, channels, oh * ow, p + 1, n, y, FINISH);
-  if (left > 2) finish(a2, g, channels, oh * ow, p + 2, n, y, FINISH);
-  if (left > 3) finish(a3, g, channels, oh * ow, p + 3, n, y, FINISH);
 }

@@ -107,12 +107,12 @@ void lower_depthwise(Builder& builder, const Node& node, const Shape2d& s, const
   const std::int64_t groups = (s.oc + 3) / 4;
   if (three) {
     arguments.insert(arguments.end(), {narrow(w.begin[1]), narrow(w.begin[2])});
-    builder.launch("depthwise", "depthwise3", std::move(arguments),
-                   {(w.out[2] + 3) / 4 * w.out[1], groups, s.n});
+    const std::int64_t rows = builder.lanes() == 16 ? (w.out[1] + 1) / 2 : w.out[1];
+    builder.launch("depthwise", "depthwise3", std::move(arguments), {(w.out[2] + 3) / 4 * rows, groups, s.n});
     return;
   }
   append_window(arguments, w, true);
-  builder.launch("depthwise", "depthwise", std::move(arguments), {s.pixels(), groups, s.n});
+  builder.launch("depthwise", "depthwise", std::move(arguments), {(w.out[2] + 3) / 4 * w.out[1], groups, s.n});
 }
 
 // Reads a plain tensor by strides: NCHW as it is, NHWC when fusion took a Transpose away.

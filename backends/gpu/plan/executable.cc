@@ -49,6 +49,11 @@ Result<std::unique_ptr<Executable>> Executable::create(std::shared_ptr<Context> 
   return out;
 }
 
+Executable::~Executable() {
+  steps_.clear();
+  while (!buffers_.empty()) buffers_.pop_back();
+}
+
 Status Executable::place_slots() {
   const MemoryPlan plan = plan_memory(recipe_, context_->device().base_alignment);
   facts_.arena = plan.arena;

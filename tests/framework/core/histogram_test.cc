@@ -54,5 +54,16 @@ TEST(Histogram, TakesNegativeAndHugeValues) {
   EXPECT_GT(h.quantile_ms(1.0), 0);
 }
 
+TEST(Histogram, SinceIsWhatWasAddedAfterwards) {
+  Histogram all;
+  for (int i = 0; i < 100; ++i) all.add(from_ms(50));
+  const Histogram earlier = all;
+  for (int i = 0; i < 10; ++i) all.add(from_ms(8));
+  const Histogram later = all.since(earlier);
+  EXPECT_EQ(later.count(), 10u);
+  EXPECT_NEAR(later.quantile_ms(0.5), 8, 0.3);
+  EXPECT_NEAR(later.mean_ms(), 8, 1e-9);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -51,6 +51,73 @@ TEST(CommandLine, Run) {
   EXPECT_EQ(run.log_file, "l");
 }
 
+TEST(CommandLine, Devices) {
+  EXPECT_EQ(get<RunArguments>({"run", "p.yaml"}).device, "real");
+  const auto run = get<RunArguments>(
+      {"run", "p.yaml", "--device", "sim:qcs6490", "--ambient", "35", "--timings", "r.json"});
+  EXPECT_EQ(run.device, "sim:qcs6490");
+  EXPECT_EQ(run.ambient_c, 35);
+  EXPECT_EQ(run.timings, "r.json");
+  for (const char* wrong : {"sim:", "sims:x", "", "phone"})
+    EXPECT_EQ(code({"run", "p.yaml", "--device", wrong}), 2) << wrong;
+  EXPECT_EQ(code({"run", "p.yaml", "--ambient", "400"}), 2);
+}
+
+TEST(CommandLine, Thermal) {
+  const auto thermal = get<ThermalArguments>({"thermal",    "p.yaml",
+                                              "--device",   "sim:generic",
+                                              "--duration", "2m",
+                                              "--policies", "fixed,sustained",
+                                              "--backend",  "a=cpu",
+                                              "--backend",  "b=gpu",
+                                              "--repeat",   "5",
+                                              "--report",   "o.html",
+                                              "--json",     "o.json",
+                                              "--csv",      "o.csv",
+                                              "--resume",   "--pace",
+                                              "max",        "--cool-down",
+                                              "0",          "--recovery",
+                                              "90s",        "--min-stability",
+                                              "0.9",        "--min-fps",
+                                              "20",         "--max-p95-ms",
+                                              "50",         "--max-skin-c",
+                                              "42"});
+  EXPECT_EQ(thermal.duration_s, 120);
+  EXPECT_EQ(thermal.policies, (std::vector<std::string>{"fixed", "sustained"}));
+  ASSERT_EQ(thermal.backends.size(), 2u);
+  EXPECT_EQ(thermal.backends[1], std::pair(std::string("b"), std::string("gpu")));
+  EXPECT_EQ(thermal.repeat, 5);
+  EXPECT_TRUE(thermal.resume);
+  EXPECT_EQ(thermal.cool_down_s, 0);
+  EXPECT_EQ(thermal.recovery_s, 90);
+  EXPECT_EQ(thermal.min_stability, 0.9);
+  EXPECT_EQ(thermal.max_skin_c, 42);
+  EXPECT_EQ(get<ThermalArguments>({"thermal", "p.yaml"}).duration_s, 1800);
+  EXPECT_EQ(get<ThermalArguments>({"thermal", "--compare", "a.json", "b.json"}).compare.size(), 2u);
+}
+
+TEST(CommandLine, ThermalRefuses) {
+  EXPECT_EQ(code({"thermal"}), 2) << "nothing to test";
+  EXPECT_EQ(code({"thermal", "p.yaml", "--resume"}), 2) << "from which file?";
+  EXPECT_EQ(code({"thermal", "p.yaml", "--compare", "a", "b"}), 2);
+  EXPECT_EQ(code({"thermal", "--compare", "a"}), 2);
+  EXPECT_EQ(code({"thermal", "p.yaml", "--policies", "fixed,fast"}), 2);
+  EXPECT_EQ(code({"thermal", "p.yaml", "--backend", "cpu"}), 2);
+  EXPECT_EQ(code({"thermal", "p.yaml", "--duration", "0"}), 2);
+  EXPECT_EQ(code({"thermal", "p.yaml", "--repeat", "0"}), 2);
+}
+
+TEST(CommandLine, RecordAndFit) {
+  EXPECT_EQ(get<RunArguments>({"run", "p.yaml", "--record", "d", "--force"}).record, "d");
+  EXPECT_EQ(code({"run", "p.yaml", "--force"}), 2) << "what would it replace?";
+  const auto fit = get<FitArguments>({"fit", "a.jsonl", "b.jsonl", "-o", "board.yaml", "--base", "qcs6490"});
+  EXPECT_EQ(fit.traces.size(), 2u);
+  EXPECT_EQ(fit.output, "board.yaml");
+  EXPECT_EQ(fit.base, "qcs6490");
+  EXPECT_EQ(code({"fit", "a.jsonl"}), 2);
+  EXPECT_EQ(code({"fit", "-o", "x"}), 2);
+}
+
 TEST(CommandLine, RunDefaults) {
   const auto run = get<RunArguments>({"run", "p.yaml"});
   EXPECT_FALSE(run.frames || run.duration_s || run.pace || run.quiet);

@@ -45,10 +45,14 @@ TEST_F(MachineRoot, LooksAtFiles) {
   const Machine m = look_at_machine(root_.string());
   EXPECT_EQ(m.cpu, "Fast CPU");
   EXPECT_EQ(m.memory_mb, 2000);
-  ASSERT_EQ(m.sensors.size(), 2u);
+  ASSERT_EQ(m.sensors.size(), 3u)
+      << "two zones and the memory, of which this machine does not tell what is free";
   EXPECT_EQ(m.sensors[0].name, "cpu-thermal");
-  EXPECT_EQ(m.sensors[0].celsius, 45.25);
-  EXPECT_FALSE(m.sensors[1].celsius.has_value());
+  EXPECT_EQ(m.sensors[0].role, "cpu");
+  EXPECT_EQ(m.sensors[0].now.value, 45.25);
+  EXPECT_FALSE(m.sensors[1].now.value.has_value());
+  EXPECT_EQ(m.sensors[1].problem, "it cannot be read");
+  EXPECT_FALSE(m.sensors[2].now.value.has_value());
   EXPECT_THAT(m.cameras, ::testing::ElementsAre("/dev/video0"));
 }
 
@@ -71,13 +75,21 @@ TEST(Machine, SimulatedBackendsAreLabelled) {
 
 TEST(Machine, UnknownIsNull) {
   Machine m;
-  m.sensors = {{"npu", std::nullopt}};
+  m.sensors = {{"npu", "temperature", "npu", "degrees C", {}, "it cannot be read"},
+               {"policy4", "clock", "cpu", "MHz", {1651.2, 0, Health::kGood}, ""},
+               {"cpu load", "utilisation", "cpu", "", {0.37, 0, Health::kGood}, ""},
+               {"socd", "temperature", "", "degrees C", {}, "no temperature: a state of charge"}};
   m.libraries = {{"ONNX Runtime", std::nullopt, "not found", {}}};
   const auto json = nlohmann::json::parse(machine_json(m));
   EXPECT_TRUE(json["memory_mb"].is_null());
   EXPECT_TRUE(json["sensors"][0]["temperature_c"].is_null());
+  EXPECT_TRUE(json["sensors"][0]["value"].is_null());
+  EXPECT_EQ(json["sensors"][1]["value"], 1651.2);
   EXPECT_TRUE(json["libraries"][0]["version"].is_null());
-  EXPECT_THAT(machine_text(m), HasSubstr("  npu: cannot be read\n"));
+  EXPECT_THAT(machine_text(m), HasSubstr("  npu: npu unknown: it cannot be read\n"));
+  EXPECT_THAT(machine_text(m), HasSubstr("  policy4: cpu clock 1651.2 MHz\n"));
+  EXPECT_THAT(machine_text(m), HasSubstr("  cpu load: cpu utilisation 37 %\n"));
+  EXPECT_THAT(machine_text(m), HasSubstr("  socd: not used: no temperature: a state of charge\n"));
   EXPECT_THAT(machine_text(m), HasSubstr("  ONNX Runtime: missing not found\n"));
 }
 

@@ -40,5 +40,16 @@ TEST(Progress, NothingOnAPipe) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
+// What comes out of a simulated device is never taken for a measurement.
+TEST(Progress, SaysThatARunWasSimulated) {
+  RunReport report = example();
+  report.simulated = true;
+  EXPECT_TRUE(summary_line(report).ends_with(", simulated"));
+  EXPECT_TRUE(progress_line(report).ends_with(", simulated"));
+  report.device.emplace();
+  report.device->profile = "qcs6490";
+  EXPECT_TRUE(summary_line(report).ends_with(", simulated qcs6490"));
+}
+
 }  // namespace
 }  // namespace sluice::cli

@@ -1,0 +1,96 @@
+#include "backends/ort/layer_profile.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "backends/ort/bindings.h"
+#include "backends/ort/runtime.h"
+
+namespace sluice::ort {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where the profiler writes; gone with the object.
+class ProfileFolder {
+ public:
+  ProfileFolder() {
+    std::error_code error;
+    std::string name = (fs::temp_directory_path(error) / "sluice-profile-XXXXXX").string();
+    if (!error && ::mkdtemp(name.data())) path_ = name;
+  }
+  ~ProfileFolder() {
+    std::error_code error;
+    if (!path_.empty()) fs::remove_all(path_, error);
+  }
+  ProfileFolder(const ProfileFolder&) = delete;
+  ProfileFolder& operator=(const ProfileFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+// The values for one run; they view the callers' arrays.
+Result<std::vector<Ort::Value>> values_for(const std::vector<std::string>& names,
+                                           std::span<const NamedArray> inputs) {
+  const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
+  std::vector<Ort::Value> out;
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(inputs, name, &NamedArray::name);
+    if (found == inputs.end()) return invalid("there is no array for input '" + name + "'");
+    const ArrayView& array = found->array;
+    // ONNX Runtime does not write to its inputs.
+    out.push_back(Ort::Value::CreateTensor(memory, const_cast<std::byte*>(array.data), array.bytes,
+                                           array.shape.data(), array.shape.size(), element_of(array.dtype)));
+  }
+  return out;
+}
+
+std::vector<const char*> pointers(const std::vector<std::string>& names) {
+  std::vector<const char*> out;
+  for (const std::string& name : names) out.push_back(name.c_str());
+  return out;
+}
+
+Result<std::string> run_profiled(Runtime& runtime, const std::string& path,
+                                 std::span<const NamedArray> inputs, int runs, const fs::path& folder) {
+  Ort::SessionOptions options;
+  options.SetIntraOpNumThreads(1);
+  options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  options.EnableProfiling((folder / "profile").c_str());
+  Ort::Session session(runtime.env(), path.c_str(), options);
+  Ort::AllocatorWithDefaultOptions allocator;
+  std::vector<std::string> input_names, output_names;
+  for (std::size_t i = 0; i < session.GetInputCount(); ++i)
+    input_names.emplace_back(session.GetInputNameAllocated(i, allocator).get());
+  for (std::size_t i = 0; i < session.GetOutputCount(); ++i)
+    output_names.emplace_back(session.GetOutputNameAllocated(i, allocator).get());
+  SLUICE_ASSIGN(const auto values, values_for(input_names, inputs));
+  const auto in = pointers(input_names), out = pointers(output_names);
+  for (int i = 0; i < runs; ++i)
+    session.Run(Ort::RunOptions{nullptr}, in.data(), values.data(), in.size(), out.data(), out.size());
+  std::ifstream file(session.EndProfilingAllocated(allocator).get(), std::ios::binary);
+  return std::string{std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+Result<std::string> profile_layers(const std::string& path, std::span<const NamedArray> inputs, int runs) {
+  SLUICE_ASSIGN(const auto runtime, Runtime::get());
+  const ProfileFolder folder;
+  if (folder.path().empty()) return failed("there is no folder for the profiler's file");
+  forget_warnings();
+  try {
+    return run_profiled(*runtime, path, inputs, runs, folder.path());
+  } catch (const Ort::Exception& error) {
+    return unavailable(explain(error.what()));
+  }
+}
+
+}  // namespace sluice::ort

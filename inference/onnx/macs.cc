@@ -1,0 +1,95 @@
+#include "inference/onnx/macs.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <vector>
+
+namespace sluice::onnx {
+namespace {
+
+using Dims = std::vector<std::int64_t>;
+
+// Known shapes of all tensors that are not weights; a symbolic first dimension counts as a batch of 1.
+std::map<std::string_view, Dims> shapes_of(const ModelHeader& header) {
+  std::map<std::string_view, Dims> out;
+  for (const auto* list : {&header.inputs, &header.values, &header.outputs}) {
+    for (const ValueInfo& info : *list) {
+      if (!info.has_shape) continue;
+      Dims dims;
+      for (const Dim& dim : info.dims) dims.push_back(dim.value);
+      if (!dims.empty() && dims[0] < 0) dims[0] = 1;
+      const bool fixed = std::all_of(dims.begin(), dims.end(), [](std::int64_t d) { return d > 0; });
+      if (fixed) out[info.name] = std::move(dims);
+    }
+  }
+  return out;
+}
+
+// Overflow gives nothing, as a missing shape does.
+std::optional<std::int64_t> product(const Dims& dims) {
+  std::int64_t out = 1;
+  for (const std::int64_t d : dims) {
+    if (__builtin_mul_overflow(out, d, &out)) return std::nullopt;
+  }
+  return out;
+}
+
+class MacCounter {
+ public:
+  explicit MacCounter(const ModelHeader& header) : shapes_(shapes_of(header)) {
+    for (const Initializer& weights : header.initializers) weights_[weights.name] = weights.elements;
+  }
+
+  static bool counts(const Operator& op) {
+    constexpr std::array<std::string_view, 6> kTypes = {"Conv",          "ConvInteger", "QLinearConv",
+                                                        "ConvTranspose", "Gemm",        "MatMul"};
+    return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+  }
+
+  // Each weight is used once per place it is applied at: the output's pixels for a convolution (the input's
+  // when it is transposed), its rows for a matrix product.
+  std::optional<std::int64_t> macs(const Operator& op) const {
+    const std::size_t weight_input = op.type == "QLinearConv" ? 3 : 1;
+    if (op.inputs.size() <= weight_input || op.outputs.empty()) return std::nullopt;
+    const bool transposed = op.type == "ConvTranspose";
+    const auto places = shapes_.find(transposed ? op.inputs[0] : op.outputs[0]);
+    const auto weights = weight_elements(op.inputs[weight_input]);
+    if (places == shapes_.end() || !weights || places->second.size() < 2) return std::nullopt;
+    const bool matrix = op.type == "Gemm" || op.type == "MatMul";
+    const auto all = product(places->second);
+    if (!all) return std::nullopt;
+    const std::int64_t applied = *all / (matrix ? places->second.back() : places->second[1]);
+    std::int64_t out = 0;
+    return __builtin_mul_overflow(applied, *weights, &out) ? std::nullopt : std::optional(out);
+  }
+
+ private:
+  std::optional<std::int64_t> weight_elements(std::string_view name) const {
+    if (const auto found = weights_.find(name); found != weights_.end() && found->second >= 0)
+      return found->second;
+    if (const auto found = shapes_.find(name); found != shapes_.end()) return product(found->second);
+    return std::nullopt;
+  }
+
+  std::map<std::string_view, Dims> shapes_;
+  std::map<std::string_view, std::int64_t> weights_;
+};
+
+}  // namespace
+
+Macs count_macs(const ModelHeader& header) {
+  const MacCounter counter(header);
+  Macs out;
+  std::int64_t sum = 0;
+  for (const Operator& op : header.operators) {
+    if (!MacCounter::counts(op)) continue;
+    const auto macs = counter.macs(op);
+    if (!macs || __builtin_add_overflow(sum, *macs, &sum)) ++out.without_shape;
+  }
+  if (out.without_shape == 0 && !header.has_subgraphs) out.total = sum;
+  return out;
+}
+
+}  // namespace sluice::onnx

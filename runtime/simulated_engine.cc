@@ -1,0 +1,165 @@
+#include "runtime/simulated_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "framework/core/log.h"
+#include "nodes/app_ends.h"
+#include "runtime/flow_report.h"
+#include "simulation/profile_reader.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view kPrefix = "sim:";
+
+Result<SourceInfo> read_header(const Plan& plan, const NodePlan& node) {
+  SLUICE_ASSIGN(const std::unique_ptr<Node> made, node.declaration->create());
+  auto* const source = dynamic_cast<SourceNode*>(made.get());
+  if (!source) return invalid("its class is no SourceNode");
+  if (dynamic_cast<AppSource*>(made.get()))
+    return unavailable("an app_source has no header that a simulated run could read");
+  SteadyClock clock;
+  OpenContext context;
+  context.node_id = node.id;
+  context.options = node.options.get();
+  context.clock = &clock;
+  context.routes = node.routes;
+  for (const SourcePlan& s : plan.sources)
+    context.source_names.push_back(plan.nodes[static_cast<std::size_t>(s.node)].id);
+  Result<SourceInfo> info = source->probe(context);
+  const Status closed = source->close();
+  if (info.ok() && !closed.ok()) return closed;
+  return info;
+}
+
+InferenceReport inference_report(const Plan& plan, const InferState& state) {
+  const NodePlan& node = plan.nodes[static_cast<std::size_t>(state.node)];
+  InferenceReport out;
+  out.node = node.id;
+  out.model = node.options->text("model");
+  out.variant = state.choice.variant;
+  out.backend = state.choice.backend;
+  out.requested = node.options->texts("backends");
+  out.simulated = true;
+  out.latency = figures_of(state.latency);
+  for (const InferDecision& d : state.decisions) {
+    const bool has_mode = !d.choice.performance_mode.empty();
+    out.decisions.push_back({to_s(d.at), d.choice.backend, d.choice.variant,
+                             has_mode ? std::optional(d.choice.performance_mode) : std::nullopt,
+                             d.choice.step, d.choice.reason});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan) {
+  std::vector<SourceInfo> out;
+  for (const SourcePlan& source : plan.sources) {
+    const NodePlan& node = plan.nodes[static_cast<std::size_t>(source.node)];
+    Result<SourceInfo> info = failed("");
+    try {
+      info = read_header(plan, node);
+    } catch (const std::exception& e) {
+      info = failed(std::string("threw an exception: ") + e.what());
+    }
+    if (!info.ok()) return info.status().with_context(fmt::format("node '{}': ", node.id));
+    out.push_back(*info);
+  }
+  return out;
+}
+
+SimulatedEngine::SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOptions& options)
+    : run_(std::move(run)),
+      selection_(SimulatedSelection::create(*run_)),
+      options_(options),
+      failures_(run_->plan(), run_->clock()),
+      energy_at_start_j_(run_->device().energy_j()) {
+  readings_ = run_->device().readings(0);
+  run_->on_period([this](TimeNs now, const Readings& readings) {
+    readings_ = readings;
+    summary_.add(readings);
+    if (selection_ && !loaded_) selection_->on_period(now, readings);
+    if (options_.every_second) options_.every_second();
+  });
+  if (selection_) {
+    selection_->on_period(run_->now(), readings_);
+    run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
+      selection_->on_run(infer, took, status);
+    });
+  }
+  run_->on_failure([this](int node, const Status& status, const FrameInfo& frame) {
+    failures_.add(node, status, frame);
+  });
+}
+
+Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr<const Plan> plan,
+                                                                 const RunOptions& options) {
+  SimulatedSetup setup;
+  SLUICE_ASSIGN(setup.profile, load_profile(options.device.substr(kPrefix.size())));
+  if (!options.timings.empty()) {
+    SLUICE_ASSIGN(setup.timings, read_timings(options.timings));
+  }
+  SLUICE_ASSIGN(setup.sources, read_source_headers(*plan));
+  setup.plan = std::move(plan);
+  setup.frames = options.frames;
+  setup.duration_s = options.duration_s;
+  setup.ambient_c = options.ambient_c;
+  setup.seed = options.seed;
+  setup.cool_down_s = options.idle_before_s;
+  SLUICE_ASSIGN(std::unique_ptr<SimulatedRun> run, SimulatedRun::create(std::move(setup)));
+  for (const std::string& warning : run->warnings()) log_message(LogLevel::kWarning, warning);
+  return std::unique_ptr<SimulatedEngine>(new SimulatedEngine(std::move(run), options));
+}
+
+Status SimulatedEngine::run() {
+  outcome_ = run_->run();
+  if (const int node = run_->stopped_by(); outcome_.ok() && node >= 0)
+    outcome_ = failed(failures_.decisive(node) + "; the run stops (on_error)");
+  ended_ = run_->now();
+  loaded_ = true;
+  energy_j_ = run_->device().energy_j() - energy_at_start_j_;
+  if (!outcome_.ok()) return outcome_;
+  for (double left = options_.idle_after_s; left > 0 && !stopped_; --left) run_->idle(std::min(left, 1.0));
+  return outcome_;
+}
+
+void SimulatedEngine::stop() {
+  stopped_ = true;
+  run_->stop();
+}
+
+RunReport SimulatedEngine::report() const {
+  RunReport out;
+  fill_flow(run_->plan(), run_->flow(), run_->counters(), out);
+  out.simulated = true;
+  out.status = !outcome_.ok() ? RunStatus::kFailed : stopped_ ? RunStatus::kStopped : RunStatus::kCompleted;
+  if (!outcome_.ok()) out.error = outcome_.message();
+  out.wall_s = to_s(ended_);
+  for (const InferState& state : run_->infer())
+    out.inference.push_back(inference_report(run_->plan(), state));
+  out.device = summary_.report("simulated");
+  out.device->profile = run_->device().profile().name;
+  out.device->ambient_c = run_->device().ambient_c();
+  out.device->energy_j = energy_j_;
+  out.warnings = run_->warnings();
+  return out;
+}
+
+RunSnapshot SimulatedEngine::snapshot() const {
+  RunSnapshot out;
+  out.at = run_->now();
+  out.counters = run_->counters();
+  for (const InferState& state : run_->infer()) {
+    const NodePlan& node = run_->plan().nodes[static_cast<std::size_t>(state.node)];
+    out.infer.push_back({node.id, state.choice.backend, state.choice.variant, state.choice.performance_mode,
+                         state.choice.reason, state.choice.step, state.decisions.size()});
+  }
+  out.readings = readings_;
+  out.energy_j = run_->device().energy_j() - energy_at_start_j_;
+  return out;
+}
+
+}  // namespace sluice

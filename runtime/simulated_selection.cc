@@ -1,0 +1,119 @@
+#include "runtime/simulated_selection.h"
+
+#include <algorithm>
+
+#include "framework/graph/source_feed.h"
+#include "runtime/selected_nodes.h"
+#include "simulation/power_law.h"
+
+namespace sluice {
+namespace {
+
+// What a node is to reach when its file does not say; 0: as many as there are.
+double source_fps(const SimulatedRun& run, const NodePlan& node) {
+  if (node.source < 0) return 0;
+  const Pace pace = Pace::parse(run.plan().sources[static_cast<std::size_t>(node.source)].pace);
+  if (pace.kind == Pace::Kind::kMax) return 0;
+  return pace.kind == Pace::Kind::kRate ? pace.fps : run.source_fps(static_cast<std::size_t>(node.source));
+}
+
+InferChoice choice_for(const SelectorCandidate& candidate) {
+  InferChoice out;
+  out.backend = candidate.backend;
+  out.variant = candidate.variant;
+  out.performance_mode = candidate.performance_mode;
+  return out;
+}
+
+// What the profile says of a candidate: its time, unit and energy, or why the device cannot run it.
+void estimate(const SimulatedRun& run, int node, SelectorCandidate& candidate) {
+  const Result<Work> work = run.costs().infer_work(node, choice_for(candidate));
+  if (!work.ok()) {
+    candidate.unusable = work.status().message();
+    return;
+  }
+  const UnitProfile& unit = run.profile().units[static_cast<std::size_t>(work->unit)];
+  const double ms = work->fixed_ms + work->compute_ms / work->speed;
+  const double watts =
+      work->beside ? work->extra_w : (unit.active_w - unit.idle_w) / unit.queues * power_share(work->speed);
+  candidate.unit = unit.role;
+  candidate.latency_ms = {ms, run.costs().basis(node, choice_for(candidate))};
+  candidate.energy_mj = {watts * ms, Basis::kAssumed};
+}
+
+}  // namespace
+
+std::unique_ptr<SimulatedSelection> SimulatedSelection::create(SimulatedRun& run) {
+  std::vector<SelectedNode> nodes;
+  std::vector<std::size_t> infer;
+  for (std::size_t i = 0; i < run.infer().size(); ++i) {
+    const int node = run.infer()[i].node;
+    const NodePlan& plan = run.plan().nodes[static_cast<std::size_t>(node)];
+    if (!takes_selection(plan)) continue;
+    nodes.push_back(selected_node(run.plan(), static_cast<std::size_t>(node), source_fps(run, plan)));
+    for (SelectorCandidate& candidate : nodes.back().candidates) estimate(run, node, candidate);
+    infer.push_back(i);
+  }
+  if (nodes.empty()) return nullptr;
+  return std::unique_ptr<SimulatedSelection>(
+      new SimulatedSelection(run, std::move(nodes), std::move(infer)));
+}
+
+SimulatedSelection::SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes,
+                                       std::vector<std::size_t> infer)
+    : run_(run), infer_(std::move(infer)), node_(run.infer().size(), -1), selection_(std::move(nodes)) {
+  for (std::size_t n = 0; n < infer_.size(); ++n) node_[infer_[n]] = static_cast<int>(n);
+}
+
+void SimulatedSelection::on_period(TimeNs now, const Readings& readings) {
+  readings_ = readings;
+  carry_out(selection_.on_period(now, readings));
+  probe_one(now);
+}
+
+void SimulatedSelection::on_run(std::size_t infer, TimeNs took, const Status& status) {
+  if (node_[infer] < 0) return;
+  const auto n = static_cast<std::size_t>(node_[infer]);
+  if (selection_.current(n) < 0) return;
+  const auto candidate = static_cast<std::size_t>(selection_.current(n));
+  if (status.ok()) {
+    selection_.meter(n).add_run(candidate, took);
+    return;
+  }
+  selection_.meter(n).add_failure(candidate);
+  carry_out(selection_.on_period(run_.now(), readings_));
+}
+
+InferChoice SimulatedSelection::choice_of(std::size_t node, std::size_t candidate) const {
+  return choice_for(selection_.node(node).candidates[candidate]);
+}
+
+void SimulatedSelection::carry_out(const std::vector<SelectionChange>& changes) {
+  for (const SelectionChange& change : changes) {
+    if (change.candidate < 0) continue;  // nothing may run: what runs goes on
+    InferChoice choice = choice_of(change.node, static_cast<std::size_t>(change.candidate));
+    choice.rate_hz = change.rate_hz;
+    choice.step = change.step;
+    choice.reason = "simulated " + run_.profile().name + ": " + change.reason;
+    // Candidates that the device cannot run are never chosen.
+    static_cast<void>(run_.choose(infer_[change.node], std::move(choice)));
+  }
+}
+
+// At most one a period, so that probes cost little.
+void SimulatedSelection::probe_one(TimeNs now) {
+  for (std::size_t n = 0; n < infer_.size(); ++n) {
+    const int wanted = selection_.probe_wanted(n);
+    if (wanted < 0) continue;
+    const auto candidate = static_cast<std::size_t>(wanted);
+    const Result<double> took = run_.probe(infer_[n], choice_of(n, candidate));
+    if (took.ok()) {
+      selection_.note_probe(n, candidate, now, *took);
+    } else {
+      selection_.note_failure(n, candidate, now);
+    }
+    return;
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,37 @@
+// The selector in a simulated run: the objects of a real one, told at each second of simulated time. Private to
+// runtime.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "inference/selection/selection.h"
+#include "simulation/simulated_run.h"
+
+namespace sluice {
+
+class SimulatedSelection {
+ public:
+  // Null when no infer node of the plan leaves where it starts. `run` outlives it.
+  static std::unique_ptr<SimulatedSelection> create(SimulatedRun& run);
+
+  // Ends a control period: chooses for the frames that start from now on, then measures a candidate that wants
+  // it. The first call, before the run, makes the first choices.
+  void on_period(TimeNs now, const Readings& readings);
+  // A run was set off; one that fails is answered at once.
+  void on_run(std::size_t infer, TimeNs took, const Status& status);
+
+ private:
+  SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes, std::vector<std::size_t> infer);
+  void carry_out(const std::vector<SelectionChange>& changes);
+  void probe_one(TimeNs now);
+  InferChoice choice_of(std::size_t node, std::size_t candidate) const;
+
+  SimulatedRun& run_;
+  const std::vector<std::size_t> infer_;  // by node of the selection: index into SimulatedRun::infer()
+  std::vector<int> node_;                 // the other way; -1: not selected for
+  Selection selection_;
+  Readings readings_;
+};
+
+}  // namespace sluice

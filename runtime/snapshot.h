@@ -1,0 +1,30 @@
+// What a run has counted at one moment: two of them are a window of a thermal test.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/graph/flow_core.h"
+#include "inference/telemetry/readings.h"
+
+namespace sluice {
+
+// How an infer node runs now.
+struct InferNow {
+  std::string node;
+  std::string backend, variant, performance_mode, reason;
+  int step = 0;
+  std::size_t decisions = 0;  // so far
+};
+
+struct RunSnapshot {
+  TimeNs at = 0;  // since the start of the run
+  FlowCounters counters;
+  std::vector<InferNow> infer;
+  std::optional<Readings> readings;  // none: nothing is read
+  std::optional<double> energy_j;    // since the start; none: unknown
+  std::optional<double> rss_mb;
+};
+
+}  // namespace sluice

@@ -1,0 +1,13 @@
+// The result of a thermal test as one self-contained HTML page: no script, nothing loaded from elsewhere,
+// light and dark, printable.
+#pragma once
+
+#include <string>
+
+#include "runtime/thermal/thermal_test.h"
+
+namespace sluice {
+
+std::string thermal_html(const ThermalReport& report);
+
+}  // namespace sluice

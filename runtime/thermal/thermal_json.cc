@@ -1,0 +1,249 @@
+#include "runtime/thermal/thermal_json.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/redact.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uintmax_t kMostBytes = 256u << 20;
+
+Json number(const std::optional<double>& value) {
+  if (!value || !std::isfinite(*value)) return nullptr;
+  return std::round(*value * 1e6) / 1e6;
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json infer_map(const ThermalWindow& w, Json (*value)(const ThermalWindow::Infer&)) {
+  Json out = Json::object();
+  for (const ThermalWindow::Infer& i : w.infer) out[i.node] = value(i);
+  return out;
+}
+
+Json window_json(const ThermalWindow& w) {
+  Json heat = Json::object(), clocks = Json::object(), dropped = Json::object();
+  for (std::size_t r = 0; r < kHeatRoles; ++r)
+    heat[std::string(name_of(static_cast<HeatRole>(r)))] = number(w.temperature_c[r]);
+  for (std::size_t r = 0; r < kUnitRoles; ++r)
+    clocks[std::string(name_of(static_cast<UnitRole>(r)))] = number(w.clock_mhz[r]);
+  for (const auto& [reason, count] : w.dropped) dropped[reason] = count;
+  using Infer = ThermalWindow::Infer;
+  return {{"t_s", number(w.t_s)},
+          {"seconds", number(w.seconds)},
+          {"phase", w.load ? "load" : "recovery"},
+          {"fps", number(w.fps)},
+          {"delivered", w.delivered},
+          {"dropped", dropped},
+          {"latency_ms", {{"p50", number(w.p50_ms)}, {"p95", number(w.p95_ms)}, {"p99", number(w.p99_ms)}}},
+          {"temperature_c", heat},
+          {"clock_mhz", clocks},
+          {"power_w", number(w.power_w)},
+          {"rss_mb", number(w.rss_mb)},
+          {"backend", infer_map(w, [](const Infer& i) { return text_or_null(i.backend); })},
+          {"variant", infer_map(w, [](const Infer& i) { return text_or_null(i.variant); })},
+          {"performance_mode", infer_map(w, [](const Infer& i) { return text_or_null(i.performance_mode); })},
+          {"step", infer_map(w, [](const Infer& i) { return Json(i.step); })},
+          {"reason", infer_map(w, [](const Infer& i) { return text_or_null(redact_url(i.reason)); })},
+          {"changes", infer_map(w, [](const Infer& i) { return Json(i.changes); })}};
+}
+
+Json run_json(const ThermalRun& run) {
+  const ThermalResults& r = run.results;
+  Json windows = Json::array(), notices = Json::array();
+  for (const ThermalWindow& w : run.windows) windows.push_back(window_json(w));
+  for (const std::string& n : run.notices) notices.push_back(redact_url(n));
+  return {{"policy", run.policy},
+          {"repetition", run.repetition},
+          {"complete", run.complete},
+          {"cool_down_s", number(run.cool_down_s)},
+          {"cool_down", text_or_null(run.cool_down)},
+          {"peak_fps", number(r.peak_fps)},
+          {"sustained_fps", number(r.sustained_fps)},
+          {"stability", number(r.stability)},
+          {"time_to_10pct_loss_s", number(r.time_to_10pct_loss_s)},
+          {"worst_fps", number(r.worst_fps)},
+          {"worst_at_s", number(r.worst_at_s)},
+          {"max_p95_ms", number(r.p95_ms)},
+          {"max_skin_c", number(r.max_skin_c)},
+          {"energy_per_frame_j", number(r.energy_per_frame_j)},
+          {"memory_slope_mb_per_min", number(r.memory_slope_mb_per_min)},
+          {"switches", r.switches},
+          {"delivered", r.delivered},
+          {"notices", notices},
+          {"windows", windows}};
+}
+
+// --- reading: a document of another program must not crash this one ---
+
+std::optional<double> read_number(const Json& map, const char* key) {
+  const auto found = map.find(key);
+  return found != map.end() && found->is_number() ? std::optional(found->get<double>()) : std::nullopt;
+}
+
+std::string read_text(const Json& map, const std::string& key) {
+  const auto found = map.find(key);
+  return found != map.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+const Json& child(const Json& map, const char* key) {
+  static const Json kEmpty = Json::object();
+  const auto found = map.find(key);
+  return found != map.end() && found->is_object() ? *found : kEmpty;
+}
+
+std::uint64_t read_count(const Json& map, const char* key) {
+  const auto found = map.find(key);
+  return found != map.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+ThermalWindow read_window(const Json& json) {
+  ThermalWindow out;
+  out.t_s = read_number(json, "t_s").value_or(0);
+  out.seconds = read_number(json, "seconds").value_or(0);
+  out.load = read_text(json, "phase") != "recovery";
+  out.fps = read_number(json, "fps");
+  out.delivered = read_count(json, "delivered");
+  const Json& latency = child(json, "latency_ms");
+  out.p50_ms = read_number(latency, "p50");
+  out.p95_ms = read_number(latency, "p95");
+  out.p99_ms = read_number(latency, "p99");
+  for (const auto& [reason, count] : child(json, "dropped").items()) {
+    if (count.is_number_unsigned()) out.dropped[reason] = count.get<std::uint64_t>();
+  }
+  for (std::size_t r = 0; r < kHeatRoles; ++r) {
+    const std::string role(name_of(static_cast<HeatRole>(r)));
+    out.temperature_c[r] = read_number(child(json, "temperature_c"), role.c_str());
+  }
+  for (std::size_t r = 0; r < kUnitRoles; ++r) {
+    const std::string role(name_of(static_cast<UnitRole>(r)));
+    out.clock_mhz[r] = read_number(child(json, "clock_mhz"), role.c_str());
+  }
+  out.power_w = read_number(json, "power_w");
+  out.rss_mb = read_number(json, "rss_mb");
+  for (const auto& [node, backend] : child(json, "backend").items()) {
+    ThermalWindow::Infer infer;
+    infer.node = node;
+    if (backend.is_string()) infer.backend = backend.get<std::string>();
+    infer.variant = read_text(child(json, "variant"), node);
+    infer.performance_mode = read_text(child(json, "performance_mode"), node);
+    infer.reason = read_text(child(json, "reason"), node);
+    infer.step = static_cast<int>(read_number(child(json, "step"), node.c_str()).value_or(0));
+    infer.changes = static_cast<int>(read_number(child(json, "changes"), node.c_str()).value_or(0));
+    out.infer.push_back(std::move(infer));
+  }
+  return out;
+}
+
+ThermalRun read_run(const Json& json) {
+  ThermalRun out;
+  out.policy = read_text(json, "policy");
+  out.repetition = static_cast<int>(read_number(json, "repetition").value_or(1));
+  out.cool_down_s = read_number(json, "cool_down_s").value_or(0);
+  out.cool_down = read_text(json, "cool_down");
+  const auto complete = json.find("complete");
+  out.complete = complete != json.end() && complete->is_boolean() && complete->get<bool>();
+  if (const auto windows = json.find("windows"); windows != json.end() && windows->is_array()) {
+    for (const Json& w : *windows) {
+      if (w.is_object()) out.windows.push_back(read_window(w));
+    }
+  }
+  if (const auto notices = json.find("notices"); notices != json.end() && notices->is_array()) {
+    for (const Json& n : *notices) {
+      if (n.is_string()) out.notices.push_back(n.get<std::string>());
+    }
+  }
+  out.results = results_of(out.windows);
+  return out;
+}
+
+std::string csv_cell(const std::optional<double>& value) {
+  return value ? fmt::format("{:.6g}", *value) : std::string();
+}
+
+void csv_row(const std::string& device, const ThermalRun& run, const ThermalWindow& w, std::string& out) {
+  std::uint64_t dropped = 0;
+  for (const auto& [reason, count] : w.dropped) dropped += count;
+  out += fmt::format("{},{},{},{},{:.6g},{},{},{}", device, run.policy, run.repetition, w.load ? "load" : "recovery",
+                     w.t_s, csv_cell(w.fps), w.delivered, dropped);
+  for (const auto& value : {w.p50_ms, w.p95_ms, w.p99_ms}) out += fmt::format(",{}", csv_cell(value));
+  for (const auto& value : w.temperature_c) out += fmt::format(",{}", csv_cell(value));
+  for (const auto& value : w.clock_mhz) out += fmt::format(",{}", csv_cell(value));
+  out += fmt::format(",{},{},", csv_cell(w.power_w), csv_cell(w.rss_mb));
+  for (std::size_t i = 0; i < w.infer.size(); ++i) {
+    const ThermalWindow::Infer& n = w.infer[i];
+    out +=
+        fmt::format("{}{}={}{}{}", i ? " " : "", n.node, n.backend, n.variant.empty() ? "" : "/", n.variant);
+    if (n.step > 0) out += fmt::format("+{}", n.step);
+  }
+  out += "\n";
+}
+
+}  // namespace
+
+std::string thermal_json(const ThermalReport& report) {
+  Json runs = Json::array(), limits = Json::array();
+  for (const ThermalRun& run : report.runs) runs.push_back(run_json(run));
+  for (const ThermalLimit& l : report.limits)
+    limits.push_back({{"role", l.role}, {"limit_c", number(l.celsius)}});
+  const Json out = {{"version", 1},
+                    {"pipeline", report.pipeline},
+                    {"simulated", report.simulated},
+                    {"device", report.device},
+                    {"ambient_c", number(report.ambient_c)},
+                    {"duration_s", number(report.duration_s)},
+                    {"limits", limits},
+                    {"runs", runs}};
+  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<ThermalReport> read_thermal_json(const std::string& path) {
+  const auto refuse = [&](const std::string& why) { return invalid(path + ": " + why); };
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error) return refuse("cannot be read");
+  if (size > kMostBytes) return refuse("is too large for a result of `sluice thermal --json`");
+  std::ifstream in(path);
+  const Json json = Json::parse(in, nullptr, false);
+  if (!json.is_object() || !json.contains("runs") || !json["runs"].is_array())
+    return refuse("no result of `sluice thermal --json` (it has no list 'runs')");
+  if (read_number(json, "version") != 1.0) return refuse("its version is not 1, the only one that is known");
+  ThermalReport out;
+  out.pipeline = read_text(json, "pipeline");
+  out.device = read_text(json, "device");
+  out.simulated = json.value("simulated", Json(false)) == Json(true);
+  out.ambient_c = read_number(json, "ambient_c");
+  out.duration_s = read_number(json, "duration_s").value_or(0);
+  if (const auto limits = json.find("limits"); limits != json.end() && limits->is_array()) {
+    for (const Json& l : *limits) {
+      if (l.is_object()) out.limits.push_back({read_text(l, "role"), read_number(l, "limit_c").value_or(0)});
+    }
+  }
+  for (const Json& run : json["runs"]) {
+    if (run.is_object()) out.runs.push_back(read_run(run));
+  }
+  return out;
+}
+
+std::string thermal_csv(const ThermalReport& report) {
+  std::string out = "device,policy,repetition,phase,t_s,fps,delivered,dropped,p50_ms,p95_ms,p99_ms";
+  for (std::size_t r = 0; r < kHeatRoles; ++r) out += fmt::format(",{}_c", name_of(static_cast<HeatRole>(r)));
+  for (std::size_t r = 0; r < kUnitRoles; ++r)
+    out += fmt::format(",{}_mhz", name_of(static_cast<UnitRole>(r)));
+  out += ",power_w,rss_mb,infer\n";
+  const std::string device = report.simulated ? "simulated " + report.device : report.device;
+  for (const ThermalRun& run : report.runs) {
+    for (const ThermalWindow& w : run.windows) csv_row(device, run, w, out);
+  }
+  return out;
+}
+
+}  // namespace sluice

@@ -1,0 +1,286 @@
+#include "runtime/thermal/thermal_test.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+
+#include "runtime/builtin.h"
+#include "runtime/snapshot.h"
+#include "runtime/telemetry_thread.h"
+#include "simulation/profile_reader.h"
+
+namespace sluice {
+namespace {
+
+constexpr double kSteadyKelvinPerMinute = 0.5;  // of the hottest sensor of a real device, at 1 degree steps
+constexpr int kSteadyOverS = 60;
+constexpr std::string_view kPrefix = "sim:";
+
+std::vector<ThermalLimit> limits_of(const DeviceProfile& profile) {
+  std::vector<ThermalLimit> out;
+  for (const TripProfile& trip : profile.governor.trips) {
+    for (const SensorProfile& sensor : profile.sensors) {
+      if (sensor.node == trip.node) out.push_back({std::string(name_of(sensor.role)), trip.limit_c});
+    }
+  }
+  return out;
+}
+
+// False when the test was stopped before.
+bool wait_until(Clock& clock, TimeNs until, const std::atomic<bool>& stopped) {
+  // In steps: nobody wakes this clock when the test is stopped.
+  while (!stopped && clock.now() < until)
+    clock.sleep_until(std::min(until, clock.now() + from_ms(100)), [&stopped] { return stopped.load(); });
+  return !stopped;
+}
+
+}  // namespace
+
+ThermalTest::ThermalTest(ThermalOptions options, OnWindow on_window)
+    : options_(std::move(options)),
+      on_window_(std::move(on_window)),
+      clock_(options_.clock ? *options_.clock : steady_clock_) {
+  report_.simulated = simulated();
+  report_.device = simulated() ? options_.device.substr(kPrefix.size()) : "real";
+  report_.duration_s = options_.duration_s;
+  report_.ambient_c = options_.ambient_c;
+}
+
+// Files loop for as long as the load lasts.
+LoadOptions ThermalTest::load_options(const std::string& policy) const {
+  LoadOptions out;
+  out.set = options_.set;
+  out.pace = options_.pace;
+  for (const auto& [node, backend] : options_.backends)
+    out.set.emplace_back(node + ".backends", "[" + backend + "]");
+  const ParsedSpec spec = parse_spec_file(options_.file);
+  for (const NodeSpec& node : spec.spec.nodes) {
+    if (node.type == "video_source") out.set.emplace_back(node.id + ".loop", "true");
+    if (node.type == "infer") out.set.emplace_back(node.id + ".policy", policy);
+    // stdout is for the test's own result; the lines are made all the same.
+    const Value* const path = node.options.map() ? node.options.find("path") : nullptr;
+    if (node.type == "json_sink" && path && path->text() && *path->text() == "-")
+      out.set.emplace_back(node.id + ".path", "/dev/null");
+  }
+  return out;
+}
+
+bool ThermalTest::check(LoadIssues& issues) {
+  // A real run has no selector: it would measure `fixed` and call it otherwise.
+  for (const std::string& policy : options_.policies) {
+    if (simulated() || policy == "fixed") continue;
+    issues.issues.push_back(
+        {{}, "--policies: '" + policy + "' is not in this build on a real device, allowed: fixed", Code::kUnavailable});
+  }
+  if (issues.failed()) return false;
+  std::optional<Pipeline> pipeline =
+      Pipeline::load(options_.file, builtin_registry(), load_options(options_.policies.front()), issues);
+  if (pipeline) {
+    report_.pipeline = pipeline->plan().name;
+    device_ = pipeline->plan().device;
+  }
+  if (!pipeline || !simulated()) return pipeline.has_value();
+  const auto profile = load_profile(report_.device);
+  if (!profile.ok()) {
+    issues.issues.push_back({{}, profile.status().message(), profile.status().code(), false});
+    return false;
+  }
+  report_.device = profile->name;
+  report_.limits = limits_of(*profile);
+  if (!report_.ambient_c) report_.ambient_c = profile->ambient_c;
+  return true;
+}
+
+Status ThermalTest::resume(ThermalReport earlier) {
+  const auto differs = [&](const char* what) {
+    return invalid(
+        fmt::format("--resume: the earlier test is of another {}; start a new one without --resume", what));
+  };
+  if (earlier.pipeline != report_.pipeline) return differs("pipeline");
+  if (earlier.device != report_.device) return differs("device");
+  if (std::abs(earlier.duration_s - report_.duration_s) > 1e-6) return differs("--duration");
+  if (earlier.ambient_c != report_.ambient_c) return differs("--ambient");
+  report_.runs = std::move(earlier.runs);
+  if (simulated()) std::erase_if(report_.runs, [](const ThermalRun& r) { return !r.complete; });
+  return {};
+}
+
+ThermalRun* ThermalTest::find(const std::string& policy, int repetition) {
+  for (ThermalRun& run : report_.runs) {
+    if (run.policy == policy && run.repetition == repetition) return &run;
+  }
+  return nullptr;
+}
+
+void ThermalTest::stop() {
+  stopped_ = true;
+  std::lock_guard lock(mutex_);
+  if (running_) running_->stop();
+}
+
+Status ThermalTest::run() {
+  for (int repetition = 1; repetition <= options_.repeat; ++repetition) {
+    for (const std::string& policy : options_.policies) {
+      ThermalRun* run = find(policy, repetition);
+      if (run && run->complete) continue;
+      if (stopped_) return {};
+      if (!run) {
+        report_.runs.push_back({policy, repetition});
+        run = &report_.runs.back();
+      }
+      SLUICE_RETURN_IF_ERROR(run_one(*run));
+      run->results = results_of(run->windows);
+    }
+  }
+  return {};
+}
+
+RunOptions ThermalTest::run_options(const ThermalRun& run, double from_s) const {
+  RunOptions out;
+  out.device = options_.device;
+  out.timings = options_.timings;
+  out.ambient_c = options_.ambient_c;
+  out.duration_s = options_.duration_s - from_s;
+  out.seed = static_cast<std::uint64_t>(run.repetition);
+  if (simulated()) {
+    out.idle_before_s = options_.cool_down_s;
+    out.idle_after_s = options_.recovery_s;
+  }
+  return out;
+}
+
+Status ThermalTest::run_one(ThermalRun& run) {
+  if (!simulated()) cool_down(run);
+  if (stopped_) return {};
+  LoadIssues issues;
+  std::optional<Pipeline> pipeline =
+      Pipeline::load(options_.file, builtin_registry(), load_options(run.policy), issues);
+  if (!pipeline) return issues.status();
+  std::erase_if(run.windows, [](const ThermalWindow& w) { return !w.load; });
+  const bool loaded = !run.windows.empty() && run.windows.back().t_s + 1e-6 >= options_.duration_s;
+  if (!loaded) SLUICE_RETURN_IF_ERROR(load_phase(*pipeline, run));
+  if (stopped_) return {};
+  if (!simulated()) SLUICE_RETURN_IF_ERROR(recover(run));
+  run.complete = !stopped_;
+  return {};
+}
+
+Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
+  const double from_s = run.windows.empty() ? 0 : run.windows.back().t_s;
+  const double length = window_length_s(options_.duration_s);
+  std::optional<WindowRecorder> recorder;
+  double next = length;
+  Status written;
+  RunOptions options = run_options(run, from_s);
+  const auto add_window = [&](RunSnapshot now, bool load) {
+    ThermalWindow window = recorder->next(std::move(now), load);
+    window.t_s += from_s;
+    run.windows.push_back(std::move(window));
+    run.results = results_of(run.windows);
+    if (written.ok()) written = on_window_(report_);
+    if (!written.ok()) pipeline.stop();
+  };
+  options.every_second = [&] {
+    RunSnapshot now = pipeline.snapshot();
+    if (now.readings) recorder->sample(*now.readings);
+    const double t = to_s(now.at);
+    if (t + 1e-6 < next) return;
+    next += length;
+    const bool load = t <= *options.duration_s + length / 2;
+    add_window(std::move(now), load);
+  };
+  SLUICE_RETURN_IF_ERROR(pipeline.start(options));
+  recorder.emplace(pipeline.snapshot());
+  {
+    std::lock_guard lock(mutex_);
+    running_ = &pipeline;
+  }
+  if (stopped_) pipeline.stop();
+  Status status = pipeline.wait();
+  {
+    std::lock_guard lock(mutex_);
+    running_ = nullptr;
+  }
+  const RunReport report = pipeline.report();
+  run.notices.insert(run.notices.end(), report.warnings.begin(), report.warnings.end());
+  if (report.device)
+    run.notices.insert(run.notices.end(), report.device->notices.begin(), report.device->notices.end());
+  for (const InferenceReport& i : report.inference) {
+    if (i.simulated && !simulated())
+      run.notices.push_back(fmt::format("node '{}': backend '{}' is simulated", i.node, i.backend));
+  }
+  // The rest of the load that is no whole window, when it is half of one at least.
+  RunSnapshot rest = pipeline.snapshot();
+  if (!simulated() && to_s(rest.at) - (next - length) >= length / 2) add_window(std::move(rest), true);
+  return status.ok() ? written : status;
+}
+
+// Of this machine; null when it has none, or when the file's readings are not this machine's.
+std::unique_ptr<Telemetry> ThermalTest::idle_telemetry() const {
+  if (options_.telemetry) return options_.telemetry();
+  const std::string source = Options(device_).text("telemetry");
+  if (source != "auto" && source != "sysfs") return nullptr;
+  auto sensors = make_telemetry(device_, {});
+  return sensors.ok() ? std::move(*sensors) : nullptr;  // why it failed is the run's to say
+}
+
+// Until the hottest sensor has moved by less than half a kelvin in a minute.
+void ThermalTest::cool_down(ThermalRun& run) {
+  if (options_.cool_down_s <= 0) {
+    run.cool_down = "none asked for";
+    return;
+  }
+  const std::unique_ptr<Telemetry> telemetry = idle_telemetry();
+  if (!telemetry || !telemetry->sample(clock_.now()).hottest_c()) {
+    run.cool_down = "none: no temperature is known here";
+    return;
+  }
+  std::deque<double> last;
+  const TimeNs start = clock_.now();
+  while (to_s(clock_.now() - start) < options_.cool_down_s) {
+    const Readings now = telemetry->sample(clock_.now());
+    if (const auto hottest = now.hottest_c()) last.push_back(*hottest);
+    if (last.size() > static_cast<std::size_t>(kSteadyOverS)) last.pop_front();
+    run.cool_down_s = to_s(clock_.now() - start);
+    if (last.size() == static_cast<std::size_t>(kSteadyOverS)) {
+      const auto [low, high] = std::minmax_element(last.begin(), last.end());
+      run.cool_down = "steady";
+      if (*high - *low <= kSteadyKelvinPerMinute * 2) return;
+    }
+    if (!wait_until(clock_, clock_.now() + from_s(1), stopped_)) {
+      run.cool_down = "interrupted";
+      return;
+    }
+  }
+  run.cool_down = "not steady within the time given";
+}
+
+// Temperatures and power while nothing runs.
+Status ThermalTest::recover(ThermalRun& run) {
+  if (options_.recovery_s <= 0) return {};
+  const std::unique_ptr<Telemetry> telemetry = idle_telemetry();
+  const TimeNs start = clock_.now();
+  if (!telemetry || !telemetry->sample(start).hottest_c()) return {};
+  const double begin_s = run.windows.empty() ? 0 : run.windows.back().t_s;
+  const double length = window_length_s(options_.duration_s);
+  WindowRecorder recorder({});
+  for (double t = length; t <= options_.recovery_s + 1e-6; t += length) {
+    const TimeNs end = start + from_s(t);
+    while (clock_.now() < end) {
+      recorder.sample(telemetry->sample(clock_.now()));
+      if (!wait_until(clock_, std::min(clock_.now() + from_s(1), end), stopped_)) return {};
+    }
+    RunSnapshot now;
+    now.at = clock_.now() - start;
+    now.readings = telemetry->sample(clock_.now());
+    ThermalWindow window = recorder.next(std::move(now), false);
+    window.t_s += begin_s;
+    run.windows.push_back(std::move(window));
+    SLUICE_RETURN_IF_ERROR(on_window_(report_));
+  }
+  return {};
+}
+
+}  // namespace sluice

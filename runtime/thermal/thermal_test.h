@@ -1,0 +1,97 @@
+// The sustained-performance test of `sluice thermal`: cool-down, load, recovery, for each policy and
+// repetition.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/core/clock.h"
+#include "framework/core/status.h"
+#include "inference/telemetry/telemetry.h"
+#include "runtime/pipeline.h"
+#include "runtime/thermal/results.h"
+
+namespace sluice {
+
+struct ThermalOptions {
+  std::string file;
+  std::vector<std::pair<std::string, std::string>> set;       // node.option, value
+  std::vector<std::pair<std::string, std::string>> backends;  // node, backend: forced
+  std::optional<std::string> pace;
+  std::string device = "real";
+  std::string timings;
+  std::optional<double> ambient_c;
+  double duration_s = 1800;  // of the load
+  double cool_down_s = 600;  // at most
+  double recovery_s = 60;
+  std::vector<std::string> policies = {"fixed"};
+  int repeat = 1;
+  // Readings of the phases in which nothing runs, and their clock, on a real device. None: what the file's
+  // `device` section asks for, and a SteadyClock.
+  std::function<std::unique_ptr<Telemetry>()> telemetry;
+  Clock* clock = nullptr;
+};
+
+// A limit of the device that plots show beside its temperatures.
+struct ThermalLimit {
+  std::string role;
+  double celsius = 0;
+};
+
+struct ThermalReport {
+  std::string pipeline;
+  bool simulated = false;
+  std::string device;  // "real", or the profile's name
+  std::optional<double> ambient_c;
+  double duration_s = 0;
+  std::vector<ThermalLimit> limits;
+  std::vector<ThermalRun> runs;
+};
+
+class ThermalTest {
+ public:
+  // Told after each window; `report.runs.back()` is the one that goes on. A failure ends the test.
+  using OnWindow = std::function<Status(const ThermalReport& report)>;
+  ThermalTest(ThermalOptions options, OnWindow on_window);
+
+  // Loads the file once: every error and warning of it.
+  bool check(LoadIssues& issues);
+  // What an interrupted test of the same options had found: complete runs are kept, an incomplete one goes on
+  // where it was (a simulated one starts again: it gives the same windows). kInvalid: of another test.
+  Status resume(ThermalReport earlier);
+  // All runs that are missing. After `stop` the rest is left out, and the report holds what there is.
+  Status run();
+  // Any thread, more than once.
+  void stop();
+  bool stopped() const { return stopped_; }
+  const ThermalReport& report() const { return report_; }
+
+ private:
+  bool simulated() const { return options_.device != "real"; }
+  LoadOptions load_options(const std::string& policy) const;
+  RunOptions run_options(const ThermalRun& run, double from_s) const;
+  Status run_one(ThermalRun& run);
+  Status load_phase(Pipeline& pipeline, ThermalRun& run);
+  std::unique_ptr<Telemetry> idle_telemetry() const;
+  void cool_down(ThermalRun& run);
+  Status recover(ThermalRun& run);
+  ThermalRun* find(const std::string& policy, int repetition);
+
+  ThermalOptions options_;
+  OnWindow on_window_;
+  SteadyClock steady_clock_;
+  Clock& clock_;
+  OptionMap device_;  // the file's section
+  ThermalReport report_;
+  std::atomic<bool> stopped_{false};
+  std::mutex mutex_;
+  Pipeline* running_ = nullptr;
+};
+
+}  // namespace sluice

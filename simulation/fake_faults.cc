@@ -1,0 +1,37 @@
+#include "simulation/fake_faults.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+std::vector<double> runs_of(const Options& fake, std::string_view name) {
+  return fake.has(name) ? fake.numbers(name) : std::vector<double>{};
+}
+
+bool has(const std::vector<double>& runs, std::uint64_t run) {
+  return std::find(runs.begin(), runs.end(), static_cast<double>(run)) != runs.end();
+}
+
+}  // namespace
+
+FakeFaults::FakeFaults(const Options& fake)
+    : fail_at_(runs_of(fake, "fail_at")),
+      hang_at_(runs_of(fake, "hang_at")),
+      timeout_ms_(fake.has("run_timeout_ms") ? fake.number("run_timeout_ms") : 10'000) {}
+
+FakeFaults::Run FakeFaults::next(double latency_ms) {
+  const std::uint64_t run = runs_++;
+  if (has(hang_at_, run) || (timeout_ms_ > 0 && latency_ms >= timeout_ms_))
+    return {timed_out(fmt::format("simulated backend 'fake' hung in run {} and was given up after {:g} ms", run,
+                                  timeout_ms_)),
+            timeout_ms_};
+  if (has(fail_at_, run))
+    return {failed(fmt::format("simulated backend 'fake' was told to fail in run {} (option 'fail_at')", run)),
+            0};
+  return {};
+}
+
+}  // namespace sluice

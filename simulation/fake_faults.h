@@ -1,0 +1,32 @@
+// The faults that the options of the `fake` backend ask for, on a simulated device: which run fails or hangs.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "framework/core/frame.h"
+#include "framework/core/status.h"
+#include "framework/node/options.h"
+
+namespace sluice {
+
+// Of one infer node. Its session stays open when it goes to another backend and back, so runs go on counting.
+class FakeFaults {
+ public:
+  FakeFaults() = default;  // none
+  explicit FakeFaults(const Options& fake);
+
+  struct Run {
+    Status status;          // ok, or what the real backend would say
+    double gives_up_ms = 0;  // of a run that hangs: how long it is waited for
+  };
+  // The next run, which takes `latency_ms`.
+  Run next(double latency_ms);
+
+ private:
+  std::vector<double> fail_at_, hang_at_;
+  double timeout_ms_ = 0;
+  std::uint64_t runs_ = 0;
+};
+
+}  // namespace sluice

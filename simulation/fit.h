@@ -1,0 +1,57 @@
+// Identifies a device from recorded runs: the power of its units from load, then the RC network from power
+// and temperatures. What `sluice fit` does.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/core/status.h"
+#include "inference/telemetry/readings.h"
+#include "simulation/profile.h"
+
+namespace sluice {
+
+// A recorded run: readings in order of time, about one a second.
+struct RecordedRun {
+  std::string name;
+  std::vector<Readings> samples;
+};
+
+struct FittedValue {
+  double value = 0;
+  double sigma = 0;  // one standard deviation, from the residuals
+};
+
+// A unit whose own temperature is known.
+struct FittedUnit {
+  UnitRole role = UnitRole::kCpu;
+  FittedValue active_w;               // above idle, at full load and clock
+  FittedValue heat_j_per_k, k_per_w;  // of its die; resistance to the case
+  FittedValue lag_s;
+  double rms_c = 0;  // of its sensor's residuals
+};
+
+struct FittedDevice {
+  std::vector<FittedUnit> units;
+  FittedValue idle_w;  // of everything, goes into the case
+  FittedValue case_j_per_k, case_k_per_w, case_lag_s;
+  FittedValue ambient_c;  // the mean over the traces when it was not given
+  double case_rms_c = 0;
+  double power_rms_w = 0;
+  std::size_t samples = 0;
+};
+
+// `ambient_c`: of all traces; none: fitted, one for all. kInvalid, saying what is missing: less than 300
+// samples, no power, no skin temperature, no unit with both load and temperature, a load that never changes.
+Result<FittedDevice> fit_device(const std::vector<RecordedRun>& traces, std::optional<double> ambient_c);
+
+// `base` with the fitted units, network and sensors in place of its own; what was not fitted stays with its
+// label.
+DeviceProfile to_profile(const FittedDevice& fitted, DeviceProfile base, std::string name);
+
+// Residuals and confidence in words, one line per figure.
+std::string describe(const FittedDevice& fitted);
+
+}  // namespace sluice

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""`sluice thermal` as a process: its page in a real browser, interruptions, places and files that cannot be used.
+
+  SLUICE_PROGRAM=build/release/bin/sluice SLUICE_CHROMIUM=/usr/bin/chromium run_thermal.py [Page ...]
+"""
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import unittest
+import zlib
+
+from run_pipelines import PROGRAM, ROOT, TIMEOUT_S, Program
+
+CHROMIUM = os.environ.get('SLUICE_CHROMIUM', 'chromium')
+SIMULATED = ('--device', 'sim:qcs6490', '--ambient', '35')
+
+
+class Thermal(Program):
+    """`sluice thermal` of the shipped pipeline."""
+
+    def thermal(self, *words, code=0, **more):
+        done = self.sluice('thermal', self.shipped('thermal_two_models'), *words, **more)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+
+def picture(path):
+    """(width, height, rows of RGB or RGBA bytes, bytes per pixel) of a PNG with 8 bits and no interlacing."""
+    with open(path, 'rb') as source:
+        data = source.read()
+    at, packed, header = 8, b'', None
+    while at < len(data):
+        size, kind = struct.unpack('>I4s', data[at:at + 8])
+        if kind == b'IHDR':
+            header = struct.unpack('>IIBBBBB', data[at + 8:at + 8 + size])
+        if kind == b'IDAT':
+            packed += data[at + 8:at + 8 + size]
+        at += 12 + size
+    width, height, bits, color = header[:4]
+    assert bits == 8 and color in (2, 6) and header[6] == 0, header
+    step = 3 if color == 2 else 4
+    return width, height, unfiltered(zlib.decompress(packed), width * step, height, step), step
+
+
+def paeth(left, up, corner):
+    guess = left + up - corner
+    near = [(abs(guess - left), 0, left), (abs(guess - up), 1, up), (abs(guess - corner), 2, corner)]
+    return min(near)[2]
+
+
+def unfiltered(raw, length, height, step):
+    rows, before = [], bytes(length)
+    for y in range(height):
+        kind, row = raw[y * (length + 1)], bytearray(raw[y * (length + 1) + 1:(y + 1) * (length + 1)])
+        for i in range(length) if kind else ():
+            left, corner = (row[i - step], before[i - step]) if i >= step else (0, 0)
+            row[i] = (row[i] + (0, left, before[i], (left + before[i]) // 2, paeth(left, before[i], corner))[kind]) & 255
+        rows.append(bytes(row))
+        before = row
+    return rows
+
+
+class Page(Thermal):
+    """The HTML report in Chromium: it asks the network for nothing and complains of nothing, light and dark."""
+
+    def chromium(self, *words):
+        profile = self.at('profile')
+        done = subprocess.run(
+            [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
+             '--disable-background-networking', '--disable-component-update', '--disable-sync', '--hide-scrollbars',
+             '--enable-logging=stderr', '--user-data-dir=' + profile, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn('CONSOLE', done.stderr, 'the page complained')
+        return done
+
+    def shot(self, page, name, *words):
+        self.chromium('--window-size=900,700', '--screenshot=' + self.at(name), *words, page)
+        return picture(self.at(name))
+
+    def test_renders_alone_light_and_dark(self):
+        self.thermal(*SIMULATED, '--duration', '10m', '--report', self.at('page.html'), '--policies', 'fixed,sustained')
+        page = 'file://' + self.at('page.html')
+        net_log = self.at('net.json')
+        dom = self.chromium('--dump-dom', '--log-net-log=' + net_log, page).stdout
+        self.assertIn('SIMULATED', dom)
+        self.assertGreaterEqual(dom.count('<svg'), 6, 'plots')
+        self.assertIn('<title', dom, 'reasons on hover')
+        with open(net_log, encoding='utf-8', errors='replace') as source:
+            asked = re.findall(r'"url":"(\w+)://([^"]*)"', source.read())
+        outside = [url for url in asked if url[0] in ('http', 'https', 'ws', 'wss', 'ftp')]
+        self.assertEqual(outside, [])
+        light = self.shot(page, 'light.png', '--blink-settings=preferredColorScheme=1')
+        dark = self.shot(page, 'dark.png', '--blink-settings=preferredColorScheme=0')
+        for (width, height, rows, step), bright in ((light, True), (dark, False)):
+            self.assertEqual((width, height), (900, 700))
+            corner = rows[-1][:3]
+            self.assertEqual(sum(corner) > 384, bright, (bright, tuple(corner)))
+            colors = {rows[y][x * step:x * step + 3] for y in range(0, height, 2) for x in range(0, width, 2)}
+            self.assertGreater(len(colors), 12, 'text and plots, not an empty page')
+
+    def test_a_comparison_renders(self):
+        for name, ambient in (('a', '15'), ('b', '35')):
+            self.thermal('--device', 'sim:qcs6490', '--ambient', ambient, '--duration', '3m', '--json', self.at(name))
+        done = self.sluice('thermal', '--compare', self.at('a'), self.at('b'), '--report', self.at('both.html'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count('simulated qcs6490'), 2, done.stdout)
+        dom = self.chromium('--dump-dom', 'file://' + self.at('both.html')).stdout
+        self.assertIn('A fixed', dom)
+        self.assertIn('B fixed', dom)
+
+
+class Interrupted(Thermal):
+    """Ctrl-C: what there is has been written, and a resumed test loses no window."""
+
+    def write_pipeline(self):
+        """A camera of 100 frames per second without an inference engine, whose lines go into a pipe."""
+        os.mkfifo(self.at('lines'))
+        return self.write('loaded.yaml', f'''version: 1
+name: loaded
+models:
+  face: {{path: {ROOT}/data/models/face_detection_front_128x128.onnx}}
+nodes:
+  - {{id: camera, type: test_pattern, options: {{width: 64, height: 64, fps: 100}}}}
+  - {{id: pre, type: preprocess, inputs: camera, options: {{model: face, mean: 127.5, std: 127.5}}}}
+  - {{id: face, type: infer, inputs: pre, options: {{model: face, backends: [fake], fake: {{latency_ms: 9}}}}}}
+  - {{id: boxes, type: detect, inputs: face, options: {{decoder: blazeface, labels: [face]}}}}
+  - {{id: out, type: json_sink, inputs: boxes, options: {{path: {self.at('lines')}}}}}
+''')
+
+    def start(self, *words):
+        # pylint: disable-next=consider-using-with  # the callers wait for it
+        process = subprocess.Popen([PROGRAM, 'thermal', self.at('loaded.yaml'), '--json', self.at('result.json'),
+                                    '--duration', '8s', '--cool-down', '0', '--recovery', '0', *words],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        self.addCleanup(process.kill)
+        return process
+
+    def interrupted_after(self, process, lines):
+        """Interrupts once that many frames have come out; returns (stdout, stderr)."""
+        with open(self.at('lines'), encoding='utf-8') as pipe:
+            for number, _ in enumerate(pipe):
+                if number == lines:
+                    process.send_signal(signal.SIGINT)
+        return process.communicate(timeout=TIMEOUT_S)
+
+    def test_in_the_load_and_resumed(self):
+        self.write_pipeline()
+        process = self.start()
+        out, errors = self.interrupted_after(process, 350)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn('interrupted; what there is has been written, --resume goes on', errors)
+        self.assertIn('fixed (incomplete)', out)
+        first = json.loads(self.read('result.json'))['runs'][0]
+        self.assertFalse(first['complete'])
+        kept = [w for w in first['windows'] if w['phase'] == 'load']
+        self.assertGreaterEqual(len(kept), 2)
+        process = self.start('--resume')
+        out, errors = self.interrupted_after(process, 1 << 30)
+        self.assertEqual(process.returncode, 0, errors)
+        whole = json.loads(self.read('result.json'))['runs'][0]
+        self.assertTrue(whole['complete'])
+        self.assertEqual(whole['windows'][:len(kept)], kept, 'no window is lost')
+        self.assertGreaterEqual(whole['windows'][-1]['t_s'], 7.4)
+
+    def test_before_the_first_window(self):
+        self.write_pipeline()
+        process = self.start()
+        _, errors = self.interrupted_after(process, 0)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertFalse(json.loads(self.read('result.json'))['runs'][0]['complete'])
+
+
+class Refused(Thermal):
+    """Places that cannot be written and files that are not what they should be: one error each, and no load."""
+
+    def refused(self, words, text, code=1):
+        done = self.sluice('thermal', self.shipped('thermal_two_models'), *SIMULATED, '--duration', '1m', *words)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stdout, '')
+        self.assertIn(text, done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+
+    def test_places(self):
+        for option in ('--report', '--json', '--csv'):
+            self.refused((option, self.at('no/such/file')), f"{option}: folder '{self.at('no/such')}' cannot be written")
+        self.write('file', '')
+        self.refused(('--json', self.at('file/result')), '--json: folder')
+
+    def test_a_full_disk(self):
+        if not os.path.exists('/dev/full'):
+            self.skipTest('no /dev/full')
+        with open('/dev/full', 'w', encoding='utf-8') as full:
+            done = self.thermal(*SIMULATED, '--duration', '1m', code=1, stdout=full)
+        self.assertIn('No space left', done.stderr)
+
+    def test_profiles(self):
+        with open(os.path.join(ROOT, 'profiles/qcs6490.yaml'), encoding='utf-8') as source:
+            text = source.read()
+        for name, broken, says in (
+                ('unit', text.replace('limit_c: 42,', 'limit_c: 42000,'), '42000'),
+                ('cut', text[:len(text) // 2], 'cut.yaml:'),
+                ('reference', text.replace('{node: case, limit_c: 42,', '{node: box, limit_c: 42,'), 'box'),
+                ('empty', '', 'empty.yaml'), ('binary', '\0\1\2', 'binary.yaml')):
+            with self.subTest(name=name):
+                path = self.write(name + '.yaml', broken)
+                done = self.sluice('thermal', self.shipped('thermal_two_models'), '--device', 'sim:' + path)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(says, done.stderr)
+
+    def test_results(self):
+        good = self.at('good.json')
+        self.thermal(*SIMULATED, '--duration', '1m', '--json', good)
+        for name, text in (('cut', self.read('good.json')[:1000]), ('other', '{"version": 1}'), ('empty', '')):
+            with self.subTest(name=name):
+                done = self.sluice('thermal', '--compare', good, self.write(name, text))
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(self.at(name), done.stderr)
+        self.refused(('--resume', '--json', self.write('cut.json', '{')), 'cut.json', code=2)
+
+    def test_thresholds(self):
+        for words, text in ((('--min-stability', '1'), '--min-stability'), (('--min-fps', '1e6'), '--min-fps'),
+                            (('--max-p95-ms', '0.01'), '--max-p95-ms'), (('--max-skin-c', '36'), '--max-skin-c')):
+            done = self.thermal(*SIMULATED, '--duration', '2m', *words, code=4)
+            self.assertIn(text, done.stderr)
+        self.thermal(*SIMULATED, '--duration', '2m', '--min-fps', '1', '--max-skin-c', '90', '--repeat', '2')
+
+
+if __name__ == '__main__':
+    unittest.main()

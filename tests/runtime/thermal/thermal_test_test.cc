@@ -1,0 +1,329 @@
+// The whole test on simulated devices: phases, resuming, files, and the page.
+#include "runtime/thermal/thermal_test.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+
+#include "runtime/thermal/thermal_html.h"
+#include "runtime/thermal/thermal_json.h"
+#include "runtime/thermal/thermal_text.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+ThermalOptions options(double duration_s = 600) {
+  ThermalOptions out;
+  out.file = "pipelines/thermal_two_models.yaml";
+  out.pace = "max";
+  out.device = "sim:qcs6490";
+  out.ambient_c = 35;
+  out.duration_s = duration_s;
+  out.recovery_s = 60;
+  return out;
+}
+
+Status keep_on(const ThermalReport&) { return {}; }
+
+ThermalReport report_of(ThermalOptions wanted) {
+  ThermalTest test(std::move(wanted), keep_on);
+  LoadIssues issues;
+  EXPECT_TRUE(test.check(issues)) << issues.status().message();
+  const Status status = test.run();
+  EXPECT_TRUE(status.ok()) << status.message();
+  return test.report();
+}
+
+TEST(ThermalTest, HasItsPhases) {
+  const ThermalReport report = report_of(options());
+  EXPECT_TRUE(report.simulated);
+  EXPECT_EQ(report.device, "qcs6490");
+  ASSERT_EQ(report.runs.size(), 1u);
+  const ThermalRun& run = report.runs[0];
+  EXPECT_TRUE(run.complete);
+  std::size_t load = 0;
+  for (const ThermalWindow& w : run.windows) load += w.load;
+  EXPECT_EQ(load, 60u);
+  EXPECT_EQ(run.windows.size(), 66u);
+  const auto skin = static_cast<std::size_t>(HeatRole::kSkin);
+  const auto npu = static_cast<std::size_t>(HeatRole::kNpu);
+  EXPECT_LT(*run.windows.front().temperature_c[skin], 42) << "it had cooled down";
+  EXPECT_LT(*run.windows.back().temperature_c[npu], *run.windows[59].temperature_c[npu]) << "it recovers";
+  EXPECT_FALSE(run.windows.back().fps);
+  EXPECT_TRUE(run.windows.front().power_w);
+  EXPECT_FALSE(run.windows.front().rss_mb) << "of this process, not of the device";
+  EXPECT_LT(*run.results.stability, 0.9) << "two models at full speed at 35 degrees C";
+}
+
+TEST(ThermalTest, RunsAreTheSameToTheByte) {
+  EXPECT_EQ(thermal_json(report_of(options())), thermal_json(report_of(options())));
+}
+
+TEST(ThermalTest, ForcesBackendsAndRepeats) {
+  ThermalOptions wanted = options(60);
+  wanted.backends = {{"near", "cpu"}};
+  wanted.repeat = 2;
+  const ThermalReport report = report_of(wanted);
+  ASSERT_EQ(report.runs.size(), 2u);
+  EXPECT_EQ(report.runs[1].repetition, 2);
+  EXPECT_EQ(report.runs[0].windows[0].infer[0].backend, "cpu");
+  EXPECT_EQ(report.runs[0].windows[0].infer[1].backend, "htp");
+}
+
+TEST(ThermalTest, ResumeKeepsWhatIsCompleteAndRunsTheRest) {
+  ThermalOptions wanted = options(120);
+  wanted.repeat = 3;
+  const ThermalReport whole = report_of(wanted);
+  ThermalReport earlier = whole;
+  earlier.runs.pop_back();
+  earlier.runs[1].complete = false;
+  earlier.runs[1].windows.resize(3);
+  ThermalTest test(wanted, keep_on);
+  LoadIssues issues;
+  ASSERT_TRUE(test.check(issues));
+  ASSERT_TRUE(test.resume(earlier).ok());
+  ASSERT_TRUE(test.run().ok());
+  EXPECT_EQ(thermal_json(test.report()), thermal_json(whole));
+}
+
+TEST(ThermalTest, ResumeRefusesAnotherTest) {
+  ThermalTest test(options(120), keep_on);
+  LoadIssues issues;
+  ASSERT_TRUE(test.check(issues));
+  ThermalReport other = test.report();
+  other.duration_s = 60;
+  EXPECT_THAT(test.resume(other).message(), HasSubstr("of another --duration"));
+  other = test.report();
+  other.ambient_c = 25;
+  EXPECT_THAT(test.resume(other).message(), HasSubstr("of another --ambient"));
+}
+
+TEST(ThermalTest, StopsBetweenWindowsAndKeepsThem) {
+  ThermalOptions wanted = options();
+  ThermalTest* running = nullptr;
+  std::size_t seen = 0;
+  ThermalTest test(wanted, [&](const ThermalReport& report) -> Status {
+    seen = report.runs.back().windows.size();
+    if (seen == 7) running->stop();
+    return {};
+  });
+  running = &test;
+  LoadIssues issues;
+  ASSERT_TRUE(test.check(issues));
+  EXPECT_TRUE(test.run().ok());
+  ASSERT_EQ(test.report().runs.size(), 1u);
+  EXPECT_FALSE(test.report().runs[0].complete);
+  EXPECT_EQ(test.report().runs[0].windows.size(), 7u);
+}
+
+TEST(ThermalTest, AFullDiskEndsItAtOnce) {
+  ThermalTest test(options(), [](const ThermalReport& report) -> Status {
+    return report.runs.back().windows.size() < 3 ? Status{} : failed("--json: no space left");
+  });
+  LoadIssues issues;
+  ASSERT_TRUE(test.check(issues));
+  EXPECT_THAT(test.run().message(), HasSubstr("no space left"));
+  EXPECT_LE(test.report().runs[0].windows.size(), 4u);
+}
+
+TEST(ThermalTest, APolicyThatIsNotThereIsNotRunAsAnother) {
+  ThermalOptions wanted = options();
+  wanted.device = "real";
+  wanted.policies = {"fixed", "sustained"};
+  ThermalTest test(wanted, keep_on);
+  LoadIssues issues;
+  EXPECT_FALSE(test.check(issues));
+  EXPECT_THAT(issues.status().message(), HasSubstr("--policies: 'sustained' is not in this build on a real device"));
+}
+
+// Sleeping takes no time.
+class InstantClock final : public Clock {
+ public:
+  TimeNs now() const override { return now_; }
+  TimerId at(TimeNs, TimerKey, std::function<void()>) override { return 1; }
+  void cancel(TimerId) override {}
+  bool sleep_until(TimeNs due, const std::function<bool()>& woken) override {
+    now_ = std::max(now_, due);
+    return !woken();
+  }
+  void interrupt() override {}
+
+ private:
+  TimeNs now_ = 0;
+};
+
+// A device whose temperature at each look is what the test says.
+class Thermometer final : public Telemetry {
+ public:
+  explicit Thermometer(std::function<double(int look)> celsius) : celsius_(std::move(celsius)) {}
+  std::string_view source() const override { return "made"; }
+  Readings sample(TimeNs now) override {
+    Readings out;
+    out.at = now;
+    out.temperature(HeatRole::kCpu) = {celsius_(look_++), now, Health::kGood};
+    return out;
+  }
+  std::vector<SensorState> sensors() const override { return {}; }
+
+ private:
+  const std::function<double(int)> celsius_;
+  int look_ = 0;
+};
+
+// On this machine: a load of a second, without an inference engine.
+ThermalOptions real_options(Clock& clock, std::function<double(int)> celsius) {
+  ThermalOptions out = options(1);
+  out.device = "real";
+  out.ambient_c.reset();
+  out.backends = {{"near", "fake"}, {"far", "fake"}};
+  out.clock = &clock;
+  out.telemetry = [celsius] { return std::make_unique<Thermometer>(celsius); };
+  return out;
+}
+
+TEST(RealThermalTest, CoolsDownUntilSteadyAndRecovers) {
+  InstantClock clock;
+  ThermalOptions wanted = real_options(clock, [](int look) { return 40 + std::max(0.0, 30.0 - look); });
+  wanted.recovery_s = 5;
+  const ThermalReport report = report_of(wanted);
+  ASSERT_EQ(report.runs.size(), 1u);
+  const ThermalRun& run = report.runs[0];
+  EXPECT_TRUE(run.complete);
+  EXPECT_EQ(run.cool_down, "steady");
+  EXPECT_NEAR(run.cool_down_s, 88, 3) << "a minute without change";
+  ASSERT_FALSE(run.windows.empty());
+  EXPECT_TRUE(run.windows.front().load);
+  EXPECT_FALSE(run.windows.back().load);
+  EXPECT_EQ(run.windows.back().temperature_c[static_cast<std::size_t>(HeatRole::kCpu)], 40);
+  EXPECT_FALSE(report.simulated);
+}
+
+TEST(RealThermalTest, AnInterruptEndsTheCoolDown) {
+  InstantClock clock;
+  ThermalTest* running = nullptr;
+  ThermalTest test(real_options(clock,
+                                [&running](int look) {
+                                  if (look == 20) running->stop();
+                                  return 90.0 - look;
+                                }),
+                   keep_on);
+  running = &test;
+  LoadIssues issues;
+  ASSERT_TRUE(test.check(issues)) << issues.status().message();
+  EXPECT_TRUE(test.run().ok());
+  ASSERT_EQ(test.report().runs.size(), 1u);
+  EXPECT_EQ(test.report().runs[0].cool_down, "interrupted");
+  EXPECT_TRUE(test.report().runs[0].windows.empty());
+  EXPECT_FALSE(test.report().runs[0].complete);
+}
+
+TEST(RealThermalTest, AnInterruptInTheRecoveryKeepsTheLoadAndResumesWithTheRecovery) {
+  InstantClock clock;
+  ThermalTest* running = nullptr;
+  std::size_t load = 0;
+  ThermalOptions wanted = real_options(clock, [](int) { return 50.0; });
+  wanted.cool_down_s = 0;
+  ThermalTest test(wanted, [&](const ThermalReport& report) -> Status {
+    const std::vector<ThermalWindow>& windows = report.runs.back().windows;
+    if (windows.back().load) load = windows.size();
+    if (windows.size() == load + 2) running->stop();
+    return {};
+  });
+  running = &test;
+  LoadIssues issues;
+  ASSERT_TRUE(test.check(issues)) << issues.status().message();
+  EXPECT_TRUE(test.run().ok());
+  ASSERT_EQ(test.report().runs.size(), 1u);
+  EXPECT_FALSE(test.report().runs[0].complete);
+  EXPECT_GT(load, 0u);
+  EXPECT_EQ(test.report().runs[0].windows.size(), load + 2);
+  ThermalTest again(wanted, keep_on);
+  ASSERT_TRUE(again.check(issues));
+  ASSERT_TRUE(again.resume(test.report()).ok());
+  EXPECT_TRUE(again.run().ok());
+  const ThermalRun& run = again.report().runs[0];
+  EXPECT_TRUE(run.complete);
+  std::size_t loads = 0;
+  for (const ThermalWindow& w : run.windows) loads += w.load;
+  EXPECT_EQ(loads, load) << "the load is not run again";
+  EXPECT_GT(run.windows.size(), load + 2);
+}
+
+TEST(ThermalTest, AnInterruptInTheSimulatedRecoveryKeepsWhatThereIs) {
+  ThermalTest* running = nullptr;
+  ThermalTest test(options(120), [&](const ThermalReport& report) -> Status {
+    if (!report.runs.back().windows.back().load) running->stop();
+    return {};
+  });
+  running = &test;
+  LoadIssues issues;
+  ASSERT_TRUE(test.check(issues));
+  EXPECT_TRUE(test.run().ok());
+  const ThermalRun& run = test.report().runs[0];
+  EXPECT_FALSE(run.complete);
+  EXPECT_EQ(run.windows.size(), 13u);
+}
+
+TEST(ThermalTest, AProfileThatIsNotThereIsAnError) {
+  ThermalOptions wanted = options();
+  wanted.device = "sim:nothing";
+  ThermalTest test(wanted, keep_on);
+  LoadIssues issues;
+  EXPECT_FALSE(test.check(issues));
+  EXPECT_THAT(issues.status().message(), HasSubstr("there is no profile 'nothing'"));
+}
+
+TEST(ThermalJson, ComesBackAsItWas) {
+  const ThermalReport report = report_of(options(120));
+  const std::string path = ::testing::TempDir() + "/thermal.json";
+  std::ofstream(path) << thermal_json(report);
+  const auto back = read_thermal_json(path);
+  ASSERT_TRUE(back.ok()) << back.status().message();
+  EXPECT_EQ(thermal_json(*back), thermal_json(report));
+}
+
+TEST(ThermalJson, RefusesWhatIsNone) {
+  const std::string path = ::testing::TempDir() + "/none.json";
+  for (const char* text :
+       {"", "[]", "{}", R"({"runs": 3})", R"({"version": 2, "runs": []})", "{\"runs\": ["}) {
+    std::ofstream(path) << text;
+    EXPECT_FALSE(read_thermal_json(path).ok()) << text;
+  }
+  // Values of wrong kinds are unknown, not a crash.
+  std::ofstream(path)
+      << R"({"version": 1, "runs": [3, {"windows": [7, {"t_s": "x", "backend": {"a": 1}}]}]})";
+  EXPECT_TRUE(read_thermal_json(path).ok());
+}
+
+TEST(ThermalText, ComparesRunsOfOnePolicy) {
+  const ThermalReport hot = report_of(options(300));
+  ThermalOptions cool = options(300);
+  cool.ambient_c = 10;
+  const std::string text = compare_text(hot, report_of(cool));
+  EXPECT_THAT(text, HasSubstr("A: thermal_two_models on simulated qcs6490 at 35 degrees C, load 5 min\n"));
+  EXPECT_THAT(text, HasSubstr("sustained fps"));
+  EXPECT_THAT(text, HasSubstr(" %\n"));
+}
+
+TEST(ThermalHtml, IsSelfContainedAndEscapes) {
+  ThermalReport report = report_of(options(120));
+  report.runs[0].windows[2].infer[0].reason = "<b>\"hot\" & tired</b>";
+  report.runs[0].windows[2].infer[0].backend = "gpu";
+  report.pipeline = "<script>alert(1)</script>";
+  const std::string page = thermal_html(report);
+  EXPECT_THAT(page, HasSubstr("SIMULATED"));
+  EXPECT_THAT(page, HasSubstr("&lt;b&gt;&quot;hot&quot; &amp; tired&lt;/b&gt;"));
+  for (const char* outside : {"<script", "http:", "https:", "url(", "@import", "<b>"})
+    EXPECT_THAT(page, Not(HasSubstr(outside)));
+  EXPECT_THAT(page, HasSubstr("prefers-color-scheme:dark"));
+  EXPECT_THAT(page, HasSubstr("@media print"));
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,159 @@
+// Known devices are recovered from what their sensors say (noise 0.5 degrees C, steps of 1, lag 0 to 3 s,
+// power noise 5 %, 5 % of the samples missing).
+#include "simulation/fit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "simulation/device.h"
+#include "simulation/profile_reader.h"
+#include "simulation/profile_writer.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::HasSubstr;
+
+// One or two dies on a case.
+DeviceProfile random_device(Random& random) {
+  DeviceProfile out;
+  out.name = "random";
+  const int dies = random.uniform() < 0.5 ? 1 : 2;
+  const std::array<UnitRole, 2> roles = {UnitRole::kNpu, UnitRole::kCpu};
+  const std::array<HeatRole, 2> heat = {HeatRole::kNpu, HeatRole::kCpu};
+  for (int d = 0; d < dies; ++d) {
+    out.nodes.push_back({d == 0 ? "npu_die" : "cpu_die", random.uniform(0.7, 2)});
+    out.links.push_back({d, dies, random.uniform(5, 10)});
+    UnitProfile unit;
+    unit.name = d == 0 ? "npu" : "cpu";
+    unit.role = roles[static_cast<std::size_t>(d)];
+    unit.node = d;
+    unit.active_w = random.uniform(2.5, 5);
+    out.units.push_back(unit);
+    out.sensors.push_back({heat[static_cast<std::size_t>(d)], d, 0.5, 1, random.uniform(0, 3)});
+  }
+  out.nodes.push_back({"case", random.uniform(60, 140)});
+  out.links.push_back({dies, kAmbient, random.uniform(4, 7)});
+  out.sensors.push_back({HeatRole::kSkin, dies, 0.5, 1, random.uniform(0, 3)});
+  out.rest_w = random.uniform(0.4, 1);
+  out.rest_node = dies;
+  out.power_noise = 0.05;
+  return out;
+}
+
+void lose(Reading& reading, Random& random) {
+  if (random.uniform() < 0.05) reading = {std::nullopt, reading.taken, Health::kVanished};
+}
+
+// An hour of random work and pauses, sampled once a second.
+RecordedRun record(const DeviceProfile& profile, Random& random) {
+  SimulatedDevice device(profile, profile.ambient_c, random.next());
+  RecordedRun out{"made", {}};
+  std::vector<double> duty(profile.units.size());
+  for (int s = 1; s <= 3600; ++s) {
+    for (std::size_t u = 0; u < duty.size(); ++u) {
+      if (s == 1 || random.uniform() < 1 / 40.0)
+        duty[u] = random.uniform() < 0.4 ? 0 : random.uniform(0.4, 1);
+      Work work;
+      work.unit = static_cast<int>(u);
+      work.compute_ms = 1000 * duty[u];
+      if (work.compute_ms > 0) device.run(work, device.now());
+    }
+    device.advance(from_s(s));
+    Readings now = device.readings(from_s(s));
+    for (Reading& r : now.temperature_c) {
+      if (r.value) lose(r, random);
+    }
+    lose(now.power_w, random);
+    if (random.uniform() >= 0.05) out.samples.push_back(now);
+  }
+  return out;
+}
+
+struct Error {
+  double worst = 0;
+  std::string what;
+  void see(const std::string& name, double fitted, double truth) {
+    const double error = std::abs(fitted / truth - 1);
+    if (error > worst) {
+      worst = error;
+      what = name + " " + std::to_string(fitted) + " instead of " + std::to_string(truth);
+    }
+  }
+};
+
+TEST(Fit, RecoversTwentyDevicesWithinTenPercent) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random(seed);
+    const DeviceProfile truth = random_device(random);
+    const auto fitted = fit_device({record(truth, random)}, truth.ambient_c);
+    ASSERT_TRUE(fitted.ok()) << "seed " << seed << ": " << fitted.status().message();
+    Error error;
+    const std::size_t dies = truth.units.size();
+    ASSERT_EQ(fitted->units.size(), dies);
+    for (std::size_t u = 0; u < dies; ++u) {
+      error.see(truth.nodes[u].name + " J/K", fitted->units[u].heat_j_per_k.value,
+                truth.nodes[u].heat_j_per_k);
+      error.see(truth.nodes[u].name + " K/W", fitted->units[u].k_per_w.value, truth.links[u].k_per_w);
+      error.see(truth.units[u].name + " W", fitted->units[u].active_w.value, truth.units[u].active_w);
+    }
+    error.see("case J/K", fitted->case_j_per_k.value, truth.nodes[dies].heat_j_per_k);
+    error.see("case K/W", fitted->case_k_per_w.value, truth.links[dies].k_per_w);
+    error.see("idle W", fitted->idle_w.value, truth.rest_w);
+    EXPECT_LE(error.worst, 0.10) << "seed " << seed << ": " << error.what << "\n" << describe(*fitted);
+  }
+}
+
+TEST(Fit, FindsTheAmbientToo) {
+  Random random(77);
+  DeviceProfile truth = random_device(random);
+  truth.ambient_c = 31;
+  const auto fitted = fit_device({record(truth, random), record(truth, random)}, std::nullopt);
+  ASSERT_TRUE(fitted.ok()) << fitted.status().message();
+  EXPECT_NEAR(fitted->ambient_c.value, 31, 1);
+  EXPECT_GT(fitted->ambient_c.sigma, 0);
+  EXPECT_NEAR(fitted->case_rms_c, 0.6, 0.3) << "noise and steps, and nothing else";
+}
+
+TEST(Fit, TheProfileComesBackFromItsText) {
+  Random random(5);
+  const DeviceProfile truth = random_device(random);
+  const auto fitted = fit_device({record(truth, random)}, truth.ambient_c);
+  ASSERT_TRUE(fitted.ok());
+  const DeviceProfile profile = to_profile(*fitted, *load_profile("generic"), "board");
+  const std::string text = profile_yaml(profile);
+  const ParsedProfile back = parse_profile(text, "board.yaml");
+  ASSERT_TRUE(back.profile) << back.status().message() << "\n" << text;
+  EXPECT_EQ(profile_yaml(*back.profile), text);
+  EXPECT_EQ(back.profile->thermal_origin.label, Label::kFitted);
+  EXPECT_NEAR(back.profile->units[0].active_w, truth.units[0].active_w, 0.1 * truth.units[0].active_w);
+}
+
+TEST(Fit, ShippedProfilesComeBackFromTheirText) {
+  for (const std::string& name : shipped_profiles()) {
+    const std::string text = profile_yaml(*load_profile(name));
+    const ParsedProfile back = parse_profile(text, name);
+    ASSERT_TRUE(back.profile) << back.status().message();
+    EXPECT_EQ(profile_yaml(*back.profile), text) << name;
+  }
+}
+
+TEST(Fit, SaysWhatIsMissing) {
+  Random random(9);
+  const RecordedRun whole = record(random_device(random), random);
+  RecordedRun few{"few", {whole.samples.begin(), whole.samples.begin() + 100}};
+  EXPECT_THAT(fit_device({few}, 25).status().message(), HasSubstr("100 samples are too few, 300 are needed"));
+  RecordedRun no_power = whole, no_skin = whole, no_load = whole;
+  for (Readings& r : no_power.samples) r.power_w = {};
+  for (Readings& r : no_skin.samples) r.temperature(HeatRole::kSkin) = {};
+  for (Readings& r : no_load.samples) r.utilisation = {};
+  EXPECT_THAT(fit_device({no_power}, 25).status().message(), HasSubstr("the power is not known"));
+  EXPECT_THAT(fit_device({no_skin}, 25).status().message(), HasSubstr("the skin temperature is not known"));
+  EXPECT_THAT(fit_device({no_load}, 25).status().message(), HasSubstr("no unit has a load that changes"));
+}
+
+}  // namespace
+}  // namespace sluice

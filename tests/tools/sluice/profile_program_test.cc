@@ -1,0 +1,125 @@
+// `sluice profile` on the real BlazeFace 128.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+const std::string kModel = "data/models/face_detection_front_128x128.onnx";
+const std::string kQuantised = "data/models/face_detection_front_128x128.w8a16.onnx";
+
+class ProfileProgram : public ::testing::Test {
+ protected:
+  ProfileProgram() : folder_(fs::path(::testing::TempDir()) / ("profile_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~ProfileProgram() override { fs::remove_all(folder_); }
+
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  int run(const std::string& arguments) {
+    const std::string line = std::string(SLUICE_PROGRAM) + " profile " + arguments + " > " + at("out") +
+                             " 2> " + at("err") + " < /dev/null";
+    const int status = std::system(line.c_str());
+    const auto read = [](const std::string& path) {
+      std::ostringstream text;
+      text << std::ifstream(path, std::ios::binary).rdbuf();
+      return text.str();
+    };
+    out_ = read(at("out"));
+    err_ = read(at("err"));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  fs::path folder_;
+  std::string out_, err_;
+};
+
+void expect_figures(const nlohmann::json& backend) {
+  const auto& latency = backend["latency_ms"];
+  double before = 0;
+  for (const char* key : {"p50", "p90", "p95", "p99", "max"}) {
+    EXPECT_GE(latency[key].get<double>(), before) << key;
+    before = latency[key];
+  }
+  EXPECT_GT(latency["p50"], 0.0);
+  EXPECT_GT(backend["fps"], 0.0);
+  EXPECT_GT(backend["cpu_ms_per_run"], 0.0);
+  EXPECT_GT(backend["memory"]["peak_rss_mb"], 1.0);
+  EXPECT_EQ(backend["operators"]["on_backend"], backend["operators"]["total"]);
+}
+
+TEST_F(ProfileProgram, SaysHowFastAndWhatIsSlow) {
+  ASSERT_EQ(run(kModel + " --backend cpu --json"), 0) << err_;
+  EXPECT_EQ(err_, "");
+  const auto json = nlohmann::json::parse(out_);
+  ASSERT_EQ(json["backends"].size(), 1u);
+  const auto& cpu = json["backends"][0];
+  EXPECT_EQ(cpu["runs"], 100);
+  expect_figures(cpu);
+  EXPECT_GT(cpu["layers"].size(), 20u);
+  ASSERT_EQ(cpu["slowest"].size(), 5u);
+  double share = 1;
+  for (const auto& layer : cpu["slowest"]) {
+    EXPECT_LE(layer["share"].get<double>(), share);
+    share = layer["share"];
+    EXPECT_GT(layer["ms"], 0.0);
+    EXPECT_FALSE(layer["remedy"].get<std::string>().empty());
+  }
+}
+
+TEST_F(ProfileProgram, AScenarioCanBeShortenedAndSaysSo) {
+  ASSERT_EQ(run(kModel + " --backend cpu --scenario offline --duration 300ms"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("only 0.3 s, MLPerf Mobile wants at least 60: no valid result"));
+  ASSERT_EQ(run(kModel + " --backend cpu --scenario single_stream --duration 300ms --json"), 0) << err_;
+  const auto json = nlohmann::json::parse(out_);
+  EXPECT_EQ(json["scenario"], "single_stream");
+  EXPECT_EQ(json["shortened"], true);
+  EXPECT_GE(json["backends"][0]["seconds"], 0.3);
+}
+
+#if defined(__x86_64__)
+TEST_F(ProfileProgram, AllBackendsSideBySide) {
+  ASSERT_EQ(run(kQuantised + " --backend all --duration 200ms --json"), 0) << err_;
+  const auto json = nlohmann::json::parse(out_);
+  int seen = 0;
+  for (const auto& backend : json["backends"]) {
+    EXPECT_NE(backend["backend"], "fake");
+    if (!backend["available"]) {
+      EXPECT_FALSE(backend["reason"].get<std::string>().empty());
+      continue;
+    }
+    ++seen;
+    expect_figures(backend);
+    EXPECT_EQ(backend["simulated"], backend["backend"] == "htp");
+    if (backend["backend"] != "htp") continue;
+    // The provider's own profile: cycles per operator, with the operator's type from the model.
+    ASSERT_EQ(backend["slowest"].size(), 5u) << backend["layers_reason"];
+    EXPECT_GT(backend["slowest"][0]["cycles"], 0.0);
+    EXPECT_EQ(backend["slowest"][1]["operator"], "Conv");
+    EXPECT_THAT(backend["slowest"][1]["remedy"].get<std::string>(), HasSubstr("16-bit integers"));
+  }
+  EXPECT_GE(seen, 2);
+}
+#endif
+
+TEST_F(ProfileProgram, SaysWhatCannotBeUsed) {
+  EXPECT_EQ(run(kModel + " --backend npu"), 2);
+  EXPECT_THAT(err_, HasSubstr("--backend is 'npu', allowed: all, "));
+  EXPECT_EQ(run("none.onnx --backend cpu"), 3);
+  EXPECT_THAT(err_, HasSubstr("none.onnx"));
+  EXPECT_EQ(run(kModel + " --backend cpu --scenario server"), 2);
+  EXPECT_EQ(run(kModel + " --backend cpu --inputs none.npz"), 2);
+  EXPECT_THAT(err_, HasSubstr("none.npz"));
+}
+
+}  // namespace

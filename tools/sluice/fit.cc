@@ -1,0 +1,42 @@
+// sluice fit
+#include "simulation/fit.h"
+
+#include <filesystem>
+
+#include "framework/core/suggest.h"
+#include "runtime/atomic_file.h"
+#include "runtime/readings_trace.h"
+#include "simulation/profile_reader.h"
+#include "simulation/profile_writer.h"
+#include "tools/sluice/commands.h"
+#include "tools/sluice/output.h"
+
+namespace sluice::cli {
+namespace {
+
+Result<std::string> fit_and_write(const FitArguments& arguments) {
+  if (!arguments.force && std::filesystem::exists(arguments.output))
+    return failed("-o: " + in_quotes(arguments.output) + " exists; --force replaces it");
+  SLUICE_ASSIGN(DeviceProfile base, load_profile(arguments.base));
+  std::vector<RecordedRun> traces;
+  for (const std::string& path : arguments.traces) {
+    SLUICE_ASSIGN(RecordedRun trace, read_trace(path));
+    traces.push_back(std::move(trace));
+  }
+  SLUICE_ASSIGN(const FittedDevice fitted, fit_device(traces, arguments.ambient_c));
+  const std::string name = std::filesystem::path(arguments.output).stem().string();
+  const DeviceProfile profile = to_profile(fitted, std::move(base), name);
+  SLUICE_RETURN_IF_ERROR(replace_file(arguments.output, profile_yaml(profile)).with_context("-o: "));
+  return describe(fitted);
+}
+
+}  // namespace
+
+int execute(const FitArguments& arguments) {
+  const Result<std::string> words = fit_and_write(arguments);
+  if (words.ok()) return print_result(*words);
+  print_error(words.status().message());
+  return exit_code_of(words.status());
+}
+
+}  // namespace sluice::cli

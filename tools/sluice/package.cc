@@ -1,0 +1,196 @@
+// sluice package
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "framework/core/suggest.h"
+#include "runtime/atomic_file.h"
+#include "runtime/builtin.h"
+#include "runtime/logging.h"
+#include "runtime/pipeline.h"
+#include "tools/sluice/commands.h"
+#include "tools/sluice/output.h"
+#include "tools/sluice/package_contents.h"
+#include "tools/sluice/package_manifest.h"
+#include "tools/sluice/package_models.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where the package grows; gone with the object unless it became the result.
+class GrowingFolder {
+ public:
+  // Beside the result, so that it can be renamed.
+  static Result<GrowingFolder> make(const fs::path& result) {
+    std::string name = result.string() + ".XXXXXX";
+    if (!::mkdtemp(name.data()))
+      return failed("no folder can be made beside " + in_quotes(result.string()) + ": " +
+                    std::error_code(errno, std::generic_category()).message());
+    fs::permissions(name, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
+                              fs::perms::others_read | fs::perms::others_exec);
+    return GrowingFolder(name);
+  }
+  GrowingFolder(GrowingFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  GrowingFolder& operator=(GrowingFolder&&) = delete;
+  ~GrowingFolder() {
+    std::error_code error;
+    if (!path_.empty()) fs::remove_all(path_, error);
+  }
+  const fs::path& path() const { return path_; }
+
+  // The package appears whole, or not at all; an old one goes only once it is out of the way.
+  Status become(const fs::path& result) {
+    std::error_code error;
+    const fs::path old = path_.string() + ".old";
+    const bool replaces = fs::exists(result, error);
+    if (replaces) fs::rename(result, old, error);
+    if (!error) fs::rename(path_, result, error);
+    if (error) {
+      std::error_code ignored;
+      if (replaces && fs::exists(old, ignored)) fs::rename(old, result, ignored);
+      return failed(in_quotes(result.string()) + " cannot be put there: " + error.message());
+    }
+    path_.clear();
+    fs::remove_all(old, error);
+    return {};
+  }
+
+ private:
+  explicit GrowingFolder(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+// `-o` may replace a package, never anything else.
+Status may_replace(const PackageArguments& arguments) {
+  const fs::path result(arguments.output);
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(result, error))) return {};
+  if (!arguments.force) return failed(in_quotes(arguments.output) + " exists; write --force to replace it");
+  const bool package = fs::is_directory(fs::symlink_status(result)) &&
+                       (fs::is_empty(result) || fs::exists(result / kManifestFile));
+  return package ? Status{}
+                 : failed(in_quotes(arguments.output) + " is no package (no " + kManifestFile +
+                          "); --force does not replace it");
+}
+
+Status copy_files(const PackageContents& contents, const fs::path& folder) {
+  fs::create_directories(folder / "output");
+  for (const auto& [from, to] : contents.files) {
+    std::error_code error;
+    fs::create_directories((folder / to).parent_path(), error);
+    if (!error) fs::copy(from, folder / to, fs::copy_options::recursive, error);
+    if (error) return failed(in_quotes(from) + " cannot be packaged: " + error.message());
+  }
+  return {};
+}
+
+Status write_pipeline(const std::string& file, const PackageContents& contents, const fs::path& folder) {
+  std::ifstream source(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(source), {}};
+  auto rewritten = rewrite_paths(text, contents.paths);
+  if (!rewritten.ok()) return rewritten.status().with_context(file + ":");
+  return replace_file((folder / kPackagedPipeline).string(), *rewritten);
+}
+
+// Chips that infer nodes with htp name; empty: none, so nothing can be compiled for them here.
+std::vector<std::string> socs_of(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const NodePlan& node : plan.nodes) {
+    if (node.declaration->type != "infer") continue;
+    const auto backends = node.options->texts("backends");
+    if (std::find(backends.begin(), backends.end(), "htp") == backends.end()) continue;
+    std::string soc = "auto";
+    for (const OptionMap* const map : {&plan.backends, &node.options->all()}) {
+      const auto htp = map->find("htp");
+      const auto* const keys = htp == map->end() ? nullptr : std::get_if<OptionMap>(&htp->second.data);
+      const auto key = keys ? keys->find("soc") : OptionMap::const_iterator{};
+      if (keys && key != keys->end() && !key->second.is_null()) soc = std::get<std::string>(key->second.data);
+    }
+    if (soc != "auto" && std::find(out.begin(), out.end(), soc) == out.end()) out.push_back(soc);
+  }
+  return out;
+}
+
+// The pipeline with test pictures instead of its sources, which need not be there yet.
+GraphSpec without_sources(GraphSpec spec, const Registry& registry) {
+  for (NodeSpec& node : spec.nodes) {
+    const NodeDeclaration* const type = registry.find(node.type);
+    if (!type || !type->source) continue;
+    node.type = "video_source";
+    node.options.data = Value::Map{{"uri", {}, Value{std::string("test:bars"), {}}}};
+  }
+  return spec;
+}
+
+// Opens the sessions once, as a run does, with the package's own cache: what they compile stays there under
+// the keys that the run asks for.
+Status compile_contexts(const fs::path& folder) {
+  const fs::path artifacts = fs::absolute(folder / "artifacts");
+  ::setenv("SLUICE_ARTIFACTS", artifacts.c_str(), 1);
+  const ParsedSpec parsed = parse_spec_file((folder / kPackagedPipeline).string());
+  LoadIssues issues{parsed.spec.file, parsed.issues};
+  SLUICE_RETURN_IF_ERROR(issues.status());
+  auto pipeline =
+      Pipeline::load(without_sources(parsed.spec, builtin_registry()), builtin_registry(), {}, issues);
+  SLUICE_RETURN_IF_ERROR(issues.status());
+  SLUICE_RETURN_IF_ERROR(pipeline->probe().with_context("compiling: "));
+  return {};
+}
+
+std::size_t count_files(const fs::path& folder) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  return error ? 0 : static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+std::string summary(const PackageArguments& arguments, const PackageContents& contents,
+                    const std::vector<std::string>& socs, std::size_t contexts) {
+  std::string out = fmt::format("{}: {} models, {} other files\n", arguments.output, contents.models.size(),
+                                contents.files.size());
+  if (!socs.empty())
+    out += fmt::format("  compiled for htp on {}: {} contexts\n", comma_list(socs), contexts);
+  return out + fmt::format("  copy the folder to the device, then: sluice run {}\n",
+                           fs::path(arguments.output).filename().string());
+}
+
+Result<std::string> make_package(const PackageArguments& arguments, const ParsedSpec& parsed,
+                                 const Plan& plan) {
+  SLUICE_ASSIGN(const PackageContents contents, package_contents(parsed.spec, builtin_registry()));
+  SLUICE_ASSIGN(GrowingFolder folder, GrowingFolder::make(fs::path(arguments.output)));
+  SLUICE_RETURN_IF_ERROR(package_models(contents.models, folder.path().string()));
+  SLUICE_RETURN_IF_ERROR(copy_files(contents, folder.path()));
+  SLUICE_RETURN_IF_ERROR(write_pipeline(arguments.file, contents, folder.path()));
+  const std::vector<std::string> socs = socs_of(plan);
+  if (!socs.empty()) SLUICE_RETURN_IF_ERROR(compile_contexts(folder.path()));
+  const std::size_t contexts = count_files(folder.path() / "artifacts");
+  SLUICE_RETURN_IF_ERROR(write_manifest(folder.path().string(), plan.name));
+  SLUICE_RETURN_IF_ERROR(folder.become(fs::path(arguments.output)));
+  return summary(arguments, contents, socs, contexts);
+}
+
+}  // namespace
+
+int execute(const PackageArguments& arguments) {
+  const auto logging = Logging::start({LogLevel::kWarning, {}});
+  if (const Status status = may_replace(arguments); !status.ok()) {
+    print_error(status.message());
+    return exit_code_of(status);
+  }
+  const ParsedSpec parsed = parse_spec_file(arguments.file);
+  LoadIssues issues;
+  const auto pipeline = Pipeline::load(arguments.file, builtin_registry(), {}, issues);
+  if (const Exit code = print_issues(issues); code != kDone) return code;
+  const auto package = make_package(arguments, parsed, pipeline->plan());
+  if (package.ok()) return print_result(*package);
+  print_error(package.status().message());
+  return exit_code_of(package.status());
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,190 @@
+// sluice profile
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include "backends/backends.h"
+#include "backends/ort/layer_profile.h"
+#include "framework/core/clock.h"
+#include "framework/core/suggest.h"
+#include "inference/checked_model.h"
+#include "runtime/logging.h"
+#include "tools/sluice/commands.h"
+#include "tools/sluice/interrupts.h"
+#include "tools/sluice/model_data.h"
+#include "tools/sluice/model_side.h"
+#include "tools/sluice/output.h"
+#include "tools/sluice/profile_report.h"
+#include "tools/sluice/temporary_file.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr double kMlperfSeconds = 60;
+constexpr double kQuickSeconds = 5;
+constexpr int kQuickRuns = 100;
+constexpr int kLayerRuns = 10;
+constexpr int kSimulatedLayerRuns = 1;  // its cycles do not vary
+constexpr std::size_t kMostSamples = 64;
+
+Result<std::vector<KeptSample>> read_samples(const ProfileArguments& arguments) {
+  if (arguments.inputs.empty()) return std::vector<KeptSample>{};
+  SLUICE_ASSIGN(const quantize::Module* const module, quantize_module());
+  SLUICE_ASSIGN(const auto network, module->open_network(arguments.model, {}));
+  SLUICE_ASSIGN(const auto arrays, module->open_npz(arguments.inputs, network->inputs()));
+  std::vector<KeptSample> out;
+  const Status read = arrays->for_each([&](const quantize::Sample& sample) {
+    if (out.size() < kMostSamples) out.push_back(keep(sample));
+    return Status{};
+  });
+  if (!read.ok()) return read.with_context("--inputs: ");
+  if (out.empty()) return invalid("--inputs '" + arguments.inputs + "' holds no sample");
+  return out;
+}
+
+// On the CPU ONNX Runtime's own profiler tells, in a session of its own.
+Result<std::vector<LayerTime>> cpu_layers(const std::string& model, const KeptSample& sample) {
+  std::vector<ort::NamedArray> inputs;
+  for (const quantize::SampleInput& input : sample.sample)
+    inputs.push_back({input.name, {input.dtype, input.shape, input.data, input.bytes}});
+  SLUICE_ASSIGN(const std::string text, ort::profile_layers(model, inputs, kLayerRuns));
+  return read_ort_profile(text);
+}
+
+// Float tensors that stand for 16-bit integers.
+std::set<std::string_view> wide_tensors(const onnx::ModelHeader& header) {
+  std::set<std::string_view> zero_points, out;
+  for (const onnx::Initializer& tensor : header.initializers)
+    if (tensor.element == onnx::kUint16 || tensor.element == onnx::kInt16) zero_points.insert(tensor.name);
+  for (const onnx::Operator& op : header.operators)
+    if (op.type == "DequantizeLinear" && op.inputs.size() == 3 && zero_points.contains(op.inputs[2]))
+      out.insert(op.outputs.at(0));
+  return out;
+}
+
+// QNN names operators as the model does, with an ending where it made several of one.
+void name_operators(const onnx::ModelHeader& header, std::vector<LayerTime>& layers) {
+  const auto wide = wide_tensors(header);
+  std::map<std::string_view, const onnx::Operator*> operators;
+  for (const onnx::Operator& op : header.operators) operators[op.name] = &op;
+  for (LayerTime& layer : layers) {
+    const std::string_view name = layer.name;
+    auto found = operators.find(name);
+    if (found == operators.end()) found = operators.find(name.substr(0, name.find("_token_")));
+    if (found == operators.end()) continue;
+    const onnx::Operator& op = *found->second;
+    layer.type = std::string(op.type);
+    if (!op.inputs.empty() && wide.contains(op.inputs[0])) layer.inputs = {{"uint16", {}}};
+  }
+}
+
+// On the NPU the provider writes a CSV file.
+Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model,
+                                          const KeptSample& sample, bool simulated) {
+  SLUICE_ASSIGN(const TemporaryFile csv, TemporaryFile::make("sluice-profile-XXXXXX.csv", {}));
+  {
+    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model,
+                                                   {{"profiling", {std::string("detailed")}},
+                                                    {"profiling_path", {csv.path()}}}));
+    for (int i = 0; i < (simulated ? kSimulatedLayerRuns : kLayerRuns); ++i)
+      SLUICE_RETURN_IF_ERROR(side->run(sample.sample).status());
+  }
+  std::ifstream file(csv.path(), std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  SLUICE_ASSIGN(auto layers, read_qnn_profile(text));
+  SLUICE_ASSIGN(const auto checked,
+                check_model({.name = model, .variant = {}, .path = model, .sha256 = {}, .dims = {}}));
+  name_operators(checked->header, layers);
+  return layers;
+}
+
+Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& model,
+                                         const std::vector<KeptSample>& samples, const RunFigures& figures) {
+  std::vector<KeptSample> made_up;
+  if (samples.empty()) {
+    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, {}));
+    made_up.push_back(made_up_sample(side->session().signature()));
+  }
+  const KeptSample& sample = samples.empty() ? made_up[0] : samples[0];
+  if (backend.name() == "cpu") return cpu_layers(model, sample);
+  if (backend.name() == "htp") return htp_layers(backend, model, sample, figures.simulated);
+  return unavailable("this backend has no profiler");
+}
+
+Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& arguments,
+                                  const std::vector<KeptSample>& samples, const RunPlan& plan) {
+  BackendProfile out;
+  out.backend = std::string(backend.name());
+  auto figures = run_profile(backend, arguments.model, samples, plan);
+  if (figures.status().code() == Code::kUnavailable) {
+    out.reason = figures.status().message();
+    return out;
+  }
+  if (!figures.ok()) return figures.status();
+  out.figures = std::move(*figures);
+  auto layers = layers_on(backend, arguments.model, samples, *out.figures);
+  if (layers.ok()) out.layers = std::move(*layers);
+  if (!layers.ok()) out.layers_reason = layers.status().message();
+  return out;
+}
+
+RunPlan plan_of(const ProfileArguments& arguments, Interrupts& interrupts) {
+  RunPlan out;
+  const bool quick = arguments.scenario.empty();
+  out.seconds = arguments.duration_s.value_or(quick ? kQuickSeconds : kMlperfSeconds);
+  out.most_runs = quick && !arguments.duration_s ? kQuickRuns : 0;
+  out.offline = arguments.scenario == "offline";
+  out.interrupted = [&interrupts] { return interrupts.interrupted(); };
+  return out;
+}
+
+Result<ModelProfile> profile(const ProfileArguments& arguments, Interrupts& interrupts) {
+  SteadyClock clock;
+  const auto backends = make_backends(clock);
+  const bool all = arguments.backend == "all";
+  std::vector<std::string> names = {"all"};
+  for (const auto& backend : backends) names.emplace_back(backend->name());
+  if (std::find(names.begin(), names.end(), arguments.backend) == names.end())
+    return invalid("--backend is '" + arguments.backend + "'" + allowed(arguments.backend, names));
+  SLUICE_ASSIGN(const std::vector<KeptSample> samples, read_samples(arguments));
+  const RunPlan plan = plan_of(arguments, interrupts);
+  ModelProfile out;
+  out.model = arguments.model;
+  out.scenario = arguments.scenario;
+  out.wanted_s = plan.seconds;
+  out.shortened = !arguments.scenario.empty() && plan.seconds < kMlperfSeconds;
+  out.samples = samples.size();
+  bool usable = false;
+  for (const auto& backend : backends) {
+    if (all ? backend->name() == "fake" : backend->name() != arguments.backend) continue;
+    SLUICE_ASSIGN(BackendProfile profiled, profile_on(*backend, arguments, samples, plan));
+    if (!profiled.figures && !all) return unavailable(profiled.reason);
+    usable = usable || profiled.figures.has_value();
+    out.backends.push_back(std::move(profiled));
+  }
+  if (usable) return out;
+  std::string reasons;
+  for (const BackendProfile& backend : out.backends)
+    reasons += (reasons.empty() ? "" : "\n") + backend.backend + ": " + backend.reason;
+  return unavailable(reasons);
+}
+
+}  // namespace
+
+int execute(const ProfileArguments& arguments) {
+  Interrupts interrupts;
+  const auto logging = Logging::start({LogLevel::kWarning, {}});
+  const auto found = profile(arguments, interrupts);
+  if (!found.ok()) {
+    if (found.status().code() == Code::kCancelled) return kDone;
+    print_error(found.status().message());
+    return exit_code_of(found.status());
+  }
+  return print_result(arguments.json ? profile_json(*found) : profile_text(*found));
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,34 @@
+// `sluice run --record DIR`: readings once a second, and the report at the end.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "framework/core/status.h"
+#include "runtime/report.h"
+#include "runtime/snapshot.h"
+
+namespace sluice::cli {
+
+class Recording {
+ public:
+  Recording() = default;
+  ~Recording();
+  Recording(const Recording&) = delete;
+
+  // Makes the folder and its readings.jsonl. kFailed: it cannot, or there is a recording already (`force`
+  // replaces it).
+  Status open(const std::string& folder, bool force);
+  bool active() const { return file_ != nullptr; }
+  void add(const RunSnapshot& snapshot);
+  // Writes report.json. kFailed: the disk could not take it all; how many samples were lost.
+  Status close(const RunReport& report);
+
+ private:
+  std::string folder_;
+  std::FILE* file_ = nullptr;
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace sluice::cli

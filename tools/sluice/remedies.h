@@ -1,0 +1,14 @@
+// What to do about a slow layer: a table of rules, the first that fits answers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tools/sluice/layer_times.h"
+
+namespace sluice::cli {
+
+// `backend`: htp, gpu or cpu, where it was slow. Never empty: where no rule fits it says so.
+std::string remedy_for(const LayerTime& layer, std::string_view backend);
+
+}  // namespace sluice::cli

@@ -1,0 +1,85 @@
+#include "tools/sluice/rewrite_paths.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/suggest.h"
+
+namespace sluice::cli {
+namespace {
+
+// Columns count characters, not bytes.
+std::size_t offset_of(std::string_view text, Mark mark) {
+  std::size_t at = 0;
+  for (int line = 1; line < mark.line && at != std::string_view::npos; ++line) {
+    at = text.find('\n', at);
+    if (at != std::string_view::npos) ++at;
+  }
+  if (at == std::string_view::npos) return text.size();
+  for (int column = 1; column < mark.column && at < text.size(); ++column) {
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+  }
+  return std::min(at, text.size());
+}
+
+// Length of a quoted scalar with its quotes; 0: it does not end on this line.
+std::size_t quoted_length(std::string_view line) {
+  const char quote = line[0];
+  for (std::size_t i = 1; i < line.size(); ++i) {
+    if (quote == '"' && line[i] == '\\') {
+      ++i;
+    } else if (line[i] == quote) {
+      if (quote == '"' || i + 1 == line.size() || line[i + 1] != quote) return i + 1;
+      ++i;  // '' stands for one
+    }
+  }
+  return 0;
+}
+
+std::size_t trimmed(std::string_view text) { return text.find_last_not_of(" \t\r") + 1; }
+
+// In block style a plain scalar ends with its line or a comment, in flow style also at , ] or }.
+std::size_t plain_length(std::string_view line, std::string_view value) {
+  line = line.substr(0, line.find(" #"));
+  const std::size_t whole = trimmed(line);
+  if (line.substr(0, whole) == value) return whole;
+  return trimmed(line.substr(0, line.find_first_of(",]}")));
+}
+
+// As a YAML scalar that is read back as exactly this text.
+std::string scalar_of(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '$' ? "$$" : std::string(1, c);
+  return nlohmann::json(escaped).dump();
+}
+
+}  // namespace
+
+Result<std::string> rewrite_paths(std::string_view text, std::vector<NewPath> paths) {
+  std::string out(text);
+  const auto before = [](const NewPath& a, const NewPath& b) {
+    return std::pair(a.mark.line, a.mark.column) > std::pair(b.mark.line, b.mark.column);
+  };
+  const auto same = [](const NewPath& a, const NewPath& b) {
+    return a.mark.line == b.mark.line && a.mark.column == b.mark.column;
+  };
+  std::stable_sort(paths.begin(), paths.end(), before);
+  paths.erase(std::unique(paths.begin(), paths.end(), same), paths.end());  // an alias: written once
+  for (const NewPath& path : paths) {
+    const std::size_t at = offset_of(text, path.mark);
+    const std::string_view line = text.substr(at, text.find('\n', at) - at);
+    const bool quoted = line.starts_with('"') || line.starts_with('\'');
+    const bool special = line.empty() || std::string_view("|>&!*").find(line[0]) != std::string_view::npos;
+    const std::size_t length = special ? 0 : quoted ? quoted_length(line) : plain_length(line, path.from);
+    if (length == 0)
+      return invalid(std::to_string(path.mark.line) + ":" + std::to_string(path.mark.column) +
+                     ": error: the path " + in_quotes(path.from) +
+                     " cannot be replaced here; write it in quotes on one line");
+    out.replace(at, length, scalar_of(path.to));
+  }
+  return out;
+}
+
+}  // namespace sluice::cli

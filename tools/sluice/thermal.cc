@@ -1,0 +1,163 @@
+// sluice thermal
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "runtime/atomic_file.h"
+#include "runtime/logging.h"
+#include "runtime/thermal/chart.h"
+#include "runtime/thermal/thermal_html.h"
+#include "runtime/thermal/thermal_json.h"
+#include "runtime/thermal/thermal_text.h"
+#include "tools/sluice/commands.h"
+#include "tools/sluice/interrupts.h"
+#include "tools/sluice/output.h"
+
+namespace sluice::cli {
+namespace {
+
+ThermalOptions options_of(const ThermalArguments& arguments) {
+  ThermalOptions out;
+  out.file = arguments.file;
+  out.set = arguments.set;
+  out.backends = arguments.backends;
+  out.pace = arguments.pace;
+  out.device = arguments.device;
+  out.timings = arguments.timings;
+  out.ambient_c = arguments.ambient_c;
+  out.duration_s = arguments.duration_s;
+  out.cool_down_s = arguments.cool_down_s;
+  out.recovery_s = arguments.recovery_s;
+  out.policies = arguments.policies;
+  out.repeat = arguments.repeat;
+  return out;
+}
+
+// One line of the test as it goes on, where stderr is a terminal.
+void show(const ThermalReport& report, bool quiet) {
+  if (quiet || ::isatty(STDERR_FILENO) != 1) return;
+  const ThermalRun& run = report.runs.back();
+  const ThermalWindow& w = run.windows.back();
+  std::fputs(
+      fmt::format("\r\x1b[K{} {}: {}", run.policy, time_text(w.t_s), w.load ? "load" : "recovery").c_str(),
+      stderr);
+  if (w.fps) std::fputs(fmt::format(", {:.1f} fps", *w.fps).c_str(), stderr);
+  if (w.t_s >= report.duration_s) std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
+}
+
+// All files that were asked for; the first failure, and the others all the same.
+Status write_files(const ThermalArguments& arguments, const ThermalReport& report) {
+  Status out;
+  const auto write = [&out](const char* option, const std::string& path, const std::string& text) {
+    if (path.empty()) return;
+    const Status status = replace_file(path, text).with_context(std::string(option) + ": ");
+    if (out.ok() && !status.ok()) out = status;
+  };
+  write("--json", arguments.json, thermal_json(report));
+  write("--csv", arguments.csv, thermal_csv(report));
+  if (!arguments.report.empty()) write("--report", arguments.report, thermal_html(report));
+  return out;
+}
+
+// A folder that cannot be written is found before an hour of load, not after it.
+Status check_places(const ThermalArguments& arguments) {
+  for (const auto& [option, path] : {std::pair("--json", &arguments.json), std::pair("--csv", &arguments.csv),
+                                     std::pair("--report", &arguments.report)}) {
+    if (path->empty()) continue;
+    const std::string folder = std::filesystem::path(*path).parent_path().string();
+    if (::access(folder.empty() ? "." : folder.c_str(), W_OK) != 0)
+      return failed(fmt::format("{}: folder '{}' cannot be written", option, folder.empty() ? "." : folder));
+  }
+  return {};
+}
+
+int compare(const ThermalArguments& arguments) {
+  const auto a = read_thermal_json(arguments.compare[0]), b = read_thermal_json(arguments.compare[1]);
+  for (const Status& status : {a.status(), b.status()}) {
+    if (status.ok()) continue;
+    print_error(status.message());
+    return exit_code_of(status);
+  }
+  if (!arguments.report.empty()) {
+    ThermalReport both = *a;
+    for (ThermalRun& run : both.runs) run.policy = "A " + run.policy;
+    for (ThermalRun run : b->runs) {
+      run.policy = "B " + run.policy;
+      both.runs.push_back(std::move(run));
+    }
+    const Status written = replace_file(arguments.report, thermal_html(both)).with_context("--report: ");
+    if (!written.ok()) {
+      print_error(written.message());
+      return kRunFailed;
+    }
+  }
+  return print_result(compare_text(*a, *b));
+}
+
+// Exit 4 with a line for each threshold that was missed.
+int judge(const ThermalArguments& arguments, const ThermalReport& report) {
+  const ThermalThresholds thresholds{arguments.min_stability, arguments.min_fps, arguments.max_p95_ms,
+                                     arguments.max_skin_c};
+  std::vector<std::string> lines;
+  for (const ThermalRun& run : report.runs) {
+    for (std::string& line : missed(run, thresholds)) lines.push_back(std::move(line));
+  }
+  for (std::string& line : disagreements(report.runs)) lines.push_back(std::move(line));
+  for (const std::string& line : lines) print_error(line);
+  return lines.empty() ? kDone : kMissed;
+}
+
+Status resume_from(ThermalTest& test, const std::string& path) {
+  if (!std::filesystem::exists(path)) return {};
+  SLUICE_ASSIGN(ThermalReport earlier, read_thermal_json(path));
+  return test.resume(std::move(earlier));
+}
+
+int fail(const Status& status) {
+  print_error(status.message());
+  return exit_code_of(status);
+}
+
+}  // namespace
+
+int execute(const ThermalArguments& arguments) {
+  if (!arguments.compare.empty()) return compare(arguments);
+  if (arguments.device == "real" && (!arguments.timings.empty() || arguments.ambient_c)) {
+    print_error("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
+    return kWrongUse;
+  }
+  Interrupts interrupts;
+  const auto logging = Logging::start({arguments.quiet ? LogLevel::kError : LogLevel::kWarning, ""});
+  if (!logging.ok()) return fail(logging.status());
+  // Each window is written at once: an interruption or a power cut loses none.
+  ThermalTest test(options_of(arguments), [&](const ThermalReport& report) -> Status {
+    show(report, arguments.quiet);
+    if (report.simulated || arguments.json.empty()) return {};
+    return replace_file(arguments.json, thermal_json(report)).with_context("--json: ");
+  });
+  LoadIssues issues;
+  test.check(issues);
+  if (const Exit code = print_issues(issues, arguments.quiet); code != kDone) return code;
+  if (const Status places = check_places(arguments); !places.ok()) return fail(places);
+  if (arguments.resume) {
+    if (const Status resumed = resume_from(test, arguments.json); !resumed.ok()) return fail(resumed);
+  }
+  interrupts.on_first([&test] { test.stop(); });
+  const Status status = test.run();
+  interrupts.on_first(nullptr);
+  const Status written = write_files(arguments, test.report());
+  if (!status.ok()) return fail(status);
+  if (!written.ok()) return fail(written);
+  if (const int code = print_result(thermal_text(test.report())); code != kDone) return code;
+  if (test.stopped()) {
+    print_note("interrupted; what there is has been written" +
+               std::string(arguments.json.empty() ? "" : ", --resume goes on"));
+    return kDone;
+  }
+  return judge(arguments, test.report());
+}
+
+}  // namespace sluice::cli
