@@ -127,8 +127,16 @@ void LiveSelection::refuse_shared_routes(LiveNode& node) const {
     if (!c.variant.empty()) c.unusable = "its route is shared";
 }
 
+// In every performance mode.
+void LiveSelection::refuse(LiveNode& node, std::size_t candidate, const std::string& why) {
+  const SelectorCandidate refused = node.what.candidates[candidate];
+  for (SelectorCandidate& c : node.what.candidates)
+    if (same_session(c, refused)) c.unusable = why;
+}
+
 Status LiveSelection::open_node(LiveNode& node) {
   refuse_shared_routes(node);
+  const bool strict = setup_.plan->nodes[node.plan_node].options->text("on_fallback") == "error";
   const LoadedModelPtr first = node.user->in_use(0);  // the first usable backend, with the model's own path
   bool before_first = true;
   for (std::size_t c = 0; c < node.what.candidates.size(); ++c) {
@@ -142,10 +150,10 @@ Status LiveSelection::open_node(LiveNode& node) {
       auto opened = open_candidate(node, candidate, node.routes[c]);
       if (opened.ok())
         adopt(node, c, *opened);
-      else if (opened.status().code() != Code::kUnavailable || opened.status().message().ends_with("'error'"))
+      else if (strict || opened.status().code() != Code::kUnavailable)
         return opened.status();
       else
-        candidate.unusable = opened.status().message();
+        refuse(node, c, opened.status().message());
     } else if (before_first) {
       candidate.unusable = "could not be opened at the start";
     }
@@ -236,7 +244,9 @@ void LiveSelection::say_blind() {
 // --- while frames run
 // ----------------------------------------------------------------------------------------------------------
 
+// Under a manual clock a thread would make runs differ from one another: there, nothing changes.
 void LiveSelection::start() {
+  if (setup_.clock->manual()) return;
   thread_ = std::thread([this] { work(); });
 }
 

@@ -82,6 +82,7 @@ class LiveSelection {
   Result<LoadedModelPtr> open_candidate(const LiveNode& node, const SelectorCandidate& candidate,
                                         std::size_t route) const;
   void refuse_shared_routes(LiveNode& node) const;
+  static void refuse(LiveNode& node, std::size_t candidate, const std::string& why);
   void adopt(LiveNode& node, std::size_t candidate, const LoadedModelPtr& loaded);
   std::vector<Unproven> measure_all(const std::function<bool()>& stopped);
   void say_blind();

@@ -37,8 +37,9 @@ std::vector<VariantFacts> variants_of(const Plan& plan, const NodePlan& node) {
 bool takes_selection(const NodePlan& node) {
   if (!node.declaration->infers) return false;
   const SelectorPolicy policy = selector_policy(*node.options, 0);
-  return policy.kind != PolicyKind::kFixed || !policy.degrade.empty() ||
-         node.options->texts("backends").size() > 1;
+  const bool may_fall_back =
+      node.options->texts("backends").size() > 1 && node.options->text("on_fallback") != "error";
+  return policy.kind != PolicyKind::kFixed || !policy.degrade.empty() || may_fall_back;
 }
 
 SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps) {

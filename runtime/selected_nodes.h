@@ -11,7 +11,7 @@
 namespace sluice {
 
 // True for infer nodes that may leave where they start: a policy other than `fixed`, a ladder, or a second
-// backend to go to when the first fails.
+// backend to go to when the first fails (under `on_fallback: error` the run is to fail with it).
 bool takes_selection(const NodePlan& node);
 
 // Policy and candidates of a node that does, from the plan alone: nothing is checked or measured.
