@@ -17,6 +17,7 @@ phase lint "$ROOT/tools/dev" lint --all
 for preset in release dev asan tsan; do
   phase "tests, $preset" env SLUICE_PRESET="$preset" "$ROOT/tools/dev" test
 done
+phase "gpu, 2000 random models" env -C "$ROOT" SLUICE_GPU_MODELS=2000 build/release/bin/gpu_fuzz_test
 phase fuzz "$ROOT/tools/dev.d/fuzz.sh" 1800
 phase benchmarks "$ROOT/tools/dev" bench
 if [ ${#failed[@]} -gt 0 ]; then die "failed: ${failed[*]}"; fi

@@ -50,6 +50,19 @@ __kernel void place4(IN x, OUT y, __global const int* restrict m, int n) {
   }
   STORE4(LOAD4(x, from), to, y);
 }
+// The same, 16 elements each; strides and offsets still count groups of 4.
+__kernel void place16(IN x, OUT y, __global const int* restrict m, int n) {
+  const int i = get_global_id(0);
+  if (i >= n) return;
+  int rest = i, from = m[24], to = m[25];
+  for (int d = 7; d >= 0 && rest > 0; --d) {
+    const int k = rest % m[d];
+    rest /= m[d];
+    from += k * m[8 + d];
+    to += k * m[16 + d];
+  }
+  STORE16(LOAD16(x, from), to, y);
+}
 
 // Channels of NC4HW4 by a table: output channel c is input channel table[c]; -1 is zero.
 __kernel void pick_channels(IN x, OUT y, __global const int* restrict table, int pixels, int in_groups,

@@ -112,7 +112,8 @@ void lower_depthwise(Builder& builder, const Node& node, const Shape2d& s, const
     return;
   }
   append_window(arguments, w, true);
-  builder.launch("depthwise", "depthwise", std::move(arguments), {(w.out[2] + 3) / 4 * w.out[1], groups, s.n});
+  builder.launch("depthwise", "depthwise", std::move(arguments),
+                 {(w.out[2] + 3) / 4 * w.out[1], groups, s.n});
 }
 
 // Reads a plain tensor by strides: NCHW as it is, NHWC when fusion took a Transpose away.

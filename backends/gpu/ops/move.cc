@@ -132,6 +132,11 @@ void launch_place(Builder& builder, const Dims& dims, const View& from, const Vi
     f.offset /= 4;
     t.offset /= 4;
   }
+  const bool sixteens = fours && builder.lanes() == 16 && d.back() % 4 == 0;
+  if (sixteens) {
+    d.back() /= 4;
+    f.strides.back() = t.strides.back() = 4;
+  }
   std::vector<std::int32_t> words;
   const auto append = [&words](const Dims& values, std::int32_t filler) {
     words.insert(words.end(), 8 - values.size(), filler);
@@ -142,7 +147,10 @@ void launch_place(Builder& builder, const Dims& dims, const View& from, const Vi
   append(t.strides, 0);
   words.push_back(narrow(f.offset));
   words.push_back(narrow(t.offset));
-  builder.launch("move", fours ? "place4" : "place",
+  builder.launch("move",
+                 sixteens ? "place16"
+                 : fours  ? "place4"
+                          : "place",
                  {Reads{f.slot}, Writes{t.slot}, Reads{builder.integers(words)}, narrow(product(d))},
                  {product(d)});
 }
