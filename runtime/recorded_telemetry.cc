@@ -58,8 +58,8 @@ std::vector<SensorState> RecordedTelemetry::sensors() const {
 
 std::vector<std::string> RecordedTelemetry::take_notices() {
   if (!over_ || std::exchange(told_, true)) return {};
-  return {fmt::format("device: the trace '{}' has ended after {:g} s; from now on nothing is known", trace_.name,
-                      to_s(trace_.samples.back().at - trace_.samples.front().at))};
+  return {fmt::format("device: the trace '{}' has ended after {:g} s; from now on nothing is known",
+                      trace_.name, to_s(trace_.samples.back().at - trace_.samples.front().at))};
 }
 
 }  // namespace sluice

@@ -90,9 +90,8 @@ SimulatedEngine::SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOpt
       selection_->on_run(infer, took, status);
     });
   }
-  run_->on_failure([this](int node, const Status& status, const FrameInfo& frame) {
-    failures_.add(node, status, frame);
-  });
+  run_->on_failure(
+      [this](int node, const Status& status, const FrameInfo& frame) { failures_.add(node, status, frame); });
 }
 
 Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr<const Plan> plan,

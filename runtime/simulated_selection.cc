@@ -55,8 +55,7 @@ std::unique_ptr<SimulatedSelection> SimulatedSelection::create(SimulatedRun& run
     infer.push_back(i);
   }
   if (nodes.empty()) return nullptr;
-  return std::unique_ptr<SimulatedSelection>(
-      new SimulatedSelection(run, std::move(nodes), std::move(infer)));
+  return std::unique_ptr<SimulatedSelection>(new SimulatedSelection(run, std::move(nodes), std::move(infer)));
 }
 
 SimulatedSelection::SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes,

@@ -1,5 +1,5 @@
-// The selector in a simulated run: the objects of a real one, told at each second of simulated time. Private to
-// runtime.
+// The selector in a simulated run: the objects of a real one, told at each second of simulated time. Private
+// to runtime.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ class SimulatedSelection {
   // Null when no infer node of the plan leaves where it starts. `run` outlives it.
   static std::unique_ptr<SimulatedSelection> create(SimulatedRun& run);
 
-  // Ends a control period: chooses for the frames that start from now on, then measures a candidate that wants
-  // it. The first call, before the run, makes the first choices.
+  // Ends a control period: chooses for the frames that start from now on, then measures a candidate that
+  // wants it. The first call, before the run, makes the first choices.
   void on_period(TimeNs now, const Readings& readings);
   // A run was set off; one that fails is answered at once.
   void on_run(std::size_t infer, TimeNs took, const Status& status);

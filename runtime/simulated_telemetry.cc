@@ -49,7 +49,8 @@ std::vector<SensorState> SimulatedTelemetry::sensors() const {
   std::vector<SensorState> out;
   for (const SensorProfile& sensor : device_.profile().sensors) {
     const std::string role(name_of(sensor.role));
-    out.push_back({"simulated " + role, "temperature", role, "degrees C", latest_.temperature(sensor.role), ""});
+    out.push_back(
+        {"simulated " + role, "temperature", role, "degrees C", latest_.temperature(sensor.role), ""});
   }
   return out;
 }

@@ -19,8 +19,8 @@
 namespace sluice {
 
 // What the file's `device` section asks for; null: nothing is read (`none`, or `auto` on a machine without
-// sensors). `load` heats the model of `simulated`. kUnavailable: what this machine has not; kInvalid: a trace or
-// profile that is missing or wrong.
+// sensors). `load` heats the model of `simulated`. kUnavailable: what this machine has not; kInvalid: a trace
+// or profile that is missing or wrong.
 Result<std::unique_ptr<Telemetry>> make_telemetry(const OptionMap& device, SimulatedTelemetry::Load load);
 
 class TelemetryThread {

@@ -25,12 +25,13 @@ FakeFaults::FakeFaults(const Options& fake)
 FakeFaults::Run FakeFaults::next(double latency_ms) {
   const std::uint64_t run = runs_++;
   if (has(hang_at_, run) || (timeout_ms_ > 0 && latency_ms >= timeout_ms_))
-    return {timed_out(fmt::format("simulated backend 'fake' hung in run {} and was given up after {:g} ms", run,
-                                  timeout_ms_)),
+    return {timed_out(fmt::format("simulated backend 'fake' hung in run {} and was given up after {:g} ms",
+                                  run, timeout_ms_)),
             timeout_ms_};
   if (has(fail_at_, run))
-    return {failed(fmt::format("simulated backend 'fake' was told to fail in run {} (option 'fail_at')", run)),
-            0};
+    return {
+        failed(fmt::format("simulated backend 'fake' was told to fail in run {} (option 'fail_at')", run)),
+        0};
   return {};
 }
 

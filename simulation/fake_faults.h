@@ -17,7 +17,7 @@ class FakeFaults {
   explicit FakeFaults(const Options& fake);
 
   struct Run {
-    Status status;          // ok, or what the real backend would say
+    Status status;           // ok, or what the real backend would say
     double gives_up_ms = 0;  // of a run that hangs: how long it is waited for
   };
   // The next run, which takes `latency_ms`.

@@ -41,7 +41,8 @@ Result<Timings> read_timings(const std::string& path) {
   for (const auto& node : report["nodes"]) {
     if (!node.is_object() || !node.contains("id") || !node["id"].is_string()) continue;
     const auto busy = node.value(nlohmann::json::json_pointer("/busy_ms/p50"), nlohmann::json());
-    if (busy.is_number() && busy.get<double>() >= 0) out[node["id"].get<std::string>()].ms = busy.get<double>();
+    if (busy.is_number() && busy.get<double>() >= 0)
+      out[node["id"].get<std::string>()].ms = busy.get<double>();
   }
   for (const auto& entry : report.value("inference", nlohmann::json::array())) {
     if (!entry.is_object() || !entry.contains("node") || !entry["node"].is_string()) continue;

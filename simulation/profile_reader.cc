@@ -345,12 +345,17 @@ ParsedProfile parse_profile(std::string_view text, std::string file) {
   out.file = std::move(file);
   YamlResult yaml = read_yaml(text, nullptr);
   out.issues = std::move(yaml.issues);
-  if (!yaml.value) return out;
+  if (!yaml.value) {
+    if (out.status().ok()) out.issues.push_back({{}, "the file is empty; a profile is a map"});
+    return out;
+  }
   if (!yaml.value->map()) {
     out.issues.push_back({yaml.value->mark, "a profile is a map, this is " + describe(*yaml.value)});
     return out;
   }
   DeviceProfile profile = ProfileReader(*yaml.value, out.issues).read();
+  if (out.status().ok() && profile.nodes.empty())
+    out.issues.push_back({yaml.value->mark, "thermal: nodes: there are none"});
   if (out.status().ok()) out.profile = std::move(profile);
   return out;
 }

@@ -164,7 +164,8 @@ Outcome SimulatedRun::run(std::uint32_t unit, Slot slot, const FrameInfo& frame)
     out.kind = pass(node, frame, now, out);
     if (out.kind != Outcome::Kind::kData) break;
     Status status;
-    const TimeNs end = node.kind == NodeState::Kind::kInfer ? do_infer(node, now, status) : do_work(node, now);
+    const TimeNs end =
+        node.kind == NodeState::Kind::kInfer ? do_infer(node, now, status) : do_work(node, now);
     runs[i].busy = end - now;
     now = end;
     if (!status.ok()) {
@@ -189,8 +190,7 @@ Outcome::Kind SimulatedRun::pass(NodeState& node, const FrameInfo& frame, TimeNs
     case Kind::kPlain:
       break;
     case Kind::kInfer:
-      if (!is_due(node, frame.media_time, infer_rate(node)))
-        return turned_away(DropReason::kFiltered);
+      if (!is_due(node, frame.media_time, infer_rate(node))) return turned_away(DropReason::kFiltered);
       break;
     case Kind::kRateLimit:
       if (!is_due(node, frame.media_time, node.options->number("rate_hz")))

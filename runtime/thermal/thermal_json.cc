@@ -172,8 +172,8 @@ std::string csv_cell(const std::optional<double>& value) {
 void csv_row(const std::string& device, const ThermalRun& run, const ThermalWindow& w, std::string& out) {
   std::uint64_t dropped = 0;
   for (const auto& [reason, count] : w.dropped) dropped += count;
-  out += fmt::format("{},{},{},{},{:.6g},{},{},{}", device, run.policy, run.repetition, w.load ? "load" : "recovery",
-                     w.t_s, csv_cell(w.fps), w.delivered, dropped);
+  out += fmt::format("{},{},{},{},{:.6g},{},{},{}", device, run.policy, run.repetition,
+                     w.load ? "load" : "recovery", w.t_s, csv_cell(w.fps), w.delivered, dropped);
   for (const auto& value : {w.p50_ms, w.p95_ms, w.p99_ms}) out += fmt::format(",{}", csv_cell(value));
   for (const auto& value : w.temperature_c) out += fmt::format(",{}", csv_cell(value));
   for (const auto& value : w.clock_mhz) out += fmt::format(",{}", csv_cell(value));

@@ -72,7 +72,9 @@ bool ThermalTest::check(LoadIssues& issues) {
   for (const std::string& policy : options_.policies) {
     if (simulated() || policy == "fixed") continue;
     issues.issues.push_back(
-        {{}, "--policies: '" + policy + "' is not in this build on a real device, allowed: fixed", Code::kUnavailable});
+        {{},
+         "--policies: '" + policy + "' is not in this build on a real device, allowed: fixed",
+         Code::kUnavailable});
   }
   if (issues.failed()) return false;
   std::optional<Pipeline> pipeline =

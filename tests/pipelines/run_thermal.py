@@ -77,6 +77,19 @@ class Page(Thermal):
         self.assertNotIn('CONSOLE', done.stderr, 'the page complained')
         return done
 
+    @staticmethod
+    def asked_for(net_log):
+        """Addresses that the page asked for; the browser's own requests have no initiator."""
+        with open(net_log, encoding='utf-8', errors='replace') as source:
+            events = [line for line in source if '"initiator":' in line and '"initiator":"not an origin"' not in line]
+        return [url for line in events for url in re.findall(r'"url":"(\w+://[^"]*)"', line)
+                if not url.startswith('file:')]
+
+    def test_a_page_that_asks_for_something_is_found(self):
+        page = self.write('bad.html', '<img src="http://127.0.0.1:9/x.png">')
+        self.chromium('--dump-dom', '--log-net-log=' + self.at('net.json'), 'file://' + page)
+        self.assertIn('http://127.0.0.1:9/x.png', self.asked_for(self.at('net.json')))
+
     def shot(self, page, name, *words):
         self.chromium('--window-size=900,700', '--screenshot=' + self.at(name), *words, page)
         return picture(self.at(name))
@@ -89,10 +102,7 @@ class Page(Thermal):
         self.assertIn('SIMULATED', dom)
         self.assertGreaterEqual(dom.count('<svg'), 6, 'plots')
         self.assertIn('<title', dom, 'reasons on hover')
-        with open(net_log, encoding='utf-8', errors='replace') as source:
-            asked = re.findall(r'"url":"(\w+)://([^"]*)"', source.read())
-        outside = [url for url in asked if url[0] in ('http', 'https', 'ws', 'wss', 'ftp')]
-        self.assertEqual(outside, [])
+        self.assertEqual(self.asked_for(net_log), [])
         light = self.shot(page, 'light.png', '--blink-settings=preferredColorScheme=1')
         dark = self.shot(page, 'dark.png', '--blink-settings=preferredColorScheme=0')
         for (width, height, rows, step), bright in ((light, True), (dark, False)):
@@ -119,17 +129,19 @@ class Interrupted(Thermal):
     def write_pipeline(self):
         """A camera of 100 frames per second without an inference engine, whose lines go into a pipe."""
         os.mkfifo(self.at('lines'))
-        return self.write('loaded.yaml', f'''version: 1
+        self.write('loaded.yaml', f'''version: 1
 name: loaded
 models:
   face: {{path: {ROOT}/data/models/face_detection_front_128x128.onnx}}
 nodes:
-  - {{id: camera, type: test_pattern, options: {{width: 64, height: 64, fps: 100}}}}
+  - {{id: camera, type: video_source, options: {{uri: 'test:bars', width: 64, height: 64, pace: 100}}}}
   - {{id: pre, type: preprocess, inputs: camera, options: {{model: face, mean: 127.5, std: 127.5}}}}
   - {{id: face, type: infer, inputs: pre, options: {{model: face, backends: [fake], fake: {{latency_ms: 9}}}}}}
   - {{id: boxes, type: detect, inputs: face, options: {{decoder: blazeface, labels: [face]}}}}
-  - {{id: out, type: json_sink, inputs: boxes, options: {{path: {self.at('lines')}}}}}
+  - {{id: out, type: json_sink, inputs: boxes, options: {{path: {self.at('lines')}, overwrite: true}}}}
 ''')
+        checked = self.sluice('check', self.at('loaded.yaml'))
+        self.assertEqual(checked.returncode, 0, checked.stderr)
 
     def start(self, *words):
         # pylint: disable-next=consider-using-with  # the callers wait for it
@@ -222,11 +234,13 @@ class Refused(Thermal):
         self.refused(('--resume', '--json', self.write('cut.json', '{')), 'cut.json', code=2)
 
     def test_thresholds(self):
-        for words, text in ((('--min-stability', '1'), '--min-stability'), (('--min-fps', '1e6'), '--min-fps'),
-                            (('--max-p95-ms', '0.01'), '--max-p95-ms'), (('--max-skin-c', '36'), '--max-skin-c')):
-            done = self.thermal(*SIMULATED, '--duration', '2m', *words, code=4)
+        hot, short = ('--pace', 'max', '--duration', '10m'), ('--duration', '2m')
+        for words, text in (((*hot, '--min-stability', '0.9'), '--min-stability'), ((*short, '--min-fps', '1e6'), '--min-fps'),
+                            ((*short, '--max-p95-ms', '0.01'), '--max-p95-ms'),
+                            ((*short, '--max-skin-c', '36'), '--max-skin-c')):
+            done = self.thermal(*SIMULATED, *words, code=4)
             self.assertIn(text, done.stderr)
-        self.thermal(*SIMULATED, '--duration', '2m', '--min-fps', '1', '--max-skin-c', '90', '--repeat', '2')
+        self.thermal(*SIMULATED, *short, '--min-fps', '1', '--max-skin-c', '90', '--repeat', '2')
 
 
 if __name__ == '__main__':

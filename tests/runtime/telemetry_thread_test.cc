@@ -106,14 +106,16 @@ TEST(RecordedTelemetry, PlaysTheRecordingAndSaysThatItEnded) {
   RecordedTelemetry trace({"run.jsonl", {line(1, 40), line(2, 41), line(3, 43)}});
   const TimeNs start = from_s(100);
   EXPECT_EQ(trace.sample(start).temperature(HeatRole::kNpu).value, 40);
-  EXPECT_EQ(trace.sample(start + from_ms(999)).temperature(HeatRole::kNpu).value, 40) << "until the next line";
+  EXPECT_EQ(trace.sample(start + from_ms(999)).temperature(HeatRole::kNpu).value, 40)
+      << "until the next line";
   const Readings second = trace.sample(start + from_ms(1200));
   EXPECT_EQ(second.temperature(HeatRole::kNpu).value, 41);
   EXPECT_EQ(age_of(second, second.temperature(HeatRole::kNpu)), from_ms(200));
   EXPECT_EQ(trace.sample(start + from_s(3)).temperature(HeatRole::kNpu).value, 43);
   EXPECT_TRUE(trace.take_notices().empty());
   EXPECT_EQ(trace.sample(start + from_s(5)).temperature(HeatRole::kNpu).value, std::nullopt);
-  EXPECT_THAT(trace.take_notices(), ::testing::ElementsAre(::testing::HasSubstr("'run.jsonl' has ended after 2 s")));
+  EXPECT_THAT(trace.take_notices(),
+              ::testing::ElementsAre(::testing::HasSubstr("'run.jsonl' has ended after 2 s")));
   EXPECT_TRUE(trace.take_notices().empty()) << "once";
 }
 

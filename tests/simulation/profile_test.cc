@@ -133,5 +133,13 @@ TEST(Profiles, AnUnknownNameSaysWhatThereIs) {
   EXPECT_THAT(load_profile("./nothing.yaml").status().message(), HasSubstr("./nothing.yaml: cannot be read"));
 }
 
+TEST(ProfileReader, AnEmptyFileIsNone) {
+  for (const char* text : {"", "# nothing\n", "---\n", "null\n"}) {
+    const ParsedProfile parsed = parse_profile(text, "empty.yaml");
+    EXPECT_FALSE(parsed.status().ok()) << text;
+    EXPECT_FALSE(parsed.profile) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sluice

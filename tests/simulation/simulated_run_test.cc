@@ -154,7 +154,8 @@ TEST(SimulatedRun, TheFakeBackendFailsAndHangsAsItWasTold) {
   EXPECT_EQ(face.dropped[static_cast<std::size_t>(DropReason::kFailed)], 2u);
   EXPECT_EQ(face.dropped[static_cast<std::size_t>(DropReason::kTimeout)], 1u);
   EXPECT_EQ(report.sources[0].delivered, 47u);
-  EXPECT_EQ(report.inference[0].latency.max.value_or(0) < 100, true) << "what hung is no latency of the model";
+  EXPECT_EQ(report.inference[0].latency.max.value_or(0) < 100, true)
+      << "what hung is no latency of the model";
   EXPECT_GE(*face.busy.max, 499);
 }
 
@@ -176,8 +177,9 @@ TEST(SimulatedRun, AFailureUnderOnErrorStopEndsItAndIsNamed) {
   RunOptions options;
   options.device = "sim:qcs6490";
   ASSERT_TRUE(pipeline->start(options).ok());
-  EXPECT_THAT(pipeline->wait().message(),
-              HasSubstr("node 'face': frame 7 of 'camera': simulated backend 'fake' was told to fail in run 7"));
+  EXPECT_THAT(
+      pipeline->wait().message(),
+      HasSubstr("node 'face': frame 7 of 'camera': simulated backend 'fake' was told to fail in run 7"));
   EXPECT_EQ(pipeline->report().status, RunStatus::kFailed);
 }
 

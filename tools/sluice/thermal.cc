@@ -67,9 +67,11 @@ Status check_places(const ThermalArguments& arguments) {
   for (const auto& [option, path] : {std::pair("--json", &arguments.json), std::pair("--csv", &arguments.csv),
                                      std::pair("--report", &arguments.report)}) {
     if (path->empty()) continue;
-    const std::string folder = std::filesystem::path(*path).parent_path().string();
-    if (::access(folder.empty() ? "." : folder.c_str(), W_OK) != 0)
-      return failed(fmt::format("{}: folder '{}' cannot be written", option, folder.empty() ? "." : folder));
+    std::string folder = std::filesystem::path(*path).parent_path().string();
+    if (folder.empty()) folder = ".";
+    std::error_code error;
+    if (!std::filesystem::is_directory(folder, error) || ::access(folder.c_str(), W_OK) != 0)
+      return failed(fmt::format("{}: folder '{}' cannot be written", option, folder));
   }
   return {};
 }

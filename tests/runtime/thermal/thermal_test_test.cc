@@ -139,7 +139,8 @@ TEST(ThermalTest, APolicyThatIsNotThereIsNotRunAsAnother) {
   ThermalTest test(wanted, keep_on);
   LoadIssues issues;
   EXPECT_FALSE(test.check(issues));
-  EXPECT_THAT(issues.status().message(), HasSubstr("--policies: 'sustained' is not in this build on a real device"));
+  EXPECT_THAT(issues.status().message(),
+              HasSubstr("--policies: 'sustained' is not in this build on a real device"));
 }
 
 // Sleeping takes no time.
