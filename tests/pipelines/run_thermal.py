@@ -123,6 +123,20 @@ class Page(Thermal):
         self.assertIn('B fixed', dom)
 
 
+class Real(Thermal):
+    """Policies side by side on this machine."""
+
+    def test_each_policy_decides_for_itself(self):
+        done = self.sluice('thermal', self.shipped('adaptive'), '--policies', 'fixed,latency', '--duration', '2s',
+                           '--cool-down', '0', '--recovery', '0', '--json', self.at('result.json'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(self.read('result.json'))
+        self.assertFalse(result['simulated'])
+        fixed, latency = result['runs']
+        self.assertEqual((fixed['policy'], latency['policy']), ('fixed', 'latency'))
+        self.assertGreater(latency['sustained_fps'], fixed['sustained_fps'], 'it takes the small variant')
+
+
 class Interrupted(Thermal):
     """Ctrl-C: what there is has been written, and a resumed test loses no window."""
 

@@ -132,17 +132,6 @@ TEST(ThermalTest, AFullDiskEndsItAtOnce) {
   EXPECT_LE(test.report().runs[0].windows.size(), 4u);
 }
 
-TEST(ThermalTest, APolicyThatIsNotThereIsNotRunAsAnother) {
-  ThermalOptions wanted = options();
-  wanted.device = "real";
-  wanted.policies = {"fixed", "sustained"};
-  ThermalTest test(wanted, keep_on);
-  LoadIssues issues;
-  EXPECT_FALSE(test.check(issues));
-  EXPECT_THAT(issues.status().message(),
-              HasSubstr("--policies: 'sustained' is not in this build on a real device"));
-}
-
 // Sleeping takes no time.
 class InstantClock final : public Clock {
  public:
