@@ -147,6 +147,36 @@ class Shipped(Program):
         self.check_on_simulator(cpu, 0.95)  # seen: 0.998
         self.check_on_simulator(cpu, 0.95, '--set', 'face.htp.soc=qcs6490')  # v68, coarser; seen: 0.977
 
+    UNFOLDED = (
+        'version: 1\nmodels: {face: {path: %s}}\nnodes:\n'
+        '  - {id: camera, type: video_source, options: {uri: %s}}\n'
+        '  - {id: pre, type: preprocess, inputs: camera, options: {width: 128, height: 128, layout: nhwc, '
+        'fit: letterbox, mean: 127.5, std: 127.5}}\n'
+        '  - {id: integers, type: quantize, inputs: pre}\n'
+        '  - {id: face, type: infer, inputs: integers, options: {model: face}}\n'
+        '%s'
+        '  - {id: boxes, type: detect, inputs: {tensors: {"Identity:0": r0, "Identity_1:0": r1, "Identity_2:0": r2, '
+        '"Identity_3:0": r3}}, options: {decoder: blazeface, min_score: 0.7, labels: [face]}}\n'
+        '  - {id: out, type: json_sink, inputs: boxes, options: {path: "-"}}\n')
+
+    def test_face_fast_htp_unfolded(self):
+        """quantize and dequantize as nodes of their own find what the folded ones find, but for roundings."""
+        data = os.path.join(ROOT, 'data')
+        names = ('Identity:0', 'Identity_1:0', 'Identity_2:0', 'Identity_3:0')
+        back = ''.join(f'  - {{id: r{i}, type: dequantize, inputs: "face.{name}"}}\n' for i, name in enumerate(names))
+        path = self.write('unfolded.yaml', self.UNFOLDED % (
+            data + '/models/face_detection_front_128x128.w8a16.onnx', data + '/videos/face720.mp4', back))
+        plan = self.sluice('plan', path)
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertNotIn('folded in', plan.stdout)
+        done = self.sluice('run', path, '--frames', '20', '--quiet')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        folded, _, _ = self.faces_of('--set', 'face.backends=[cpu]')
+        for line, other in zip(self.check_lines(done.stdout, range(20), 'camera', 'detections'), folded):
+            face = line['detections'][0]
+            self.assertLessEqual(abs(face['score'] - other['score']), 0.0005)
+            self.assertLessEqual(max(abs(a - b) for a, b in zip(face['box'], other['box'])), 0.1)  # of 1280 pixels
+
     def test_face_fast_looped(self):
         """Numbers and times go on over the end of the file."""
         done, report = self.run_pipeline('face_fast', '--set', 'camera.loop=true', '--frames', '600')
