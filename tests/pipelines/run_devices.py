@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pipelines on an OpenCL device that is missing or fails, and recordings of a device.
+"""Pipelines on an OpenCL device that is missing or fails, integers for the NPU, and recordings of a device.
 
   SLUICE_PROGRAM=build/release/bin/sluice SLUICE_FAKE_OPENCL_LIBRARY=... run_devices.py [OpenCl ...]
 """
@@ -86,6 +86,40 @@ class OpenCl(Program):
         refused = self.sluice('compile', model, '--backend', 'cpu', '--tune', '-o', self.at('other.onnx'))
         self.assertEqual(refused.returncode, 2)
         self.assertIn("--tune measures kernels of backend 'gpu'", refused.stderr)
+
+
+class Unfolded(Program):
+    """Conversions as nodes of their own, for the integer model of the NPU's pipeline."""
+
+    UNFOLDED = (
+        'version: 1\nmodels: {face: {path: %s}}\nnodes:\n'
+        '  - {id: camera, type: video_source, options: {uri: %s}}\n'
+        '  - {id: pre, type: preprocess, inputs: camera, options: {width: 128, height: 128, layout: nhwc, '
+        'fit: letterbox, mean: 127.5, std: 127.5}}\n'
+        '  - {id: integers, type: quantize, inputs: pre}\n'
+        '  - {id: face, type: infer, inputs: integers, options: {model: face}}\n'
+        '%s'
+        '  - {id: boxes, type: detect, inputs: {tensors: {"Identity:0": r0, "Identity_1:0": r1, "Identity_2:0": r2, '
+        '"Identity_3:0": r3}}, options: {decoder: blazeface, min_score: 0.7, labels: [face]}}\n'
+        '  - {id: out, type: json_sink, inputs: boxes, options: {path: "-"}}\n')
+
+    def test_face_fast_htp_unfolded(self):
+        """quantize and dequantize as nodes of their own find what the folded ones find, but for roundings."""
+        data = os.path.join(ROOT, 'data')
+        names = ('Identity:0', 'Identity_1:0', 'Identity_2:0', 'Identity_3:0')
+        back = ''.join(f'  - {{id: r{i}, type: dequantize, inputs: "face.{name}"}}\n' for i, name in enumerate(names))
+        path = self.write('unfolded.yaml', self.UNFOLDED % (
+            data + '/models/face_detection_front_128x128.w8a16.onnx', data + '/videos/face720.mp4', back))
+        plan = self.sluice('plan', path)
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertNotIn('folded in', plan.stdout)
+        done = self.sluice('run', path, '--frames', '20', '--quiet')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        folded, _, _ = self.faces_of('--set', 'face.backends=[cpu]')
+        for line, other in zip(self.check_lines(done.stdout, range(20), 'camera', 'detections'), folded):
+            face = line['detections'][0]
+            self.assertLessEqual(abs(face['score'] - other['score']), 0.0005)
+            self.assertLessEqual(max(abs(a - b) for a, b in zip(face['box'], other['box'])), 0.1)  # of 1280 pixels
 
 
 class Recording(Program):

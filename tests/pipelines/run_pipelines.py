@@ -92,6 +92,13 @@ class Program(unittest.TestCase):
         self.assertEqual(times, sorted(times))
         return lines
 
+    def faces_of(self, *words):
+        """(the one face of each of 20 frames, the inference entry, whether all was simulated) of face_fast_htp."""
+        done, report = self.run_pipeline('face_fast_htp', '--frames', '20', *words)
+        lines = self.check_lines(done.stdout, range(20), 'camera', 'detections')
+        self.assertEqual([len(line['detections']) for line in lines], [1] * 20)
+        return [line['detections'][0] for line in lines], report['inference'][0], report['simulated']
+
     @staticmethod
     def sink(report, name):
         return next(sink for sink in report['sinks'] if sink['id'] == name)
@@ -138,13 +145,6 @@ class Shipped(Program):
                 self.assertAlmostEqual(a['score'], b['score'], delta=1e-3)
                 for p, q in zip(a['box'], b['box']):
                     self.assertAlmostEqual(p, q, delta=0.5)
-
-    def faces_of(self, *words):
-        """(the one face of each of 20 frames, the inference entry, whether all was simulated) of face_fast_htp."""
-        done, report = self.run_pipeline('face_fast_htp', '--frames', '20', *words)
-        lines = self.check_lines(done.stdout, range(20), 'camera', 'detections')
-        self.assertEqual([len(line['detections']) for line in lines], [1] * 20)
-        return [line['detections'][0] for line in lines], report['inference'][0], report['simulated']
 
     def check_on_simulator(self, cpu, least_overlap, *words):
         found, entry, simulated = self.faces_of(*words)
