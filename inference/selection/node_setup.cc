@@ -1,6 +1,7 @@
 #include "inference/selection/node_setup.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace sluice {
 namespace {
@@ -96,7 +97,8 @@ std::vector<SelectorCandidate> candidate_set(const Options& options, std::span<c
         candidate.performance_mode = mode;
         candidate.unit = unit_of(backend);
         candidate.preference = preference;
-        candidate.snr_db = variant.snr_db;
+        // What the model's own path gives is what the variants are measured against.
+        candidate.snr_db = variant.name.empty() ? std::numeric_limits<double>::infinity() : variant.snr_db;
         candidate.same_input_size = variant.same_input_size;
       }
     }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include "inference/selection/node_setup.h"
@@ -200,6 +201,17 @@ TEST(NodeSetup, CandidatesAreBackendsTimesVariantsTimesModes) {
                           "cpu, variant small"));
   EXPECT_THAT(described(options({{"htp", {OptionMap{{"performance_mode", {std::string("burst")}}}}}}), {{}}),
               ElementsAre("htp, burst", "cpu"));
+}
+
+// min_snr_db never excludes what the variants are measured against.
+TEST(NodeSetup, TheModelsOwnPathIsAsAccurateAsCanBe) {
+  const std::vector<VariantFacts> variants = {{}, {.name = "w8"}, {.name = "w16", .snr_db = 41}};
+  const auto candidates =
+      candidate_set(options({{"backends", {OptionList{{std::string("cpu")}}}}}), variants);
+  ASSERT_THAT(candidates, SizeIs(3));
+  EXPECT_EQ(candidates[0].snr_db, std::numeric_limits<double>::infinity());
+  EXPECT_FALSE(candidates[1].snr_db);
+  EXPECT_EQ(candidates[2].snr_db, 41);
 }
 
 TEST(NodeSetup, FixedKeepsTheModelsPathButForWhatItsLadderNames) {
