@@ -75,6 +75,8 @@ class InferNode final : public Node, public ModelUser {
                             std::vector<std::string>* keep_float) const;
   Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
   void count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs);
+  void collect_ranges(const LoadedModel& model, std::span<const Tensor* const> inputs,
+                      std::span<Tensor* const> outputs);
 
   InferenceServices* services_ = nullptr;
   InferenceRecord* record_ = nullptr;
@@ -250,6 +252,7 @@ Status InferNode::process(Context& context) {
   record_->add_run(context.clock().now() - arrived);
   if (model->quantised_inputs) count_saturation(*model, {in.data(), edges.size()});
   SLUICE_RETURN_IF_ERROR(check_outputs(*model, {out.data(), outputs}));
+  if (services_->ranges()) collect_ranges(*model, {in.data(), edges.size()}, {out.data(), outputs});
   for (std::size_t i = 0; i < outputs; ++i) context.emit(model->ports[i], std::move(packets[i]));
   return {};
 }
@@ -280,6 +283,15 @@ void InferNode::count_saturation(const LoadedModel& model, std::span<const Tenso
     values += inputs[i]->bytes / size_of(types[i].dtype);
   }
   record_->add_saturation(at_ends, values);
+}
+
+void InferNode::collect_ranges(const LoadedModel& model, std::span<const Tensor* const> inputs,
+                               std::span<Tensor* const> outputs) {
+  const ModelSignature& signature = model.opened.session->signature();
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    services_->ranges()->add(signature.name, signature.inputs[i], *inputs[i]);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    services_->ranges()->add(signature.name, signature.outputs[i], *outputs[i]);
 }
 
 }  // namespace

@@ -18,6 +18,8 @@
 
 namespace sluice {
 
+class ValueRanges;
+
 struct LoadOptions {
   // {"node.option", value}: over what the file says, through the same checks.
   std::vector<std::pair<std::string, std::string>> set;
@@ -30,6 +32,7 @@ struct RunOptions {
   std::optional<double> duration_s;    // of the run's clock
   std::string trace;                   // a path: writes what ran when, for Perfetto (Chrome trace format)
   int workers = 0;                     // 0: one per core
+  ValueRanges* ranges = nullptr;       // gets what models read and write; outlives the run
 };
 
 // Everything that validation found, for programs that show it line by line.

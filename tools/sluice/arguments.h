@@ -19,6 +19,7 @@ struct RunArguments {
   std::optional<double> duration_s;
   std::optional<std::string> pace;
   std::string report, trace;  // paths; empty: none
+  std::string collect_ranges;
   bool quiet = false;
   std::string log_level = "info";
   std::string log_file;
@@ -76,6 +77,7 @@ struct QuantizeArguments {
   std::string io = "float";
   std::string preprocess;                  // FILE#NODE
   std::string encodings, write_encodings;  // files
+  std::vector<std::string> ranges;         // FILE or FILE#MODEL
   bool per_tensor = false;
   bool equalize = false;
   bool force = false;
