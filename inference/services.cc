@@ -46,6 +46,7 @@ InferenceEntry InferenceRecord::snapshot() const {
 
 InferenceServices::InferenceServices(InferenceSetup setup)
     : clock_(setup.clock),
+      ranges_(setup.ranges),
       backends_(std::move(setup.backends)),
       models_(std::move(setup.models)),
       sessions_(*setup.clock) {}

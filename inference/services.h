@@ -13,6 +13,7 @@
 #include "framework/core/status.h"
 #include "inference/inference.h"
 #include "inference/session_table.h"
+#include "inference/value_ranges.h"
 
 namespace sluice {
 
@@ -43,6 +44,7 @@ struct InferenceSetup {
   std::vector<std::unique_ptr<Backend>> backends;  // in the order of `doctor`
   std::vector<ModelRequest> models;                // of the plan, one per name and variant
   Clock* clock = nullptr;                          // the run's; outlives the services
+  ValueRanges* ranges = nullptr;  // gets what models read and write; may be null; outlives the services
 };
 
 // One per pipeline; outlives its nodes. Thread-safe.
@@ -52,6 +54,7 @@ class InferenceServices {
 
   Clock& clock() const { return *clock_; }
   SessionTable& sessions() { return sessions_; }
+  ValueRanges* ranges() const { return ranges_; }
   const std::vector<std::unique_ptr<Backend>>& backends() const { return backends_; }
   // Null for a name that this build does not know.
   Backend* backend(std::string_view name) const;
@@ -66,6 +69,7 @@ class InferenceServices {
 
  private:
   Clock* clock_;
+  ValueRanges* ranges_;
   std::vector<std::unique_ptr<Backend>> backends_;
   std::vector<ModelRequest> models_;
   mutable std::mutex mutex_;

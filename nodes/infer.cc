@@ -95,6 +95,8 @@ class InferNode final : public Node, public ModelUser {
   void tell_failure(const LoadedModel& model);
   Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
   void count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs);
+  void collect_ranges(const LoadedModel& model, std::span<const Tensor* const> inputs,
+                      std::span<Tensor* const> outputs);
 
   InferenceServices* services_ = nullptr;
   InferenceRecord* record_ = nullptr;
@@ -342,6 +344,7 @@ Status InferNode::process(Context& context) {
   status = check_outputs(*model, {out.data(), outputs});
   if (status.code() == Code::kUnavailable) tell_failure(*model);
   SLUICE_RETURN_IF_ERROR(status);
+  if (services_->ranges()) collect_ranges(*model, {in.data(), inputs}, {out.data(), outputs});
   for (std::size_t i = 0; i < outputs; ++i) context.emit(model->ports[i], std::move(packets[i]));
   return {};
 }
@@ -372,6 +375,15 @@ void InferNode::count_saturation(const LoadedModel& model, std::span<const Tenso
     values += inputs[i]->bytes / size_of(types[i].dtype);
   }
   record_->add_saturation(at_ends, values);
+}
+
+void InferNode::collect_ranges(const LoadedModel& model, std::span<const Tensor* const> inputs,
+                               std::span<Tensor* const> outputs) {
+  const ModelSignature& signature = model.opened.session->signature();
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    services_->ranges()->add(signature.name, signature.inputs[i], *inputs[i]);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    services_->ranges()->add(signature.name, signature.outputs[i], *outputs[i]);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include "quantize/encodings_file.h"
 #include "quantize/equalize.h"
 #include "quantize/float_model.h"
+#include "quantize/graph_index.h"
+#include "quantize/groups.h"
 #include "quantize/held_out.h"
 #include "quantize/infer_types.h"
 #include "quantize/input_info.h"
@@ -99,11 +101,13 @@ class Work {
     SLUICE_RETURN_IF_ERROR(rework());
     if (!wants_held_out()) {
       SLUICE_ASSIGN(statistics_, collect(network_, samples, progress));
+      SLUICE_RETURN_IF_ERROR(join_ranges());
       SLUICE_RETURN_IF_ERROR(read_given());
       return finish();
     }
     HeldOut others(samples);
     SLUICE_ASSIGN(statistics_, collect(network_, others, progress));
+    SLUICE_RETURN_IF_ERROR(join_ranges());
     out_.held_out = others.size();
     SLUICE_ASSIGN(const Judge judge, Judge::make(network_, others));
     SLUICE_RETURN_IF_ERROR(read_given());
@@ -116,6 +120,7 @@ class Work {
   bool wants_held_out() const { return request_.max_mse || request_.min_snr; }
   Target target() const { return {request_.max_mse, request_.min_snr}; }
   Status rework();
+  Status join_ranges();
   Status read_given();
   Status raise_operators(const Judge& judge);
   Status judge_result(const Judge& judge);
@@ -141,6 +146,27 @@ Status Work::rework() {
       fmt::format("{} pairs of layers equalised; the widest channel's weights are {:.1f} times the median's "
                   "(before: {:.1f})",
                   done.pairs, std::exp2(done.spread_after), std::exp2(done.spread_before)));
+  return {};
+}
+
+// Values from the field count like those of the samples. A tensor that was only moved is encoded like the one
+// it was moved from, so they count there.
+Status Work::join_ranges() {
+  const GraphIndex index(network_.graph());
+  const Groups groups(network_.graph(), index);
+  std::string unknown;
+  for (const auto& [name, values] : request_.ranges) {
+    const auto found = statistics_.tensors.find(groups.root(name));
+    if (found == statistics_.tensors.end())
+      unknown += (unknown.empty() ? "'" : ", '") + name + "'";
+    else
+      found->second.merge(values);
+  }
+  if (!unknown.empty())
+    return invalid("the ranges are of another model: this one has no float tensor " + unknown);
+  if (!request_.ranges.empty())
+    out_.notes.push_back(
+        fmt::format("values of {} tensors from the field were added", request_.ranges.size()));
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/core/status.h"
+#include "inference/value_histogram.h"
 #include "quantize/input_shape.h"
 #include "quantize/samples.h"
 
@@ -22,8 +23,9 @@ struct Request {
   bool quantised_edges = false;  // `--io quantized`
   // Of every output on held-out samples. `mixed` raises operators until they hold.
   std::optional<double> max_mse, min_snr;
-  std::string encodings;                        // the text of an encodings file; empty: none
-  std::map<std::string, std::string> metadata;  // written into the model, by key
+  std::string encodings;                         // the text of an encodings file; empty: none
+  std::map<std::string, ValueHistogram> ranges;  // seen elsewhere, by tensor: join what the samples show
+  std::map<std::string, std::string> metadata;   // written into the model, by key
 };
 
 struct Outcome {

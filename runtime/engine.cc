@@ -73,10 +73,11 @@ Node* Engine::node(std::string_view id) const {
 // --- opening
 // ----------------------------------------------------------------------------------------------------------
 
-void Engine::make_services() {
+void Engine::make_services(const RunOptions& options) {
   InferenceSetup setup;
   setup.backends = make_backends(clock_);
   setup.clock = &clock_;
+  setup.ranges = options.ranges;
   for (const ModelPlan& model : plan_->models) {
     setup.models.push_back({model.name, "", model.path, model.sha256, model.dims});
     for (const auto& v : model.variants)
@@ -173,7 +174,7 @@ void Engine::pool_available(int node) {
 
 Status Engine::probe(const RunOptions& options) {
   if (probed_) return {};
-  make_services();
+  make_services(options);
   Status all = open_sources();
   if (all.ok()) add_failure(all, make_pools());
   add_failure(all, open_nodes());

@@ -74,7 +74,7 @@ class Engine {
   Status begin_run();
   Status make_pools();
   Status make_frame_pools(int source, const SourceInfo& info);
-  void make_services();
+  void make_services(const RunOptions& options);
   void make_feeds(const RunOptions& options);
   void make_executor(const RunOptions& options);
   void connect_app_sources();

@@ -20,6 +20,7 @@
 namespace sluice {
 
 struct RunSnapshot;  // runtime/snapshot.h
+class ValueRanges;
 
 struct LoadOptions {
   // {"node.option", value}: over what the file says, through the same checks.
@@ -43,6 +44,7 @@ struct RunOptions {
   double idle_after_s = 0;          // simulated: it idles on at the end
   // Called once a second of the run's clock by the thread inside `wait` or `wait_for`.
   std::function<void()> every_second;
+  ValueRanges* ranges = nullptr;  // gets what models read and write; outlives the run
 };
 
 // Everything that validation found, for programs that show it line by line.

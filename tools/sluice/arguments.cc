@@ -101,6 +101,9 @@ void add_run(CLI::App& app, RunArguments& args) {
       run->add_option("--record", args.record, "Keep readings and the report in this folder, for sluice fit")
           ->type_name("DIR");
   run->add_flag("--force", args.force, "Replace an earlier recording")->needs(record);
+  run->add_option("--collect-ranges", args.collect_ranges,
+                  "Write which values models read and write, for quantize --ranges")
+      ->type_name("FILE");
   run->add_flag("--quiet", args.quiet, "Only errors");
   run->add_flag_callback("-v,--verbose", [&args] { args.log_level = "debug"; }, "More messages");
   run->add_option("--log-level", args.log_level, "Least level that is written")
@@ -218,6 +221,11 @@ void add_quantize(CLI::App& app, QuantizeArguments& args) {
       ->type_name("FILE");
   quantize->add_option("--write-encodings", args.write_encodings, "Write all encodings as JSON")
       ->type_name("FILE");
+  quantize
+      ->add_option("--ranges", args.ranges,
+                   "Values seen in the field too (run --collect-ranges); may be repeated")
+      ->type_name("FILE[#MODEL]")
+      ->allow_extra_args(false);
   add_shapes(*quantize, args.shapes);
   quantize->add_flag("--force", args.force, "Replace the output");
 }

@@ -24,6 +24,7 @@ struct RunArguments {
   std::optional<double> ambient_c;  // simulated
   std::string record;               // a folder; empty: none
   bool force = false;               // an earlier recording is replaced
+  std::string collect_ranges;       // a path; empty: none
   bool quiet = false;
   std::string log_level = "info";
   std::string log_file;
@@ -86,6 +87,7 @@ struct QuantizeArguments {
   std::string io = "float";
   std::string preprocess;                  // FILE#NODE
   std::string encodings, write_encodings;  // files
+  std::vector<std::string> ranges;         // FILE or FILE#MODEL
   bool per_tensor = false;
   bool equalize = false;
   bool force = false;

@@ -15,6 +15,7 @@
 #include "tools/sluice/output.h"
 #include "tools/sluice/output_file.h"
 #include "tools/sluice/progress_bar.h"
+#include "tools/sluice/ranges_file.h"
 
 namespace sluice::cli {
 namespace {
@@ -59,6 +60,7 @@ Result<quantize::Request> request_of(const QuantizeArguments& arguments, const M
   if (!arguments.encodings.empty()) {
     SLUICE_ASSIGN(out.encodings, read_text(arguments.encodings));
   }
+  SLUICE_ASSIGN(out.ranges, read_ranges(arguments.ranges));
   out.equalize = arguments.equalize;
   out.max_mse = arguments.max_mse;
   out.min_snr = arguments.min_snr;

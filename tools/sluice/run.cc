@@ -19,6 +19,7 @@
 #include "tools/sluice/output.h"
 #include "tools/sluice/package_manifest.h"
 #include "tools/sluice/progress.h"
+#include "tools/sluice/ranges_file.h"
 #include "tools/sluice/recording.h"
 
 namespace sluice::cli {
@@ -65,6 +66,12 @@ void refuse_shared_report(const Plan& plan, const RunArguments& arguments, LoadI
   }
 }
 
+Status write_ranges(const RunArguments& arguments, const ValueRanges& ranges) {
+  if (arguments.collect_ranges.empty()) return {};
+  return replace_file(arguments.collect_ranges, ranges_json(ranges.ranges()))
+      .with_context("--collect-ranges: ");
+}
+
 Status write_report(const RunArguments& arguments, const RunReport& report) {
   if (arguments.report.empty()) return {};
   return replace_file(arguments.report, to_json(report)).with_context("--report: ");
@@ -90,7 +97,7 @@ class StopOnSignal {
 
 // Starts, shows progress, waits for the end.
 Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recording& recording,
-                      Interrupts& interrupts) {
+                      ValueRanges& ranges, Interrupts& interrupts) {
   RunOptions options;
   options.frames = arguments.frames;
   options.duration_s = arguments.duration_s;
@@ -102,6 +109,7 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
     SLUICE_RETURN_IF_ERROR(recording.open(arguments.record, arguments.force));
     options.every_second = [&] { recording.add(pipeline.snapshot()); };
   }
+  if (!arguments.collect_ranges.empty()) options.ranges = &ranges;
   const StopOnSignal stop_on_signal(interrupts, pipeline);
   SLUICE_RETURN_IF_ERROR(pipeline.start(options));
   {
@@ -116,9 +124,11 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
 }
 
 // The report is written whatever became of the run, also when it could not start.
-Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, Interrupts& interrupts) {
+Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, ValueRanges& ranges,
+                      Interrupts& interrupts) {
   Recording recording;
-  Status status = start_and_wait(pipeline, arguments, recording, interrupts);
+  Status status = start_and_wait(pipeline, arguments, recording, ranges, interrupts);
+  if (status.ok()) status = write_ranges(arguments, ranges);
   const RunReport report = pipeline.report();
   // The first failure is the caller's to print.
   for (const Status& one : {write_report(arguments, report), recording.close(report)}) {
@@ -152,6 +162,16 @@ int execute(const RunArguments& given) {
     return exit_code_of(unpacked_arguments.status());
   }
   const RunArguments& arguments = *unpacked_arguments;
+  if (!arguments.collect_ranges.empty() && arguments.device != "real") {
+    print_error("--collect-ranges: on the simulated device " + in_quotes(arguments.device) +
+                " no model runs, so there are no values; leave out --device");
+    return kWrongUse;
+  }
+  for (const std::string& other : {arguments.report, arguments.trace}) {
+    if (arguments.collect_ranges.empty() || arguments.collect_ranges != other) continue;
+    print_error("--collect-ranges and another option name the same file " + in_quotes(other));
+    return kWrongUse;
+  }
   if (!arguments.report.empty() && arguments.report == arguments.trace) {
     print_error("--report and --trace name the same file " + in_quotes(arguments.report));
     return kWrongUse;
@@ -166,6 +186,7 @@ int execute(const RunArguments& given) {
     return kRunFailed;
   }
   LoadIssues issues;
+  const auto ranges = std::make_unique<ValueRanges>();  // outlives the pipeline
   std::optional<Pipeline> pipeline =
       Pipeline::load(arguments.file, builtin_registry(), {arguments.set, arguments.pace}, issues);
   if (pipeline) {
@@ -174,7 +195,7 @@ int execute(const RunArguments& given) {
   }
   if (const Exit code = print_issues(issues, arguments.quiet); code != kDone) return code;
   if (interrupts.interrupted()) return kDone;
-  const Status status = run_to_its_end(*pipeline, arguments, interrupts);
+  const Status status = run_to_its_end(*pipeline, arguments, *ranges, interrupts);
   if (status.ok() || (interrupts.interrupted() && status.code() == Code::kCancelled)) return kDone;
   print_error(status.message());
   if (pipeline->abandoned()) {

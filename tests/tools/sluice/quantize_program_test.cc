@@ -9,6 +9,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
+
+#include "tools/sluice/ranges_file.h"
 
 namespace {
 
@@ -105,6 +108,80 @@ TEST_F(QuantizeProgram, AnExistingFileIsReplacedOnlyOnDemand) {
 TEST_F(QuantizeProgram, WithoutPreprocessingItSaysWhatItAssumes) {
   EXPECT_EQ(quantize(""), 0) << err_;
   EXPECT_THAT(err_, HasSubstr("warning: without --preprocess pictures are stretched"));
+}
+
+// A run's values, per tensor of the model, whatever backend and type it has there.
+TEST_F(QuantizeProgram, ARunCollectsRangesThatJoinTheSamples) {
+  const std::string collect =
+      "run pipelines/face_fast.yaml --frames 3 --quiet --set out.path=" + at("lines") +
+      " --set out.overwrite=true --collect-ranges " + at("ranges.json");
+  ASSERT_EQ(run(collect), 0) << err_;
+  const auto ranges = nlohmann::json::parse(read(at("ranges.json")))["ranges"];
+  ASSERT_EQ(ranges.size(), 5u);  // one input, four outputs
+  for (const auto& range : ranges) {
+    EXPECT_EQ(range["model"], "face");
+    if (range["tensor"] != "input:0") continue;
+    EXPECT_EQ(range["count"], 3 * 128 * 128 * 3);
+    EXPECT_GE(range["min"], -1.0);
+    EXPECT_LE(range["max"], 1.0);
+  }
+  // The quantised model's integers are the same numbers.
+  ASSERT_EQ(
+      run("run pipelines/face_fast_htp.yaml --frames 3 --quiet --set 'face.backends=[cpu]' --set out.path=" +
+          at("lines") + " --set out.overwrite=true --collect-ranges " + at("w8a16.json")),
+      0)
+      << err_;
+  const auto integers = nlohmann::json::parse(read(at("w8a16.json")))["ranges"];
+  ASSERT_EQ(integers.size(), 5u);
+  const auto input = [](const nlohmann::json& list) {
+    for (const auto& range : list)
+      if (range["tensor"] == "input:0") return range;
+    return nlohmann::json();
+  };
+  EXPECT_NEAR(input(integers)["max"].get<double>(), input(ranges)["max"].get<double>(), 1e-3);
+  EXPECT_EQ(input(integers)["count"], input(ranges)["count"]);
+  ASSERT_EQ(quantize("--preprocess " + kPreprocess + " --ranges " + at("ranges.json") + " --ranges " +
+                     at("w8a16.json") + "#face"),
+            0)
+      << err_;
+  EXPECT_THAT(err_, HasSubstr("values of 5 tensors from the field were added"));
+}
+
+TEST_F(QuantizeProgram, FieldValuesWidenWhatTheSamplesShow) {
+  sluice::TensorRange field{"face", "Identity:0", {}};
+  const std::vector<float> far = {1000.0f, -1000.0f};
+  field.values.add(far);
+  std::ofstream(at("field.json")) << sluice::cli::ranges_json({field});
+  ASSERT_EQ(quantize("--preprocess " + kPreprocess + " --ranges " + at("field.json") + " --write-encodings " +
+                     at("e.json")),
+            0)
+      << err_;
+  double width = 0;
+  const auto encodings = nlohmann::json::parse(read(at("e.json")));
+  for (const auto& entry : encodings["activation_encodings"])
+    if (entry["name"] == "Identity:0") width = entry["scale"][0].get<double>() * 255;
+  EXPECT_GE(width, 1999.0);
+}
+
+TEST_F(QuantizeProgram, RangesThatDoNotFit) {
+  sluice::TensorRange one{"face", "nothing", {}}, two{"pose", "nothing", {}};
+  one.values.add(std::vector<float>{1.0f});
+  const auto with = [&](const std::string& name) {
+    return quantize("--force --preprocess " + kPreprocess + " --ranges " + name);
+  };
+  std::ofstream(at("a.json")) << sluice::cli::ranges_json({one});
+  EXPECT_EQ(with(at("a.json")), 2);
+  EXPECT_THAT(err_, HasSubstr("this one has no float tensor 'nothing'"));
+  std::ofstream(at("b.json")) << sluice::cli::ranges_json({one, two});
+  EXPECT_EQ(with(at("b.json")), 2);
+  EXPECT_THAT(err_, HasSubstr("holds several models, write FILE#MODEL with one of face, pose"));
+  EXPECT_EQ(with(at("b.json") + "#fase"), 2);
+  EXPECT_THAT(err_, HasSubstr("model is 'fase', allowed: face, pose; did you mean 'face'?"));
+  std::ofstream(at("c.json")) << R"({"version": 1, "ranges": [{"model": "face"}]})";
+  EXPECT_EQ(with(at("c.json")), 2);
+  EXPECT_THAT(err_, HasSubstr("is no file of --collect-ranges"));
+  EXPECT_EQ(with(at("none.json")), 2);
+  EXPECT_THAT(err_, HasSubstr("cannot be read: No such file or directory"));
 }
 
 TEST_F(QuantizeProgram, CalibrationDataThatCannotBeUsed) {
