@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -31,6 +33,9 @@ namespace {
 
 constexpr std::size_t kMostTensors = 32;  // inputs or outputs of a model
 constexpr int kMostNonFinite = 10;        // in a row: the backend is broken, not the frame
+// A frame whose backend has failed for good waits this long for the selector's next session on its route; a
+// switch of variant changes only later frames, so then the wait is in vain.
+constexpr std::chrono::seconds kReplacementTime{1};
 
 // As many as workers and lanes can use at once, over all nodes that share the session, and some that may
 // hang.
@@ -92,6 +97,7 @@ class InferNode final : public Node, public ModelUser {
   Result<LoadedModelPtr> hand_over(std::size_t route, const LoadedModelPtr& lost, const Status& why);
   Status run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
              std::span<Tensor* const> outputs, RunOrder order);
+  LoadedModelPtr replacement_of(std::size_t route, const LoadedModelPtr& lost);
   void tell_failure(const LoadedModel& model);
   Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
   void count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs);
@@ -104,6 +110,7 @@ class InferNode final : public Node, public ModelUser {
   std::vector<NodeRoute> types_;        // by route
   std::vector<std::string> inputs_;     // names of the model's inputs, by edge
   std::mutex hand_over_;                // held while a backend that failed is replaced
+  std::condition_variable replaced_;    // a route got another model
   mutable std::mutex mutex_;            // guards what follows
   std::vector<LoadedModelPtr> models_;  // by route
   int priority_ = 0;
@@ -231,8 +238,11 @@ Result<LoadedModelPtr> InferNode::load_with(std::size_t route, const ModelReques
 }
 
 void InferNode::use(std::size_t route, LoadedModelPtr model) {
-  std::lock_guard lock(mutex_);
-  models_[route].swap(model);
+  {
+    std::lock_guard lock(mutex_);
+    models_[route].swap(model);
+  }
+  replaced_.notify_all();
 }
 
 LoadedModelPtr InferNode::in_use(std::size_t route) const {
@@ -268,16 +278,28 @@ Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModel
   return next;
 }
 
-// On `model`, or on those that take over when it has failed for good; then `model` is the one that ran. Under
-// a selector this frame is lost, and the selector hears of it.
+// Under a selector: what it put in the place of `lost`, once it has; `lost` itself when it does not in time.
+LoadedModelPtr InferNode::replacement_of(std::size_t route, const LoadedModelPtr& lost) {
+  std::unique_lock lock(mutex_);
+  replaced_.wait_for(lock, kReplacementTime, [&] { return models_.empty() || models_[route] != lost; });
+  return models_.empty() ? nullptr : models_[route];
+}
+
+// On `model`, or on those that take over when it has failed for good; then `model` is the one that ran.
 Status InferNode::run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
                       std::span<Tensor* const> outputs, RunOrder order) {
   for (;;) {
     Status status = SharedSession::run(model->opened.session, inputs, outputs, order);
     if (!status.ok()) tell_failure(*model);
-    if (meter_ || status.code() != Code::kUnavailable) return status;
-    SLUICE_ASSIGN(model, hand_over(route, model, status));
-    if (!model) return status;  // the node is being closed
+    if (status.code() != Code::kUnavailable) return status;
+    LoadedModelPtr next;
+    if (meter_) {
+      next = replacement_of(route, model);
+    } else {
+      SLUICE_ASSIGN(next, hand_over(route, model, status));
+    }
+    if (!next || next == model) return status;  // the node is being closed, or nothing else may run
+    model = std::move(next);
   }
 }
 
@@ -298,8 +320,11 @@ void InferNode::tell_failure(const LoadedModel& model) {
 }
 
 Status InferNode::close() {
-  std::lock_guard lock(mutex_);
-  models_.clear();
+  {
+    std::lock_guard lock(mutex_);
+    models_.clear();
+  }
+  replaced_.notify_all();
   return {};
 }
 
