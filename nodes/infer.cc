@@ -294,6 +294,7 @@ Status InferNode::run(std::size_t route, LoadedModelPtr& model, std::span<const 
     if (status.code() != Code::kUnavailable) return status;
     LoadedModelPtr next;
     if (meter_) {
+      warn(status.message());
       next = replacement_of(route, model);
     } else {
       SLUICE_ASSIGN(next, hand_over(route, model, status));
