@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include "framework/core/log.h"
 #include "framework/core/suggest.h"
 #include "inference/model_user.h"
 #include "inference/telemetry/sysfs_telemetry.h"
 #include "runtime/engine.h"
+#include "runtime/telemetry_thread.h"
 
 namespace sluice {
 namespace {
@@ -31,16 +31,6 @@ struct Loaded {
   LoadedModelPtr model;
 };
 
-// Null: nothing is known of heat and power.
-std::unique_ptr<Telemetry> telemetry_of(const OptionMap& device) {
-  const std::string& source = std::get<std::string>(device.at("telemetry").data);
-  if (source == "auto" || source == "sysfs") return std::make_unique<SysfsTelemetry>();
-  if (source != "none")
-    log_message(LogLevel::kWarning,
-                fmt::format("device.telemetry '{}' is not in this build: no temperatures are known", source));
-  return nullptr;
-}
-
 }  // namespace
 
 Status Engine::open_selection() {
@@ -53,7 +43,9 @@ Status Engine::open_selection() {
   setup.route = [this](int choice, std::size_t route) { bodies_->set_route(choice, route); };
   setup.period = setup_.control_period;
   selection_ = LiveSelection::create(std::move(setup), [this] {
-    return setup_.make_telemetry ? setup_.make_telemetry() : telemetry_of(plan_->device);
+    if (setup_.make_telemetry) return setup_.make_telemetry();
+    auto own = make_telemetry(plan_->device, [this] { return inference_load(); });
+    return own.ok() ? std::move(*own) : nullptr;  // the probe has said why not
   });
   return selection_ ? selection_->open() : Status{};
 }

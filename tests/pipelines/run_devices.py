@@ -121,6 +121,23 @@ class Unfolded(Program):
             self.assertLessEqual(max(abs(a - b) for a, b in zip(face['box'], other['box'])), 0.1)  # of 1280 pixels
 
 
+class Telemetry(Program):
+    def heat_is(self, known, source):
+        path = self.write('heat.yaml', 'version: 1\nmodels: {face: {path: %s}}\ndevice: {telemetry: %s, profile: qcs6490}\n'
+                          'nodes:\n  - {id: cam, type: video_source, options: {uri: "test:bars"}}\n'
+                          '  - {id: pre, type: preprocess, inputs: cam, options: {model: face}}\n'
+                          '  - {id: face, type: infer, inputs: pre, options: {model: face, policy: sustained}}\n'
+                          '  - {id: out, type: null_sink, inputs: face}\n'
+                          % (os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx'), source))
+        done = self.sluice('run', path, '--frames', '5')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual("policy 'sustained' needs temperatures" not in done.stderr, known, done.stderr)
+
+    def test_the_selector_reads_what_the_file_names(self):
+        self.heat_is(True, 'simulated')
+        self.heat_is(False, 'none')
+
+
 class Recording(Program):
     def test_record_and_fit(self):
         """Recorded runs of a simulated device become a profile, on which a pipeline runs."""
