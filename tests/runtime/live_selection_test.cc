@@ -226,7 +226,8 @@ TEST_F(SelectedRun, TheLadderGoesDownWithHeat) {
   start(variant("small"),
         "backends: [fake], dwell_s: 0.1, max_temperature_c: 60, "
         "degrade: [{variant: small}], fake: {latency_ms: 1}");
-  ASSERT_TRUE(push_until([this] { return last_type() == "float32 1x3x4x4"; }));
+  EXPECT_EQ(inference().decisions.at(0).step, 0);
+  // On a machine that is short of time the latencies may drift enough for the step before the heat comes.
   celsius_ = 90;
   ASSERT_TRUE(push_until([this] { return last_type() == "float32 1x3x2x2"; }));
   EXPECT_EQ(inference().decisions.at(1).step, 1);
