@@ -19,6 +19,15 @@ std::vector<const ThermalWindow*> load_of(const std::vector<ThermalWindow>& wind
   return out;
 }
 
+// Without what is left over at the end of the load: the rate of a few milliseconds says nothing.
+std::vector<const ThermalWindow*> whole(const std::vector<const ThermalWindow*>& load) {
+  double longest = 0;
+  for (const ThermalWindow* w : load) longest = std::max(longest, w->seconds);
+  std::vector<const ThermalWindow*> out = load;
+  std::erase_if(out, [&](const ThermalWindow* w) { return w->seconds < longest / 2; });
+  return out;
+}
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
@@ -93,7 +102,8 @@ double window_length_s(double load_s) { return load_s >= 120 ? 10.0 : load_s / 1
 
 ThermalResults results_of(const std::vector<ThermalWindow>& windows) {
   ThermalResults out;
-  const std::vector<const ThermalWindow*> load = load_of(windows);
+  const std::vector<const ThermalWindow*> all = load_of(windows);
+  const std::vector<const ThermalWindow*> load = whole(all);
   for (const ThermalWindow& w : windows)
     keep_largest(out.max_skin_c, w.temperature_c[static_cast<std::size_t>(HeatRole::kSkin)]);
   out.switches = count_switches(windows);
@@ -111,6 +121,8 @@ ThermalResults results_of(const std::vector<ThermalWindow>& windows) {
       out.worst_at_s = w->t_s;
     }
     keep_largest(out.p95_ms, w->p95_ms);
+  }
+  for (const ThermalWindow* w : all) {
     out.delivered += w->delivered;
     energy_known = energy_known && w->power_w.has_value();
     energy += w->power_w.value_or(0) * w->seconds;

@@ -67,6 +67,22 @@ TEST(ThermalResults, OneBadWindowIsNoLoss) {
   EXPECT_EQ(r.p95_ms, 100);
 }
 
+// What is left over when the load ends between two windows.
+TEST(ThermalResults, ASliverAtTheEndHasNoRate) {
+  auto windows = windows_of(repeated(30, 12));
+  ThermalWindow sliver = windows.back();
+  sliver.seconds = 0.004;
+  sliver.t_s += sliver.seconds;
+  sliver.fps = 0;
+  sliver.delivered = 1;
+  windows.push_back(sliver);
+  const ThermalResults r = results_of(windows);
+  EXPECT_EQ(r.sustained_fps, 30);
+  EXPECT_EQ(r.worst_fps, 30);
+  EXPECT_EQ(r.stability, 1);
+  EXPECT_EQ(r.delivered, 30u * 120 + 1) << "its frames count";
+}
+
 TEST(ThermalResults, EnergyAndMemory) {
   auto windows = windows_of(repeated(20, 12));
   for (std::size_t i = 0; i < windows.size(); ++i) windows[i].rss_mb = 100 + 0.5 * static_cast<double>(i + 1);
