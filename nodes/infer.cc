@@ -113,6 +113,7 @@ class InferNode final : public Node, public ModelUser {
   std::condition_variable replaced_;    // a route got another model
   mutable std::mutex mutex_;            // guards what follows
   std::vector<LoadedModelPtr> models_;  // by route
+  LoadedModelPtr in_vain_;              // failed for good, and nothing took its place
   int priority_ = 0;
   TimeNs finish_within_ = 0;
   RateGate gate_;
@@ -241,6 +242,7 @@ void InferNode::use(std::size_t route, LoadedModelPtr model) {
   {
     std::lock_guard lock(mutex_);
     models_[route].swap(model);
+    in_vain_ = nullptr;
   }
   replaced_.notify_all();
 }
@@ -281,7 +283,9 @@ Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModel
 // Under a selector: what it put in the place of `lost`, once it has; `lost` itself when it does not in time.
 LoadedModelPtr InferNode::replacement_of(std::size_t route, const LoadedModelPtr& lost) {
   std::unique_lock lock(mutex_);
-  replaced_.wait_for(lock, kReplacementTime, [&] { return models_.empty() || models_[route] != lost; });
+  const auto settled = [&] { return models_.empty() || models_[route] != lost; };
+  // Where one frame waited in vain, the next one does not try.
+  if (in_vain_ != lost && !replaced_.wait_for(lock, kReplacementTime, settled)) in_vain_ = lost;
   return models_.empty() ? nullptr : models_[route];
 }
 
@@ -324,6 +328,7 @@ Status InferNode::close() {
   {
     std::lock_guard lock(mutex_);
     models_.clear();
+    in_vain_ = nullptr;
   }
   replaced_.notify_all();
   return {};

@@ -4,6 +4,7 @@
 
 #include "runtime/plan_layout.h"
 #include "runtime/render_plan.h"
+#include "runtime/xml_text.h"
 
 namespace sluice {
 namespace {
@@ -12,29 +13,6 @@ std::string number(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.1f", value);
   return text.data();
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 std::string head(const PlanLayout& layout) {

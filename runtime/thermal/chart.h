@@ -47,9 +47,6 @@ struct Band {
 };
 std::string band_svg(const std::string& title, const std::vector<Band>& bands, double end_s);
 
-// Text for HTML and attributes.
-std::string escaped(std::string_view text);
-
 // "90 s", "12 min".
 std::string time_text(double seconds);
 

@@ -8,6 +8,7 @@
 #include "framework/core/redact.h"
 #include "runtime/thermal/chart.h"
 #include "runtime/thermal/thermal_text.h"
+#include "runtime/xml_text.h"
 
 namespace sluice {
 namespace {
