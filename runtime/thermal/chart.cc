@@ -130,7 +130,7 @@ class Plot {
       std::string up, down;
       for (; i < s.upper.size() && s.upper[i] && s.values[i]; ++i) {
         up += fmt::format("{}{:.1f} {:.1f}", up.empty() ? "M" : "L", x(chart_.seconds[i]), y(*s.upper[i]));
-        down = fmt::format("L{:.1f} {:.1f}", x(chart_.seconds[i]), y(*s.values[i])) + down;
+        down.insert(0, fmt::format("L{:.1f} {:.1f}", x(chart_.seconds[i]), y(*s.values[i])));
       }
       if (!up.empty())
         out += fmt::format("<path class=\"band\" style=\"fill:var(--s{})\" d=\"{}{}Z\"/>", s.color, up, down);

@@ -43,12 +43,14 @@ using Values = std::vector<std::optional<double>>;
 template <typename F>
 Values values_of(const ThermalRun& run, F value) {
   Values out;
+  out.reserve(run.windows.size());
   for (const ThermalWindow& w : run.windows) out.push_back(value(w));
   return out;
 }
 
 std::vector<double> seconds_of(const ThermalRun& run) {
   std::vector<double> out;
+  out.reserve(run.windows.size());
   for (const ThermalWindow& w : run.windows) out.push_back(w.t_s);
   return out;
 }
@@ -129,7 +131,7 @@ std::string backend_band(const ThermalRun& run) {
       }
       const std::string reason = redact_url(w.infer[i].reason);
       parts.push_back({w.t_s - w.seconds, w.t_s, label,
-                       label + "\nfrom " + time_text(w.t_s - w.seconds) + ": " + reason,
+                       fmt::format("{}\nfrom {}: {}", label, time_text(w.t_s - w.seconds), reason),
                        backend_color(w.infer[i].backend)});
     }
   }
