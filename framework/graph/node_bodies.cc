@@ -98,6 +98,7 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
   std::vector<NodeRun>& all = runs(slot, unit);
   std::size_t& done = done_[slot * flow_.units.size() + unit];
   Outcome out;
+  std::uint64_t ticks = read_ticks();
   for (std::size_t i = done; i < spec.nodes.size(); ++i) {
     all[i] = {};
     ChainResult result;
@@ -105,7 +106,7 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
       all[i].busy = -1;  // it did not start
       result = {Outcome::Kind::kDropped, DropReason::kStale, 0};
     } else {
-      result = run_node(spec.nodes[i], slot, frame, all[i]);
+      result = run_node(spec.nodes[i], slot, frame, all[i], ticks);
     }
     if (i > 0) clear_outputs(slot, spec.nodes[i - 1]);
     out.kind = result.kind;
@@ -124,17 +125,19 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
   return out;
 }
 
-NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameInfo& frame, NodeRun& run) {
+NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameInfo& frame, NodeRun& run,
+                                             std::uint64_t& ticks) {
   NodeState& state = nodes_[static_cast<std::size_t>(index)];
   if (times_runs_) run.begin = clock_.now();
-  const std::uint64_t begin = read_ticks();
+  const std::uint64_t begin = ticks;
   snapshot_mailboxes(state, slot);
   OptionsPtr held;
   NodeContext context(*this, index, slot, frame, options_for_run(index, held), route_of(index, slot));
   const Status status =
       context.run_elements([&] { return guarded([&] { return state.node->process(context); }); });
   clear_snapshots(state, slot);
-  run.busy = ticks_to_ns(read_ticks() - begin);
+  ticks = read_ticks();
+  run.busy = ticks_to_ns(ticks - begin);
   if (times_runs_) {
     run.thread = this_thread();
     // What the report counts, unless the ticks run ahead of the clock: slices of a thread may not overlap.
@@ -264,7 +267,9 @@ void NodeBodies::clear_snapshots(const NodeState& node, Slot slot) {
 }
 
 void NodeBodies::discard(PacketList& list) {
-  for (Packet& p : list) trash.push_back(std::move(p));
+  if (list.empty()) return;
+  auto& bin = trash;  // finding a thread's own variable has its price
+  for (Packet& p : list) bin.push_back(std::move(p));
   list.clear();
 }
 
