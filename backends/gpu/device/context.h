@@ -47,6 +47,10 @@ class Context {
   // In order. `profiling`: events of commands carry times.
   Result<Queue> queue(bool profiling) const;
   Result<Buffer> buffer(std::size_t bytes, cl_mem_flags flags, const void* data, std::string_view what) const;
+  // The caller's own memory as a buffer (CL_MEM_USE_HOST_PTR); it stays the caller's and outlives the buffer.
+  // Nothing is copied where can_import() says so.
+  Result<Buffer> import(void* memory, std::size_t bytes, cl_mem_flags flags) const;
+  bool can_import(const void* memory) const;
   // `offset` is a multiple of the device's base alignment.
   Result<Buffer> part(const Buffer& whole, std::size_t offset, std::size_t bytes) const;
   // A kernel object of its own (arguments are part of it). The first kernel of a unit loads its program from
