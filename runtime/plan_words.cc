@@ -65,7 +65,7 @@ std::string output_name(const Plan& plan, const PlanEdge& edge) {
 std::string device(const NodePlan& node) {
   const auto& declared = node.declaration->options;
   const auto option = std::ranges::find(declared, "device", &OptionDeclaration::name);
-  if (option == declared.end() || option->kind != OptionKind::kChoice || !node.options) return {};
+  if (option == declared.end() || option->choices.empty() || !node.options) return {};
   const std::string& written = node.options->text("device");
   return "on the " + (written == "auto" ? "cpu" : written) + " (device: " + written + ")";
 }

@@ -64,8 +64,10 @@ TEST_F(GpuPictures, TheGeometryIsTheCpus) {
     std::vector<std::byte> tensor = tensor_for(target);
     ASSERT_TRUE(scaler->run(picture.image, tensor.data()).ok());
     const Geometry ours = recipe_of(target, picture.image.type)->geometry, &theirs = scaler->geometry();
-    EXPECT_EQ(std::array<double, 6>({ours.xx, ours.xy, ours.x0, ours.yx, ours.yy, ours.y0}),
-              std::array<double, 6>({theirs.xx, theirs.xy, theirs.x0, theirs.yx, theirs.yy, theirs.y0}));
+    const auto map_of = [](const Geometry& g) {
+      return std::array<double, 6>{g.xx, g.xy, g.x0, g.yx, g.yy, g.y0};
+    };
+    EXPECT_EQ(map_of(ours), map_of(theirs));
     EXPECT_EQ(ours.source_width, theirs.source_width);
     EXPECT_EQ(ours.source_height, theirs.source_height);
   }
