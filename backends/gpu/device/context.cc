@@ -132,6 +132,12 @@ Result<Kernel> Context::kernel(std::string_view unit, const std::string& name, V
   return kernel;
 }
 
+Status Context::set_memory(const Kernel& kernel, cl_uint argument, cl_mem memory) const {
+  return checked(
+      api_.clSetKernelArg(kernel.get(), argument, sizeof(cl_mem), static_cast<const void*>(&memory)),
+      "clSetKernelArg");
+}
+
 Result<cl_program> Context::program(std::string_view unit, Variant variant) {
   const Key key{unit, variant};
   if (const auto found = programs_.find(key); found != programs_.end()) return found->second.get();

@@ -57,6 +57,9 @@ class Context {
   // the artefact cache, or builds it; a build failure carries the compiler's log.
   Result<Kernel> kernel(std::string_view unit, const std::string& name, Variant variant);
 
+  // A kernel's argument that is memory; it is not kept alive by it.
+  Status set_memory(const Kernel& kernel, cl_uint argument, cl_mem memory) const;
+
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
   // Like check(), and remembers that the device is lost.
   Status checked(cl_int error, std::string_view what) const;

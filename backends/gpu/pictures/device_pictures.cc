@@ -204,8 +204,7 @@ Status DevicePictures::bind() {
   cl_uint index = 0;
   for (const cl_mem memory :
        {or_first(0), or_first(1), or_first(2), taps_.get(), numbers_.get(), factors_.get(), tensor_.get()})
-    SLUICE_RETURN_IF_ERROR(context_->checked(
-        api_.clSetKernelArg(kernel_.get(), index++, sizeof memory, &memory), "clSetKernelArg of 'picture'"));
+    SLUICE_RETURN_IF_ERROR(context_->set_memory(kernel_, index++, memory));
   return {};
 }
 

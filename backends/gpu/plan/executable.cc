@@ -86,18 +86,15 @@ Status Executable::bind(const Launch& launch) {
   Step step;
   SLUICE_ASSIGN(step.kernel, context_->kernel(launch.unit, launch.kernel, {recipe_.half, launch.lanes}));
   for (std::size_t i = 0; i < launch.arguments.size(); ++i) {
-    const auto set = [&](std::size_t size, const void* value) {
-      return context_->checked(api.clSetKernelArg(step.kernel.get(), static_cast<cl_uint>(i), size, value),
-                               "clSetKernelArg");
-    };
+    const auto number = static_cast<cl_uint>(i);
     const Status status = std::visit(
         [&](const auto& argument) {
           using T = std::decay_t<decltype(argument)>;
           if constexpr (std::is_same_v<T, Reads> || std::is_same_v<T, Writes>) {
-            const cl_mem view = memory(argument.slot);
-            return set(sizeof view, &view);
+            return context_->set_memory(step.kernel, number, memory(argument.slot));
           } else {
-            return set(sizeof argument, &argument);
+            return context_->checked(
+                api.clSetKernelArg(step.kernel.get(), number, sizeof argument, &argument), "clSetKernelArg");
           }
         },
         launch.arguments[i]);
@@ -182,9 +179,7 @@ Executable::Tie Executable::tie_of(const Edge& edge, bool output) const {
 
 Status Executable::point(const Tie& tie, cl_mem memory) {
   for (const Tie::Use& use : tie.uses)
-    SLUICE_RETURN_IF_ERROR(context_->checked(
-        context_->api().clSetKernelArg(steps_[use.step].kernel.get(), use.argument, sizeof memory, &memory),
-        "clSetKernelArg"));
+    SLUICE_RETURN_IF_ERROR(context_->set_memory(steps_[use.step].kernel, use.argument, memory));
   return {};
 }
 
@@ -327,6 +322,7 @@ std::vector<KernelTime> Executable::profile() const {
     ++entry.launches;
   }
   std::vector<KernelTime> out;
+  out.reserve(by_name.size());
   for (auto& [name, entry] : by_name) out.push_back(std::move(entry));
   std::ranges::sort(out, std::greater{}, &KernelTime::us);
   return out;
