@@ -1,8 +1,8 @@
 # preprocess, quantize, dequantize, and the pixel engine under them. Sets SLUICE_PRE_NODES.
 set(SLUICE_PRE_NODES
-    dequantize.cc preprocess.cc preprocess_nodes.cc preprocess_target.cc quantization.cc quantize.cc
+    dequantize.cc device_scaler.cc preprocess.cc preprocess_nodes.cc preprocess_target.cc quantization.cc quantize.cc
     pixels/color.cc pixels/fit.cc pixels/kernels.cc pixels/kernels_plain.cc pixels/linear_quant.cc
-    pixels/scaler.cc pixels/store.cc pixels/taps.cc pixels/transpose.cc)
+    pixels/placement.cc pixels/recipe.cc pixels/scaler.cc pixels/store.cc pixels/taps.cc pixels/transpose.cc)
 
 # The inner loops rely on the compiler's vectoriser, whatever the build type (but debug builds stay debuggable).
 set(optimise "$<$<NOT:$<CONFIG:Debug>>:-O3>")

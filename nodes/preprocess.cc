@@ -15,21 +15,31 @@
 //          fit (stretch): stretch, letterbox, crop      color (rgb): rgb, bgr, gray
 //          mean (0), std (1): one number or one per channel of the tensor, in pixel units
 //          pad_value (0; 0..255): around a letterboxed picture, in pixel units, normalised like a pixel
-//          device (auto): auto, cpu; gpu is refused in this version
+//          device (auto): cpu; gpu: by backend `gpu`, in one kernel (exit 3 where there is none); auto is the
+//          cpu, because the next node reads the tensor in host memory
+//          gpu {device (auto)}: which OpenCL device, by name; inherited from `backends`
 // drops    nothing
-// thread   worker, one frame at a time: the tables and the scratch of the current picture size belong to the
-// node
+// thread   worker; own for the gpu, which is waited for. One frame at a time: the tables and the scratch of
+// the current picture size belong to the node
 
 #include <vector>
 
 #include "framework/node/node.h"
 #include "nodes/declare.h"
+#include "nodes/device_scaler.h"
 #include "nodes/pixels/scaler.h"
 #include "nodes/preprocess_nodes.h"
 #include "nodes/preprocess_target.h"
 
 namespace sluice {
 namespace {
+
+bool on_gpu(const Options& options) { return options.text("device") == "gpu"; }
+
+std::string gpu_device(const Options& options) {
+  const Options gpu(options.map("gpu"));
+  return gpu.has("device") ? gpu.text("device") : "auto";
+}
 
 Result<pixels::PictureScaler> scaler_for(const Options& options, const TensorType& type) {
   SLUICE_ASSIGN(const pixels::Target target, preprocess_target(options, type));
@@ -38,10 +48,6 @@ Result<pixels::PictureScaler> scaler_for(const Options& options, const TensorTyp
 
 Result<std::vector<PortType>> infer_types(const TypeContext& context) {
   const Options& options = context.options();
-  if (options.text("device") == "gpu") {
-    return unavailable(
-        "option 'device' is 'gpu', but this version prepares pictures on the CPU only; allowed: auto, cpu");
-  }
   SLUICE_ASSIGN(TensorType type, preprocess_type(context));
   SLUICE_RETURN_IF_ERROR(scaler_for(options, type).status());  // refuses what cannot be made
   PortType out;
@@ -97,33 +103,57 @@ class Preprocess : public Node {
     d.option("pad_value", 0.0).in_unit("pixel value").range(0, 255).help("Around a letterboxed picture.");
     d.option("device", "auto")
         .any_of({"auto", "cpu", "gpu"})
-        .help("Where it runs; gpu is refused in this version.");
+        .help("Where it runs. auto: the cpu, because the next node reads the tensor in host memory.");
+    OptionDeclaration device;
+    device.name = "device";
+    device.fallback = OptionValue{std::string("auto")};
+    d.option("gpu", OptionKind::kMap)
+        .help("Of device gpu; inherited from `backends`.")
+        .child(device.help("Which OpenCL device, by name."));
+    d.choose_thread = [](const Options& options) {
+      return on_gpu(options) ? ThreadKind::kOwn : ThreadKind::kWorker;
+    };
     d.infer_types = infer_types;
     d.fold = writes_itself;
   }
 
   Status open(const OpenContext& context) override {
+    const Options& options = *context.options;
     for (const NodeRoute& route : context.routes) {
-      SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(*context.options, *route.outputs.at(0).tensor));
-      routes_.push_back(std::move(scaler));
+      const TensorType& type = *route.outputs.at(0).tensor;
+      if (on_gpu(options)) {
+        SLUICE_ASSIGN(const pixels::Target target, preprocess_target(options, type));
+        SLUICE_ASSIGN(DeviceScaler scaler, DeviceScaler::open(context.services, gpu_device(options), target));
+        on_device_.push_back(std::move(scaler));
+      } else {
+        SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(options, type));
+        on_cpu_.push_back(std::move(scaler));
+      }
     }
     return {};
   }
 
   Status process(Context& context) override {
+    const std::size_t route = context.route();
+    return on_device_.empty() ? make(context, on_cpu_[route]) : make(context, on_device_[route]);
+  }
+
+ private:
+  template <typename Scaler>
+  static Status make(Context& context, Scaler& scaler) {
     const Image* image = context.input<Image>();
     if (!image) return failed("preprocess got no picture");
     SLUICE_ASSIGN(Packet packet, context.make());
     Tensor& tensor = *packet.edit<Tensor>();
-    pixels::PictureScaler& scaler = routes_[context.route()];
     SLUICE_RETURN_IF_ERROR(scaler.run(*image, tensor.data));
     tensor.geometry = scaler.geometry();
     context.emit(std::move(packet));
     return {};
   }
 
- private:
-  std::vector<pixels::PictureScaler> routes_;
+  // By route; one of them is empty.
+  std::vector<pixels::PictureScaler> on_cpu_;
+  std::vector<DeviceScaler> on_device_;
 };
 
 }  // namespace

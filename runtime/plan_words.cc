@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -58,6 +59,15 @@ std::string output_name(const Plan& plan, const PlanEdge& edge) {
   const NodePlan& node = plan.nodes[static_cast<std::size_t>(edge.from_node)];
   const auto output = static_cast<std::size_t>(edge.from_output);
   return output < node.outputs.size() ? node.id + "." + node.outputs[output].name : node.id;
+}
+
+// `auto` is the cpu: whoever reads the output reads it in host memory.
+std::string device(const NodePlan& node) {
+  const auto& declared = node.declaration->options;
+  const auto option = std::ranges::find(declared, "device", &OptionDeclaration::name);
+  if (option == declared.end() || option->choices.empty() || !node.options) return {};
+  const std::string& written = node.options->text("device");
+  return "on the " + (written == "auto" ? "cpu" : written) + " (device: " + written + ")";
 }
 
 std::string_view name_of(WhenFull when_full) {

@@ -32,6 +32,8 @@ std::string output_name(const Plan& plan, const PlanEdge& edge);  // "camera.fra
 std::string delivery(
     const PlanEdge& edge);  // "exact", "exact, capacity 1, drop_oldest", "latest, up to 500 ms old"
 std::string_view name_of(WhenFull when_full);
+// "on the cpu (device: auto)", of a node that can run on several; empty for others.
+std::string device(const NodePlan& node);
 }  // namespace plan_words
 
 }  // namespace sluice

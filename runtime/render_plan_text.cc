@@ -24,6 +24,7 @@ std::string sources(const Plan& plan) {
 std::string heading(const NodePlan& node) {
   std::string out =
       "  " + node.id + ": " + node.declaration->type + ", " + std::string(name_of(node.thread)) + " thread";
+  if (const auto device = plan_words::device(node); !device.empty()) out += ", " + device;
   if (node.concurrency > 1) out += ", " + std::to_string(node.concurrency) + " frames at once";
   out += node.stop_on_error ? ", stops the run on an error" : "";
   return out + (node.inserted.empty() ? "" : " (inserted: " + node.inserted + ")") + "\n";

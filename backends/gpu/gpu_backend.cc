@@ -10,6 +10,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 
 #include "backends/gpu/ep/plugin.h"
@@ -17,6 +18,7 @@
 #include "framework/core/log.h"
 #include "inference/backend_options.h"
 #include "inference/checked_model.h"
+#include "inference/picture_maker.h"
 
 namespace sluice {
 namespace {
@@ -37,15 +39,21 @@ Result<std::string> module_path() {
   return path;
 }
 
-// Null, or why the plugin offers no device.
-Status ask_plugin(const std::string& path) {
+template <typename Function>
+Result<Function> module_function(const char* name) {
+  SLUICE_ASSIGN(const std::string path, module_path());
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!handle) return unavailable(std::string("the gpu module cannot be loaded: ") + ::dlerror());
-  using Why = const char* (*)();
-  const auto why = reinterpret_cast<Why>(::dlsym(handle, gpu::kWhyUnavailable));
-  if (!why) return unavailable("'" + path + "' is of another version than the library");
-  using SetLog = void (*)(LogSink);
-  if (const auto set_log = reinterpret_cast<SetLog>(::dlsym(handle, gpu::kSetLog))) set_log(&log_message);
+  const auto function = reinterpret_cast<Function>(::dlsym(handle, name));
+  if (!function) return unavailable("'" + path + "' is of another version than the library");
+  return function;
+}
+
+// Ok, or why the plugin offers no device.
+Status ask_plugin() {
+  SLUICE_ASSIGN(const auto why, module_function<const char* (*)()>(gpu::kWhyUnavailable));
+  SLUICE_ASSIGN(const auto set_log, module_function<void (*)(LogSink)>(gpu::kSetLog));
+  set_log(&log_message);
   const char* text = why();
   return text ? unavailable(text) : Status();
 }
@@ -87,13 +95,14 @@ using Open = std::function<Result<std::unique_ptr<Session>>()>;
 // help, or runs fail in a row, it has failed for good: every further run is kUnavailable.
 class GpuSession final : public Session {
  public:
-  GpuSession(std::unique_ptr<Session> session, Open open)
-      : session_(std::move(session)), open_(std::move(open)) {}
+  // `lane`: what sessions of its device queue for.
+  GpuSession(std::unique_ptr<Session> session, std::string_view lane, Open open)
+      : session_(std::move(session)), lane_(lane), open_(std::move(open)) {}
   const ModelSignature& signature() const override { return session_->signature(); }
   std::string_view backend() const override { return "gpu"; }
   RunKind kind() const override { return RunKind::kWaits; }
-  // One device. While one run computes, the next one's commands are enqueued.
-  Accelerator accelerator() const override { return {.name = "gpu", .runs_at_once = 2}; }
+  // While one run computes, the next one's commands are enqueued.
+  Accelerator accelerator() const override { return {.name = lane_, .runs_at_once = 2}; }
   int slots() const override { return session_->slots(); }
   bool static_batch() const override { return session_->static_batch(); }
   Placement placement() const override { return session_->placement(); }
@@ -145,6 +154,7 @@ class GpuSession final : public Session {
   }
 
   const std::unique_ptr<Session> session_;  // the first one; it answers for what never changes
+  const std::string_view lane_;
   const Open open_;
   std::atomic<int> failures_{0};    // since the last run that went well
   std::shared_mutex mutex_;         // held shared by runs, alone while what follows changes
@@ -153,7 +163,7 @@ class GpuSession final : public Session {
   Status failure_;
 };
 
-class GpuBackend final : public Backend {
+class GpuBackend final : public Backend, public PictureBackend {
  public:
   std::string_view name() const override { return "gpu"; }
   Status available() override {
@@ -166,6 +176,7 @@ class GpuBackend final : public Backend {
   Result<std::unique_ptr<Session>> open(const SessionRequest& request) override;
   // The kernels go to the artefact cache; what `open` takes is the model itself.
   Result<std::string> compile(const SessionRequest& request) override;
+  Result<std::unique_ptr<PictureMaker>> open_pictures(const std::string& device) override;
 
  private:
   Status find() {
@@ -176,7 +187,7 @@ class GpuBackend final : public Backend {
     if (!runtime.ok()) return why(runtime.status());
     const auto path = module_path();
     if (!path.ok()) return why(path.status());
-    if (const Status asked = ask_plugin(*path); !asked.ok()) return why(asked);
+    if (const Status asked = ask_plugin(); !asked.ok()) return why(asked);
     const Status registered = (*runtime)->register_plugin("sluice.gpu", *path);
     return registered.ok() ? registered : why(registered);
   }
@@ -240,11 +251,23 @@ Result<std::unique_ptr<Session>> open_once(const SessionRequest& request, bool t
   return session;
 }
 
+// A name per device: runs on one do not wait for those on another. It outlives every session.
+Result<std::string_view> lane_of(const SessionRequest& request) {
+  static std::mutex mutex;
+  static std::set<std::string> names;
+  SLUICE_ASSIGN(auto runtime, ort::Runtime::get());
+  const Options options(with_defaults("gpu", request.options));
+  SLUICE_ASSIGN(const Ort::ConstEpDevice device, choose(*runtime, options.text("device")));
+  const std::lock_guard lock(mutex);
+  return std::string_view(*names.insert("gpu " + text_of(device)).first);
+}
+
 Result<std::unique_ptr<Session>> GpuBackend::open(const SessionRequest& request) {
   SLUICE_RETURN_IF_ERROR(available());
   SLUICE_ASSIGN(auto session, open_once(request));
+  SLUICE_ASSIGN(const std::string_view lane, lane_of(request));
   return std::unique_ptr<Session>(
-      std::make_unique<GpuSession>(std::move(session), [request] { return open_once(request); }));
+      std::make_unique<GpuSession>(std::move(session), lane, [request] { return open_once(request); }));
 }
 
 // One run of zeros: some drivers finish compiling with the first.
@@ -282,6 +305,16 @@ Result<std::string> GpuBackend::compile(const SessionRequest& request) {
     SLUICE_RETURN_IF_ERROR(run_once(*session));
   }
   return std::string(model->file->bytes());
+}
+
+Result<std::unique_ptr<PictureMaker>> GpuBackend::open_pictures(const std::string& device) {
+  SLUICE_RETURN_IF_ERROR(available());
+  using OpenPictures = PictureMaker* (*)(const std::string&, Status&);
+  SLUICE_ASSIGN(const auto open, module_function<OpenPictures>(gpu::kOpenPictures));
+  Status why;
+  std::unique_ptr<PictureMaker> maker(open(device, why));
+  if (!maker) return why.with_context("backend 'gpu': ");
+  return maker;
 }
 
 std::string GpuBackend::version() {

@@ -20,10 +20,11 @@ bool declares(const NodeDeclaration& type, std::string_view name) {
   return std::any_of(type.options.begin(), type.options.end(), [&](const auto& o) { return o.name == name; });
 }
 
-// What an infer node inherits: `selector` keys and backend maps that it declares.
+// What a node inherits: backend maps that it declares, an infer node also `selector` keys.
 OptionMap inherited(const Plan& plan, const NodeDeclaration& type) {
   OptionMap out;
   for (const OptionMap* section : {&plan.selector, &plan.backends}) {
+    if (section == &plan.selector && !type.infers) continue;
     for (const auto& [name, value] : *section) {
       if (!value.is_null() && declares(type, name)) out.emplace(name, value);
     }
@@ -73,7 +74,7 @@ void read_node_options(Draft& d, int index) {
   const std::size_t before = d.issues.size();
   OptionMap written = read_options(place, options, spec.options, d.issues);
   overlay(read_overrides(d, node), written);
-  OptionMap values = node.declaration->infers ? inherited(*d.plan, *node.declaration) : OptionMap{};
+  OptionMap values = inherited(*d.plan, *node.declaration);
   overlay(written, values);
   fill_defaults(place, options, spec.mark, values, d.issues);
   d.draft(index).wrong_options = d.issues.size() != before;

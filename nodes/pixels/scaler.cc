@@ -12,7 +12,6 @@
 namespace sluice::pixels {
 namespace {
 
-constexpr int kMaxSide = 16384;
 constexpr int kTileLines = 16;
 constexpr int kCacheLine = 64;
 constexpr double kPrefetchRatio = 4;  // source rows per line; measured: gains above, costs below
@@ -25,16 +24,6 @@ std::int16_t row_share(double weight) {
 
 std::int16_t pad_sample(double pad_value) {
   return static_cast<std::int16_t>(std::lround(pad_value * kFraction));
-}
-
-Status check_picture(const ImageType& type) {
-  const bool possible =
-      type.width >= 1 && type.height >= 1 && type.width <= kMaxSide && type.height <= kMaxSide;
-  if (possible && plane_count(type.format) > 0 && type.rotation % 90 == 0) return {};
-  return failed(fmt::format(
-      "a picture of {}x{} pixels, format {}, rotation {} cannot be scaled; allowed: 1..{} pixels a "
-      "side, rotation 0, 90, 180, 270",
-      type.width, type.height, name_of(type.format), type.rotation, kMaxSide));
 }
 
 }  // namespace
@@ -69,18 +58,12 @@ Status PictureScaler::run(const Image& image, std::byte* out) {
 
 Status PictureScaler::prepare(const ImageType& type) {
   prepared_ = false;
-  SLUICE_RETURN_IF_ERROR(check_picture(type));
+  SLUICE_ASSIGN(const Placement place, place_picture(target_.fit, type, target_.width, target_.height));
   type_ = type;
-  const int rotation = (type.rotation % 360 + 360) % 360;
-  turned_ = rotation % 180 != 0;
-  const int width = type.upright_width();
-  const int height = type.upright_height();
-  const PictureFit fit = fit_picture(target_.fit, width, height, target_.width, target_.height);
-  geometry_ = geometry_of(fit, width, height, target_.width, target_.height);
-  // Stored rows run along the upright y axis when turned; which axes run backwards follows from
-  // 90: X = height - y, Y = x; 180: X = width - x, Y = height - y; 270: X = y, Y = width - x (x, y: stored).
-  along_ = {turned_ ? fit.y : fit.x, rotation == 180 || rotation == 270};
-  across_ = {turned_ ? fit.x : fit.y, rotation == 90 || rotation == 180};
+  turned_ = place.turned;
+  geometry_ = place.geometry;
+  along_ = place.along;
+  across_ = place.across;
   prefetches_ = across_.fit.length > kPrefetchRatio * across_.fit.scaled;
   line_length_ = turned_ ? target_.height : target_.width;
   line_count_ = turned_ ? target_.width : target_.height;

@@ -13,6 +13,7 @@
 #include "framework/core/tensor.h"
 #include "nodes/pixels/fit.h"
 #include "nodes/pixels/kernels.h"
+#include "nodes/pixels/placement.h"
 #include "nodes/pixels/store.h"
 #include "nodes/pixels/taps.h"
 
@@ -77,10 +78,6 @@ class PictureScaler {
     RowTaps along;            // stored rows
     std::vector<Tap> across;  // by line of picture
     int row_bytes = 0;
-  };
-  struct StoredAxis {
-    AxisFit fit;
-    bool mirrored = false;
   };
   enum class Conversion : std::uint8_t { kYuvToRgb, kLumaToGray, kRgbToRgb, kRgbToGray, kGray };
   using Lines = std::array<const std::int16_t*, 3>;

@@ -25,6 +25,33 @@ class OpenCl(Program):
         done, report = self.run_pipeline('face_fast_gpu', *words, env=nowhere)
         self.assertEqual(report['inference'][0]['backend'], 'cpu')
         self.assertEqual(done.stderr.count(why), 1, done.stderr)
+        refused = self.sluice('run', self.shipped('face_fast'), '--frames', '1', '--set', 'pre.device=gpu', env=nowhere)
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertRegex(refused.stderr, f"node 'pre'.*option 'device' is 'gpu'.*{why}")
+
+    def test_pictures_prepared_on_the_gpu_give_the_faces_of_the_cpu(self):
+        """`preprocess` and `infer` both on the OpenCL device; `plan` says where; the device that `backends` names is taken."""
+        words = ('--set', 'pre.device=gpu', '--frames', '30')
+        done, _ = self.run_pipeline('face_fast_gpu', *words)
+        lines = self.check_lines(done.stdout, range(30), 'camera', 'detections')
+        cpu = self.run_pipeline('face_fast_gpu', '--frames', '30')[0].stdout
+        for ours, theirs in zip(lines, self.check_lines(cpu, range(30), 'camera', 'detections')):
+            self.assertEqual(len(ours['detections']), len(theirs['detections']))
+            for a, b in zip(ours['detections'], theirs['detections']):
+                self.assertAlmostEqual(a['score'], b['score'], delta=5e-3)
+                for p, q in zip(a['box'], b['box']):
+                    self.assertAlmostEqual(p, q, delta=1)
+        plan = self.sluice('plan', self.shipped('face_fast_gpu'), *words[:2]).stdout
+        self.assertIn('pre: preprocess, own thread, on the gpu (device: gpu)', plan)
+        self.assertIn('pre: preprocess, worker thread, on the cpu (device: auto)',
+                      self.sluice('plan', self.shipped('face_fast_gpu')).stdout)
+        with open(self.shipped('face_fast_gpu'), encoding='utf-8') as source:
+            text = source.read().replace('../data', os.path.join(ROOT, 'data')).replace('gpu: {device: auto, precision: fp32}', '')
+        path = self.write('named.yaml', text + 'backends: {gpu: {device: adreno 9999}}\n')
+        refused = self.sluice('run', path, *words, '--set', 'face.backends=[cpu]')
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn("node 'pre'", refused.stderr)
+        self.assertIn("no OpenCL device is called 'adreno 9999'", refused.stderr)
 
     def fake_opencl(self, fault, *words):
         """Three frames on [gpu, cpu] over a libOpenCL that computes nothing and has this fault."""

@@ -39,6 +39,8 @@ namespace sluice::gpu {
   X(clEnqueueNDRangeKernel)        \
   X(clEnqueueWriteBuffer)          \
   X(clEnqueueReadBuffer)           \
+  X(clEnqueueMapBuffer)            \
+  X(clEnqueueUnmapMemObject)       \
   X(clFlush)                       \
   X(clFinish)                      \
   X(clGetEventProfilingInfo)       \

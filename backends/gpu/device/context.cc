@@ -1,5 +1,6 @@
 #include "backends/gpu/device/context.h"
 
+#include <cstdint>
 #include <vector>
 
 #include "backends/cache/artifact_cache.h"
@@ -12,7 +13,8 @@ namespace {
 
 // cl_qcom_perf_hint and cl_qcom_priority_hint, of Qualcomm's cl_ext_qcom.h.
 constexpr cl_context_properties kPerformanceHint = 0x40C2, kPriorityHint = 0x40C9;
-constexpr std::size_t kMostLog = 2000;  // characters of a compiler's log that a message carries
+constexpr std::size_t kHostAlignment = 64;  // bytes: the widest vector that kernels read
+constexpr std::size_t kMostLog = 2000;      // characters of a compiler's log that a message carries
 
 Result<std::string_view> source_of(std::string_view unit) {
   for (const KernelSource& source : kernel_sources())
@@ -101,6 +103,17 @@ Result<Buffer> Context::buffer(std::size_t bytes, cl_mem_flags flags, const void
   return buffer;
 }
 
+Result<Buffer> Context::import(void* memory, std::size_t bytes, cl_mem_flags flags) const {
+  cl_int error = CL_SUCCESS;
+  Buffer buffer(api_, api_.clCreateBuffer(handle_.get(), flags | CL_MEM_USE_HOST_PTR, bytes, memory, &error));
+  SLUICE_RETURN_IF_ERROR(checked(error, "clCreateBuffer of the host's memory"));
+  return buffer;
+}
+
+bool Context::can_import(const void* memory) const {
+  return device_.host_unified && reinterpret_cast<std::uintptr_t>(memory) % kHostAlignment == 0;
+}
+
 Result<Buffer> Context::part(const Buffer& whole, std::size_t offset, std::size_t bytes) const {
   cl_int error = CL_SUCCESS;
   const cl_buffer_region region{offset, bytes};
@@ -117,6 +130,12 @@ Result<Kernel> Context::kernel(std::string_view unit, const std::string& name, V
   Kernel kernel(api_, api_.clCreateKernel(built, name.c_str(), &error));
   SLUICE_RETURN_IF_ERROR(checked(error, "clCreateKernel of '" + name + "'"));
   return kernel;
+}
+
+Status Context::set_memory(const Kernel& kernel, cl_uint argument, cl_mem memory) const {
+  return checked(
+      api_.clSetKernelArg(kernel.get(), argument, sizeof(cl_mem), static_cast<const void*>(&memory)),
+      "clSetKernelArg");
 }
 
 Result<cl_program> Context::program(std::string_view unit, Variant variant) {

@@ -47,11 +47,18 @@ class Context {
   // In order. `profiling`: events of commands carry times.
   Result<Queue> queue(bool profiling) const;
   Result<Buffer> buffer(std::size_t bytes, cl_mem_flags flags, const void* data, std::string_view what) const;
+  // The caller's own memory as a buffer (CL_MEM_USE_HOST_PTR); it stays the caller's and outlives the buffer.
+  // Nothing is copied where can_import() says so.
+  Result<Buffer> import(void* memory, std::size_t bytes, cl_mem_flags flags) const;
+  bool can_import(const void* memory) const;
   // `offset` is a multiple of the device's base alignment.
   Result<Buffer> part(const Buffer& whole, std::size_t offset, std::size_t bytes) const;
   // A kernel object of its own (arguments are part of it). The first kernel of a unit loads its program from
   // the artefact cache, or builds it; a build failure carries the compiler's log.
   Result<Kernel> kernel(std::string_view unit, const std::string& name, Variant variant);
+
+  // A kernel's argument that is memory; it is not kept alive by it.
+  Status set_memory(const Kernel& kernel, cl_uint argument, cl_mem memory) const;
 
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
   // Like check(), and remembers that the device is lost.

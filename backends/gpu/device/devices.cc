@@ -50,12 +50,14 @@ bool describe_device(const Api& api, cl_platform_id platform, cl_device_id id, D
   cl_ulong allocation = 0;
   std::size_t group = 0;
   cl_bool usable = CL_FALSE;
+  cl_bool unified = CL_FALSE;
   const bool good = device_value(api, id, CL_DEVICE_TYPE, info.type) &&
                     device_value(api, id, CL_DEVICE_VENDOR_ID, vendor) &&
                     device_value(api, id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits) &&
                     device_value(api, id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, allocation) &&
                     device_value(api, id, CL_DEVICE_MAX_WORK_GROUP_SIZE, group) &&
                     device_value(api, id, CL_DEVICE_COMPILER_AVAILABLE, usable) && usable == CL_TRUE;
+  info.host_unified = device_value(api, id, CL_DEVICE_HOST_UNIFIED_MEMORY, unified) && unified == CL_TRUE;
   info.vendor_id = vendor;
   info.max_allocation = allocation;
   info.max_work_group = std::max<std::size_t>(group, 1);

@@ -19,6 +19,7 @@ struct DeviceInfo {
   std::size_t max_allocation = 0;    // bytes of one buffer
   std::size_t base_alignment = 128;  // bytes; of sub-buffer offsets
   std::size_t max_work_group = 1;    // work items
+  bool host_unified = false;         // it can work in the host's memory
 
   bool is_cpu() const { return (type & CL_DEVICE_TYPE_CPU) != 0; }
   bool has_extension(std::string_view extension) const;

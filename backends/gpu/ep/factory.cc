@@ -9,6 +9,7 @@
 #include "backends/gpu/ep/api.h"
 #include "backends/gpu/ep/plugin.h"
 #include "backends/gpu/ep/provider.h"
+#include "backends/gpu/pictures/device_pictures.h"
 
 namespace sluice::gpu {
 namespace {
@@ -158,11 +159,25 @@ __attribute__((visibility("default"))) void sluice_gpu_set_log(sluice::LogSink s
   sluice::set_log_sink(sink);
 }
 
+// ep/plugin.h: kOpenPictures
+__attribute__((visibility("default"))) sluice::PictureMaker* sluice_gpu_open_pictures(
+    const std::string& device, sluice::Status& why) {
+  try {
+    const auto api = sluice::gpu::the_api();
+    auto opened = api.ok() ? sluice::gpu::DevicePictures::open(**api, device) : api.status();
+    why = opened.status();
+    return opened.ok() ? opened->release() : nullptr;
+  } catch (const std::exception& error) {
+    why = sluice::failed(error.what());
+    return nullptr;
+  }
+}
+
 // ep/plugin.h: kCounts
 __attribute__((visibility("default"))) void sluice_gpu_counts(sluice::gpu::PluginCounts* out) {
   const sluice::gpu::Counters& c = sluice::gpu::counters();
-  *out = {c.programs_built, c.programs_loaded, c.kernels,  c.bytes_in,
-          c.bytes_out,      c.arena,           c.unshared, c.constants};
+  *out = {c.programs_built, c.programs_loaded, c.bytes_copied, c.kernels,  c.bytes_in,
+          c.bytes_out,      c.arena,           c.unshared,     c.constants};
 }
 
 }  // extern "C"

@@ -36,12 +36,17 @@ inline constexpr const char* kDeviceLost = "the OpenCL device is lost";
 // `extern "C" void sluice_gpu_set_log(LogSink)`: where the plugin's own messages go.
 inline constexpr const char* kSetLog = "sluice_gpu_set_log";
 
+// `extern "C" PictureMaker* sluice_gpu_open_pictures(const std::string& device, Status& why)`: the caller's;
+// null: `why` says what is missing.
+inline constexpr const char* kOpenPictures = "sluice_gpu_open_pictures";
+
 // `extern "C" void sluice_gpu_counts(PluginCounts*)`.
 inline constexpr const char* kCounts = "sluice_gpu_counts";
 struct PluginCounts {
   std::uint64_t programs_built = 0;   // from source, since the process started
   std::uint64_t programs_loaded = 0;  // from the artefact cache
-  // Of the cluster that was compiled last: launches per run; bytes between host and device per run;
+  std::uint64_t bytes_copied = 0;     // by runs, between host and device
+  // Of the cluster that was compiled last: launches per run; bytes of inputs and outputs;
   // activations with and without sharing; weights and tables.
   std::uint64_t kernels = 0, bytes_in = 0, bytes_out = 0, arena = 0, unshared = 0, constants = 0;
 };

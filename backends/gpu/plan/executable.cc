@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 
+#include "backends/gpu/device/counters.h"
 #include "backends/gpu/ep/plugin.h"
 #include "backends/gpu/plan/memory.h"
 
@@ -45,6 +46,7 @@ Result<std::unique_ptr<Executable>> Executable::create(std::shared_ptr<Context> 
   out->facts_.kernels = static_cast<int>(out->steps_.size());
   for (const Edge& edge : out->recipe_.inputs) out->facts_.bytes_in += edge.bytes;
   for (const Edge& edge : out->recipe_.outputs) out->facts_.bytes_out += edge.bytes;
+  out->find_ties();
   for (Slot& slot : out->recipe_.slots) slot.constant = {};  // they are on the device now
   return out;
 }
@@ -84,18 +86,15 @@ Status Executable::bind(const Launch& launch) {
   Step step;
   SLUICE_ASSIGN(step.kernel, context_->kernel(launch.unit, launch.kernel, {recipe_.half, launch.lanes}));
   for (std::size_t i = 0; i < launch.arguments.size(); ++i) {
-    const auto set = [&](std::size_t size, const void* value) {
-      return context_->checked(api.clSetKernelArg(step.kernel.get(), static_cast<cl_uint>(i), size, value),
-                               "clSetKernelArg");
-    };
+    const auto number = static_cast<cl_uint>(i);
     const Status status = std::visit(
         [&](const auto& argument) {
           using T = std::decay_t<decltype(argument)>;
           if constexpr (std::is_same_v<T, Reads> || std::is_same_v<T, Writes>) {
-            const cl_mem view = memory(argument.slot);
-            return set(sizeof view, &view);
+            return context_->set_memory(step.kernel, number, memory(argument.slot));
           } else {
-            return set(sizeof argument, &argument);
+            return context_->checked(
+                api.clSetKernelArg(step.kernel.get(), number, sizeof argument, &argument), "clSetKernelArg");
           }
         },
         launch.arguments[i]);
@@ -150,36 +149,127 @@ Result<std::vector<std::array<std::size_t, 2>>> Executable::tune(double& us) {
   return out;
 }
 
+void Executable::find_ties() {
+  for (const Edge& edge : recipe_.inputs) input_ties_.push_back(tie_of(edge, false));
+  for (const Edge& edge : recipe_.outputs) output_ties_.push_back(tie_of(edge, true));
+}
+
+// Where a tensor may lie in the caller's memory: kernels touch whole slots, so it must fill its own; an input
+// is never written; and nobody else stands for the same slot.
+Executable::Tie Executable::tie_of(const Edge& edge, bool output) const {
+  const Slot& slot = recipe_.slots[static_cast<std::size_t>(edge.slot)];
+  const auto same = [&](const Edge& other) { return other.slot == edge.slot; };
+  const auto sharers =
+      std::ranges::count_if(recipe_.inputs, same) + std::ranges::count_if(recipe_.outputs, same);
+  Tie tie;
+  if (profiling_ || sharers != 1 || edge.bytes != slot.bytes || !slot.constant.empty()) return tie;
+  for (std::size_t i = 0; i < recipe_.launches.size(); ++i) {
+    const auto& arguments = recipe_.launches[i].arguments;
+    for (std::size_t a = 0; a < arguments.size(); ++a) {
+      const auto* reads = std::get_if<Reads>(&arguments[a]);
+      const auto* writes = std::get_if<Writes>(&arguments[a]);
+      const bool written = writes && writes->slot == edge.slot;
+      if (written && !output) return {};  // copied
+      if (written || (reads && reads->slot == edge.slot)) tie.uses.push_back({i, static_cast<cl_uint>(a)});
+    }
+  }
+  tie.copied = tie.uses.empty();
+  return tie;
+}
+
+Status Executable::point(const Tie& tie, cl_mem memory) {
+  for (const Tie::Use& use : tie.uses)
+    SLUICE_RETURN_IF_ERROR(context_->set_memory(steps_[use.step].kernel, use.argument, memory));
+  return {};
+}
+
+Status Executable::attach(Tie& tie, const Edge& edge, void* memory, cl_mem_flags flags) {
+  if (!tie.copied && context_->can_import(memory)) {
+    auto imported = context_->import(memory, edge.bytes, flags);
+    if (imported.ok()) {
+      tie.imported = std::move(*imported);
+      tie.bound = true;
+      return point(tie, tie.imported.get());
+    }
+    if (context_->lost()) return imported.status();
+    tie.copied = true;
+  }
+  if (!tie.bound) return {};
+  SLUICE_RETURN_IF_ERROR(point(tie, this->memory(edge.slot)));
+  tie.bound = false;
+  return {};
+}
+
 Status Executable::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
   const std::lock_guard lock(mutex_);
   if (context_->lost()) return unavailable(kDeviceLost);
   Status status = enqueue(inputs, outputs);
-  if (status.ok()) return status;
   // The caller's memory must not be touched after we return.
-  if (!context_->lost()) {
+  if (!status.ok() && !context_->lost()) {
     const Status finished = context_->checked(context_->api().clFinish(queue_.get()), "clFinish");
-    if (!finished.ok() && context_->lost()) return finished;
+    if (!finished.ok() && context_->lost()) status = finished;
   }
+  release_imports();
   return status;
 }
 
+void Executable::release_imports() {
+  for (auto* ties : {&input_ties_, &output_ties_})
+    for (Tie& tie : *ties) tie.imported = Buffer();
+}
+
 Status Executable::enqueue(std::span<const void* const> inputs, std::span<void* const> outputs) {
-  const Api& api = context_->api();
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    SLUICE_RETURN_IF_ERROR(
-        context_->checked(api.clEnqueueWriteBuffer(queue_.get(), memory(recipe_.inputs[i].slot), CL_FALSE, 0,
-                                                   recipe_.inputs[i].bytes, inputs[i], 0, nullptr, nullptr),
-                          "clEnqueueWriteBuffer"));
+  SLUICE_RETURN_IF_ERROR(enqueue_inputs(inputs));
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    SLUICE_RETURN_IF_ERROR(attach(output_ties_[i], recipe_.outputs[i], outputs[i], CL_MEM_READ_WRITE));
   SLUICE_RETURN_IF_ERROR(enqueue_kernels());
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const cl_bool blocking =
-        i + 1 == outputs.size() ? CL_TRUE : CL_FALSE;  // in order: the last one waits for all
+  return enqueue_outputs(outputs);
+}
+
+Status Executable::enqueue_inputs(std::span<const void* const> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Edge& edge = recipe_.inputs[i];
+    SLUICE_RETURN_IF_ERROR(attach(input_ties_[i], edge, const_cast<void*>(inputs[i]), CL_MEM_READ_ONLY));
+    if (input_ties_[i].imported) continue;
+    counters().bytes_copied.fetch_add(edge.bytes, std::memory_order_relaxed);
     SLUICE_RETURN_IF_ERROR(
-        context_->checked(api.clEnqueueReadBuffer(queue_.get(), memory(recipe_.outputs[i].slot), blocking, 0,
-                                                  recipe_.outputs[i].bytes, outputs[i], 0, nullptr, nullptr),
-                          "clEnqueueReadBuffer"));
+        context_->checked(context_->api().clEnqueueWriteBuffer(queue_.get(), memory(edge.slot), CL_FALSE, 0,
+                                                               edge.bytes, inputs[i], 0, nullptr, nullptr),
+                          "clEnqueueWriteBuffer"));
   }
   return {};
+}
+
+// Mapping it is what makes the device's writes visible to the host.
+Status Executable::hand_over(const Tie& tie, const Edge& edge) {
+  const Api& api = context_->api();
+  cl_int error = CL_SUCCESS;
+  void* mapped = api.clEnqueueMapBuffer(queue_.get(), tie.imported.get(), CL_FALSE, CL_MAP_READ, 0,
+                                        edge.bytes, 0, nullptr, nullptr, &error);
+  SLUICE_RETURN_IF_ERROR(context_->checked(error, "clEnqueueMapBuffer"));
+  return context_->checked(
+      api.clEnqueueUnmapMemObject(queue_.get(), tie.imported.get(), mapped, 0, nullptr, nullptr),
+      "clEnqueueUnmapMemObject");
+}
+
+Status Executable::enqueue_outputs(std::span<void* const> outputs) {
+  const Api& api = context_->api();
+  const bool in_place = std::ranges::any_of(output_ties_, [](const Tie& tie) { return bool{tie.imported}; });
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Edge& edge = recipe_.outputs[i];
+    if (output_ties_[i].imported) {
+      SLUICE_RETURN_IF_ERROR(hand_over(output_ties_[i], edge));
+      continue;
+    }
+    counters().bytes_copied.fetch_add(edge.bytes, std::memory_order_relaxed);
+    // In order: the last one waits for all.
+    const cl_bool blocking = !in_place && i + 1 == outputs.size() ? CL_TRUE : CL_FALSE;
+    SLUICE_RETURN_IF_ERROR(
+        context_->checked(api.clEnqueueReadBuffer(queue_.get(), memory(edge.slot), blocking, 0, edge.bytes,
+                                                  outputs[i], 0, nullptr, nullptr),
+                          "clEnqueueReadBuffer"));
+  }
+  return in_place ? context_->checked(api.clFinish(queue_.get()), "clFinish") : Status();
 }
 
 Status Executable::enqueue_kernels() {
@@ -232,6 +322,7 @@ std::vector<KernelTime> Executable::profile() const {
     ++entry.launches;
   }
   std::vector<KernelTime> out;
+  out.reserve(by_name.size());
   for (auto& [name, entry] : by_name) out.push_back(std::move(entry));
   std::ranges::sort(out, std::greater{}, &KernelTime::us);
   return out;

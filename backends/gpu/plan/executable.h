@@ -15,7 +15,7 @@ namespace sluice::gpu {
 
 struct ExecutableFacts {
   int kernels = 0;                          // launched per run
-  std::size_t bytes_in = 0, bytes_out = 0;  // moved between host and device per run
+  std::size_t bytes_in = 0, bytes_out = 0;  // of inputs and outputs
   std::size_t arena = 0, unshared = 0;      // bytes of activations, with and without sharing
   std::size_t constants = 0;                // bytes
 };
@@ -35,8 +35,10 @@ class Executable {
   // in clReleaseMemObject when overlapping sub-buffers that kernels have used go in any other.
   ~Executable();
 
-  // Host tensors in the recipe's order, dense, of exactly its bytes. Returns when the outputs are written; on
-  // failure no command of it is under way any more (unless the device is lost). Allocates nothing.
+  // Host tensors in the recipe's order, dense, of exactly its bytes. On a device that shares the host's
+  // memory those at addresses that suit it are used where they lie, the others are copied. Returns when the
+  // outputs are written; on failure no command of it is under way any more (unless the device is lost).
+  // Allocates nothing.
   Status run(std::span<const void* const> inputs, std::span<void* const> outputs);
 
   // Measures local sizes for each launch, takes the fastest, and tells them; microseconds of all kernels in
@@ -54,11 +56,30 @@ class Executable {
     std::array<std::size_t, 3> global{}, local{};
     double us = 0;
   };
+  // How an input or output meets the launches: through our memory, or through the caller's for one run.
+  struct Tie {
+    struct Use {
+      std::size_t step;
+      cl_uint argument;
+    };
+    std::vector<Use> uses;
+    bool copied = true;  // it cannot be used in place, or the driver did not take it once
+    Buffer imported;     // of the run that is under way
+    bool bound = false;  // arguments may name a caller's memory, of this run or an earlier one
+  };
   Executable(std::shared_ptr<Context> context, Recipe recipe, bool profiling)
       : context_(std::move(context)), recipe_(std::move(recipe)), profiling_(profiling) {}
   Status place_slots();
   Status bind(const Launch& launch);
+  void find_ties();
+  Tie tie_of(const Edge& edge, bool output) const;
+  Status attach(Tie& tie, const Edge& edge, void* memory, cl_mem_flags flags);
+  Status point(const Tie& tie, cl_mem memory);
+  Status hand_over(const Tie& tie, const Edge& edge);
   Status enqueue(std::span<const void* const> inputs, std::span<void* const> outputs);
+  Status enqueue_inputs(std::span<const void* const> inputs);
+  Status enqueue_outputs(std::span<void* const> outputs);
+  void release_imports();
   Status enqueue_kernels();
   Status enqueue_profiled(std::size_t index);
   void set_group(std::size_t index, std::array<std::size_t, 2> group);
@@ -73,6 +94,7 @@ class Executable {
   std::vector<Buffer> buffers_;  // parts of the arena and constants
   std::vector<cl_mem> views_;    // by slot
   std::vector<Step> steps_;
+  std::vector<Tie> input_ties_, output_ties_;
   ExecutableFacts facts_;
   mutable std::mutex mutex_;  // of a run
 };

@@ -1,9 +1,11 @@
 // What a run and a session cost on the host, counted over a libOpenCL that computes nothing.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 
 #include "backends/gpu/device/context.h"
+#include "backends/gpu/device/counters.h"
 #include "backends/gpu/plan/executable.h"
 #include "tests/backends/gpu/fake_opencl.h"
 #include "tests/inference/selector/allocations.h"
@@ -57,6 +59,67 @@ TEST(GpuCosts, ARunIsItsLaunchesAWriteAndARead) {
   EXPECT_EQ(fake_opencl_calls("clEnqueueReadBuffer"), 1);
   EXPECT_EQ(fake_opencl_calls("clFinish"), 0) << "the last read waits";
   EXPECT_EQ(fake_opencl_calls("clSetKernelArg"), 0) << "arguments are set once";
+}
+
+// Whole cache lines, as pools and ONNX Runtime give them.
+struct alignas(64) Lines {
+  std::array<std::byte, 4096 + 64> memory{};
+};
+
+DeviceInfo sharing_device() {
+  DeviceInfo device = list_devices(fake()).value().front();
+  device.host_unified = true;
+  return device;
+}
+
+TEST(GpuCosts, WhereTheHostsMemoryIsTheDevicesNothingIsCopied) {
+  const auto executable =
+      Executable::create(Context::create(fake(), sharing_device()).value(), chain(45), false).value();
+  Lines in, out;
+  const void* input = in.memory.data();
+  void* output = out.memory.data();
+  fake_opencl_heal();
+  const std::uint64_t before = counters().bytes_copied;
+  const int live = fake_opencl_live();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(executable->run({&input, 1}, {&output, 1}).ok());
+  EXPECT_EQ(counters().bytes_copied, before);
+  EXPECT_EQ(fake_opencl_calls("clEnqueueWriteBuffer"), 0);
+  EXPECT_EQ(fake_opencl_calls("clEnqueueReadBuffer"), 0);
+  EXPECT_EQ(fake_opencl_calls("clEnqueueMapBuffer"), 3) << "only then the host sees what was written";
+  EXPECT_EQ(fake_opencl_calls("clEnqueueUnmapMemObject"), 3);
+  EXPECT_EQ(fake_opencl_calls("clFinish"), 3);
+  EXPECT_EQ(fake_opencl_live(), live) << "the caller's memory is the caller's after a run";
+}
+
+TEST(GpuCosts, MemoryAtAnOddAddressIsCopiedAndTheArgumentsAreOursAgain) {
+  const auto executable =
+      Executable::create(Context::create(fake(), sharing_device()).value(), chain(2), false).value();
+  Lines in, out;
+  const void* input = in.memory.data();
+  void* output = out.memory.data();
+  ASSERT_TRUE(executable->run({&input, 1}, {&output, 1}).ok());
+  input = in.memory.data() + 4;
+  output = out.memory.data() + 4;
+  fake_opencl_heal();
+  const std::uint64_t before = counters().bytes_copied;
+  ASSERT_TRUE(executable->run({&input, 1}, {&output, 1}).ok());
+  EXPECT_EQ(counters().bytes_copied - before, 2 * 4096u);
+  EXPECT_EQ(fake_opencl_calls("clSetKernelArg"), 2) << "one for the input, one for the output";
+  ASSERT_TRUE(executable->run({&input, 1}, {&output, 1}).ok());
+  EXPECT_EQ(fake_opencl_calls("clSetKernelArg"), 2) << "and not again";
+}
+
+TEST(GpuCosts, ADriverThatDoesNotTakeTheHostsMemoryIsAskedOnce) {
+  const auto executable =
+      Executable::create(Context::create(fake(), sharing_device()).value(), chain(2), false).value();
+  Lines in, out;
+  const void* input = in.memory.data();
+  void* output = out.memory.data();
+  fake_opencl_fail("clCreateBuffer", 1, CL_INVALID_HOST_PTR, true);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(executable->run({&input, 1}, {&output, 1}).ok());
+  EXPECT_EQ(fake_opencl_calls("clCreateBuffer"), 2) << "for the input and for the output";
+  EXPECT_EQ(fake_opencl_calls("clEnqueueWriteBuffer"), 3);
+  fake_opencl_heal();
 }
 
 TEST(GpuCosts, FiftySessionsLeaveNothingOnTheDevice) {

@@ -180,9 +180,11 @@ EXPORT cl_command_queue clCreateCommandQueue(cl_context, cl_device_id, cl_comman
 EXPORT cl_int clReleaseCommandQueue(cl_command_queue handle) {
   return release("clReleaseCommandQueue", handle);
 }
-EXPORT cl_mem clCreateBuffer(cl_context, cl_mem_flags, size_t bytes, void* data, cl_int* error) {
-  const cl_mem handle = make<cl_mem>("clCreateBuffer", error, bytes);
-  if (handle && data) std::memcpy(object_of(handle)->view, data, bytes);
+EXPORT cl_mem clCreateBuffer(cl_context, cl_mem_flags flags, size_t bytes, void* data, cl_int* error) {
+  const bool in_place = (flags & CL_MEM_USE_HOST_PTR) != 0;
+  const cl_mem handle = make<cl_mem>("clCreateBuffer", error, in_place ? 0 : bytes);
+  if (handle && in_place) object_of(handle)->view = static_cast<char*>(data);
+  if (handle && data && !in_place) std::memcpy(object_of(handle)->view, data, bytes);
   return handle;
 }
 EXPORT cl_mem clCreateSubBuffer(cl_mem whole, cl_mem_flags, cl_buffer_create_type, const void* region,
@@ -241,6 +243,14 @@ EXPORT cl_int clEnqueueReadBuffer(cl_command_queue, cl_mem handle, cl_bool, size
   if (const cl_int error = enter("clEnqueueReadBuffer")) return error;
   std::memcpy(data, object_of(handle)->view + offset, bytes);
   return CL_SUCCESS;
+}
+EXPORT void* clEnqueueMapBuffer(cl_command_queue, cl_mem handle, cl_bool, cl_map_flags, size_t offset, size_t,
+                                cl_uint, const cl_event*, cl_event*, cl_int* error) {
+  *error = enter("clEnqueueMapBuffer");
+  return *error == CL_SUCCESS ? object_of(handle)->view + offset : nullptr;
+}
+EXPORT cl_int clEnqueueUnmapMemObject(cl_command_queue, cl_mem, void*, cl_uint, const cl_event*, cl_event*) {
+  return enter("clEnqueueUnmapMemObject");
 }
 EXPORT cl_int clFlush(cl_command_queue) { return enter("clFlush"); }
 EXPORT cl_int clFinish(cl_command_queue) { return enter("clFinish"); }

@@ -168,13 +168,25 @@ TEST(PreprocessTypes, RefusesOptionsThatDoNotFit) {
             std::string::npos);
 }
 
-TEST(PreprocessTypes, RefusesTheGpuByName) {
-  const auto result = infer({{"width", integer(8)}, {"height", integer(8)}, {"device", text("gpu")}});
-  EXPECT_EQ(result.status().code(), Code::kUnavailable);
-  EXPECT_EQ(
-      result.status().message(),
-      "option 'device' is 'gpu', but this version prepares pictures on the CPU only; allowed: auto, cpu");
-  EXPECT_TRUE(infer({{"width", integer(8)}, {"height", integer(8)}, {"device", text("cpu")}}).ok());
+// The tensor is the same wherever it is made; a gpu is waited for, so that no worker may.
+TEST(PreprocessTypes, TheDeviceChangesTheThreadAlone) {
+  const NodeDeclaration declaration = preprocess_declaration();
+  for (const char* device : {"auto", "cpu", "gpu"}) {
+    const OptionMap written = {{"width", integer(8)}, {"height", integer(8)}, {"device", text(device)}};
+    EXPECT_EQ(type_text(written), "float32 1x3x8x8 nchw");
+    EXPECT_EQ(declaration.choose_thread(*options_of(written)),
+              device == std::string("gpu") ? ThreadKind::kOwn : ThreadKind::kWorker);
+  }
+}
+
+TEST(PreprocessNode, SaysWhereThereIsNoGpu) {
+  const OptionMap written = {{"width", integer(8)}, {"height", integer(8)}, {"device", text("gpu")}};
+  testing::OpenSetup setup(options_of(written));
+  setup.input(0, testing::image_port({})).output(infer(written).value().front());
+  const Status status = preprocess_declaration().create().value()->open(setup.context());
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.message(),
+            "option 'device' is 'gpu': this program has no backend 'gpu'; allowed: auto, cpu");
 }
 
 TEST(PreprocessFold, TakesOverQuantisationOfItsOwnShape) {

@@ -1,0 +1,34 @@
+#include "nodes/device_scaler.h"
+
+#include "inference/services.h"
+#include "nodes/pixels/recipe.h"
+
+namespace sluice {
+
+Result<DeviceScaler> DeviceScaler::open(void* services, const std::string& device,
+                                        const pixels::Target& target) {
+  constexpr const char* kWhere = "option 'device' is 'gpu': ";
+  auto* all = static_cast<InferenceServices*>(services);
+  Backend* backend = all ? all->backend("gpu") : nullptr;
+  auto* pictures = dynamic_cast<PictureBackend*>(backend);
+  if (!pictures)
+    return unavailable(std::string(kWhere) + "this program has no backend 'gpu'; allowed: auto, cpu");
+  if (const Status there = backend->available(); !there.ok()) return there.with_context(kWhere);
+  auto maker = pictures->open_pictures(device);
+  if (!maker.ok()) return maker.status().with_context(kWhere);
+  return DeviceScaler(std::move(*maker), target);
+}
+
+Status DeviceScaler::run(const Image& image, std::byte* out) {
+  if (!prepared_ || image.type != type_) {
+    prepared_ = false;
+    SLUICE_ASSIGN(const pixels::MadeRecipe made, pixels::recipe_of(target_, image.type));
+    SLUICE_RETURN_IF_ERROR(maker_->prepare(made.recipe));
+    geometry_ = made.geometry;
+    type_ = image.type;
+    prepared_ = true;
+  }
+  return maker_->run(image, out);
+}
+
+}  // namespace sluice

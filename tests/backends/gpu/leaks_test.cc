@@ -1,0 +1,42 @@
+// Whole sessions, one after the other, over a libOpenCL that computes nothing: what grows there is ours or
+// ONNX Runtime's, what grows on a real driver alone (sessions_test.cc) is the driver's.
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "tests/backends/gpu/fake_opencl.h"
+#include "tests/backends/gpu/zoo.h"
+
+namespace sluice::testing {
+namespace {
+
+// Bytes of the process's heap that somebody holds.
+std::size_t held() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+TEST(GpuLeaks, FiftySessionsHoldNothingWhenTheyAreGone) {
+  ::setenv("SLUICE_OPENCL", SLUICE_FAKE_OPENCL_LIBRARY, 1);
+  ASSERT_TRUE(gpu_available().ok()) << gpu_available().message();
+  const ZooModel model = zoo()[0];
+  const std::string bytes = zoo_bytes(model);
+  const auto once = [&] {
+    auto session = Loaded::load(bytes, Where::kGpu);
+    ASSERT_TRUE(session.ok()) << session.status().message();
+    ASSERT_TRUE(session->run({zoo_input(model, session->input_name(), 1)}).ok());
+    ASSERT_GT(fake_opencl_live(), 100);
+  };
+  for (int i = 0; i < 10; ++i) once();
+  const std::size_t before = held();
+  for (int i = 0; i < 50; ++i) once();
+  const auto grown = static_cast<long>(held()) - static_cast<long>(before);
+  std::cout << "50 sessions: " << grown << " bytes more\n";
+  EXPECT_EQ(fake_opencl_live(), 0) << "every OpenCL object was released";
+  EXPECT_LT(grown, 50 * 256) << "a kernel's record alone is larger";
+}
+
+}  // namespace
+}  // namespace sluice::testing

@@ -1,0 +1,126 @@
+// `preprocess` on the OpenCL device against the contract's definition in float64: the pictures and targets of
+// the CPU's own test.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+
+#include "backends/gpu/pictures/device_pictures.h"
+#include "nodes/pixels/recipe.h"
+#include "tests/nodes/pre/random_pictures.h"
+
+namespace sluice::pixels {
+namespace {
+
+class GpuPictures : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    ::setenv("POCL_CACHE_DIR", SLUICE_TEST_POCL_CACHE, 0);
+    ::setenv("SLUICE_ARTIFACTS", "off", 0);
+    const auto api = gpu::the_api();
+    ASSERT_TRUE(api.ok()) << api.status().message();
+    auto opened = gpu::DevicePictures::open(**api, "auto");
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    maker_ = std::move(*opened);
+  }
+  static void TearDownTestSuite() { maker_.reset(); }
+
+  static std::vector<std::byte> make(const Image& image, const Target& target) {
+    const auto made = recipe_of(target, image.type);
+    EXPECT_TRUE(made.ok()) << made.status().message();
+    std::vector<std::byte> tensor = tensor_for(target);
+    Status status = maker_->prepare(made->recipe);
+    EXPECT_TRUE(status.ok()) << status.message();
+    status = maker_->run(image, tensor.data());
+    EXPECT_TRUE(status.ok()) << status.message();
+    return tensor;
+  }
+
+  static inline std::unique_ptr<gpu::DevicePictures> maker_;
+};
+
+TEST_F(GpuPictures, AnyPictureAndTargetIsWithinTheContractsError) {
+  for (unsigned seed = 1; seed <= 600; ++seed) {
+    std::mt19937 random(seed);
+    const Picture picture =
+        make_picture(random_type(random), static_cast<int>(random() % 40), random() % 4 == 0, random);
+    const Target target = random_target(random);
+    SCOPED_TRACE("seed " + std::to_string(seed) + ": " + describe(picture.image.type, target));
+    const Errors errors = errors_of(make(picture.image, target), target, picture.image);
+    const double rounding = rounding_of(target);
+    ASSERT_LT(errors.max, 0.25 + rounding);
+    ASSERT_LT(errors.mean, 0.1 + rounding);
+  }
+}
+
+TEST_F(GpuPictures, TheGeometryIsTheCpus) {
+  std::mt19937 random(5);
+  for (int i = 0; i < 50; ++i) {
+    const Picture picture = make_picture(random_type(random), 0, false, random);
+    const Target target = random_target(random);
+    auto scaler = PictureScaler::create(target);
+    ASSERT_TRUE(scaler.ok());
+    std::vector<std::byte> tensor = tensor_for(target);
+    ASSERT_TRUE(scaler->run(picture.image, tensor.data()).ok());
+    const Geometry ours = recipe_of(target, picture.image.type)->geometry, &theirs = scaler->geometry();
+    const auto map_of = [](const Geometry& g) {
+      return std::array<double, 6>{g.xx, g.xy, g.x0, g.yx, g.yy, g.y0};
+    };
+    EXPECT_EQ(map_of(ours), map_of(theirs));
+    EXPECT_EQ(ours.source_width, theirs.source_width);
+    EXPECT_EQ(ours.source_height, theirs.source_height);
+  }
+}
+
+// A decoder's buffers may differ in their strides although the pictures are of one type; negative: bottom up.
+TEST_F(GpuPictures, StridesMayChangeFromPictureToPicture) {
+  std::mt19937 random(9);
+  Target target;
+  target.width = 24;
+  target.height = 17;
+  const ImageType type{PixelFormat::kNv12, 62, 40, {}, 0};
+  ASSERT_TRUE(maker_->prepare(recipe_of(target, type)->recipe).ok());
+  for (const int extra : {0, 7, 64, 3}) {
+    Picture picture = make_picture(type, extra, false, random);
+    for (const bool upside_down : {false, true}) {
+      if (upside_down)
+        for (std::size_t p = 0; p < 2; ++p) {
+          Image& image = picture.image;
+          image.planes[p] += image.strides[p] * (plane_size(type, static_cast<int>(p)).height - 1);
+          image.strides[p] = -image.strides[p];
+        }
+      std::vector<std::byte> tensor = tensor_for(target);
+      ASSERT_TRUE(maker_->run(picture.image, tensor.data()).ok());
+      EXPECT_LT(errors_of(tensor, target, picture.image).max, 0.25)
+          << extra << (upside_down ? ", upside down" : "");
+    }
+  }
+}
+
+// Half values round to even and too large ones saturate: 10.5 -> 10, 11.5 -> 12.
+TEST_F(GpuPictures, PlainIntegersRoundHalfToEvenAndSaturate) {
+  std::uint8_t samples[] = {10, 11, 11, 12, 200, 200, 0, 0};
+  Image image;
+  image.type = {PixelFormat::kGray, 8, 1, {}, 0};
+  image.planes[0] = samples;
+  image.strides[0] = 8;
+  Target target;
+  target.width = 4;
+  target.height = 1;
+  target.color = Color::kGray;
+  target.dtype = DType::kInt8;
+  const std::vector<std::byte> tensor = make(image, target);
+  const std::array<std::byte, 4> wanted = {std::byte{10}, std::byte{12}, std::byte{127}, std::byte{0}};
+  EXPECT_TRUE(std::equal(tensor.begin(), tensor.end(), wanted.begin()));
+}
+
+TEST_F(GpuPictures, ADeviceOfAnotherNameIsRefused) {
+  const auto other = gpu::DevicePictures::open(**gpu::the_api(), "adreno 9999");
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.status().code(), Code::kUnavailable);
+  EXPECT_NE(other.status().message().find("no OpenCL device is called 'adreno 9999'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice::pixels
