@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "framework/node/node.h"
+#include "inference/services.h"
 #include "nodes/declare.h"
 #include "nodes/pixels/scaler.h"
 #include "nodes/preprocess_nodes.h"
@@ -104,8 +105,12 @@ class Preprocess : public Node {
 
   Status open(const OpenContext& context) override {
     for (const NodeRoute& route : context.routes) {
-      SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(*context.options, *route.outputs.at(0).tensor));
+      const TensorType& type = *route.outputs.at(0).tensor;
+      SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(*context.options, type));
       routes_.push_back(std::move(scaler));
+      auto* services = static_cast<InferenceServices*>(context.services);
+      if (services && type.quant && !clipping_)
+        clipping_ = &services->add_clip_meter(context.node_id, type.name);
     }
     return {};
   }
@@ -118,12 +123,19 @@ class Preprocess : public Node {
     pixels::PictureScaler& scaler = routes_[context.route()];
     SLUICE_RETURN_IF_ERROR(scaler.run(*image, tensor.data));
     tensor.geometry = scaler.geometry();
+    if (clipping_ && scaler.elements() > 0) clipping_->add(scaler.clipped(), scaler.elements());
     context.emit(std::move(packet));
+    return {};
+  }
+
+  Status close() override {
+    if (clipping_) clipping_->finish();
     return {};
   }
 
  private:
   std::vector<pixels::PictureScaler> routes_;
+  ClipMeter* clipping_ = nullptr;  // the services'; of all routes that are quantised
 };
 
 }  // namespace
