@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "inference/onnx/encodings.h"
 #include "inference/onnx/macs.h"
 
 namespace sluice::cli {
@@ -49,8 +50,14 @@ ModelFacts facts_of(const CheckedModel& model) {
     out.outputs.push_back(tensor(model.header.outputs[i], model.edges.outputs[i]));
   }
   for (const onnx::Operator& op : model.header.operators) ++out.operators[std::string(op.type)];
-  for (const onnx::Initializer& weights : model.header.initializers)
-    out.parameters += std::max<std::int64_t>(weights.elements, 0);
+  for (const onnx::Initializer& weights : model.header.initializers) {
+    const std::int64_t elements = std::max<std::int64_t>(weights.elements, 0);
+    out.parameters += elements;
+    out.parameters_by_type[element_name(weights.element)] += elements;
+  }
+  for (onnx::TensorEncoding& e : onnx::read_encodings(model.header))
+    out.encodings.push_back({std::move(e.name), element_name(e.element), e.weights, std::move(e.scales),
+                             std::move(e.zero_points)});
   const onnx::Macs macs = onnx::count_macs(model.header);
   out.macs = macs.total;
   out.without_shape = macs.without_shape;

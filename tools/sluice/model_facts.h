@@ -22,6 +22,14 @@ struct TensorFacts {
   std::optional<std::int32_t> zero_point;
 };
 
+// How a tensor inside the model is quantised.
+struct EncodingFacts {
+  std::string name, dtype;
+  bool weights = false;
+  std::vector<float> scales;              // one, or one per channel; empty: computed or stored elsewhere
+  std::vector<std::int32_t> zero_points;  // as many, or none: 0
+};
+
 struct BackendFacts {
   std::string name;
   std::string reason;  // why it cannot take the model; empty: it can
@@ -36,6 +44,8 @@ struct ModelFacts {
   std::vector<TensorFacts> inputs, outputs;
   std::map<std::string, int> operators;  // by type
   std::int64_t parameters = 0;
+  std::map<std::string, std::int64_t> parameters_by_type;  // "int8", ...
+  std::vector<EncodingFacts> encodings;                    // of a quantised model
   // Multiply-accumulates of convolutions and matrix products for one run; none when the file lacks a shape
   // for one of them (counted in `without_shape`) or a dimension is symbolic.
   std::optional<std::int64_t> macs;
