@@ -26,7 +26,7 @@ class Search {
       }
   }
   void add(std::size_t n) {
-    if (std::exchange(seen_[n], true)) return;
+    if (std::exchange(seen_[n], char{1}) != 0) return;
     const NodePlan& node = plan_.nodes[n];
     if (const ClipMeter* meter = services_.clip_meter(node.id)) return found_.push_back(meter);
     if (!services_.record(node.id)) add_inputs(node);  // another model's outputs are its own
@@ -34,7 +34,7 @@ class Search {
 
   const Plan& plan_;
   const InferenceServices& services_;
-  std::vector<bool> seen_;
+  std::vector<char> seen_;  // by node
   std::vector<const ClipMeter*> found_;
 };
 
