@@ -4,7 +4,6 @@
 #include <array>
 #include <string_view>
 
-#include "inference/onnx/encodings.h"
 #include "inference/onnx/macs.h"
 
 namespace sluice::cli {
@@ -55,9 +54,7 @@ ModelFacts facts_of(const CheckedModel& model) {
     out.parameters += elements;
     out.parameters_by_type[element_name(weights.element)] += elements;
   }
-  for (onnx::TensorEncoding& e : onnx::read_encodings(model.header))
-    out.encodings.push_back({std::move(e.name), element_name(e.element), e.weights, std::move(e.scales),
-                             std::move(e.zero_points)});
+  out.encodings = encodings_of(model.header);
   const onnx::Macs macs = onnx::count_macs(model.header);
   out.macs = macs.total;
   out.without_shape = macs.without_shape;

@@ -11,6 +11,7 @@
 #include "framework/core/status.h"
 #include "inference/checked_model.h"
 #include "inference/inference.h"
+#include "tools/sluice/model_encodings.h"
 
 namespace sluice::cli {
 
@@ -20,14 +21,6 @@ struct TensorFacts {
   std::vector<std::string> shape;  // a number, or a symbolic dimension's name ("?" without one)
   std::optional<float> scale;      // of a quantised edge
   std::optional<std::int32_t> zero_point;
-};
-
-// How a tensor inside the model is quantised.
-struct EncodingFacts {
-  std::string name, dtype;
-  bool weights = false;
-  std::vector<float> scales;              // one, or one per channel; empty: computed or stored elsewhere
-  std::vector<std::int32_t> zero_points;  // as many, or none: 0
 };
 
 struct BackendFacts {
@@ -45,7 +38,7 @@ struct ModelFacts {
   std::map<std::string, int> operators;  // by type
   std::int64_t parameters = 0;
   std::map<std::string, std::int64_t> parameters_by_type;  // "int8", ...
-  std::vector<EncodingFacts> encodings;                    // of a quantised model
+  std::vector<TensorEncoding> encodings;                   // of a quantised model
   // Multiply-accumulates of convolutions and matrix products for one run; none when the file lacks a shape
   // for one of them (counted in `without_shape`) or a dimension is symbolic.
   std::optional<std::int64_t> macs;

@@ -44,16 +44,14 @@ std::string parameters_text(const ModelFacts& facts) {
   return fmt::format("{} parameters{}", facts.parameters, types.empty() ? "" : " (" + types + ")");
 }
 
-// "0.5", or "16 scales 0.1..0.5"; "zero point 3", or nothing when all are 0.
-std::string encoding_line(const EncodingFacts& e) {
-  std::string out = fmt::format("  {}{}: {}", e.weights ? "weights " : "", e.name, e.dtype);
-  const auto [least, greatest] = std::ranges::minmax_element(e.scales);
-  if (e.scales.size() == 1) out += fmt::format(", scale {:.9g}", e.scales[0]);
-  if (e.scales.size() > 1)
-    out += fmt::format(", {} scales {:.4g}..{:.4g}", e.scales.size(), *least, *greatest);
-  if (e.scales.empty()) out += ", scale is no constant of the file";
-  const auto [low, high] = std::ranges::minmax_element(e.zero_points);
-  if (e.zero_points.empty() || (*low == 0 && *high == 0)) return out + "\n";
+// One scale and zero point, or how many there are and between which.
+std::string encoding_line(const TensorEncoding& e) {
+  std::string out = fmt::format("  {}{}: {}", e.weight ? "weights " : "", e.name, e.dtype);
+  const auto [least, greatest] = std::ranges::minmax_element(e.scale);
+  out += e.scale.size() == 1 ? fmt::format(", scale {:.9g}", e.scale[0])
+                             : fmt::format(", {} scales {:.4g}..{:.4g}", e.scale.size(), *least, *greatest);
+  const auto [low, high] = std::ranges::minmax_element(e.zero_point);
+  if (*low == 0 && *high == 0) return out + "\n";
   return out + (*low == *high ? fmt::format(", zero point {}\n", *low)
                               : fmt::format(", zero points {}..{}\n", *low, *high));
 }
@@ -61,25 +59,26 @@ std::string encoding_line(const EncodingFacts& e) {
 std::string encodings_text(const ModelFacts& facts) {
   if (facts.encodings.empty()) return {};
   std::map<std::string, int> types;
-  for (const EncodingFacts& e : facts.encodings) ++types[(e.weights ? "weights in " : "") + e.dtype];
+  for (const TensorEncoding& e : facts.encodings) ++types[(e.weight ? "weights in " : "") + e.dtype];
   std::string out = fmt::format("{} quantised tensors: ", facts.encodings.size());
   for (const auto& [type, count] : types)
     out += fmt::format("{}{} {}", out.ends_with(": ") ? "" : ", ", count, type);
   out += "\n";
-  for (const EncodingFacts& e : facts.encodings) out += encoding_line(e);
+  for (const TensorEncoding& e : facts.encodings) out += encoding_line(e);
   return out;
 }
 
-Json encoding(const EncodingFacts& e) {
+template <typename T>
+Json one_or_all(const std::vector<T>& values) {
+  return values.size() == 1 ? Json(values[0]) : Json(values);
+}
+
+Json encoding(const TensorEncoding& e) {
   return {{"name", e.name},
           {"dtype", e.dtype},
-          {"weights", e.weights},
-          {"scale", e.scales.size() == 1 ? Json(e.scales[0])
-                    : e.scales.empty()   ? Json(nullptr)
-                                         : Json(e.scales)},
-          {"zero_point", e.zero_points.size() == 1 ? Json(e.zero_points[0])
-                         : e.zero_points.empty()   ? Json(0)
-                                                   : Json(e.zero_points)}};
+          {"weights", e.weight},
+          {"scale", one_or_all(e.scale)},
+          {"zero_point", one_or_all(e.zero_point)}};
 }
 
 Json tensor(const TensorFacts& t) {
@@ -133,7 +132,7 @@ std::string facts_json(const ModelFacts& facts) {
   for (const TensorFacts& t : facts.outputs) outputs.push_back(tensor(t));
   for (const BackendFacts& b : facts.backends) backends.push_back(backend(b));
   Json encodings = Json::array();
-  for (const EncodingFacts& e : facts.encodings) encodings.push_back(encoding(e));
+  for (const TensorEncoding& e : facts.encodings) encodings.push_back(encoding(e));
   const Json out = {{"version", 1},
                     {"path", facts.path},
                     {"bytes", facts.bytes},
