@@ -3,8 +3,10 @@
 #include "backends/cpu/cpu_backend.h"
 #include "backends/fake/fake_backend.h"
 #include "backends/gpu/gpu_backend.h"
+#include "backends/htp/context_binary.h"
 #include "backends/htp/htp_backend.h"
 #include "backends/ort/runtime.h"
+#include "inference/model_formats.h"
 
 namespace sluice {
 
@@ -18,6 +20,8 @@ std::vector<std::unique_ptr<Backend>> make_backends(Clock& clock) {
   out.push_back(make_fake_backend(clock));
   return out;
 }
+
+void register_model_formats() { set_binary_wrapper(htp::wrap_context_file); }
 
 Result<std::string> onnxruntime_version() {
   SLUICE_ASSIGN(const auto runtime, ort::Runtime::get());

@@ -1,8 +1,10 @@
 #include "inference/checked_model.h"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
+#include "inference/model_formats.h"
 #include "inference/onnx/external_data.h"
 #include "inference/sha256.h"
 
@@ -72,9 +74,23 @@ Status check_versions(const onnx::ModelHeader& header) {
   return {};
 }
 
+std::atomic<ModelWrapper> binary_wrapper{nullptr};
+
+// `model.file` becomes an ONNX model.
+Status wrap_binary(CheckedModel& model) {
+  const ModelWrapper wrap = binary_wrapper.load();
+  const std::string& path = model.file->path();
+  if (!wrap) return unavailable("'" + path + "' is a context binary, which no backend of this program reads");
+  SLUICE_ASSIGN(std::string bytes, wrap(model.file->bytes(), path));
+  model.wrapped = std::move(model.file);
+  model.file = ModelFile::made_from(*model.wrapped, std::move(bytes));
+  return {};
+}
+
 Result<std::shared_ptr<const CheckedModel>> read_model(const std::string& path) {
   auto model = std::make_shared<CheckedModel>();
   SLUICE_ASSIGN(model->file, ModelFile::open(path));
+  if (path.ends_with(".bin")) SLUICE_RETURN_IF_ERROR(wrap_binary(*model));
   SLUICE_RETURN_IF_ERROR(check_format(path, model->file->bytes()));
   SLUICE_ASSIGN(model->header, onnx::read_header(model->file->bytes(), path));
   if (const Status status = check_versions(model->header); !status.ok())
@@ -84,6 +100,8 @@ Result<std::shared_ptr<const CheckedModel>> read_model(const std::string& path) 
   return std::shared_ptr<const CheckedModel>(std::move(model));
 }
 
+const ModelFile& on_disk(const CheckedModel& model) { return model.wrapped ? *model.wrapped : *model.file; }
+
 Result<Known> look_up(const std::string& path, bool with_hash) {
   SLUICE_ASSIGN(const FileStamp stamp, ModelFile::stamp_of(path));
   auto known = cache().find(path, stamp);
@@ -91,9 +109,9 @@ Result<Known> look_up(const std::string& path, bool with_hash) {
   Known fresh = known.value_or(Known{});
   if (!known) {
     SLUICE_ASSIGN(fresh.model, read_model(path));
-    fresh.stamp = fresh.model->file->stamp();
+    fresh.stamp = on_disk(*fresh.model).stamp();
   }
-  if (with_hash) fresh.sha256 = sha256_hex(fresh.model->file->bytes());
+  if (with_hash) fresh.sha256 = sha256_hex(on_disk(*fresh.model).bytes());
   cache().put(path, fresh);
   return fresh;
 }
@@ -108,6 +126,8 @@ Result<Known> look_up(const ModelRequest& request, bool with_hash) {
 }
 
 }  // namespace
+
+void set_binary_wrapper(ModelWrapper wrap) { binary_wrapper.store(wrap); }
 
 std::string describe(const ModelRequest& request) {
   const std::string model = "model '" + request.name + "'";

@@ -21,7 +21,8 @@ constexpr std::int64_t kMaxIrVersion = 13;
 // The file, its header and its quantised edges; immutable, any thread.
 struct CheckedModel {
   std::shared_ptr<const ModelFile> file;
-  onnx::ModelHeader header;  // views into the file
+  std::shared_ptr<const ModelFile> wrapped;  // what `file` was made around (model_formats.h); null: nothing
+  onnx::ModelHeader header;                  // views into the file
   onnx::QuantisedEdges edges;
 };
 

@@ -75,6 +75,16 @@ Result<std::shared_ptr<const ModelFile>> ModelFile::open(const std::string& path
       new ModelFile(path, static_cast<const char*>(data), make_stamp(info)));
 }
 
-ModelFile::~ModelFile() { ::munmap(const_cast<char*>(data_), static_cast<std::size_t>(stamp_.size)); }
+std::shared_ptr<const ModelFile> ModelFile::made_from(const ModelFile& file, std::string bytes) {
+  std::shared_ptr<ModelFile> out(new ModelFile(file.path(), nullptr, file.stamp()));
+  out->made_ = std::move(bytes);
+  out->data_ = out->made_.data();
+  out->stamp_.size = static_cast<std::int64_t>(out->made_.size());
+  return out;
+}
+
+ModelFile::~ModelFile() {
+  if (made_.empty()) ::munmap(const_cast<char*>(data_), static_cast<std::size_t>(stamp_.size));
+}
 
 }  // namespace sluice

@@ -28,6 +28,8 @@ class ModelFile {
  public:
   // kUnavailable, saying what to do: missing, unreadable, no regular file, empty, above 2 GiB.
   static Result<std::shared_ptr<const ModelFile>> open(const std::string& path);
+  // Bytes made from the file `path`; what the stamp says but for the size is the file's.
+  static std::shared_ptr<const ModelFile> made_from(const ModelFile& file, std::string bytes);
   // Its state on the disk, or the same failures.
   static Result<FileStamp> stamp_of(const std::string& path);
   ~ModelFile();
@@ -42,6 +44,7 @@ class ModelFile {
   ModelFile(std::string path, const char* data, FileStamp stamp)
       : path_(std::move(path)), data_(data), stamp_(stamp) {}
   std::string path_;
+  std::string made_;  // empty: mapped
   const char* data_;
   FileStamp stamp_;
 };

@@ -20,8 +20,7 @@ struct LoadedModel {
   OpenedModel opened;
   std::vector<std::size_t> edges;  // by input of the model: which edge feeds it
   std::vector<std::size_t> ports;  // by output of the model: which port it leaves by
-  bool quantised_inputs = false;
-  int candidate = -1;  // under which its runs are told to the selector; -1: to nobody
+  int candidate = -1;              // under which its runs are told to the selector; -1: to nobody
 };
 using LoadedModelPtr = std::shared_ptr<const LoadedModel>;
 

@@ -9,10 +9,9 @@ void InferenceRecord::add_run(TimeNs latency) {
   entry_.latency.add(latency);
 }
 
-void InferenceRecord::add_saturation(std::uint64_t at_ends, std::uint64_t values) {
+void InferenceRecord::judge_inputs_by(std::vector<const ClipMeter*> writers) {
   std::lock_guard lock(mutex_);
-  saturated_ += at_ends;
-  quantised_values_ += values;
+  writers_ = std::move(writers);
 }
 
 void InferenceRecord::choose(Choice choice, const Placement& placement, const SessionHandle& session) {
@@ -37,8 +36,13 @@ bool InferenceRecord::warn(std::string text) {
 InferenceEntry InferenceRecord::snapshot() const {
   std::lock_guard lock(mutex_);
   InferenceEntry entry = entry_;
-  if (quantised_values_ > 0)
-    entry.saturated_fraction = static_cast<double>(saturated_) / static_cast<double>(quantised_values_);
+  std::uint64_t clipped = 0, values = 0;
+  for (const ClipMeter* writer : writers_) {
+    clipped += writer->clipped();
+    values += writer->values();
+    if (std::string text = writer->warning(); !text.empty()) entry.warnings.push_back(std::move(text));
+  }
+  if (values > 0) entry.saturated_fraction = static_cast<double>(clipped) / static_cast<double>(values);
   entry.abandoned_runs = abandoned_before_;
   if (const auto session = session_.lock()) entry.abandoned_runs += session->abandoned();
   return entry;
@@ -78,6 +82,26 @@ InferenceRecord& InferenceServices::add_record(InferenceEntry start) {
   std::lock_guard lock(mutex_);
   records_.push_back(std::make_unique<InferenceRecord>(std::move(start)));
   return *records_.back();
+}
+
+InferenceRecord* InferenceServices::record(std::string_view node) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& record : records_)
+    if (record->node() == node) return record.get();
+  return nullptr;
+}
+
+ClipMeter& InferenceServices::add_clip_meter(std::string_view node, const std::string& input) {
+  std::lock_guard lock(mutex_);
+  clip_meters_.push_back(std::make_unique<ClipMeter>(std::string(node), input));
+  return *clip_meters_.back();
+}
+
+const ClipMeter* InferenceServices::clip_meter(std::string_view node) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& meter : clip_meters_)
+    if (meter->node() == node) return meter.get();
+  return nullptr;
 }
 
 std::vector<InferenceEntry> InferenceServices::entries() const {

@@ -11,6 +11,7 @@
 
 #include "framework/core/clock.h"
 #include "framework/core/status.h"
+#include "inference/clip_meter.h"
 #include "inference/inference.h"
 #include "inference/session_table.h"
 #include "inference/value_ranges.h"
@@ -23,19 +24,19 @@ class InferenceRecord {
   explicit InferenceRecord(InferenceEntry start) : entry_(std::move(start)) {}
 
   void add_run(TimeNs latency);
-  // Values of quantised inputs at the ends of their range, and all of them.
-  void add_saturation(std::uint64_t at_ends, std::uint64_t values);
+  // Who writes the node's quantised inputs; they outlive the record. Before the first frame.
+  void judge_inputs_by(std::vector<const ClipMeter*> writers);
   // The node runs on `session` from now on.
   void choose(Choice choice, const Placement& placement, const SessionHandle& session);
   // False when that was said before.
   bool warn(std::string text);
   InferenceEntry snapshot() const;
+  const std::string& node() const { return entry_.node; }  // never changes
 
  private:
   mutable std::mutex mutex_;
   InferenceEntry entry_;
-  std::uint64_t saturated_ = 0;
-  std::uint64_t quantised_values_ = 0;
+  std::vector<const ClipMeter*> writers_;
   std::weak_ptr<SharedSession> session_;
   std::uint64_t abandoned_before_ = 0;  // in sessions that were replaced
 };
@@ -64,6 +65,12 @@ class InferenceServices {
   void set_path(std::string_view name, const std::string& path);
   // A new record; lives as long as the services.
   InferenceRecord& add_record(InferenceEntry start);
+  // The record of this node; null: it has none.
+  InferenceRecord* record(std::string_view node) const;
+  // Where a node that writes quantised tensors counts what it cuts off; lives as long as the services.
+  ClipMeter& add_clip_meter(std::string_view node, const std::string& input);
+  // Of this node; null: it has none.
+  const ClipMeter* clip_meter(std::string_view node) const;
   // The report's `inference` part, in the order in which the nodes were opened.
   std::vector<InferenceEntry> entries() const;
 
@@ -74,6 +81,7 @@ class InferenceServices {
   std::vector<ModelRequest> models_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<InferenceRecord>> records_;
+  std::vector<std::unique_ptr<ClipMeter>> clip_meters_;
   SessionTable sessions_;
 };
 

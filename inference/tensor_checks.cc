@@ -1,7 +1,5 @@
 #include "inference/tensor_checks.h"
 
-#include <limits>
-
 namespace sluice {
 namespace {
 
@@ -15,16 +13,6 @@ std::uint64_t count_exponent(const Tensor& tensor, Bits exponent) {
   return found;
 }
 
-template <typename T>
-std::uint64_t count_ends(const Tensor& tensor) {
-  const auto* values = reinterpret_cast<const T*>(tensor.data);
-  const std::size_t count = tensor.bytes / sizeof(T);
-  std::uint64_t found = 0;
-  for (std::size_t i = 0; i < count; ++i)
-    found += values[i] == std::numeric_limits<T>::min() || values[i] == std::numeric_limits<T>::max() ? 1 : 0;
-  return found;
-}
-
 }  // namespace
 
 std::uint64_t count_non_finite(DType dtype, const Tensor& tensor) {
@@ -35,21 +23,6 @@ std::uint64_t count_non_finite(DType dtype, const Tensor& tensor) {
       return count_exponent<std::uint16_t>(tensor, 0x7c00u);
     case DType::kFloat64:
       return count_exponent<std::uint64_t>(tensor, 0x7ff0000000000000u);
-    default:
-      return 0;
-  }
-}
-
-std::uint64_t count_at_ends(DType dtype, const Tensor& tensor) {
-  switch (dtype) {
-    case DType::kUint8:
-      return count_ends<std::uint8_t>(tensor);
-    case DType::kInt8:
-      return count_ends<std::int8_t>(tensor);
-    case DType::kUint16:
-      return count_ends<std::uint16_t>(tensor);
-    case DType::kInt16:
-      return count_ends<std::int16_t>(tensor);
     default:
       return 0;
   }

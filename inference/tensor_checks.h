@@ -11,7 +11,4 @@ namespace sluice {
 // How many elements of a float16, float32 or float64 tensor are NaN or infinite; 0 for other types.
 std::uint64_t count_non_finite(DType dtype, const Tensor& tensor);
 
-// How many elements of an 8- or 16-bit integer tensor stand at the least or greatest value of their type.
-std::uint64_t count_at_ends(DType dtype, const Tensor& tensor);
-
 }  // namespace sluice

@@ -100,7 +100,6 @@ class InferNode final : public Node, public ModelUser {
   LoadedModelPtr replacement_of(std::size_t route, const LoadedModelPtr& lost);
   void tell_failure(const LoadedModel& model);
   Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
-  void count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs);
   void collect_ranges(const LoadedModel& model, std::span<const Tensor* const> inputs,
                       std::span<Tensor* const> outputs);
 
@@ -233,8 +232,6 @@ Result<LoadedModelPtr> InferNode::load_with(std::size_t route, const ModelReques
                        " inputs or outputs");
   SLUICE_ASSIGN(LoadedModel loaded, match(route, signature, &choice.request.keep_float));
   SLUICE_ASSIGN(loaded.opened, opener(choice));
-  for (const TensorType& type : loaded.opened.session->signature().inputs)
-    loaded.quantised_inputs |= type.quant.has_value();
   return LoadedModelPtr(std::make_shared<const LoadedModel>(std::move(loaded)));
 }
 
@@ -371,7 +368,6 @@ Status InferNode::process(Context& context) {
   record_->add_run(took);
   if (meter_ && model->candidate >= 0)
     meter_->add_run(static_cast<std::size_t>(model->candidate), ran > 0 ? ran : took);
-  if (model->quantised_inputs) count_saturation(*model, {in.data(), inputs});
   status = check_outputs(*model, {out.data(), outputs});
   if (status.code() == Code::kUnavailable) tell_failure(*model);
   SLUICE_RETURN_IF_ERROR(status);
@@ -395,17 +391,6 @@ Status InferNode::check_outputs(const LoadedModel& model, std::span<Tensor* cons
   }
   non_finite_in_a_row_.store(0, std::memory_order_relaxed);
   return {};
-}
-
-void InferNode::count_saturation(const LoadedModel& model, std::span<const Tensor* const> inputs) {
-  std::uint64_t at_ends = 0, values = 0;
-  const std::vector<TensorType>& types = model.opened.session->signature().inputs;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!types[i].quant) continue;
-    at_ends += count_at_ends(types[i].dtype, *inputs[i]);
-    values += inputs[i]->bytes / size_of(types[i].dtype);
-  }
-  record_->add_saturation(at_ends, values);
 }
 
 void InferNode::collect_ranges(const LoadedModel& model, std::span<const Tensor* const> inputs,

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "framework/node/node.h"
+#include "inference/services.h"
 #include "nodes/declare.h"
 #include "nodes/device_scaler.h"
 #include "nodes/pixels/scaler.h"
@@ -125,17 +126,29 @@ class Preprocess : public Node {
         SLUICE_ASSIGN(const pixels::Target target, preprocess_target(options, type));
         SLUICE_ASSIGN(DeviceScaler scaler, DeviceScaler::open(context.services, gpu_device(options), target));
         on_device_.push_back(std::move(scaler));
-      } else {
-        SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(options, type));
-        on_cpu_.push_back(std::move(scaler));
+        continue;
       }
+      SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(options, type));
+      on_cpu_.push_back(std::move(scaler));
+      auto* services = static_cast<InferenceServices*>(context.services);
+      if (services && type.quant && !clipping_)
+        clipping_ = &services->add_clip_meter(context.node_id, type.name);
     }
     return {};
   }
 
   Status process(Context& context) override {
     const std::size_t route = context.route();
-    return on_device_.empty() ? make(context, on_cpu_[route]) : make(context, on_device_[route]);
+    if (!on_device_.empty()) return make(context, on_device_[route]);
+    pixels::PictureScaler& scaler = on_cpu_[route];
+    SLUICE_RETURN_IF_ERROR(make(context, scaler));
+    if (clipping_ && scaler.elements() > 0) clipping_->add(scaler.clipped(), scaler.elements());
+    return {};
+  }
+
+  Status close() override {
+    if (clipping_) clipping_->finish();
+    return {};
   }
 
  private:
@@ -154,6 +167,8 @@ class Preprocess : public Node {
   // By route; one of them is empty.
   std::vector<pixels::PictureScaler> on_cpu_;
   std::vector<DeviceScaler> on_device_;
+  // The services'; of all routes that are quantised. The device counts nothing: unknown there.
+  ClipMeter* clipping_ = nullptr;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "framework/node/node.h"
+#include "inference/services.h"
 #include "nodes/declare.h"
 #include "nodes/pixels/linear_quant.h"
 #include "nodes/preprocess_nodes.h"
@@ -47,6 +48,12 @@ class Quantize : public Node {
     d.infer_types = infer_types;
   }
 
+  Status open(const OpenContext& context) override {
+    if (auto* services = static_cast<InferenceServices*>(context.services))
+      clipping_ = &services->add_clip_meter(context.node_id, context.routes[0].outputs.at(0).tensor->name);
+    return {};
+  }
+
   Status process(Context& context) override {
     const Tensor* in = context.input<Tensor>();
     if (!in) return failed("quantize got no tensor");
@@ -54,12 +61,21 @@ class Quantize : public Node {
     Tensor& out = *packet.edit<Tensor>();
     const QuantParams& params = *out.type->quant;
     const auto view = pixels::channel_view(in->type->shape, params);
-    SLUICE_RETURN_IF_ERROR(
-        pixels::quantize_linear(in->data, in->type->dtype, view, params, out.type->dtype, out.data));
+    SLUICE_ASSIGN(const std::uint64_t clipped, pixels::quantize_linear(in->data, in->type->dtype, view,
+                                                                       params, out.type->dtype, out.data));
+    if (clipping_) clipping_->add(clipped, view.outer * view.channels * view.inner);
     out.geometry = in->geometry;
     context.emit(std::move(packet));
     return {};
   }
+
+  Status close() override {
+    if (clipping_) clipping_->finish();
+    return {};
+  }
+
+ private:
+  ClipMeter* clipping_ = nullptr;  // the services'
 };
 
 }  // namespace

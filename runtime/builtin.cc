@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "backends/backends.h"
 #include "nodes/infer_node.h"
 #include "nodes/post_nodes.h"
 #include "nodes/preprocess_nodes.h"
@@ -20,6 +21,7 @@ void must(const Status& status) {
 }  // namespace
 
 Registry builtin_registry() {
+  register_model_formats();
   Registry registry;
   must(register_video_nodes(registry));
   must(register_preprocess_nodes(registry));

@@ -9,6 +9,7 @@
 #include "framework/core/log.h"
 #include "framework/graph/tbb_executor.h"
 #include "nodes/app_ends.h"
+#include "runtime/clip_sources.h"
 
 namespace sluice {
 namespace {
@@ -181,6 +182,7 @@ Status Engine::probe(const RunOptions& options) {
   auto sensors = make_telemetry(plan_->device, [this] { return inference_load(); });
   add_failure(all, sensors.status());
   if (!all.ok()) return all;
+  connect_clip_meters(*plan_, *services_);
   {
     std::lock_guard lock(models_mutex_);
     models_open_ = true;

@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
-
-#include "backends/htp/provider.h"
 
 namespace sluice::htp {
 namespace {
@@ -19,12 +16,6 @@ constexpr std::array kNodes = {"/dev/fastrpc-cdsp", "/dev/fastrpc-cdsp-secure", 
                                "/dev/adsprpc-smd-secure"};
 // Where FastRPC looks when ADSP_LIBRARY_PATH names nothing.
 constexpr std::array kDefaultFolders = {"/usr/lib/rfsa/adsp", "/vendor/lib/rfsa/adsp", "/dsp", "/vendor/dsp"};
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 fs::path under(const std::string& root, const std::string& path) {
   return fs::path(root) / fs::path(path).relative_path();
@@ -62,26 +53,6 @@ DeviceState look_at_device(const std::string& root, const std::string& search_pa
   for (const char* folder : kDefaultFolders) add_skeletons(root, folder, state);
   std::ranges::sort(state.skeletons);
   return state;
-}
-
-Status check_device(const DeviceState& state) {
-  if (state.nodes.empty())
-    return unavailable(std::string("the kernel offers no FastRPC node to the NPU (") + kNodes[0] + ", " +
-                       kNodes[2] + "): this is no Snapdragon device, or its FastRPC driver is not loaded");
-  if (state.unusable.size() == state.nodes.size())
-    return unavailable(joined(state.unusable) +
-                       " may not be opened by this user; add it to the node's group (fastrpc or system)");
-  if (state.skeletons.empty())
-    return unavailable("the library that runs on the NPU (libQnnHtpV*Skel.so) is in none of " +
-                       joined(state.searched) + "; set ADSP_LIBRARY_PATH to its folder");
-  return {};
-}
-
-Status check_device(const std::string& root) {
-  const char* path = std::getenv("ADSP_LIBRARY_PATH");
-  const auto files = find_provider(provider_folders());
-  const std::string folder = files.ok() ? fs::path(files->provider).parent_path().string() : std::string();
-  return check_device(look_at_device(root, path ? path : "", folder));
 }
 
 }  // namespace sluice::htp

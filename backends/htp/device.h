@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "framework/core/status.h"
-
 namespace sluice::htp {
 
 struct DeviceState {
@@ -20,9 +18,5 @@ struct DeviceState {
 // folder of the provider's libraries.
 DeviceState look_at_device(const std::string& root, const std::string& search_path,
                            const std::string& provider);
-// kUnavailable with what is missing in words.
-Status check_device(const DeviceState& state);
-// Of this process's environment.
-Status check_device(const std::string& root);
 
 }  // namespace sluice::htp

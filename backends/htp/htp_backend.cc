@@ -4,9 +4,9 @@
 #include <mutex>
 
 #include "backends/htp/compiled_model.h"
-#include "backends/htp/device.h"
 #include "backends/htp/htp_session.h"
 #include "backends/htp/opener.h"
+#include "backends/htp/parts.h"
 #include "framework/node/htp_socs.h"
 #include "inference/backend_options.h"
 
@@ -32,6 +32,30 @@ Status check_shapes(const SessionRequest& request, const onnx::ModelHeader& head
                            "' is free and has no name, and the NPU takes static shapes only; fix it in the "
                            "file");
   return {};
+}
+
+// A context binary reads and writes integers; in an ONNX model QuantizeLinear could stand before it, but the
+// provider finds its tensors by the names that the model's inputs and outputs have.
+Status check_edges(const SessionRequest& request, const CheckedModel& model) {
+  if (!model.wrapped) return {};
+  const auto kept = [&request](onnx::Bytes name) {
+    return std::ranges::find(request.keep_float, name) != request.keep_float.end();
+  };
+  for (std::size_t i = 0; i < model.header.inputs.size(); ++i)
+    if (model.edges.inputs[i] && kept(model.header.inputs[i].name))
+      return invalid(describe(request.model) + ": input '" + std::string(model.header.inputs[i].name) +
+                     "' of a context binary takes integers, not float32; put a quantize node before it");
+  for (std::size_t i = 0; i < model.header.outputs.size(); ++i)
+    if (model.edges.outputs[i] && kept(model.header.outputs[i].name))
+      return invalid(describe(request.model) + ": output '" + std::string(model.header.outputs[i].name) +
+                     "' of a context binary gives integers, not float32; put a dequantize node behind it");
+  return {};
+}
+
+// Where it is not found no session opens anyway, and that is said then.
+std::string system_library() {
+  const auto files = htp::find_provider(htp::provider_folders());
+  return files.ok() ? files->system : std::string();
 }
 
 class HtpBackend final : public Backend {
@@ -60,7 +84,10 @@ class HtpBackend final : public Backend {
 
 Status HtpBackend::available() {
   if (health_->failed()) return htp::Health::failure();
-  Status status = setup_.simulated ? Status{} : htp::check_device(setup_.root);
+  // All that is missing at once; the simulator is its libraries alone, which the provider finds or names.
+  Status status = setup_.simulated
+                      ? Status{}
+                      : htp::check_parts(htp::look_at_parts(htp::places_of_process(setup_.root, false)));
   if (status.ok()) status = setup_.provider().status();
   return status.with_context("backend 'htp' is not available: ");
 }
@@ -79,7 +106,14 @@ Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request) 
                      .machine = htp::machine_name(setup_.root),
                      .float_model = is_float(model->header)};
   OptionMap written = with_defaults("htp", request.options);
-  const htp::CompiledFor made = compiled ? htp::read_compiled_for(model->file->bytes()) : htp::CompiledFor{};
+  htp::CompiledFor made;
+  if (compiled) {
+    SLUICE_RETURN_IF_ERROR(check_edges(request, *model));
+    auto found = htp::find_compiled_for(*model, system_library());
+    if (!found.ok())
+      return found.status().with_context(describe(request.model) + ": '" + request.model.path + "': ");
+    made = std::move(*found);
+  }
   // The simulator is whatever chip the model was compiled for, unless the file says another.
   if (compiled && setup_.simulated && Options(written).text("soc") == "auto")
     for (const HtpSoc& soc : htp_socs())

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
+#include <string_view>
 
+#include "framework/core/log.h"
 #include "framework/core/standard_output.h"
 #include "inference/model_file.h"
 
@@ -34,6 +37,18 @@ std::string text_of(const QnnVersion& version) {
          std::to_string(version.patch);
 }
 
+// Its known line is for whoever looks for it; anything else may be another thread's, or matter.
+void log_chatter(const std::string& library, const std::string& text) {
+  constexpr std::string_view kKnown = "LIBNATIVE";
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) continue;
+    const bool known = line.find(kKnown) != std::string::npos;
+    log_message(known ? LogLevel::kDebug : LogLevel::kInfo,
+                "on standard output while " + library + " was loaded: " + line);
+  }
+}
+
 std::string folder_of_this_library() {
   Dl_info info{};
   const auto* here = reinterpret_cast<const void*>(&provider_folders);
@@ -60,15 +75,14 @@ std::vector<std::string> provider_folders() {
 }
 
 Result<ProviderFiles> find_provider(const std::vector<std::string>& folders) {
-  constexpr const char* kProvider = "libonnxruntime_providers_qnn.so";
   std::string tried;
   for (const std::string& folder : folders) {
     std::error_code error;
     tried += (tried.empty() ? "'" : "', '") + folder;
-    if (!fs::exists(fs::path(folder) / kProvider, error)) continue;
+    if (!fs::exists(fs::path(folder) / kProviderFile, error)) continue;
     // Real paths: ONNX Runtime takes relative ones to be relative to its own folder.
     const fs::path real = fs::canonical(folder, error);
-    const ProviderFiles files{real / kProvider, real / "libQnnHtp.so", real / "libQnnSystem.so"};
+    const ProviderFiles files{real / kProviderFile, real / kBackendFile, real / kSystemFile};
     std::string missing;
     for (const std::string& file : {files.backend, files.system})
       if (!fs::exists(file, error))
@@ -77,7 +91,7 @@ Result<ProviderFiles> find_provider(const std::vector<std::string>& folders) {
     return unavailable(missing + (missing.find(',') == std::string::npos ? " is" : " are") + " missing in '" +
                        real.string() + "', beside QNN's execution provider; run tools/dev setup again");
   }
-  return unavailable(std::string("QNN's execution provider (") + kProvider + ") is not in " +
+  return unavailable(std::string("QNN's execution provider (") + kProviderFile + ") is not in " +
                      (tried.empty() ? "any known folder" : tried + "'") +
                      "; run tools/dev setup, or set SLUICE_QNN to its folder");
 }
@@ -102,8 +116,14 @@ Result<std::shared_ptr<Provider>> Provider::open(const ProviderFiles& files) {
 
 // Loaded here first, and never unloaded, because it prints a line to standard output when it is.
 Status Provider::load_backend(const std::string& path) {
-  const StandardOutputAside aside;
-  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* handle = nullptr;
+  std::string printed;
+  {
+    StandardOutputAside aside;
+    handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    printed = aside.take();
+  }
+  log_chatter(fs::path(path).filename(), printed);
   if (!handle) {
     const char* why = ::dlerror();
     return unavailable(why ? why : path + ": cannot be loaded");

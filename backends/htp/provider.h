@@ -21,6 +21,10 @@ inline constexpr bool kSimulator = false;
 // library, and where `tools/dev setup` put them when Sluice was built.
 std::vector<std::string> provider_folders();
 
+inline constexpr const char* kProviderFile = "libonnxruntime_providers_qnn.so";
+inline constexpr const char* kBackendFile = "libQnnHtp.so";
+inline constexpr const char* kSystemFile = "libQnnSystem.so";
+
 struct ProviderFiles {
   std::string provider;  // libonnxruntime_providers_qnn.so
   std::string backend;   // libQnnHtp.so

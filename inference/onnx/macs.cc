@@ -11,8 +11,30 @@ namespace {
 
 using Dims = std::vector<std::int64_t>;
 
+// A tensor and its quantised and dequantised forms have one shape: all go by the name of the first.
+class Names {
+ public:
+  explicit Names(const ModelHeader& header) {
+    for (const Operator& op : header.operators) {
+      const bool step = op.type == "QuantizeLinear" || op.type == "DequantizeLinear";
+      if (step && !op.inputs.empty() && !op.outputs.empty()) from_[op.outputs[0]] = op.inputs[0];
+    }
+  }
+  std::string_view first(std::string_view name) const {
+    for (std::size_t steps = 0; steps <= from_.size(); ++steps) {  // a cycle is no valid graph, but ends too
+      const auto it = from_.find(name);
+      if (it == from_.end()) break;
+      name = it->second;
+    }
+    return name;
+  }
+
+ private:
+  std::map<std::string_view, std::string_view> from_;
+};
+
 // Known shapes of all tensors that are not weights; a symbolic first dimension counts as a batch of 1.
-std::map<std::string_view, Dims> shapes_of(const ModelHeader& header) {
+std::map<std::string_view, Dims> shapes_of(const ModelHeader& header, const Names& names) {
   std::map<std::string_view, Dims> out;
   for (const auto* list : {&header.inputs, &header.values, &header.outputs}) {
     for (const ValueInfo& info : *list) {
@@ -21,7 +43,7 @@ std::map<std::string_view, Dims> shapes_of(const ModelHeader& header) {
       for (const Dim& dim : info.dims) dims.push_back(dim.value);
       if (!dims.empty() && dims[0] < 0) dims[0] = 1;
       const bool fixed = std::all_of(dims.begin(), dims.end(), [](std::int64_t d) { return d > 0; });
-      if (fixed) out[info.name] = std::move(dims);
+      if (fixed) out[names.first(info.name)] = std::move(dims);
     }
   }
   return out;
@@ -38,7 +60,7 @@ std::optional<std::int64_t> product(const Dims& dims) {
 
 class MacCounter {
  public:
-  explicit MacCounter(const ModelHeader& header) : shapes_(shapes_of(header)) {
+  explicit MacCounter(const ModelHeader& header) : names_(header), shapes_(shapes_of(header, names_)) {
     for (const Initializer& weights : header.initializers) weights_[weights.name] = weights.elements;
   }
 
@@ -54,7 +76,7 @@ class MacCounter {
     const std::size_t weight_input = op.type == "QLinearConv" ? 3 : 1;
     if (op.inputs.size() <= weight_input || op.outputs.empty()) return std::nullopt;
     const bool transposed = op.type == "ConvTranspose";
-    const auto places = shapes_.find(transposed ? op.inputs[0] : op.outputs[0]);
+    const auto places = shapes_.find(names_.first(transposed ? op.inputs[0] : op.outputs[0]));
     const auto weights = weight_elements(op.inputs[weight_input]);
     if (places == shapes_.end() || !weights || places->second.size() < 2) return std::nullopt;
     const bool matrix = op.type == "Gemm" || op.type == "MatMul";
@@ -66,14 +88,16 @@ class MacCounter {
   }
 
  private:
-  std::optional<std::int64_t> weight_elements(std::string_view name) const {
+  std::optional<std::int64_t> weight_elements(std::string_view tensor) const {
+    const std::string_view name = names_.first(tensor);
     if (const auto found = weights_.find(name); found != weights_.end() && found->second >= 0)
       return found->second;
     if (const auto found = shapes_.find(name); found != shapes_.end()) return product(found->second);
     return std::nullopt;
   }
 
-  std::map<std::string_view, Dims> shapes_;
+  const Names names_;
+  const std::map<std::string_view, Dims> shapes_;
   std::map<std::string_view, std::int64_t> weights_;
 };
 

@@ -78,6 +78,8 @@ struct Kernels {
   void (*yuv_to_rgb)(const RowPair yuv[3], const YuvCoefficients& c, int n, std::int16_t* const rgb[3]);
   void (*expand_luma)(const RowPair& luma, const YuvCoefficients& c, int n, std::int16_t* out);
   void (*rgb_to_gray)(const RowPair rgb[3], const GrayWeights& weights, int n, std::int16_t* out);
+  // How many of n samples, n <= 16384, lie outside low..high.
+  int (*count_outside)(const std::int16_t* row, int n, std::int16_t low, std::int16_t high);
   StoreKernels<float> store_float;
   StoreKernels<std::uint8_t> store_u8;
   StoreKernels<std::int8_t> store_i8;

@@ -274,6 +274,14 @@ void rgb_to_gray(const RowPair rgb[3], const GrayWeights& weights, int n, std::i
   }
 }
 
+// Counted in 16 bits, so that no lane is lost to wider ones.
+int count_outside(const std::int16_t* __restrict row, int n, std::int16_t low, std::int16_t high) {
+  std::int16_t outside = 0;
+  for (int i = 0; i < n; ++i)
+    outside = static_cast<std::int16_t>(outside + (row[i] < low ? 1 : 0) + (row[i] > high ? 1 : 0));
+  return outside;
+}
+
 // ---- to elements ----
 
 template <typename T>
@@ -329,6 +337,7 @@ constexpr Kernels kernels_named(const char* name) {
           &yuv_to_rgb,
           &expand_luma,
           &rgb_to_gray,
+          &count_outside,
           store_kernels<float>(),
           store_kernels<std::uint8_t>(),
           store_kernels<std::int8_t>(),

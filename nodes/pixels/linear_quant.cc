@@ -11,29 +11,56 @@
 namespace sluice::pixels {
 namespace {
 
+// What integers of type T hold about a zero point, in steps.
 template <typename T>
-T quantised(float x, float scale, std::int32_t zero_point) {
+struct Held {
+  // Half a step is rounding; the bit more is what the scale's own rounding makes.
+  static constexpr float kReach = 0.51f;
+  explicit Held(std::int32_t zero_point)
+      : low(static_cast<float>(std::numeric_limits<T>::min() - zero_point)),
+        high(static_cast<float>(std::numeric_limits<T>::max() - zero_point)) {}
+  // 1 for NaN too. No branch: the loops around it are vectorised.
+  unsigned lacks(float v) const {
+    return 1u - (static_cast<unsigned>(v >= low - kReach) & static_cast<unsigned>(v <= high + kReach));
+  }
+  float low, high;
+};
+
+template <typename T>
+T quantised(float v, const Held<T>& held, std::int32_t zero_point) {
   // Adding 1.5 * 2^23 leaves no bits behind the point: rounds half to even in any vector instruction set.
   constexpr float kRound = 12582912.0f;
-  const auto low = static_cast<float>(std::numeric_limits<T>::min() - zero_point);
-  const auto high = static_cast<float>(std::numeric_limits<T>::max() - zero_point);
-  float v = x / scale;
-  v = v > low ? v : low;
-  v = v < high ? v : high;
+  v = v > held.low ? v : held.low;
+  v = v < held.high ? v : held.high;
   return static_cast<T>(static_cast<std::int32_t>((v + kRound) - kRound) + zero_point);
 }
 
+// All of these give how many values the type does not hold. n < 2^32: a tensor has up to 2 GiB.
 template <typename T>
-void quantise_run(const float* __restrict in, std::size_t n, float scale, std::int32_t zero_point,
-                  T* __restrict out) {
-  for (std::size_t i = 0; i < n; ++i) out[i] = quantised<T>(in[i], scale, zero_point);
+unsigned quantise_run(const float* __restrict in, std::size_t n, float scale, std::int32_t zero_point,
+                      T* __restrict out) {
+  const Held<T> held(zero_point);
+  unsigned clipped = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float v = in[i] / scale;
+    out[i] = quantised<T>(v, held, zero_point);
+    clipped += held.lacks(v);
+  }
+  return clipped;
 }
 
 // One element per channel: NHWC and the like.
 template <typename T>
-void quantise_channels(const float* __restrict in, std::size_t n, const float* __restrict scale,
-                       const std::int32_t* __restrict zero_point, T* __restrict out) {
-  for (std::size_t i = 0; i < n; ++i) out[i] = quantised<T>(in[i], scale[i], zero_point[i]);
+unsigned quantise_channels(const float* __restrict in, std::size_t n, const float* __restrict scale,
+                           const std::int32_t* __restrict zero_point, T* __restrict out) {
+  unsigned clipped = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const Held<T> held(zero_point[i]);
+    const float v = in[i] / scale[i];
+    out[i] = quantised<T>(v, held, zero_point[i]);
+    clipped += held.lacks(v);
+  }
+  return clipped;
 }
 
 template <typename T>
@@ -49,41 +76,46 @@ void dequantise_channels(const T* __restrict in, std::size_t n, const float* __r
 }
 
 template <typename T>
-void quantise_all(const float* in, const ChannelView& view, const QuantParams& q, T* out) {
+std::uint64_t quantise_all(const float* in, const ChannelView& view, const QuantParams& q, T* out) {
+  std::uint64_t clipped = 0;
   for (std::size_t o = 0; o < view.outer; ++o) {
     if (view.inner == 1 && view.channels > 1) {
-      quantise_channels(in, view.channels, q.scale.data(), q.zero_point.data(), out);
+      clipped += quantise_channels(in, view.channels, q.scale.data(), q.zero_point.data(), out);
       in += view.channels;
       out += view.channels;
       continue;
     }
     for (std::size_t c = 0; c < view.channels; ++c, in += view.inner, out += view.inner) {
-      quantise_run(in, view.inner, q.scale[c], q.zero_point[c], out);
+      clipped += quantise_run(in, view.inner, q.scale[c], q.zero_point[c], out);
     }
   }
+  return clipped;
 }
 
 // float16 goes through a buffer on the stack, so that the node needs no scratch.
 template <typename T>
-void quantise_halves(const std::uint16_t* in, const ChannelView& view, const QuantParams& q, T* out) {
+std::uint64_t quantise_halves(const std::uint16_t* in, const ChannelView& view, const QuantParams& q,
+                              T* out) {
   std::array<float, 256> buffer;
   const std::size_t total = view.outer * view.channels * view.inner;
+  std::uint64_t clipped = 0;
   for (std::size_t at = 0; at < total;) {
     const std::size_t channel = at / view.inner % view.channels;
     const std::size_t n = std::min(buffer.size(), view.inner - at % view.inner);
     from_half(in + at, n, buffer.data());
-    quantise_run(buffer.data(), n, q.scale[channel], q.zero_point[channel], out + at);
+    clipped += quantise_run(buffer.data(), n, q.scale[channel], q.zero_point[channel], out + at);
     at += n;
   }
+  return clipped;
 }
 
 template <typename T>
-void quantise_to(const std::byte* in, DType from, const ChannelView& view, const QuantParams& q,
-                 std::byte* out) {
+std::uint64_t quantise_to(const std::byte* in, DType from, const ChannelView& view, const QuantParams& q,
+                          std::byte* out) {
   if (from == DType::kFloat16) {
     return quantise_halves(reinterpret_cast<const std::uint16_t*>(in), view, q, reinterpret_cast<T*>(out));
   }
-  quantise_all(reinterpret_cast<const float*>(in), view, q, reinterpret_cast<T*>(out));
+  return quantise_all(reinterpret_cast<const float*>(in), view, q, reinterpret_cast<T*>(out));
 }
 
 template <typename T>
@@ -123,23 +155,19 @@ ChannelView channel_view(const Shape& shape, const QuantParams& quant) {
   return view;
 }
 
-Status quantize_linear(const std::byte* in, DType from, const ChannelView& view, const QuantParams& quant,
-                       DType to, std::byte* out) {
+Result<std::uint64_t> quantize_linear(const std::byte* in, DType from, const ChannelView& view,
+                                      const QuantParams& quant, DType to, std::byte* out) {
   if (from != DType::kFloat32 && from != DType::kFloat16)
     return no_such("cannot quantise", from, "float32, float16");
   switch (to) {
     case DType::kUint8:
-      quantise_to<std::uint8_t>(in, from, view, quant, out);
-      return {};
+      return quantise_to<std::uint8_t>(in, from, view, quant, out);
     case DType::kInt8:
-      quantise_to<std::int8_t>(in, from, view, quant, out);
-      return {};
+      return quantise_to<std::int8_t>(in, from, view, quant, out);
     case DType::kUint16:
-      quantise_to<std::uint16_t>(in, from, view, quant, out);
-      return {};
+      return quantise_to<std::uint16_t>(in, from, view, quant, out);
     case DType::kInt16:
-      quantise_to<std::int16_t>(in, from, view, quant, out);
-      return {};
+      return quantise_to<std::int16_t>(in, from, view, quant, out);
     default:
       return no_such("cannot quantise to", to, "uint8, int8, uint16, int16");
   }

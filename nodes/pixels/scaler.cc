@@ -48,6 +48,7 @@ Result<PictureScaler> PictureScaler::create(const Target& target, const Kernels&
 Status PictureScaler::run(const Image& image, std::byte* out) {
   if (image.type != type_ || !prepared_) SLUICE_RETURN_IF_ERROR(prepare(image.type));
   for (Component& component : components_) component.cached = {-1, -1};
+  clipped_ = 0;
   if (turned_) {
     write_turned(image, out);
   } else {
@@ -210,8 +211,22 @@ PictureScaler::Lines PictureScaler::line_of(const Image& image, int line) {
   if (content_line < 0 || content_line >= across_.fit.scaled)
     return {padding_.data(), padding_.data(), padding_.data()};
   make_line(image, content_line);
-  if (conversion_ == Conversion::kGray) return {line_[0].data(), line_[0].data(), line_[0].data()};
-  return {line_[0].data(), line_[1].data(), line_[2].data()};
+  const bool gray = conversion_ == Conversion::kGray;
+  const Lines lines{line_[0].data(), line_[gray ? 0 : 1].data(), line_[gray ? 0 : 2].data()};
+  if (writer_.may_clip()) count_clipped(lines);
+  return lines;
+}
+
+void PictureScaler::count_clipped(const Lines& lines) {
+  const int at = along_.fit.offset;
+  const Lines content{lines[0] + at, lines[1] + at, lines[2] + at};
+  clipped_ += static_cast<std::uint64_t>(writer_.count_clipped(content.data(), along_.fit.scaled));
+}
+
+std::uint64_t PictureScaler::elements() const {
+  if (!prepared_ || !writer_.integer()) return 0;
+  return static_cast<std::uint64_t>(along_.fit.scaled) * static_cast<std::uint64_t>(across_.fit.scaled) *
+         static_cast<std::uint64_t>(target_.channels());
 }
 
 void PictureScaler::write_lines(const Image& image, std::byte* out) {

@@ -57,6 +57,10 @@ class PictureScaler {
   Status run(const Image& image, std::byte* out);
   // Of the last picture.
   const Geometry& geometry() const { return geometry_; }
+  // Of the last picture, without padding, when the tensor is of integers: its elements, and those whose value
+  // lies more than half a step outside what the type holds.
+  std::uint64_t elements() const;
+  std::uint64_t clipped() const { return clipped_; }
 
  private:
   // A colour component of the source: where its samples lie, and the last two rows of it that were sampled,
@@ -94,6 +98,7 @@ class PictureScaler {
   void make_line(const Image& image, int content_line);
   void convert(const std::array<RowPair, 3>& sources);
   Lines line_of(const Image& image, int line);
+  void count_clipped(const Lines& lines);
   void write_lines(const Image& image, std::byte* out);
   void write_turned(const Image& image, std::byte* out);
 
@@ -108,6 +113,7 @@ class PictureScaler {
   bool prepared_ = false;
   ImageType type_;
   Geometry geometry_;
+  std::uint64_t clipped_ = 0;
   bool turned_ = false;  // by 90 or 270 degrees: a line of work is a column of the target, else a row
   StoredAxis along_;     // within a line
   StoredAxis across_;    // from line to line

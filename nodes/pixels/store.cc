@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -41,6 +42,16 @@ Affine affine_of(const Normalisation& channel, const std::optional<IntegerRange>
     affine.zero_point = zero_point;
   }
   return affine;
+}
+
+// The samples that the type holds, rounding included. Half a step and a bit: the scale itself is rounded,
+// which makes up to a two-hundredth of a step in 16 bits.
+SampleRange held_by(const Affine& affine) {
+  constexpr double kReach = 0.51;
+  const double low = std::ceil((affine.low - kReach - affine.bias) / affine.scale);
+  const double high = std::floor((affine.high + kReach - affine.bias) / affine.scale);
+  return {static_cast<std::int16_t>(std::clamp(low, 0.0, kMaxSample + 1.0)),
+          static_cast<std::int16_t>(std::clamp(high, -1.0, static_cast<double>(kMaxSample)))};
 }
 
 }  // namespace
@@ -91,6 +102,9 @@ Result<ElementWriter> ElementWriter::create(DType dtype, Layout layout,
     const std::size_t i = quantised && quant->scale.size() > 1 ? c : 0;
     writer.affine_[c] = quantised ? affine_of(channels[c], range, quant->scale[i], quant->zero_point[i])
                                   : affine_of(channels[c], range, 1.0, 0);
+    if (!range) continue;
+    writer.held_[c] = held_by(writer.affine_[c]);
+    writer.may_clip_ |= writer.held_[c].low > 0 || writer.held_[c].high < kMaxSample;
   }
   return writer;
 }
@@ -98,6 +112,14 @@ Result<ElementWriter> ElementWriter::create(DType dtype, Layout layout,
 void ElementWriter::reserve(int n) {
   if (dtype_ == DType::kFloat16)
     floats_.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(channels_));
+}
+
+int ElementWriter::count_clipped(const std::int16_t* const rows[3], int n) const {
+  if (!may_clip_) return 0;
+  int clipped = 0;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(channels_); ++c)
+    clipped += kernels_->count_outside(rows[c], n, held_[c].low, held_[c].high);
+  return clipped;
 }
 
 template <typename T>

@@ -29,6 +29,12 @@ struct IntegerRange {
 };
 std::optional<IntegerRange> integer_range(DType dtype);
 
+// Samples (kernels.h) of one channel, both ends included; may be empty.
+struct SampleRange {
+  std::int16_t low = 0;
+  std::int16_t high = kMaxSample;
+};
+
 class ElementWriter {
  public:
   // One normalisation per channel (1 or 3). `quant`, for integers: per tensor or one per channel.
@@ -40,6 +46,13 @@ class ElementWriter {
   void write(const std::int16_t* const rows[3], int n, std::byte* out, std::ptrdiff_t channel_bytes);
   // Allocates what float16 needs for lines of up to n pixels.
   void reserve(int n);
+
+  // Elements of such a line whose value lies more than half a step outside what the integer type holds; 0 for
+  // floats. n <= 16384.
+  int count_clipped(const std::int16_t* const rows[3], int n) const;
+  // False when no sample of a picture can lie so far outside.
+  bool may_clip() const { return may_clip_; }
+  bool integer() const { return integer_range(dtype_).has_value(); }
 
   int channels() const { return channels_; }
   bool interleaved() const { return interleaved_; }
@@ -58,6 +71,8 @@ class ElementWriter {
   int channels_ = 1;
   int element_bytes_ = 4;
   std::array<Affine, 3> affine_;
+  std::array<SampleRange, 3> held_;  // what the integer type holds, by channel
+  bool may_clip_ = false;
   const Kernels* kernels_ = nullptr;
   std::vector<float> floats_;
 };

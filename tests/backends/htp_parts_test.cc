@@ -9,6 +9,7 @@
 #include "backends/htp/context_entry.h"
 #include "backends/htp/device.h"
 #include "backends/htp/htp_options.h"
+#include "backends/htp/parts.h"
 #include "backends/htp/provider.h"
 #include "backends/htp/votes.h"
 #include "inference/backend_options.h"
@@ -269,35 +270,112 @@ class DeviceTest : public ::testing::Test {
   DeviceState look(const std::string& search = "", const std::string& provider = "") {
     return look_at_device(root_ / "", search, provider);
   }
+  // The provider's folder is "qnn" under the root.
+  Places places(const std::string& search = "") {
+    return {root_ / "", {root_ / "none", root_ / "qnn"}, search, false};
+  }
+  // A whole device, each of its libraries of `release`.
+  void add_device(const std::string& release = "2.51.0.260929181845") {
+    add("dev/fastrpc-cdsp");
+    add("usr/lib/libcdsprpc.so");
+    add("skel/libQnnHtpV68Skel.so", "..v" + release);
+    for (const char* file : {"qnn/libonnxruntime_providers_qnn.so", "qnn/libQnnHtp.so", "qnn/libQnnSystem.so",
+                             "qnn/libQnnHtpV68Stub.so"})
+      add(file, "ELF v" + release + ".%s");
+  }
+  static std::vector<std::string> problems(const std::vector<Part>& parts) {
+    std::vector<std::string> out;
+    for (const Part& part : parts)
+      if (!part.problem.empty()) out.push_back(part.name);
+    return out;
+  }
+  static std::string problem(const std::vector<Part>& parts, const std::string& name) {
+    for (const Part& part : parts)
+      if (part.name == name) return part.problem;
+    return "no such part";
+  }
   ScratchFolder root_;
 };
 
-TEST_F(DeviceTest, AMachineWithoutFastRpcIsNoSnapdragon) {
-  EXPECT_THAT(check_device(look()).message(),
-              AllOf(HasSubstr("no FastRPC node"), HasSubstr("/dev/fastrpc-cdsp")));
+TEST_F(DeviceTest, EverythingThatIsMissingIsNamedAtOnce) {
+  const auto parts = look_at_parts(places());
+  EXPECT_THAT(problems(parts),
+              ElementsAre("libonnxruntime_providers_qnn.so", "libQnnHtp.so", "libQnnSystem.so",
+                          "FastRPC node", "libcdsprpc.so", "libQnnHtpV*Skel.so"));
+  const Status status = check_parts(parts);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  for (const char* word :
+       {"libonnxruntime_providers_qnn.so", "libQnnHtp.so", "libQnnSystem.so", "SLUICE_QNN",
+        "/dev/fastrpc-cdsp", "/dev/adsprpc-smd", "libQnnHtpV*Skel.so", "ADSP_LIBRARY_PATH"})
+    EXPECT_THAT(status.message(), HasSubstr(word));
+  EXPECT_THAT(status.message(), Not(HasSubstr("libcdsprpc.so")));  // a hint: it may lie elsewhere
+  EXPECT_THAT(problem(parts, "libcdsprpc.so"), HasSubstr("/usr/lib, "));
+}
+
+TEST_F(DeviceTest, AWholeDeviceHasNoProblem) {
+  add_device();
+  const auto parts = look_at_parts(places("/skel"));
+  EXPECT_THAT(problems(parts), IsEmpty());
+  EXPECT_TRUE(check_parts(parts).ok());
+  EXPECT_EQ(parts.back().name, "libQnnHtpV68Stub.so");
+  const Part release = compare_releases(places("/skel"));
+  EXPECT_EQ(release.found, "2.51.0.260929181845");
+  EXPECT_EQ(release.problem, "");
+}
+
+TEST_F(DeviceTest, EachPartIsMissedAlone) {
+  for (const char* file :
+       {"qnn/libQnnHtp.so", "qnn/libQnnSystem.so", "qnn/libonnxruntime_providers_qnn.so",
+        "usr/lib/libcdsprpc.so", "qnn/libQnnHtpV68Stub.so", "skel/libQnnHtpV68Skel.so", "dev/fastrpc-cdsp"}) {
+    add_device();
+    fs::remove(root_ / file);
+    EXPECT_EQ(problems(look_at_parts(places("/skel"))).size(), 1u) << file;
+  }
+}
+
+TEST_F(DeviceTest, LibrariesOfDifferentReleasesAreAWarning) {
+  add_device();
+  add("skel/libQnnHtpV68Skel.so", "2.40.0.250101000000");
+  const Part release = compare_releases(places("/skel"));
+  EXPECT_FALSE(release.needed);
+  EXPECT_THAT(release.problem, AllOf(HasSubstr("libQnnHtp.so is of 2.51.0.260929181845"),
+                                     HasSubstr("libQnnHtpV68Skel.so is of 2.40.0.250101000000"),
+                                     HasSubstr("one QAIRT release")));
+}
+
+TEST_F(DeviceTest, TheSimulatorNeedsItsLibrariesOnly) {
+  Places simulated = places();
+  simulated.simulated = true;
+  EXPECT_EQ(problems(look_at_parts(simulated)).size(), 3u);
+  add_device();
+  EXPECT_THAT(problems(look_at_parts(simulated)), IsEmpty());
+}
+
+TEST(QairtRelease, IsFoundWhereverItStands) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(qairt_release_in("x\0v2.51.0.260929181845\0"sv), "2.51.0.260929181845");
+  EXPECT_EQ(qairt_release_in("2.51.0.260929181845"), "2.51.0.260929181845");
+  for (const char* none : {"", ".", "2.51.0", "51.0.260929181845", "1.2.3.4.260929181845", ".260929181845"})
+    EXPECT_EQ(qairt_release_in(none), "") << none;
 }
 
 TEST_F(DeviceTest, TheSkeletonIsLookedForInTheLoadersOrder) {
-  add("dev/fastrpc-cdsp");
   const DeviceState none = look("/opt/skel;;/data/skel", "/opt/qnn");
   EXPECT_THAT(none.searched,
               ::testing::IsSupersetOf({"/opt/skel", "/data/skel", "/opt/qnn", "/usr/lib/rfsa/adsp"}));
   EXPECT_EQ(none.searched[0], "/opt/skel");
   EXPECT_EQ(none.searched[1], "/data/skel");
-  EXPECT_THAT(check_device(none).message(),
-              AllOf(HasSubstr("libQnnHtpV*Skel.so"), HasSubstr("/opt/skel, /data/skel"),
-                    HasSubstr("ADSP_LIBRARY_PATH")));
+  EXPECT_THAT(problem(look_at_parts(places("/opt/skel;/data/skel")), "libQnnHtpV*Skel.so"),
+              AllOf(HasSubstr("/opt/skel, /data/skel"), HasSubstr("ADSP_LIBRARY_PATH")));
   add("data/skel/libQnnHtpV68Skel.so");
   add("data/skel/libOther.so");
-  const DeviceState found = look("/opt/skel;/data/skel");
-  EXPECT_THAT(found.skeletons, ElementsAre("/data/skel/libQnnHtpV68Skel.so"));
-  EXPECT_TRUE(check_device(found).ok());
+  EXPECT_THAT(look("/opt/skel;/data/skel").skeletons, ElementsAre("/data/skel/libQnnHtpV68Skel.so"));
 }
 
 TEST_F(DeviceTest, ANodeThatMayNotBeOpenedIsNamed) {
   DeviceState state = look();
   state.nodes = state.unusable = {"/dev/fastrpc-cdsp"};
-  EXPECT_THAT(check_device(state).message(), HasSubstr("/dev/fastrpc-cdsp may not be opened by this user"));
+  EXPECT_THAT(node_part(state).problem, HasSubstr("/dev/fastrpc-cdsp may not be opened by this user"));
 }
 
 TEST_F(DeviceTest, TheMachineSaysItsName) {

@@ -114,6 +114,7 @@ struct ProfileArguments {
   std::string model, backend;  // a backend's name or "all"
   std::string scenario;        // "single_stream", "offline"; empty: a quick look
   std::string inputs;          // an .npz; empty: made-up numbers
+  std::string soc;             // of backend htp; empty: the backend's choice
   std::optional<double> duration_s;
   bool json = false;
 };

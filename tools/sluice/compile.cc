@@ -7,12 +7,12 @@
 #include "backends/backends.h"
 #include "framework/core/clock.h"
 #include "framework/core/suggest.h"
-#include "framework/node/htp_socs.h"
 #include "inference/backend_options.h"
 #include "inference/sha256.h"
 #include "runtime/atomic_file.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
+#include "tools/sluice/soc.h"
 
 namespace sluice::cli {
 namespace {
@@ -38,12 +38,10 @@ std::vector<Target> targets(const CompileArguments& arguments) {
 
 // What is wrong with the command itself.
 Status check(const CompileArguments& arguments) {
-  const std::vector<std::string> names = backend_names(), socs = htp_soc_choices();
+  const std::vector<std::string> names = backend_names();
   if (std::ranges::find(names, arguments.backend) == names.end())
     return invalid(fmt::format("--backend is '{}'{}", arguments.backend, allowed(arguments.backend, names)));
-  for (const std::string& soc : arguments.socs)
-    if (std::ranges::find(socs, soc) == socs.end())
-      return invalid(fmt::format("--soc is '{}'{}", soc, allowed(soc, socs)));
+  for (const std::string& soc : arguments.socs) SLUICE_RETURN_IF_ERROR(check_soc(soc));
   if (!arguments.socs.empty() && arguments.backend != "htp")
     return invalid("--soc names chips of backend 'htp'; leave it out");
   if (arguments.tune && arguments.backend != "gpu")

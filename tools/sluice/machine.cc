@@ -53,13 +53,21 @@ std::vector<fs::path> entries(const fs::path& folder, std::string_view prefix) {
   return out;
 }
 
-std::vector<BackendState> backends() {
+std::vector<BackendState> backends(const std::string& root) {
   std::vector<BackendState> out;
   SteadyClock clock;
   for (const auto& backend : make_backends(clock)) {
     const Status status = backend->available();
-    out.push_back({std::string(backend->name()), status.ok(), status.message(), backend->simulated(),
-                   status.ok() ? backend->version() : std::string()});
+    out.push_back({std::string(backend->name()),
+                   status.ok(),
+                   status.message(),
+                   backend->simulated(),
+                   status.ok() ? backend->version() : std::string(),
+                   {}});
+    if (backend->name() != "htp") continue;
+    const htp::Places places = htp::places_of_process(root, backend->simulated());
+    out.back().parts = htp::look_at_parts(places);
+    out.back().parts.push_back(htp::compare_releases(places));
   }
   return out;
 }
@@ -130,7 +138,7 @@ Machine look_at_machine(const std::string& root) {
   out.cores = static_cast<int>(std::thread::hardware_concurrency());
   if (const auto kib = leading_number(proc_value(fs::path(root) / "proc/meminfo", "MemTotal")))
     out.memory_mb = *kib / 1024;
-  out.backends = backends();
+  out.backends = backends(root);
   out.libraries = libraries();
   out.sensors = sensors(root);
   for (const fs::path& camera : entries(fs::path(root) / "dev", "video"))

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/htp/parts.h"
 #include "inference/telemetry/telemetry.h"
 
 namespace sluice::cli {
@@ -15,7 +16,8 @@ struct BackendState {
   bool available = false;
   std::string reason;  // exactly why not
   bool simulated = false;
-  std::string version;  // of what it is made of; may be empty
+  std::string version;           // of what it is made of; may be empty
+  std::vector<htp::Part> parts;  // what it needs, where that is many things
 };
 
 struct LibraryState {

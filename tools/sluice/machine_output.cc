@@ -28,6 +28,21 @@ std::string sensor_line(const SensorState& s) {
                                : fmt::format("{:.1f} {}", *s.now.value, s.unit));
 }
 
+std::string part_line(const htp::Part& part) {
+  if (part.problem.empty()) return "    " + part.name + ": " + part.found + "\n";
+  return "    " + part.name + (part.needed ? ": missing: " : ": warning: ") + part.problem + "\n";
+}
+
+Json parts_json(const std::vector<htp::Part>& parts) {
+  Json out = Json::array();
+  for (const htp::Part& part : parts)
+    out.push_back({{"name", part.name},
+                   {"found", text_or_null(part.found)},
+                   {"problem", text_or_null(part.problem)},
+                   {"needed", part.needed}});
+  return out;
+}
+
 }  // namespace
 
 std::string machine_text(const Machine& m) {
@@ -39,6 +54,7 @@ std::string machine_text(const Machine& m) {
     out += fmt::format("  {}: {}", b.name, b.available ? "available" : b.reason);
     if (b.available && b.simulated) out += ", simulated";
     out += b.version.empty() ? "\n" : " (" + b.version + ")\n";
+    for (const htp::Part& part : b.parts) out += part_line(part);
   }
   out += "libraries\n";
   for (const LibraryState& l : m.libraries) {
@@ -62,7 +78,8 @@ std::string machine_json(const Machine& m) {
                         {"available", b.available},
                         {"reason", b.available ? Json(nullptr) : Json(b.reason)},
                         {"simulated", b.simulated},
-                        {"version", text_or_null(b.version)}});
+                        {"version", text_or_null(b.version)},
+                        {"parts", parts_json(b.parts)}});
   }
   for (const LibraryState& l : m.libraries) {
     libraries.push_back({{"name", l.name},

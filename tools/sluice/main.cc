@@ -7,6 +7,7 @@
 #include <new>
 #include <variant>
 
+#include "backends/backends.h"
 #include "tools/sluice/arguments.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   // A reader of stdout that went away is a failed write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further
+  sluice::register_model_formats();
   try {
     const auto parsed = cli::parse_arguments(argc, argv);
     if (const int* const code = std::get_if<int>(&parsed)) return *code;

@@ -109,19 +109,22 @@ class EncodingReader {
   }
 
   std::optional<TensorEncoding> read(const onnx::Operator& op) const {
-    if (op.type != "DequantizeLinear" || op.inputs.size() < 3 || op.outputs.size() != 1) return std::nullopt;
+    if (op.type != "DequantizeLinear" || op.inputs.size() < 2 || op.outputs.size() != 1) return std::nullopt;
     const Initializer* const scale = constant(op.inputs[1]);
-    const Initializer* const zero_point = constant(op.inputs[2]);
-    if (!scale || !zero_point || scale->element != onnx::kFloat) return std::nullopt;
-    const auto element = element_of(zero_point->element);
+    const Initializer* const stored = constant(op.inputs[0]);
+    // Without a zero point it is 0, and only stored integers show their type.
+    const Initializer* const zero_point = op.inputs.size() > 2 ? constant(op.inputs[2]) : nullptr;
+    const Initializer* const typed = op.inputs.size() > 2 ? zero_point : stored;
+    if (!scale || !typed || scale->element != onnx::kFloat) return std::nullopt;
+    const auto element = element_of(typed->element);
     if (!element) return std::nullopt;
     TensorEncoding out;
-    out.weight = constant(op.inputs[0]) != nullptr;
+    out.weight = stored != nullptr;
     const auto real = quantised_from_.find(op.inputs[0]);
     out.name = std::string(real != quantised_from_.end() ? real->second : op.inputs[0]);
     out.dtype = std::string(element->name);
     out.scale = floats_of(*scale);
-    out.zero_point = integers_of(*zero_point);
+    out.zero_point = zero_point ? integers_of(*zero_point) : std::vector<std::int32_t>(out.scale.size());
     if (out.scale.empty() || out.scale.size() != out.zero_point.size()) return std::nullopt;
     return out;
   }

@@ -49,8 +49,12 @@ ModelFacts facts_of(const CheckedModel& model) {
     out.outputs.push_back(tensor(model.header.outputs[i], model.edges.outputs[i]));
   }
   for (const onnx::Operator& op : model.header.operators) ++out.operators[std::string(op.type)];
-  for (const onnx::Initializer& weights : model.header.initializers)
-    out.parameters += std::max<std::int64_t>(weights.elements, 0);
+  for (const onnx::Initializer& weights : model.header.initializers) {
+    const std::int64_t elements = std::max<std::int64_t>(weights.elements, 0);
+    out.parameters += elements;
+    out.parameters_by_type[element_name(weights.element)] += elements;
+  }
+  out.encodings = encodings_of(model.header);
   const onnx::Macs macs = onnx::count_macs(model.header);
   out.macs = macs.total;
   out.without_shape = macs.without_shape;

@@ -11,6 +11,7 @@
 #include "framework/core/status.h"
 #include "inference/checked_model.h"
 #include "inference/inference.h"
+#include "tools/sluice/model_encodings.h"
 
 namespace sluice::cli {
 
@@ -36,6 +37,8 @@ struct ModelFacts {
   std::vector<TensorFacts> inputs, outputs;
   std::map<std::string, int> operators;  // by type
   std::int64_t parameters = 0;
+  std::map<std::string, std::int64_t> parameters_by_type;  // "int8", ...
+  std::vector<TensorEncoding> encodings;                   // of a quantised model
   // Multiply-accumulates of convolutions and matrix products for one run; none when the file lacks a shape
   // for one of them (counted in `without_shape`) or a dimension is symbolic.
   std::optional<std::int64_t> macs;

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tools/sluice/model_facts.h"
@@ -33,6 +35,50 @@ std::string macs_text(const ModelFacts& facts) {
   if (facts.without_shape == 0) return "multiply-accumulates unknown: the graph has branches or loops";
   return fmt::format("multiply-accumulates unknown: the file gives no fixed shape for {} operators",
                      facts.without_shape);
+}
+
+std::string parameters_text(const ModelFacts& facts) {
+  std::string types;
+  for (const auto& [type, count] : facts.parameters_by_type)
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, type);
+  return fmt::format("{} parameters{}", facts.parameters, types.empty() ? "" : " (" + types + ")");
+}
+
+// One scale and zero point, or how many there are and between which.
+std::string encoding_line(const TensorEncoding& e) {
+  std::string out = fmt::format("  {}{}: {}", e.weight ? "weights " : "", e.name, e.dtype);
+  const auto [least, greatest] = std::ranges::minmax_element(e.scale);
+  out += e.scale.size() == 1 ? fmt::format(", scale {:.9g}", e.scale[0])
+                             : fmt::format(", {} scales {:.4g}..{:.4g}", e.scale.size(), *least, *greatest);
+  const auto [low, high] = std::ranges::minmax_element(e.zero_point);
+  if (*low == 0 && *high == 0) return out + "\n";
+  return out + (*low == *high ? fmt::format(", zero point {}\n", *low)
+                              : fmt::format(", zero points {}..{}\n", *low, *high));
+}
+
+std::string encodings_text(const ModelFacts& facts) {
+  if (facts.encodings.empty()) return {};
+  std::map<std::string, int> types;
+  for (const TensorEncoding& e : facts.encodings) ++types[(e.weight ? "weights in " : "") + e.dtype];
+  std::string out = fmt::format("{} quantised tensors: ", facts.encodings.size());
+  for (const auto& [type, count] : types)
+    out += fmt::format("{}{} {}", out.ends_with(": ") ? "" : ", ", count, type);
+  out += "\n";
+  for (const TensorEncoding& e : facts.encodings) out += encoding_line(e);
+  return out;
+}
+
+template <typename T>
+Json one_or_all(const std::vector<T>& values) {
+  return values.size() == 1 ? Json(values[0]) : Json(values);
+}
+
+Json encoding(const TensorEncoding& e) {
+  return {{"name", e.name},
+          {"dtype", e.dtype},
+          {"weights", e.weight},
+          {"scale", one_or_all(e.scale)},
+          {"zero_point", one_or_all(e.zero_point)}};
 }
 
 Json tensor(const TensorFacts& t) {
@@ -74,10 +120,10 @@ std::string facts_text(const ModelFacts& facts) {
     total += count;
     types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, type);
   }
-  out += fmt::format("{} operators: {}\n{} parameters, {}\nbackends\n", total, types, facts.parameters,
+  out += fmt::format("{} operators: {}\n{}, {}\nbackends\n", total, types, parameters_text(facts),
                      macs_text(facts));
   for (const BackendFacts& b : facts.backends) out += backend_line(b);
-  return out;
+  return out + encodings_text(facts);
 }
 
 std::string facts_json(const ModelFacts& facts) {
@@ -85,6 +131,8 @@ std::string facts_json(const ModelFacts& facts) {
   for (const TensorFacts& t : facts.inputs) inputs.push_back(tensor(t));
   for (const TensorFacts& t : facts.outputs) outputs.push_back(tensor(t));
   for (const BackendFacts& b : facts.backends) backends.push_back(backend(b));
+  Json encodings = Json::array();
+  for (const TensorEncoding& e : facts.encodings) encodings.push_back(encoding(e));
   const Json out = {{"version", 1},
                     {"path", facts.path},
                     {"bytes", facts.bytes},
@@ -94,8 +142,10 @@ std::string facts_json(const ModelFacts& facts) {
                     {"outputs", outputs},
                     {"operators", facts.operators},
                     {"parameters", facts.parameters},
+                    {"parameters_by_type", facts.parameters_by_type},
                     {"macs", facts.macs ? Json(*facts.macs) : Json(nullptr)},
-                    {"backends", backends}};
+                    {"backends", backends},
+                    {"quantised_tensors", encodings}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -19,6 +19,7 @@
 #include "tools/sluice/model_side.h"
 #include "tools/sluice/output.h"
 #include "tools/sluice/profile_report.h"
+#include "tools/sluice/soc.h"
 #include "tools/sluice/temporary_file.h"
 
 namespace sluice::cli {
@@ -83,13 +84,13 @@ void name_operators(const onnx::ModelHeader& header, std::vector<LayerTime>& lay
 }
 
 // On the NPU the provider writes a CSV file.
-Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model,
+Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model, OptionMap options,
                                           const KeptSample& sample, bool simulated) {
   SLUICE_ASSIGN(const TemporaryFile csv, TemporaryFile::make("sluice-profile-XXXXXX.csv", {}));
+  options["profiling"] = {std::string("detailed")};
+  options["profiling_path"] = {csv.path()};
   {
-    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model,
-                                                   {{"profiling", {std::string("detailed")}},
-                                                    {"profiling_path", {csv.path()}}}));
+    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, options));
     for (int i = 0; i < (simulated ? kSimulatedLayerRuns : kLayerRuns); ++i)
       SLUICE_RETURN_IF_ERROR(side->run(sample.sample).status());
   }
@@ -102,23 +103,27 @@ Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& m
   return layers;
 }
 
-Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& model,
+Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& model, const OptionMap& options,
                                          const std::vector<KeptSample>& samples, const RunFigures& figures) {
   std::vector<KeptSample> made_up;
   if (samples.empty()) {
-    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, {}));
+    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, options));
     made_up.push_back(made_up_sample(side->session().signature()));
   }
   const KeptSample& sample = samples.empty() ? made_up[0] : samples[0];
   if (backend.name() == "cpu") return cpu_layers(model, sample);
-  if (backend.name() == "htp") return htp_layers(backend, model, sample, figures.simulated);
+  if (backend.name() == "htp") return htp_layers(backend, model, options, sample, figures.simulated);
   return unavailable("this backend has no profiler");
 }
 
 Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& arguments,
-                                  const std::vector<KeptSample>& samples, const RunPlan& plan) {
+                                  const std::vector<KeptSample>& samples, RunPlan plan) {
   BackendProfile out;
   out.backend = std::string(backend.name());
+  if (out.backend == "htp" && !arguments.soc.empty()) {
+    out.soc = arguments.soc;
+    plan.options["soc"] = {arguments.soc};
+  }
   auto figures = run_profile(backend, arguments.model, samples, plan);
   if (figures.status().code() == Code::kUnavailable) {
     out.reason = figures.status().message();
@@ -126,7 +131,7 @@ Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& argu
   }
   if (!figures.ok()) return figures.status();
   out.figures = std::move(*figures);
-  auto layers = layers_on(backend, arguments.model, samples, *out.figures);
+  auto layers = layers_on(backend, arguments.model, plan.options, samples, *out.figures);
   if (layers.ok()) out.layers = std::move(*layers);
   if (!layers.ok()) out.layers_reason = layers.status().message();
   return out;
@@ -150,6 +155,11 @@ Result<ModelProfile> profile(const ProfileArguments& arguments, Interrupts& inte
   for (const auto& backend : backends) names.emplace_back(backend->name());
   if (std::find(names.begin(), names.end(), arguments.backend) == names.end())
     return invalid("--backend is '" + arguments.backend + "'" + allowed(arguments.backend, names));
+  if (!arguments.soc.empty()) {
+    SLUICE_RETURN_IF_ERROR(check_soc(arguments.soc));
+    if (!all && arguments.backend != "htp")
+      return invalid("--soc names a chip of backend 'htp'; leave it out");
+  }
   SLUICE_ASSIGN(const std::vector<KeptSample> samples, read_samples(arguments));
   const RunPlan plan = plan_of(arguments, interrupts);
   ModelProfile out;

@@ -55,6 +55,7 @@ Json figures_json(const RunFigures& f) {
 
 Json backend_json(const BackendProfile& backend) {
   Json out = {{"backend", backend.backend}, {"available", backend.figures.has_value()}};
+  if (!backend.soc.empty()) out["soc"] = backend.soc;
   if (!backend.figures) {
     out["reason"] = backend.reason;
     return out;
@@ -119,6 +120,8 @@ std::string scenario_text(const ModelProfile& profile) {
 std::string profile_text(const ModelProfile& profile) {
   std::string out = profile.model + (profile.samples > 0 ? fmt::format(", {} samples\n", profile.samples)
                                                          : ", made-up numbers as input\n");
+  for (const BackendProfile& backend : profile.backends)
+    if (!backend.soc.empty()) out += backend.backend + ": as " + backend.soc + "\n";
   out += scenario_text(profile) + latency_table(profile);
   for (const BackendProfile& backend : profile.backends) {
     if (!backend.figures) continue;

@@ -12,6 +12,7 @@ namespace sluice::cli {
 
 struct BackendProfile {
   std::string backend;
+  std::string soc;     // as which chip, when that was asked for
   std::string reason;  // why it cannot take the model; empty: it can
   std::optional<RunFigures> figures;
   std::vector<LayerTime> layers;  // longest first

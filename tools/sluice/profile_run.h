@@ -23,6 +23,7 @@ KeptSample keep(const quantize::Sample& sample);
 KeptSample made_up_sample(const ModelSignature& signature);
 
 struct RunPlan {
+  OptionMap options;     // of the backend
   double seconds = 0;    // at least; runs until then
   int most_runs = 0;     // 0: no limit
   bool offline = false;  // several sessions at once, as many as the backend can use

@@ -116,14 +116,57 @@ TEST(LinearQuant, RoundsHalfToEvenBeforeAddingTheZeroPoint) {
   EXPECT_EQ(odd[2], 5);
 }
 
+// Reaching the end of the range is no fault, nor is what rounds to it; what lies farther out is lost.
+TEST(LinearQuant, CountsWhatTheTypeDoesNotHold) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::vector<float> held = {0, 255, -0.5f, 255.5f, 128};
+  const std::vector<float> lost = {-0.6f, 255.6f, 1e30f, -inf, inf, nan};
+  std::vector<float> in = held;
+  in.insert(in.end(), lost.begin(), lost.end());
+  std::vector<std::uint8_t> out(in.size());
+  const auto clipped = [&](const QuantParams& quant, const pixels::ChannelView& view) {
+    return pixels::quantize_linear(reinterpret_cast<const std::byte*>(in.data()), DType::kFloat32, view,
+                                   quant, DType::kUint8, reinterpret_cast<std::byte*>(out.data()))
+        .value();
+  };
+  const std::size_t n = in.size();
+  EXPECT_EQ(clipped({{1}, {0}, -1}, {1, 1, n}), lost.size());
+  EXPECT_EQ(clipped({std::vector<float>(n, 1.0f), std::vector<std::int32_t>(n, 0), 1}, {1, n, 1}),
+            lost.size());
+  std::vector<std::uint16_t> halves(n);
+  to_half(in.data(), n, halves.data());  // 255.6 becomes 255.625
+  EXPECT_EQ(
+      pixels::quantize_linear(reinterpret_cast<const std::byte*>(halves.data()), DType::kFloat16, {1, 1, n},
+                              {{1}, {0}, -1}, DType::kUint8, reinterpret_cast<std::byte*>(out.data()))
+          .value(),
+      lost.size());
+}
+
+// The whole range of a 16-bit type whose scale is rounded to float.
+TEST(LinearQuant, TheEndsOfACalibratedRangeAreHeld) {
+  for (const float end : {1.0f, 3.3f, 127.49f, 1e-3f}) {
+    const QuantParams quant{{2 * end / 65535}, {32768}, -1};
+    const float in[] = {-end, end};
+    std::uint16_t out[2];
+    EXPECT_EQ(pixels::quantize_linear(reinterpret_cast<const std::byte*>(in), DType::kFloat32, {1, 1, 2},
+                                      quant, DType::kUint16, reinterpret_cast<std::byte*>(out))
+                  .value(),
+              0u)
+        << end;
+  }
+}
+
 TEST(LinearQuant, RefusesOtherTypes) {
   std::byte memory[8];
-  EXPECT_EQ(
-      pixels::quantize_linear(memory, DType::kInt32, {}, {{1}, {0}, -1}, DType::kUint8, memory).message(),
-      "cannot quantise int32, allowed: float32, float16");
-  EXPECT_EQ(
-      pixels::quantize_linear(memory, DType::kFloat32, {}, {{1}, {0}, -1}, DType::kInt32, memory).message(),
-      "cannot quantise to int32, allowed: uint8, int8, uint16, int16");
+  EXPECT_EQ(pixels::quantize_linear(memory, DType::kInt32, {}, {{1}, {0}, -1}, DType::kUint8, memory)
+                .status()
+                .message(),
+            "cannot quantise int32, allowed: float32, float16");
+  EXPECT_EQ(pixels::quantize_linear(memory, DType::kFloat32, {}, {{1}, {0}, -1}, DType::kInt32, memory)
+                .status()
+                .message(),
+            "cannot quantise to int32, allowed: uint8, int8, uint16, int16");
   float out = 0;
   EXPECT_EQ(pixels::dequantize_linear(memory, DType::kInt64, {}, {{1}, {0}, -1}, &out).message(),
             "cannot dequantise int64, allowed: uint8, int8, uint16, int16");

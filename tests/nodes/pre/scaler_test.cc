@@ -216,6 +216,98 @@ TEST(Scaler, PlainIntegersRoundHalfToEvenAndSaturate) {
   EXPECT_EQ(out[3], 0);
 }
 
+// A narrow or shifted range, so that many elements lie outside it.
+Target narrow_target(std::mt19937& random) {
+  Target t = random_target(random);
+  t.dtype = pick(random, {DType::kUint8, DType::kInt8, DType::kUint16, DType::kInt16});
+  const int steps = size_of(t.dtype) == 1 ? 255 : 65535;
+  const float scale = static_cast<float>(pick(random, {0.37, 0.61, 1.3})) / static_cast<float>(steps);
+  const std::int32_t low = t.dtype == DType::kInt8 ? -128 : t.dtype == DType::kInt16 ? -32768 : 0;
+  t.quant = QuantParams{{scale}, {low + steps * pick(random, {-1, 0, 1}) / 5}, -1};
+  t.std = {255, 255, 255};
+  t.mean = {0, 20, 40};
+  return t;
+}
+
+// Counted over the picture's part of the grid, in the same tensor written as floats.
+std::uint64_t count_lost(const Target& t, const Image& image) {
+  Target plain = t;
+  plain.dtype = DType::kFloat32;
+  plain.quant.reset();
+  std::vector<std::byte> tensor = tensor_for(plain);
+  EXPECT_TRUE(PictureScaler::create(plain)->run(image, tensor.data()).ok());
+  const PictureFit fit =
+      fit_picture(t.fit, image.type.upright_width(), image.type.upright_height(), t.width, t.height);
+  const auto range = *integer_range(t.dtype);
+  std::uint64_t lost = 0;
+  for (int y = fit.y.offset; y < fit.y.offset + fit.y.scaled; ++y)
+    for (int x = fit.x.offset; x < fit.x.offset + fit.x.scaled; ++x)
+      for (int c = 0; c < t.channels(); ++c) {
+        const auto channel = static_cast<std::size_t>(c);
+        const double real = (pixel_of(tensor, plain, x, y, c) - t.mean[channel]) / t.std[channel];
+        const double q = real / static_cast<double>(t.quant->scale[0]) + t.quant->zero_point[0];
+        lost += q < range.low - 0.51 || q > range.high + 0.51 ? 1 : 0;
+      }
+  return lost;
+}
+
+TEST(Scaler, CountsWhatTheQuantisationDoesNotHold) {
+  const KernelList sets = usable_kernels();
+  std::uint64_t lost = 0, all = 0;
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    std::mt19937 random(seed);
+    const Picture picture = make_picture(random_type(random), 0, random() % 4 == 0, random);
+    const Target target = narrow_target(random);
+    const std::uint64_t want = count_lost(target, picture.image);
+    for (int k = 0; k < sets.count; ++k) {
+      auto scaler = PictureScaler::create(target, *sets.sets[static_cast<std::size_t>(k)]);
+      ASSERT_TRUE(scaler.ok());
+      std::vector<std::byte> tensor = tensor_for(target);
+      for (int again = 0; again < 2; ++again) {
+        ASSERT_TRUE(scaler->run(picture.image, tensor.data()).ok());
+        ASSERT_EQ(scaler->clipped(), want) << "seed " << seed;
+      }
+      all += scaler->elements();
+    }
+    lost += want;
+  }
+  EXPECT_GT(lost, all / 20);  // else the pictures showed nothing
+  EXPECT_LT(lost, all / 2);
+}
+
+// White and black stand exactly at the ends, or half a step outside: nothing is lost. Padding is no picture.
+TEST(Scaler, TheEndsOfTheRangeAndPaddingAreNotCounted) {
+  std::uint8_t pixels[] = {0, 255};
+  Image image;
+  image.type = {PixelFormat::kGray, 2, 1, {}, 0};
+  image.planes[0] = pixels;
+  image.strides[0] = 2;
+  Target target;
+  target.width = target.height = 4;
+  target.dtype = DType::kUint8;
+  target.std = {255, 255, 255};
+  target.quant = QuantParams{{1.0f / 255}, {0}, -1};
+  const auto counts = [&] {
+    auto scaler = PictureScaler::create(target);
+    std::vector<std::byte> tensor = tensor_for(target);
+    EXPECT_TRUE(scaler->run(image, tensor.data()).ok());
+    return std::pair(scaler->clipped(), scaler->elements());
+  };
+  EXPECT_EQ(counts(), std::pair(std::uint64_t{0}, std::uint64_t{48}));
+  target.mean = target.std = {127.5, 127.5, 127.5};
+  target.dtype = DType::kInt8;
+  target.quant = QuantParams{{2.0f / 255}, {-1}, -1};  // -1 is -128.5 steps
+  EXPECT_EQ(counts().first, 0u);
+  target.fit = Fit::kLetterbox;                          // 4x2 of 4x4
+  target.quant = QuantParams{{1.0f / 255}, {-128}, -1};  // holds 0..1: the dark half is lost
+  EXPECT_EQ(counts(), std::pair(std::uint64_t{12}, std::uint64_t{24}));
+  pixels[0] = 255;
+  EXPECT_EQ(counts(), std::pair(std::uint64_t{0}, std::uint64_t{24}));  // though the padding is dark
+  target.dtype = DType::kFloat32;
+  target.quant.reset();
+  EXPECT_EQ(counts(), std::pair(std::uint64_t{0}, std::uint64_t{0}));
+}
+
 TEST(Scaler, RefusesWhatCannotBe) {
   Target target;
   EXPECT_EQ(PictureScaler::create(target).status().message(), "target size is 0x0, allowed: 1..16384");

@@ -65,12 +65,32 @@ TEST_F(MachineRoot, BackendsSayExactlyWhyNot) {
 
 TEST(Machine, SimulatedBackendsAreLabelled) {
   Machine m;
-  m.backends = {{"htp", true, {}, true, "QAIRT 2.51.0"}, {"cpu", true, {}, false, {}}};
+  m.backends = {{"htp", true, {}, true, "QAIRT 2.51.0", {}}, {"cpu", true, {}, false, {}, {}}};
   EXPECT_THAT(machine_text(m), HasSubstr("  htp: available, simulated (QAIRT 2.51.0)\n  cpu: available\n"));
   const auto json = nlohmann::json::parse(machine_json(m));
   EXPECT_TRUE(json["backends"][0]["simulated"]);
   EXPECT_EQ(json["backends"][0]["version"], "QAIRT 2.51.0");
   EXPECT_TRUE(json["backends"][1]["version"].is_null());
+}
+
+TEST(Machine, PartsThatAreMissingSayWhatToDo) {
+  Machine m;
+  m.backends = {{"htp",
+                 false,
+                 "no",
+                 false,
+                 {},
+                 {{"libQnnHtp.so", "/opt/qnn", {}, true},
+                  {"FastRPC node", {}, "there is none", true},
+                  {"QAIRT release", "2.51", "they differ", false}}}};
+  EXPECT_THAT(machine_text(m), HasSubstr("  htp: no\n    libQnnHtp.so: /opt/qnn\n"
+                                         "    FastRPC node: missing: there is none\n"
+                                         "    QAIRT release: warning: they differ\n"));
+  const auto parts = nlohmann::json::parse(machine_json(m))["backends"][0]["parts"];
+  EXPECT_EQ(parts[0]["found"], "/opt/qnn");
+  EXPECT_TRUE(parts[0]["problem"].is_null());
+  EXPECT_EQ(parts[1]["problem"], "there is none");
+  EXPECT_TRUE(parts[1]["needed"]);
 }
 
 TEST(Machine, UnknownIsNull) {

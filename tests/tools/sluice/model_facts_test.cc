@@ -5,9 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/inference/onnx_builder.h"
+
 namespace sluice::cli {
 namespace {
 
+using sluice::testing::tensor;
 using ::testing::HasSubstr;
 
 onnx::ValueInfo value(std::string_view name, std::vector<std::int64_t> dims) {
@@ -69,6 +72,56 @@ TEST(ModelFacts, AMissingShapeMakesThemUnknown) {
   EXPECT_THAT(facts_text(facts),
               HasSubstr("multiply-accumulates unknown: the file gives no fixed shape for 1 operators"));
   EXPECT_TRUE(nlohmann::json::parse(facts_json(facts))["macs"].is_null());
+}
+
+// As above, quantised: shapes stand at the integers only, weights are read through DequantizeLinear.
+CheckedModel quantised_example() {
+  CheckedModel model = example();
+  auto& h = model.header;
+  h.values = {value("cq", {1, 16, 4, 4}), value("f", {1, 256})};
+  h.operators = {op("QuantizeLinear", {"x", "s", "z"}, "xq"),
+                 op("DequantizeLinear", {"xq", "s", "z"}, "xd"),
+                 op("DequantizeLinear", {"w", "ws"}, "wd"),
+                 op("Conv", {"xd", "wd"}, "c"),
+                 op("QuantizeLinear", {"c", "s", "z"}, "cq"),
+                 op("DequantizeLinear", {"cq", "s", "z"}, "cd"),
+                 op("Reshape", {"cd"}, "f"),
+                 op("DequantizeLinear", {"m", "ms", "z8"}, "md"),
+                 op("Gemm", {"f", "md"}, "y")};
+  static const std::string scale = tensor<float>("s", onnx::kFloat, {}, {0.25f});
+  static const std::string zero = tensor<std::uint16_t>("z", onnx::kUint16, {}, {32768});
+  static const std::string scales = tensor<float>("ws", onnx::kFloat, {3}, {0.5f, 0.1f, 0.2f});
+  static const std::string two = tensor<float>("ms", onnx::kFloat, {2}, {0.25f, 1.0f});
+  static const std::string narrow = tensor<std::int8_t>("z8", onnx::kInt8, {2}, {-1, 2});
+  h.initializers[0].element = h.initializers[1].element = onnx::kInt8;
+  h.initializers.push_back({"s", onnx::kFloat, 1, scale});
+  h.initializers.push_back({"z", onnx::kUint16, 1, zero});
+  h.initializers.push_back({"ws", onnx::kFloat, 3, scales});
+  h.initializers.push_back({"ms", onnx::kFloat, 2, two});
+  h.initializers.push_back({"z8", onnx::kInt8, 2, narrow});
+  return model;
+}
+
+TEST(ModelFacts, CountsMultiplyAccumulatesOfQuantisedLayers) {
+  EXPECT_EQ(facts_of(quantised_example()).macs, 16 * 4 * 4 * 27 + 2560);
+}
+
+TEST(ModelFacts, SaysHowEachTensorIsQuantised) {
+  const ModelFacts facts = facts_of(quantised_example());
+  const std::string text = facts_text(facts);
+  EXPECT_THAT(text, HasSubstr("3001 parameters (6 float32, 2994 int8, 1 uint16)"));
+  EXPECT_THAT(text, HasSubstr("4 quantised tensors: 2 uint16, 2 weights in int8\n"
+                              "  x: uint16, scale 0.25, zero point 32768\n"
+                              "  weights w: int8, 3 scales 0.1..0.5\n"
+                              "  c: uint16, scale 0.25, zero point 32768\n"
+                              "  weights m: int8, 2 scales 0.25..1, zero points -1..2\n"));
+  const auto json = nlohmann::json::parse(facts_json(facts));
+  EXPECT_EQ(json["parameters_by_type"]["int8"], 2994);
+  const auto& tensors = json["quantised_tensors"];
+  EXPECT_EQ(tensors[1]["scale"].size(), 3u);
+  EXPECT_EQ(tensors[1]["zero_point"], nlohmann::json::parse("[0, 0, 0]"));
+  EXPECT_EQ(tensors[2]["scale"], 0.25);
+  EXPECT_EQ(tensors[3]["zero_point"], nlohmann::json::parse("[-1, 2]"));
 }
 
 TEST(ModelFacts, QuantisedEdgesAreIntegers) {

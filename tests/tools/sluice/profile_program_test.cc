@@ -116,11 +116,27 @@ TEST_F(ProfileProgram, AllBackendsSideBySide) {
   }
   EXPECT_GE(seen, 2);
 }
+
+// Chips of different classes count different cycles.
+TEST_F(ProfileProgram, TheNpuCanBeAnotherChips) {
+  std::vector<double> cycles;
+  for (const std::string soc : {"sm8550", "qcs6490"}) {
+    ASSERT_EQ(run(kQuantised + " --backend htp --soc " + soc + " --duration 200ms --json"), 0) << err_;
+    const auto htp = nlohmann::json::parse(out_)["backends"][0];
+    EXPECT_EQ(htp["soc"], soc);
+    cycles.push_back(htp["slowest"][0]["cycles"]);
+  }
+  EXPECT_NE(cycles[0], cycles[1]);
+}
 #endif
 
 TEST_F(ProfileProgram, SaysWhatCannotBeUsed) {
   EXPECT_EQ(run(kModel + " --backend npu"), 2);
   EXPECT_THAT(err_, HasSubstr("--backend is 'npu', allowed: all, "));
+  EXPECT_EQ(run(kModel + " --backend htp --soc sm855"), 2);
+  EXPECT_THAT(err_, HasSubstr("--soc is 'sm855'"));
+  EXPECT_EQ(run(kModel + " --backend cpu --soc sm8550"), 2);
+  EXPECT_THAT(err_, HasSubstr("--soc names a chip of backend 'htp'"));
   EXPECT_EQ(run("none.onnx --backend cpu"), 3);
   EXPECT_THAT(err_, HasSubstr("none.onnx"));
   EXPECT_EQ(run(kModel + " --backend cpu --scenario server"), 2);

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Pipelines on the NPU, here Qualcomm's simulator: its neighbours, its library, contexts and what can be missing.
+
+  SLUICE_PROGRAM=build/release/bin/sluice run_npu.py [Beside Chatter Contexts Faults]
+"""
+import hashlib
+import json
+import os
+import subprocess
+import unittest
+
+from run_pipelines import PROGRAM, ROOT, TIMEOUT_S, Program, overlap
+
+MODEL = os.path.join(ROOT, 'data/models/face_detection_front_128x128.w8a16.onnx')
+
+
+class Beside(Program):
+    """A model in a lane beside a preview of 30 frames per second."""
+
+    FRAMES = 90
+    RATE = 30.0
+    MARGIN = 5  # of a machine that is short of time
+
+    def test_the_preview_delivers_every_frame(self):
+        """The simulator takes about three frames' time per run, and the whole of a core: only its own branch drops."""
+        path = self.write('beside.yaml', (
+            f'version: 1\nname: beside\nmodels: {{face: {{path: {MODEL}}}}}\nnodes:\n'
+            '  - {id: camera, type: video_source, options: {uri: "test:bars", width: 640, height: 480, fps: 30,'
+            ' pace: realtime}}\n'
+            '  - {id: pre, type: preprocess, inputs: camera, options: {model: face, mean: 127.5, std: 127.5}}\n'
+            '  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [htp], on_fallback: error}}\n'
+            '  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n'
+            '  - {id: out, type: null_sink, inputs: boxes}\n'
+            '  - {id: preview, type: null_sink, inputs: camera}\n'
+            # Credits for a second: a machine that is busy elsewhere for that long costs no frame.
+            'backends: {htp: {soc: sm8550}}\nflow: {mode: realtime, max_in_flight: 30}\n'))
+        done = self.sluice('run', path, '--frames', str(self.FRAMES), '--report', self.at('report.json'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(self.read('report.json'))
+        self.check_equations(report)
+        entry = report['inference'][0]
+        self.assertEqual((entry['backend'], entry['simulated']), ('htp', True))
+        preview, boxes = self.sink(report, 'preview'), self.sink(report, 'out')
+        self.assertEqual((preview['due'], preview['delivered'], preview['dropped']), (self.FRAMES, self.FRAMES, {}))
+        self.assertGreater(boxes['delivered'], 0)
+        self.assertLess(boxes['delivered'], self.FRAMES)
+        self.assertGreater(preview['fps'], self.RATE / self.MARGIN)
+
+
+class Chatter(Program):
+    """Qualcomm's library prints while it is loaded."""
+
+    LINE = 'LIBNATIVE'
+
+    def run_npu(self, *words):
+        done = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '1', *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def test_nobody_sees_it_who_does_not_look_for_it(self):
+        done = self.run_npu()
+        self.assertNotIn(self.LINE, done.stdout + done.stderr)
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        for command in (('inspect', MODEL), ('doctor',)):
+            done = self.sluice(*command)
+            self.assertNotIn(self.LINE, done.stdout + done.stderr, command)
+
+    def test_the_log_has_it_at_debug(self):
+        done = self.run_npu('--log-level', 'debug', '--log-file', self.at('log'))
+        self.assertNotIn(self.LINE, done.stdout)
+        lines = [line for line in self.read('log').splitlines() if self.LINE in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn('debug', lines[0])
+
+
+def fields(message):
+    """(number, bytes or integer) of each field of a protobuf message."""
+    def varint(at):
+        value = shift = 0
+        while True:
+            value |= (message[at] & 0x7f) << shift
+            shift, at = shift + 7, at + 1
+            if message[at - 1] < 0x80:
+                return value, at
+    at = 0
+    while at < len(message):
+        key, at = varint(at)
+        value, at = varint(at)
+        if key & 7 == 2:
+            value, at = message[at:at + value], at + value
+        yield key >> 3, value
+
+
+def context_in(model):
+    """The binary in the EPContext node of a model that `sluice compile` wrote."""
+    for _, graph in (f for f in fields(model) if f[0] == 7):
+        for _, node in (f for f in fields(graph) if f[0] == 1):
+            for _, attribute in (f for f in fields(node) if f[0] == 5):
+                parts = dict(fields(attribute))
+                if parts[1] == b'ep_cache_context':
+                    return parts[4]
+    raise AssertionError('no EPContext node')
+
+
+class Contexts(Program):
+    """Models that were compiled before, named in a pipeline file."""
+
+    def compiled(self, soc):
+        path = self.at(f'{soc}.onnx')
+        done = self.sluice('compile', MODEL, '--backend', 'htp', '--soc', soc, '-o', path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(path, 'rb') as file:
+            return file.read()
+
+    def run_on(self, model, soc):
+        """face_fast_htp with another model file, as this chip."""
+        with open(model, 'rb') as file:
+            sha256 = hashlib.sha256(file.read()).hexdigest()
+        with open(self.shipped('face_fast_htp'), encoding='utf-8') as file:
+            text = file.read().replace('../data/videos', os.path.join(ROOT, 'data/videos'))
+        text = text.replace('../data/models/face_detection_front_128x128.w8a16.onnx', f'{model}, sha256: {sha256}')
+        pipeline = self.write('pipeline.yaml', text.replace('soc: sm8550', f'soc: {soc}'))
+        return self.sluice('run', pipeline, '--frames', '2')
+
+    def test_a_raw_binary_runs_where_it_fits_and_is_refused_elsewhere(self):
+        """Also with the hash of the binary itself."""
+        binary = self.at('face.bin')
+        with open(binary, 'wb') as file:
+            file.write(context_in(self.compiled('sm8550')))
+        done = self.run_on(binary, 'sm8550')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        expected = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '2')
+        for line, wanted in zip(done.stdout.splitlines(), expected.stdout.splitlines(), strict=True):
+            found, wanted = json.loads(line)['detections'], json.loads(wanted)['detections']
+            self.assertEqual(len(found), len(wanted))
+            for a, b in zip(found, wanted):
+                self.assertGreater(overlap(a['box'], b['box']), 0.95)
+        refused = self.run_on(binary, 'qcs6490')
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn('was compiled for SoC 43 (sm8550), v73, this is SoC 35 (qcs6490), v68', refused.stderr)
+
+    def test_a_compiled_model_for_another_chip_is_exit_3(self):
+        self.compiled('qcs6490')
+        refused = self.run_on(self.at('qcs6490.onnx'), 'sm8550')
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn('was compiled for SoC 35 (qcs6490)', refused.stderr)
+
+    def test_a_damaged_binary_is_exit_3(self):
+        whole = context_in(self.compiled('sm8550'))
+        for name, damaged in (('cut', whole[:len(whole) // 2]), ('noise', b'x' * 5000)):
+            with open(self.at(f'{name}.bin'), 'wb') as file:
+                file.write(damaged)
+            refused = self.run_on(self.at(f'{name}.bin'), 'sm8550')
+            self.assertEqual(refused.returncode, 3, refused.stderr)
+            self.assertIn(f'{name}.bin', refused.stderr)
+
+
+class Faults(Program):
+    """What is missing, and what happens at the same time."""
+
+    LIBRARIES = ('libonnxruntime_providers_qnn.so', 'libQnnHtp.so', 'libQnnSystem.so')
+
+    def test_a_missing_library_is_named(self):
+        """By the run, with exit 3, and by doctor; under `warn` the next backend goes on."""
+        whole = os.path.join(os.environ.get('SLUICE_CACHE', os.path.expanduser('~/.cache/sluice')), 'qnn/onnxruntime_qnn')
+        for number, missing in enumerate(self.LIBRARIES):
+            with self.subTest(missing=missing):
+                folder = self.at(f'without_{number}')
+                os.mkdir(folder)
+                for name in self.LIBRARIES:
+                    if name != missing:
+                        os.symlink(os.path.join(whole, name), os.path.join(folder, name))
+                environment = {**os.environ, 'SLUICE_QNN': folder}
+                refused = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '1', env=environment)
+                self.assertEqual(refused.returncode, 3, refused.stderr)
+                self.assertIn(missing, refused.stderr)
+                self.assertIn(f'    {missing}: missing: ', self.sluice('doctor', env=environment).stdout)
+                words = ('--set', 'face.backends=[htp, cpu]', '--set', 'face.on_fallback=warn', '--frames', '1')
+                done = self.sluice('run', self.shipped('face_fast_htp'), *words, env=environment)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(done.stderr.count(missing), 1, done.stderr)
+
+    def test_two_processes_compile_one_model_at_once(self):
+        """Both compute the same; the entry that is left is loaded by the next process, not made again."""
+        environment = {**os.environ, 'SLUICE_ARTIFACTS': self.at('artifacts')}
+        command = [PROGRAM, 'run', self.shipped('face_fast_htp'), '--frames', '2']
+        both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+                                 env=environment) for _ in range(2)]
+        results = [process.communicate(timeout=TIMEOUT_S) for process in both]
+        self.assertEqual([process.returncode for process in both], [0, 0], results)
+        self.assertEqual(results[0][0], results[1][0])
+        entries = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(self.at('artifacts'))}
+        self.assertEqual(len(entries), 1, entries)
+        third = self.sluice(*command[1:], env=environment)
+        self.assertEqual(third.stdout, results[0][0])
+        self.assertNotIn('warning', third.stderr)
+        self.assertEqual({e.name: e.stat().st_mtime_ns for e in os.scandir(self.at('artifacts'))}, entries)
+
+
+if __name__ == '__main__':
+    unittest.main()
