@@ -83,7 +83,8 @@ std::string explain_node(const Json& node) {
 // What a window says of how each of its nodes ran at its end, as a decision would. By node.
 std::map<std::string, Json> choices_of(const Json& window) {
   std::map<std::string, Json> out;
-  for (const auto& [node, backend] : member(window, "backend").items()) {
+  const Json backends = member(window, "backend");
+  for (const auto& [node, backend] : backends.items()) {
     Json& choice = out[node];
     choice["backend"] = backend.is_string() ? backend : Json("?");
     for (const char* key : {"variant", "performance_mode", "reason", "step"}) {
