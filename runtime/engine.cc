@@ -76,7 +76,7 @@ Node* Engine::node(std::string_view id) const {
 
 void Engine::make_services(const RunOptions& options) {
   InferenceSetup setup;
-  setup.backends = make_backends(clock_);
+  setup.backends = setup_.make_backends ? setup_.make_backends(clock_) : make_backends(clock_);
   setup.clock = &clock_;
   setup.ranges = options.ranges;
   for (const ModelPlan& model : plan_->models) {
@@ -175,11 +175,12 @@ void Engine::pool_available(int node) {
 
 Status Engine::probe(const RunOptions& options) {
   if (probed_) return {};
+  SLUICE_ASSIGN(device_, choose_device(options.device, plan_->device));
   make_services(options);
   Status all = open_sources();
   if (all.ok()) add_failure(all, make_pools());
   add_failure(all, open_nodes());
-  auto sensors = make_telemetry(plan_->device, [this] { return inference_load(); });
+  auto sensors = make_telemetry(device_.telemetry, [this] { return inference_load(); });
   add_failure(all, sensors.status());
   if (!all.ok()) return all;
   connect_clip_meters(*plan_, *services_);
@@ -200,7 +201,7 @@ Status Engine::probe(const RunOptions& options) {
   make_feeds(options);
   if (!options.trace.empty()) trace_ = std::make_unique<Trace>(*plan_, clock_);
   make_executor(options);
-  SLUICE_RETURN_IF_ERROR(open_selection());
+  SLUICE_RETURN_IF_ERROR(open_selection(options));
   probed_ = true;
   return {};
 }
@@ -284,7 +285,7 @@ Status Engine::set_off(const RunOptions& options) {
   }
   executor_entered_ = true;
   SLUICE_RETURN_IF_ERROR(executor_->start());
-  if (selection_) selection_->start();
+  if (selection_) selection_->start(started_at_);
   connect_app_sources();
   return {};
 }
@@ -303,7 +304,7 @@ void Engine::end_what_started() {
 
 Status Engine::open_and_begin(const RunOptions& options) {
   SLUICE_RETURN_IF_ERROR(probe(options));
-  if (selection_) selection_->warm_up([this] { return stop_is_wanted(); });
+  if (selection_) SLUICE_RETURN_IF_ERROR(selection_->warm_up([this] { return stop_is_wanted(); }));
   if (trace_) SLUICE_RETURN_IF_ERROR(trace_->start(options.trace, pools_.get()));
   return begin_run();
 }

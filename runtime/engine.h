@@ -16,6 +16,7 @@
 #include "framework/graph/source_feed.h"
 #include "framework/plan/plan.h"
 #include "inference/services.h"
+#include "runtime/chosen_device.h"
 #include "runtime/failures.h"
 #include "runtime/live_selection.h"
 #include "runtime/pipeline.h"
@@ -32,6 +33,7 @@ struct EngineSetup {
   Clock* clock = nullptr;                                                 // none: a SteadyClock of its own
   std::function<std::unique_ptr<Executor>(ExecutorSetup)> make_executor;  // none: the TbbExecutor
   WatchdogLimits limits;
+  std::function<std::vector<std::unique_ptr<Backend>>(Clock&)> make_backends;  // none: those of this build
   std::function<std::unique_ptr<Telemetry>()> make_telemetry;  // none: what the file's `device` says
   TimeNs control_period = Selection::kPeriod;                  // of the selector
 };
@@ -83,7 +85,7 @@ class Engine {
   OpenContext open_context(int node) const;
   Status close_nodes();
   Status finish_trace();
-  Status open_selection();
+  Status open_selection(const RunOptions& options);
   bool stop_is_wanted();
   Status choose_route(int choice, std::size_t route, const ModelRequest& model);
   Status outcome() const;
@@ -104,6 +106,7 @@ class Engine {
   std::unique_ptr<Pools> pools_;
   std::unique_ptr<Trace> trace_;  // outlives the executor that tells it
   std::unique_ptr<NodeBodies> bodies_;
+  ChosenDevice device_;                       // of the probe
   std::unique_ptr<LiveSelection> selection_;  // null: policy fixed and nothing to go to, everywhere
   std::vector<std::unique_ptr<NodeFeed>> feeds_;
   std::unique_ptr<Executor> executor_;

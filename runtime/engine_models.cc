@@ -33,7 +33,7 @@ struct Loaded {
 
 }  // namespace
 
-Status Engine::open_selection() {
+Status Engine::open_selection(const RunOptions& options) {
   LiveSelectionSetup setup;
   setup.plan = plan_.get();
   setup.clock = &clock_;
@@ -42,11 +42,15 @@ Status Engine::open_selection() {
   for (const SourceInfo& info : infos_) setup.source_rates.push_back(info.fps);
   setup.route = [this](int choice, std::size_t route) { bodies_->set_route(choice, route); };
   setup.period = setup_.control_period;
+  setup.record = options.record;
+  setup.replay = device_.replay;
   selection_ = LiveSelection::create(std::move(setup), [this] {
     if (setup_.make_telemetry) return setup_.make_telemetry();
-    auto own = make_telemetry(plan_->device, [this] { return inference_load(); });
+    auto own = make_telemetry(device_.telemetry, [this] { return inference_load(); });
     return own.ok() ? std::move(*own) : nullptr;  // the probe has said why not
   });
+  if (!selection_ && device_.replay)
+    return invalid(device_.replay->path + ": was recorded of another pipeline: no node of this one chooses");
   return selection_ ? selection_->open() : Status{};
 }
 

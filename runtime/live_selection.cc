@@ -4,15 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include <fmt/format.h>
 
 #include "framework/core/log.h"
-#include "inference/model_file.h"
 #include "inference/selection/measure.h"
-#include "runtime/process_stats.h"
 #include "runtime/selected_nodes.h"
+#include "runtime/session_memory.h"
 
 namespace sluice {
 namespace {
@@ -22,31 +20,6 @@ constexpr TimeNs kProbeTimeout = from_s(2);     // of one run whose latency is n
 constexpr double kProbeSlack = 20;              // so many times as long as it took before
 constexpr int kProbeRuns = 2;
 constexpr int kNice = 10;
-// [assumed] what a session takes of memory: its weights as many times, and so much more.
-constexpr std::uint64_t kModelCopies = 3, kSessionBytes = 32u << 20;
-
-// Of the machine, for new allocations; none: not known.
-std::optional<std::uint64_t> free_bytes() {
-  std::FILE* file = std::fopen("/proc/meminfo", "re");
-  if (!file) return std::nullopt;
-  std::optional<std::uint64_t> out;
-  char line[256];
-  unsigned long kib = 0;
-  while (!out && std::fgets(line, sizeof line, file))
-    if (std::sscanf(line, "MemAvailable: %lu", &kib) == 1) out = std::uint64_t{kib} * 1024;
-  std::fclose(file);
-  return out;
-}
-
-// A session that the machine has no room for is not tried: it could end the process.
-Status room_for(const ModelRequest& model) {
-  SLUICE_ASSIGN(const FileStamp stamp, ModelFile::stamp_of(model.path));
-  const std::uint64_t wanted = static_cast<std::uint64_t>(stamp.size) * kModelCopies + kSessionBytes;
-  const std::optional<std::uint64_t> free = free_bytes();
-  if (!free || wanted < *free / 2) return {};
-  return unavailable(
-      fmt::format("its session may take {} MB and {} MB of memory are free", wanted >> 20, *free >> 20));
-}
 
 bool same_session(const SelectorCandidate& a, const SelectorCandidate& b) {
   return a.backend == b.backend && a.variant == b.variant;
@@ -73,7 +46,8 @@ std::unique_ptr<LiveSelection> LiveSelection::create(
 }
 
 LiveSelection::LiveSelection(LiveSelectionSetup setup, std::unique_ptr<Telemetry> telemetry)
-    : setup_(std::move(setup)), telemetry_(std::move(telemetry)) {
+    : setup_(std::move(setup)), telemetry_(std::move(telemetry)), measures_(*setup_.services) {
+  if (setup_.replay) replay_ = std::make_unique<SelectionReplay>(setup_.replay);
   for (std::size_t n = 0; n < setup_.plan->nodes.size(); ++n)
     if (takes_selection(setup_.plan->nodes[n])) add_node(n);
 }
@@ -184,15 +158,22 @@ void LiveSelection::adopt(LiveNode& node, std::size_t candidate, const LoadedMod
   if (!node.user->in_use(route)) node.user->use(route, tagged(*loaded, candidate));
 }
 
-void LiveSelection::warm_up(const std::function<bool()>& stopped) {
-  const std::vector<Unproven> failed = measure_all(stopped);
+Status LiveSelection::warm_up(const std::function<bool()>& stopped) {
+  const std::vector<Unproven> failed = replay_ ? std::vector<Unproven>{} : measure_all(stopped);
   std::vector<SelectedNode> nodes;
   for (LiveNode& node : nodes_) nodes.push_back(std::move(node.what));
+  if (replay_) SLUICE_RETURN_IF_ERROR(replay_->adopt(nodes));
+  if (setup_.record) setup_.record(selection_begin_line("real", nodes));
   selection_ = std::make_unique<Selection>(std::move(nodes));
+  if (setup_.record)
+    selection_->record([this](const SelectionEvent& event, std::span<const SelectionChange> changes) {
+      setup_.record(selection_line(event, changes));
+    });
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     nodes_[n].user->tell(&selection_->meter(n), [this] { wake(); });
   }
   first_choices(failed);
+  return {};
 }
 
 std::vector<LiveSelection::Unproven> LiveSelection::measure_all(const std::function<bool()>& stopped) {
@@ -201,6 +182,7 @@ std::vector<LiveSelection::Unproven> LiveSelection::measure_all(const std::funct
     for (std::size_t c = 0; c < nodes_[n].loaded.size() && !nodes_[n].lazy; ++c)
       if (nodes_[n].loaded[c]) left.push_back({n, c});
   const TimeNs end = setup_.clock->now() + kWarmUp;
+  measure_accuracy(end - kWarmUp / 2, stopped);
   for (std::size_t i = 0; i < left.size() && !stopped(); ++i) {
     const TimeNs now = setup_.clock->now();
     if (now >= end) break;
@@ -211,7 +193,7 @@ std::vector<LiveSelection::Unproven> LiveSelection::measure_all(const std::funct
     const TimeNs share = (end - now) / static_cast<TimeNs>(left.size() - i);
     MeasureRequest request{.until = now + share, .stopped = stopped};
     request.timeout = std::min(std::max(share, kLeastTimeout), end - now);
-    const auto measured = measure(loaded.opened.session, *setup_.clock, request);
+    const auto measured = measures_.times(loaded.opened.session, candidate.performance_mode, request);
     if (measured.ok()) {
       candidate.latency_ms = {measured->median_ms, Basis::kMeasured};
       candidate.latency_p95_ms = {measured->p95_ms, Basis::kMeasured};
@@ -224,10 +206,51 @@ std::vector<LiveSelection::Unproven> LiveSelection::measure_all(const std::funct
   return failed;
 }
 
+// The model's own path on the cpu, in its own precision.
+Result<LoadedModelPtr> LiveSelection::reference_of(const LiveNode& node) const {
+  SelectorCandidate own;
+  own.backend = "cpu";
+  for (std::size_t c = 0; c < node.what.candidates.size(); ++c)
+    if (node.loaded[c] && same_session(node.what.candidates[c], own)) return node.loaded[c];
+  return open_candidate(node, own, 0);
+}
+
+// What min_snr_db judges and the file does not say: variants, and other precisions of the model's own path.
+// Where it cannot be measured, variants stay unknown and own paths count as right.
+void LiveSelection::measure_accuracy(TimeNs until, const std::function<bool()>& stopped) {
+  for (LiveNode& node : nodes_) {
+    if (!node.what.policy.min_snr_db || node.lazy) continue;
+    LoadedModelPtr reference;
+    for (std::size_t c = 0; c < node.what.candidates.size() && !stopped(); ++c) {
+      SelectorCandidate& candidate = node.what.candidates[c];
+      const bool judged = candidate.variant.empty()
+                              ? candidate.backend != "cpu" && candidate.backend != "fake"
+                              : !candidate.snr_db;
+      if (!judged || !node.loaded[c] || !candidate.same_input_size) continue;
+      const auto measured = [&]() -> Result<double> {
+        if (setup_.clock->now() >= until) return cancelled("the warm-up's time is over");
+        if (!reference) {
+          SLUICE_ASSIGN(reference, reference_of(node));
+        }
+        return measures_.snr_db(node.loaded[c]->opened.session, reference->opened.session, kProbeTimeout);
+      }();
+      if (measured.ok()) {
+        candidate.snr_db = *measured;
+      } else {
+        node.user->warn(describe(candidate) +
+                        ": min_snr_db: its accuracy could not be measured: " + measured.status().message());
+      }
+    }
+  }
+}
+
 void LiveSelection::first_choices(const std::vector<Unproven>& failed) {
   const TimeNs now = setup_.clock->now();
   for (const Unproven& u : failed) selection_->note_failure(u.node, u.candidate, now);
-  decide(now);
+  if (replay_)
+    follow(now);
+  else
+    decide(now);
   say_blind();
 }
 
@@ -245,7 +268,9 @@ void LiveSelection::say_blind() {
 // ----------------------------------------------------------------------------------------------------------
 
 // Under a manual clock a thread would make runs differ from one another: there, nothing changes.
-void LiveSelection::start() {
+void LiveSelection::start(TimeNs started) {
+  started_ = started;
+  if (setup_.record) setup_.record(selection_start_line(started));
   if (setup_.clock->manual()) return;
   thread_ = std::thread([this] { work(); });
 }
@@ -274,9 +299,9 @@ void LiveSelection::wake() {
 // Waits on a condition of its own, not on the clock's: that one wakes all its sleepers at every run.
 void LiveSelection::work() {
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
-  TimeNs next = setup_.clock->now() + setup_.period;
+  TimeNs next = next_turn(started_);
   std::unique_lock lock(wake_mutex_);
-  while (!stopping_) {
+  while (!stopping_ && next != kNever) {
     if (timer_ == 0) {
       timer_ = setup_.clock->at(next, {}, [this] {
         std::lock_guard at_due(wake_mutex_);
@@ -285,20 +310,38 @@ void LiveSelection::work() {
         wake_.notify_one();
       });
     }
-    wake_.wait(lock, [this] { return due_ || failed_ || stopping_; });
+    wake_.wait(lock, [this] { return due_ || (failed_ && !replay_) || stopping_; });
     if (stopping_) break;
     const bool whole = std::exchange(due_, false);
     failed_ = false;
     lock.unlock();
-    {
-      std::lock_guard selecting(mutex_);
-      decide(setup_.clock->now());
-      if (whole) probe_one(setup_.clock->now());
-    }
-    // A suspended machine, or a long probe, skips periods instead of catching up.
-    if (whole) next = std::max(next + setup_.period, setup_.clock->now());
+    take_turn(whole);
+    if (whole) next = next_turn(next);
     lock.lock();
   }
+}
+
+void LiveSelection::take_turn(bool whole) {
+  std::lock_guard selecting(mutex_);
+  const TimeNs now = setup_.clock->now();
+  if (replay_) return follow(now);
+  decide(now);
+  if (whole) probe_one(setup_.clock->now());
+}
+
+// A suspended machine, or a long probe, skips periods instead of catching up. kNever: there is none.
+TimeNs LiveSelection::next_turn(TimeNs last) const {
+  if (replay_) return replay_->over() ? kNever : started_ + replay_->next_due();
+  return std::max(last + setup_.period, setup_.clock->now());
+}
+
+// The recording's steps that are due; before the first frame those of its start.
+void LiveSelection::follow(TimeNs now) {
+  const bool starting = replay_->before_start();
+  while (!replay_->over() && (starting ? replay_->before_start() : started_ + replay_->next_due() <= now)) {
+    for (const SelectionChange& change : replay_->step(*selection_)) carry_out(change, now);
+  }
+  for (const std::string& notice : replay_->take_notices()) log_message(LogLevel::kWarning, notice);
 }
 
 Readings LiveSelection::read(TimeNs now) {
@@ -334,7 +377,9 @@ bool LiveSelection::carry_out(const SelectionChange& change, TimeNs now) {
   // Policy fixed begins where the node was opened, which it has noted.
   const bool fixed = selection_->node(change.node).policy.kind == PolicyKind::kFixed;
   if (change.before < 0 && fixed && node.routes[c] == 0) return true;
-  node.user->note(node.routes[c], selection_->decisions(change.node).back());
+  Choice choice = selection_->decisions(change.node).back();
+  if (replay_) choice.at = std::min(now, started_ + replay_->since_start(choice.at));
+  node.user->note(node.routes[c], std::move(choice));
   const bool broken =
       change.before >= 0 &&
       !selection_->state(change.node).candidates[static_cast<std::size_t>(change.before)].breaker.usable();
@@ -353,7 +398,7 @@ bool LiveSelection::change_over(std::size_t n, std::size_t c, TimeNs now) {
     auto opened = open_candidate(node, candidate_of(n, c), node.routes[c]);
     if (!opened.ok()) {
       node.user->warn(describe(candidate_of(n, c)) + " cannot be used: " + opened.status().message());
-      selection_->note_failure(n, c, now);
+      if (!replay_) selection_->note_failure(n, c, now);
       return false;
     }
     adopt(node, c, *opened);

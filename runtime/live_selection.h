@@ -17,6 +17,8 @@
 #include "inference/selection/selection.h"
 #include "inference/services.h"
 #include "inference/telemetry/telemetry.h"
+#include "runtime/selection_replay.h"
+#include "runtime/warm_up.h"
 
 namespace sluice {
 
@@ -28,6 +30,8 @@ struct LiveSelectionSetup {
   std::vector<double> source_rates;                          // by source; 0: unknown
   std::function<void(int choice, std::size_t route)> route;  // routes frames that are not routed yet
   TimeNs period = Selection::kPeriod;
+  std::function<void(const std::string& line)> record;  // gets the lines of a recording; empty: none is made
+  std::shared_ptr<const RecordedSelection> replay;      // decides as recorded there; null: for itself
 };
 
 // What stands in the setup outlives it. Thread-safe where nothing else is said.
@@ -48,10 +52,11 @@ class LiveSelection {
   // what runs fails. kUnavailable under `on_fallback: error` alone; else what cannot be used is no candidate.
   Status open();
   // Measures every session within kWarmUp and makes the first choices. Before the first frame; `stopped` ends
-  // it early.
-  void warm_up(const std::function<bool()>& stopped);
-  // The thread, from the first frame to the last. `stop` waits for it, and may be called again.
-  void start();
+  // it early. kInvalid: the recording to replay is of another pipeline.
+  Status warm_up(const std::function<bool()>& stopped);
+  // The thread, from the first frame to the last; the run started at `started`. `stop` waits for it, and may
+  // be called again.
+  void start(TimeNs started);
   void stop();
 
   // Somebody else chooses for all nodes of `model` from now on.
@@ -84,11 +89,16 @@ class LiveSelection {
   void refuse_shared_routes(LiveNode& node) const;
   static void refuse(LiveNode& node, std::size_t candidate, const std::string& why);
   void adopt(LiveNode& node, std::size_t candidate, const LoadedModelPtr& loaded);
+  void measure_accuracy(TimeNs until, const std::function<bool()>& stopped);
+  Result<LoadedModelPtr> reference_of(const LiveNode& node) const;
   std::vector<Unproven> measure_all(const std::function<bool()>& stopped);
   void say_blind();
   void first_choices(const std::vector<Unproven>& failed);
 
   void work();
+  void take_turn(bool whole);
+  TimeNs next_turn(TimeNs last) const;
+  void follow(TimeNs now);
   void wake();
   void decide(TimeNs now);
   bool carry_out(const SelectionChange& change, TimeNs now);
@@ -100,6 +110,9 @@ class LiveSelection {
 
   const LiveSelectionSetup setup_;
   std::unique_ptr<Telemetry> telemetry_;
+  std::unique_ptr<SelectionReplay> replay_;  // null: it decides for itself
+  TimeNs started_ = 0;
+  WarmUp measures_;
   std::mutex mutex_;  // guards what follows, while the thread runs
   std::vector<LiveNode> nodes_;
   std::unique_ptr<Selection> selection_;

@@ -11,6 +11,7 @@
 #include "framework/spec/spec.h"
 #include "inference/checked_model.h"
 #include "runtime/builtin.h"
+#include "runtime/chosen_device.h"
 #include "runtime/engine.h"
 #include "runtime/simulated_engine.h"
 #include "runtime/snapshot.h"
@@ -82,8 +83,10 @@ class Pipeline::Impl {
   const std::shared_ptr<const Registry> registry_;  // the plan's declarations live in it
   // Makes the simulated engine when the options ask for one.
   Status simulate(const RunOptions& options) {
-    if (simulated_ || !options.device.starts_with("sim:")) return {};
-    SLUICE_ASSIGN(simulated_, SimulatedEngine::create(plan_, options));
+    if (simulated_) return {};
+    SLUICE_ASSIGN(const ChosenDevice device, choose_device(options.device, plan_->device));
+    if (!device.name.starts_with("sim:")) return {};
+    SLUICE_ASSIGN(simulated_, SimulatedEngine::create(plan_, options, device));
     return {};
   }
 

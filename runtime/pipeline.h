@@ -36,6 +36,7 @@ struct RunOptions {
   int workers = 0;                     // 0: one per core
   // Empty or "real": this machine. "sim:PROFILE": a simulated device (a shipped profile or a path) runs
   // instead; no node body runs, sources answer from their headers, sinks count but write nothing.
+  // "trace:PATH": what the recording there ran on, with its readings and its decisions.
   std::string device;
   std::string timings;              // simulated: a report whose node times are used instead of the profile's
   std::optional<double> ambient_c;  // simulated; none: the profile's
@@ -44,6 +45,8 @@ struct RunOptions {
   double idle_after_s = 0;          // simulated: it idles on at the end
   // Called once a second of the run's clock by the thread inside `wait` or `wait_for`.
   std::function<void()> every_second;
+  // Gets the selector's part of a recording, line by line without line ends, from any thread, one at a time.
+  std::function<void(const std::string& line)> record;
   ValueRanges* ranges = nullptr;  // gets what models read and write; outlives the run
 };
 

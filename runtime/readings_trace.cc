@@ -62,15 +62,15 @@ std::string read_line(const Json& line, Readings& out) {
   const auto time = line.find("t_s");
   if (time == line.end() || !time->is_number()) return "'t_s', the time in seconds, is missing";
   out.at = from_s(time->get<double>());
-  std::string wrong =
-      read_roles(line, "temperature_c", {-50, 200, "degrees C"}, out.at, out.temperature_c, HeatRole{});
+  std::string wrong = read_roles(line, "temperature_c", {kLeastCelsius, kMostCelsius, "degrees C"}, out.at,
+                                 out.temperature_c, HeatRole{});
   if (wrong.empty())
-    wrong = read_roles(line, "clock_mhz", {0, 20'000, "MHz"}, out.at, out.clock_mhz, UnitRole{});
+    wrong = read_roles(line, "clock_mhz", {0, kMostMhz, "MHz"}, out.at, out.clock_mhz, UnitRole{});
   if (wrong.empty())
-    wrong = read_roles(line, "max_clock_mhz", {0, 20'000, "MHz"}, out.at, out.max_clock_mhz, UnitRole{});
+    wrong = read_roles(line, "max_clock_mhz", {0, kMostMhz, "MHz"}, out.at, out.max_clock_mhz, UnitRole{});
   if (wrong.empty())
     wrong = read_roles(line, "utilisation", {0, 1, "share"}, out.at, out.utilisation, UnitRole{});
-  if (wrong.empty()) wrong = read_value(line, "power_w", {0, 1000, "W"}, out.at, out.power_w);
+  if (wrong.empty()) wrong = read_value(line, "power_w", {0, kMostWatts, "W"}, out.at, out.power_w);
   return wrong;
 }
 
@@ -87,7 +87,7 @@ std::string reading_line(const Readings& r) {
   return out.dump();
 }
 
-Result<RecordedRun> read_trace(const std::string& path) {
+Result<RecordedRun> read_trace(const std::string& path, bool samples_needed) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (error) return invalid(path + ": cannot be read");
@@ -95,6 +95,7 @@ Result<RecordedRun> read_trace(const std::string& path) {
   std::ifstream in(path);
   RecordedRun out{path, {}};
   int number = 0;
+  bool selects = false;
   for (std::string text; std::getline(in, text);) {
     ++number;
     const auto refuse = [&](const std::string& why) {
@@ -102,13 +103,17 @@ Result<RecordedRun> read_trace(const std::string& path) {
     };
     const Json line = Json::parse(text, nullptr, false);
     if (line.is_discarded()) return refuse(in.eof() ? "the last line was cut; remove it" : "no JSON object");
+    if (line.is_object() && line.contains("selection")) {
+      selects = true;
+      continue;
+    }
     Readings readings;
     if (const std::string wrong = read_line(line, readings); !wrong.empty()) return refuse(wrong);
     if (!out.samples.empty() && readings.at <= out.samples.back().at)
       return refuse(fmt::format("'t_s' is {:g}, which is not after the line before", to_s(readings.at)));
     out.samples.push_back(readings);
   }
-  if (out.samples.empty()) return invalid(path + ": has no samples");
+  if (out.samples.empty() && (samples_needed || !selects)) return invalid(path + ": has no samples");
   return out;
 }
 

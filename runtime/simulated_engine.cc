@@ -73,7 +73,6 @@ Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan) {
 
 SimulatedEngine::SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOptions& options)
     : run_(std::move(run)),
-      selection_(SimulatedSelection::create(*run_)),
       options_(options),
       failures_(run_->plan(), run_->clock()),
       energy_at_start_j_(run_->device().energy_j()) {
@@ -84,20 +83,32 @@ SimulatedEngine::SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOpt
     if (selection_ && !loaded_) selection_->on_period(now, readings);
     if (options_.every_second) options_.every_second();
   });
-  if (selection_) {
-    selection_->on_period(run_->now(), readings_);
-    run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
-      selection_->on_run(infer, took, status);
-    });
-  }
   run_->on_failure(
       [this](int node, const Status& status, const FrameInfo& frame) { failures_.add(node, status, frame); });
 }
 
+// Makes the first choices.
+Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
+  SLUICE_ASSIGN(selection_, SimulatedSelection::create(*run_, device.replay));
+  const bool traced = Options(device.telemetry).text("telemetry") == "trace";
+  if (traced && !device.replay)
+    log_message(LogLevel::kWarning,
+                "device: telemetry is 'trace', and its readings stay unused: a simulated device has its own");
+  if (!selection_) return {};
+  if (options_.record) selection_->record(device.name, options_.record);
+  selection_->on_period(run_->now(), readings_);
+  if (options_.record) options_.record(selection_start_line(run_->now()));
+  run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
+    selection_->on_run(infer, took, status);
+  });
+  return {};
+}
+
 Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr<const Plan> plan,
-                                                                 const RunOptions& options) {
+                                                                 const RunOptions& options,
+                                                                 const ChosenDevice& device) {
   SimulatedSetup setup;
-  SLUICE_ASSIGN(setup.profile, load_profile(options.device.substr(kPrefix.size())));
+  SLUICE_ASSIGN(setup.profile, load_profile(device.name.substr(kPrefix.size())));
   if (!options.timings.empty()) {
     SLUICE_ASSIGN(setup.timings, read_timings(options.timings));
   }
@@ -110,7 +121,9 @@ Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr
   setup.cool_down_s = options.idle_before_s;
   SLUICE_ASSIGN(std::unique_ptr<SimulatedRun> run, SimulatedRun::create(std::move(setup)));
   for (const std::string& warning : run->warnings()) log_message(LogLevel::kWarning, warning);
-  return std::unique_ptr<SimulatedEngine>(new SimulatedEngine(std::move(run), options));
+  std::unique_ptr<SimulatedEngine> out(new SimulatedEngine(std::move(run), options));
+  SLUICE_RETURN_IF_ERROR(out->begin_selection(device));
+  return out;
 }
 
 Status SimulatedEngine::run() {

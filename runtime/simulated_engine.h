@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/chosen_device.h"
 #include "runtime/device_summary.h"
 #include "runtime/failures.h"
 #include "runtime/pipeline.h"
@@ -22,9 +23,10 @@ Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan);
 
 class SimulatedEngine {
  public:
-  // kInvalid: the profile or the timings; kUnavailable: a model that the device cannot run.
+  // kInvalid: the profile, the timings or the recording; kUnavailable: a model that the device cannot run.
   static Result<std::unique_ptr<SimulatedEngine>> create(std::shared_ptr<const Plan> plan,
-                                                         const RunOptions& options);
+                                                         const RunOptions& options,
+                                                         const ChosenDevice& device);
   // The whole run, in this thread.
   Status run();
   // Of the run, once it is over.
@@ -36,6 +38,7 @@ class SimulatedEngine {
 
  private:
   SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOptions& options);
+  Status begin_selection(const ChosenDevice& device);
 
   std::unique_ptr<SimulatedRun> run_;
   std::unique_ptr<SimulatedSelection> selection_;  // null: nothing is to be chosen

@@ -1,7 +1,9 @@
 #include "runtime/simulated_selection.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "framework/core/log.h"
 #include "framework/graph/source_feed.h"
 #include "runtime/selected_nodes.h"
 #include "simulation/power_law.h"
@@ -43,7 +45,8 @@ void estimate(const SimulatedRun& run, int node, SelectorCandidate& candidate) {
 
 }  // namespace
 
-std::unique_ptr<SimulatedSelection> SimulatedSelection::create(SimulatedRun& run) {
+Result<std::unique_ptr<SimulatedSelection>> SimulatedSelection::create(
+    SimulatedRun& run, const std::shared_ptr<const RecordedSelection>& replay) {
   std::vector<SelectedNode> nodes;
   std::vector<std::size_t> infer;
   for (std::size_t i = 0; i < run.infer().size(); ++i) {
@@ -54,8 +57,15 @@ std::unique_ptr<SimulatedSelection> SimulatedSelection::create(SimulatedRun& run
     for (SelectorCandidate& candidate : nodes.back().candidates) estimate(run, node, candidate);
     infer.push_back(i);
   }
-  if (nodes.empty()) return nullptr;
-  return std::unique_ptr<SimulatedSelection>(new SimulatedSelection(run, std::move(nodes), std::move(infer)));
+  if (nodes.empty() && !replay) return std::unique_ptr<SimulatedSelection>();
+  std::unique_ptr<SelectionReplay> recorded;
+  if (replay) {
+    recorded = std::make_unique<SelectionReplay>(replay);
+    SLUICE_RETURN_IF_ERROR(recorded->adopt(nodes));
+  }
+  std::unique_ptr<SimulatedSelection> out(new SimulatedSelection(run, std::move(nodes), std::move(infer)));
+  out->replay_ = std::move(recorded);
+  return out;
 }
 
 SimulatedSelection::SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes,
@@ -64,14 +74,37 @@ SimulatedSelection::SimulatedSelection(SimulatedRun& run, std::vector<SelectedNo
   for (std::size_t n = 0; n < infer_.size(); ++n) node_[infer_[n]] = static_cast<int>(n);
 }
 
+void SimulatedSelection::record(std::string_view device,
+                                const std::function<void(const std::string&)>& line) {
+  std::vector<SelectedNode> nodes;
+  for (std::size_t n = 0; n < selection_.nodes(); ++n) nodes.push_back(selection_.node(n));
+  line(selection_begin_line(device, nodes));
+  selection_.record([line](const SelectionEvent& event, std::span<const SelectionChange> changes) {
+    line(selection_line(event, changes));
+  });
+}
+
+// The recording's steps that are due, and a timer for the next one. The first call takes those of its start.
+void SimulatedSelection::follow() {
+  const bool starting = replay_->before_start();
+  while (!replay_->over() && (starting ? replay_->before_start() : replay_->next_due() <= run_.now()))
+    carry_out(replay_->step(selection_));
+  for (const std::string& notice : replay_->take_notices()) log_message(LogLevel::kWarning, notice);
+  if (!replay_->over()) run_.call_at(replay_->next_due(), [this] { follow(); });
+}
+
 void SimulatedSelection::on_period(TimeNs now, const Readings& readings) {
   readings_ = readings;
+  if (replay_) {
+    if (!std::exchange(following_, true)) follow();
+    return;
+  }
   carry_out(selection_.on_period(now, readings));
   probe_one(now);
 }
 
 void SimulatedSelection::on_run(std::size_t infer, TimeNs took, const Status& status) {
-  if (node_[infer] < 0) return;
+  if (node_[infer] < 0 || replay_) return;
   const auto n = static_cast<std::size_t>(node_[infer]);
   if (selection_.current(n) < 0) return;
   const auto candidate = static_cast<std::size_t>(selection_.current(n));

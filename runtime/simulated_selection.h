@@ -6,14 +6,19 @@
 #include <vector>
 
 #include "inference/selection/selection.h"
+#include "runtime/selection_replay.h"
 #include "simulation/simulated_run.h"
 
 namespace sluice {
 
 class SimulatedSelection {
  public:
-  // Null when no infer node of the plan leaves where it starts. `run` outlives it.
-  static std::unique_ptr<SimulatedSelection> create(SimulatedRun& run);
+  // Null when no infer node of the plan leaves where it starts. `run` outlives it. `replay`: decides as
+  // recorded there; null: for itself. kInvalid: the recording is of another pipeline.
+  static Result<std::unique_ptr<SimulatedSelection>> create(
+      SimulatedRun& run, const std::shared_ptr<const RecordedSelection>& replay = nullptr);
+  // From now on `line` gets the lines of a recording, but for its start and end. Before the first period.
+  void record(std::string_view device, const std::function<void(const std::string&)>& line);
 
   // Ends a control period: chooses for the frames that start from now on, then measures a candidate that
   // wants it. The first call, before the run, makes the first choices.
@@ -23,6 +28,7 @@ class SimulatedSelection {
 
  private:
   SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes, std::vector<std::size_t> infer);
+  void follow();
   void carry_out(const std::vector<SelectionChange>& changes);
   void probe_one(TimeNs now);
   InferChoice choice_of(std::size_t node, std::size_t candidate) const;
@@ -32,6 +38,8 @@ class SimulatedSelection {
   std::vector<int> node_;                 // the other way; -1: not selected for
   Selection selection_;
   Readings readings_;
+  std::unique_ptr<SelectionReplay> replay_;  // null: it decides for itself
+  bool following_ = false;                   // the replay has begun
 };
 
 }  // namespace sluice

@@ -5,6 +5,7 @@
 #include "framework/core/log.h"
 #include "inference/telemetry/sysfs_telemetry.h"
 #include "runtime/recorded_telemetry.h"
+#include "runtime/selection_record.h"
 #include "simulation/profile_reader.h"
 
 namespace sluice {
@@ -17,8 +18,9 @@ constexpr std::size_t kMostNotices =
 Result<std::unique_ptr<Telemetry>> trace_of(const Options& options) {
   if (!options.has("trace"))
     return invalid("device: telemetry is 'trace', and 'trace' does not name the recording (readings.jsonl)");
-  auto trace = read_trace(options.text("trace"));
+  auto trace = read_trace(recording_file(options.text("trace")), false);
   if (!trace.ok()) return trace.status().with_context("device: trace: ");
+  if (trace->samples.empty()) return std::unique_ptr<Telemetry>();  // nothing was known then
   return std::unique_ptr<Telemetry>(std::make_unique<RecordedTelemetry>(std::move(*trace)));
 }
 

@@ -27,6 +27,7 @@ struct Work {
   double jitter = 0;
   bool beside = false;  // takes no queue of the unit and none of its power
   double extra_w = 0;   // heat beyond the unit's own while it runs (the fake backend's heat_w)
+  bool operator==(const Work&) const = default;
 };
 
 // Not thread-safe.

@@ -7,6 +7,8 @@
 namespace sluice {
 namespace {
 
+constexpr int kMostNan = 10;  // as the infer node takes it
+
 std::vector<double> runs_of(const Options& fake, std::string_view name) {
   return fake.has(name) ? fake.numbers(name) : std::vector<double>{};
 }
@@ -20,6 +22,7 @@ bool has(const std::vector<double>& runs, std::uint64_t run) {
 FakeFaults::FakeFaults(const Options& fake)
     : fail_at_(runs_of(fake, "fail_at")),
       hang_at_(runs_of(fake, "hang_at")),
+      nan_at_(runs_of(fake, "nan_at")),
       timeout_ms_(fake.has("run_timeout_ms") ? fake.number("run_timeout_ms") : 10'000) {}
 
 FakeFaults::Run FakeFaults::next(double latency_ms) {
@@ -32,7 +35,15 @@ FakeFaults::Run FakeFaults::next(double latency_ms) {
     return {
         failed(fmt::format("simulated backend 'fake' was told to fail in run {} (option 'fail_at')", run)),
         0};
-  return {};
+  if (!has(nan_at_, run)) {
+    nan_in_a_row_ = 0;
+    return {};
+  }
+  const bool broken = ++nan_in_a_row_ >= kMostNan;
+  const std::string what = fmt::format("simulated backend 'fake' wrote NaN in run {} (option 'nan_at')", run);
+  return {broken ? unavailable(what + fmt::format(", {} frames in a row: a failure of the backend", kMostNan))
+                 : failed(what),
+          0, true};
 }
 
 }  // namespace sluice

@@ -1,4 +1,5 @@
-// The faults that the options of the `fake` backend ask for, on a simulated device: which run fails or hangs.
+// The faults that the options of the `fake` backend ask for, on a simulated device: which run fails, hangs or
+// writes NaN.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,16 @@ class FakeFaults {
   struct Run {
     Status status;           // ok, or what the real backend would say
     double gives_up_ms = 0;  // of a run that hangs: how long it is waited for
+    bool wrote_nan = false;  // it ran; its outputs cost the frame, and ten in a row the backend
   };
   // The next run, which takes `latency_ms`.
   Run next(double latency_ms);
 
  private:
-  std::vector<double> fail_at_, hang_at_;
+  std::vector<double> fail_at_, hang_at_, nan_at_;
   double timeout_ms_ = 0;
   std::uint64_t runs_ = 0;
+  int nan_in_a_row_ = 0;
 };
 
 }  // namespace sluice

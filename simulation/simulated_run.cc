@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "inference/backend_options.h"
+
 namespace sluice {
 namespace {
 
@@ -11,6 +13,8 @@ namespace {
 // once an hour.
 constexpr double kStalledAfterS = 3600;
 constexpr double kSteadyKelvinPerMinute = 0.05;
+// Of a timer: after all that arrives or ends at the same instant.
+constexpr std::int64_t kDispatch = INT64_MAX;
 
 std::size_t total_slots(const FlowGraph& flow) {
   std::size_t slots = 0;
@@ -60,6 +64,7 @@ Status SimulatedRun::prepare() {
       all = Status(status.code(), all.ok() ? status.message() : all.message() + "\n" + status.message());
   }
   SLUICE_RETURN_IF_ERROR(all);
+  lanes_.resize(device_->profile().units.size());
   runs_.resize(total_slots(flow_) * flow_.units.size());
   for (std::size_t i = 0; i < runs_.size(); ++i)
     runs_[i].resize(flow_.units[i % flow_.units.size()].nodes.size());
@@ -111,7 +116,10 @@ Status SimulatedRun::choose(std::size_t infer, InferChoice choice) {
 Result<double> SimulatedRun::probe(std::size_t infer, const InferChoice& choice) {
   NodeState& node = nodes_[static_cast<std::size_t>(infer_[infer].node)];
   SLUICE_ASSIGN(Work work, costs_->infer_work(infer_[infer].node, choice));
-  if (choice.backend == "fake") SLUICE_RETURN_IF_ERROR(node.faults.next(work.fixed_ms).status);
+  if (choice.backend == "fake") {
+    const FakeFaults::Run run = node.faults.next(work.fixed_ms);
+    if (!run.wrote_nan) SLUICE_RETURN_IF_ERROR(run.status);  // a probe does not look at what came out
+  }
   const TimeNs at = clock_.now() + offset_;
   device_->advance(at);
   const SimulatedDevice::Span span = device_->run(work, at);
@@ -146,7 +154,7 @@ void SimulatedRun::tick() {
 
 Outcome SimulatedRun::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
   const FlowUnit& spec = flow_.units[unit];
-  std::vector<NodeRun>& runs = runs_[slot * flow_.units.size() + unit];
+  const std::span<NodeRun> runs = runs_of(unit, slot);
   Outcome out;
   const TimeNs start = clock_.now();
   TimeNs now = start;
@@ -154,7 +162,7 @@ Outcome SimulatedRun::run(std::uint32_t unit, Slot slot, const FrameInfo& frame)
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     NodeState& node = nodes_[static_cast<std::size_t>(spec.nodes[i])];
     runs[i] = {};
-    out.runs = std::span<const NodeRun>(runs).first(i + 1);
+    out.runs = runs.first(i + 1);
     if (i > 0 && flow_.deadline > 0 && now - frame.captured > flow_.deadline) {
       runs[i].busy = -1;  // lost before it started
       out.kind = Outcome::Kind::kDropped;
@@ -163,21 +171,83 @@ Outcome SimulatedRun::run(std::uint32_t unit, Slot slot, const FrameInfo& frame)
     }
     out.kind = pass(node, frame, now, out);
     if (out.kind != Outcome::Kind::kData) break;
+    if (waits_its_turn(node, spec)) {
+      enqueue(node, {unit, slot, node.work, now, frame.number});
+      cost_ = kNever;
+      return out;
+    }
     Status status;
-    const TimeNs end =
-        node.kind == NodeState::Kind::kInfer ? do_infer(node, now, status) : do_work(node, now);
+    const TimeNs end = node.kind == NodeState::Kind::kInfer ? do_infer(node, node.work, now, now, status)
+                                                            : do_work(node, now);
     runs[i].busy = end - now;
     now = end;
     if (!status.ok()) {
-      if (on_failure_) on_failure_(spec.nodes[i], status, frame);
-      out.kind = Outcome::Kind::kDropped;
-      out.reason = status.code() == Code::kTimeout ? DropReason::kTimeout : DropReason::kFailed;
+      lose(spec.nodes[i], status, frame, out);
       break;
     }
     runs[i].packets = 1;
   }
   cost_ = now - start;
   return out;
+}
+
+void SimulatedRun::lose(int node, const Status& status, const FrameInfo& frame, Outcome& out) {
+  if (on_failure_) on_failure_(node, status, frame);
+  out.kind = Outcome::Kind::kDropped;
+  out.reason = status.code() == Code::kTimeout ? DropReason::kTimeout : DropReason::kFailed;
+}
+
+// --- accelerators: whose turn it is, as in inference/lane.h
+// ----------------------------------------------------------------------------------------------------------
+
+// Backends that compute run in the workers, and the fake one beside the device: in the order of arrival.
+// What waits has a unit of the flow to itself.
+bool SimulatedRun::waits_its_turn(const NodeState& node, const FlowUnit& unit) const {
+  if (node.kind != NodeState::Kind::kInfer || unit.nodes.size() != 1) return false;
+  return !node.work.beside && backend_waits(infer_[node.infer].choice.backend);
+}
+
+void SimulatedRun::enqueue(const NodeState& node, QueuedRun run) {
+  const int device_unit = run.work.unit;
+  const TimeNs arrived = run.arrived;
+  RunOrder order;
+  order.priority = static_cast<int>(node.options->integer("priority"));
+  const TimeNs within = from_ms(node.options->number("finish_within_ms"));
+  if (within > 0) order.due = arrived + within;
+  lanes_[static_cast<std::size_t>(device_unit)].waiting.add(std::move(run), order);
+  clock_.at(arrived, TimerKey{kDispatch, device_unit}, [=, this] { dispatch(device_unit); });
+}
+
+void SimulatedRun::dispatch(int device_unit) {
+  Lane& lane = lanes_[static_cast<std::size_t>(device_unit)];
+  const int width = device_->profile().units[static_cast<std::size_t>(device_unit)].queues;
+  while (lane.running < width && !lane.waiting.empty()) {
+    ++lane.running;
+    start_queued(lane.waiting.take());
+  }
+}
+
+void SimulatedRun::start_queued(const QueuedRun& run) {
+  const TimeNs now = clock_.now();
+  const int plan_node = flow_.units[run.unit].nodes[0];
+  NodeState& node = nodes_[static_cast<std::size_t>(plan_node)];
+  device_->advance(now + offset_);
+  Status status;  // only the fake backend's runs fail, and they do not wait here
+  const TimeNs end = do_infer(node, run.work, run.arrived, now, status);
+  clock_.at(end, TimerKey{run.unit, static_cast<std::int64_t>(run.frame)}, [=, this] { end_queued(run); });
+}
+
+// The next run starts before the node hears of this one's end, as a lane's thread does it.
+void SimulatedRun::end_queued(const QueuedRun& run) {
+  --lanes_[static_cast<std::size_t>(run.work.unit)].running;
+  dispatch(run.work.unit);
+  const std::span<NodeRun> runs = runs_of(run.unit, run.slot);
+  Outcome out;
+  out.kind = Outcome::Kind::kData;
+  out.runs = runs;
+  runs[0].busy = clock_.now() - run.arrived;
+  runs[0].packets = 1;
+  executor_->end_run(run.unit, run.slot, out);
 }
 
 Outcome::Kind SimulatedRun::pass(NodeState& node, const FrameInfo& frame, TimeNs now, Outcome& out) {
@@ -233,23 +303,23 @@ TimeNs SimulatedRun::do_work(NodeState& node, TimeNs now) {
   return span.end - offset_;
 }
 
-// As `do_work`, with the faults of the backend `fake`.
-TimeNs SimulatedRun::do_infer(NodeState& node, TimeNs now, Status& status) {
+// As `do_work`, with the faults of the backend `fake`; it arrived at its node at `arrived`.
+TimeNs SimulatedRun::do_infer(NodeState& node, Work work, TimeNs arrived, TimeNs now, Status& status) {
   InferState& state = infer_[node.infer];
-  Work work = node.work;
-  if (state.choice.backend == "fake") {
-    const FakeFaults::Run run = node.faults.next(work.fixed_ms);
-    if (run.gives_up_ms > 0) work.fixed_ms = run.gives_up_ms;
-    status = run.status;
-  }
+  const bool current = work == node.work;  // what queued may be of an earlier choice
+  FakeFaults::Run run;
+  if (work.beside) run = node.faults.next(work.fixed_ms);
+  if (run.gives_up_ms > 0) work.fixed_ms = run.gives_up_ms;
+  status = run.status;
   const SimulatedDevice::Span span = device_->run(work, now + offset_);
   const TimeNs end = span.end - offset_;
-  if (status.ok()) {
-    state.latency.add(end - now);
+  if (status.ok() || run.wrote_nan) {
+    state.latency.add(end - arrived);
     state.busy += span.end - span.start;
     ++state.runs;
   }
-  if (on_run_) on_run_(node.infer, span.end - span.start, status);
+  const bool frame_only = run.wrote_nan && status.code() != Code::kUnavailable;
+  if (on_run_ && current) on_run_(node.infer, span.end - span.start, frame_only ? Status{} : status);
   return end;
 }
 

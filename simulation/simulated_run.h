@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/graph/discrete_executor.h"
+#include "inference/run_queue.h"
 #include "simulation/device.h"
 #include "simulation/fake_faults.h"
 #include "simulation/node_costs.h"
@@ -85,6 +86,10 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   FlowCounters counters() const { return executor_->counters(); }
   TimeNs now() const { return clock_.now(); }
   const Clock& clock() const { return clock_; }
+  // Calls back at that moment of simulated time, after what else is due then.
+  void call_at(TimeNs when, std::function<void()> callback) {
+    clock_.at(when, TimerKey{-2, 1}, std::move(callback));
+  }
   // The node that ended the run under its on_error rule, or -1.
   int stopped_by() const { return executor_->stopped_by(); }
   double cooled_down_s() const { return cooled_down_s_; }
@@ -115,7 +120,30 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   double infer_rate(const NodeState& node) const;
   static bool is_due(NodeState& node, TimeNs media_time, double rate_hz);
   TimeNs do_work(NodeState& node, TimeNs now);
-  TimeNs do_infer(NodeState& node, TimeNs now, Status& status);
+  TimeNs do_infer(NodeState& node, Work work, TimeNs arrived, TimeNs now, Status& status);
+  void lose(int node, const Status& status, const FrameInfo& frame, Outcome& out);
+
+  // A run of an accelerator on its way through its unit's queue.
+  struct QueuedRun {
+    std::uint32_t unit = 0;  // of the flow
+    Slot slot = kNoSlot;
+    Work work;  // chosen when it arrived, as a real run's session is
+    TimeNs arrived = 0;
+    std::uint64_t frame = 0;
+  };
+  // As inference/lane.h, of a unit of the device.
+  struct Lane {
+    RunQueue<QueuedRun> waiting;
+    int running = 0;
+  };
+  bool waits_its_turn(const NodeState& node, const FlowUnit& unit) const;
+  void enqueue(const NodeState& node, QueuedRun run);
+  void dispatch(int device_unit);
+  void start_queued(const QueuedRun& run);
+  void end_queued(const QueuedRun& run);
+  std::span<NodeRun> runs_of(std::uint32_t unit, Slot slot) {
+    return runs_[slot * flow_.units.size() + unit];
+  }
 
   SimulatedSetup setup_;
   ManualClock clock_;
@@ -130,7 +158,8 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   OnRun on_run_;
   OnFailure on_failure_;
   std::vector<std::vector<NodeRun>> runs_;  // [slot * units + unit]
-  TimeNs cost_ = 0;                         // of the unit that ran last
+  std::vector<Lane> lanes_;                 // by unit of the device
+  TimeNs cost_ = 0;                         // of the unit that ran last; kNever: it waits in a lane
   TimeNs offset_ = 0;                       // device time at the run's zero
   double cooled_down_s_ = 0;
   std::uint64_t progress_ = 0;

@@ -63,8 +63,10 @@ void DiscreteExecutor::run_unit(std::uint32_t unit, Slot slot) {
     finish(unit, slot, outcome);
     return;
   }
+  const TimeNs cost = setup_.cost(unit, frame);
+  if (cost == kNever) return;  // end_run
   const TimerKey key{unit, static_cast<std::int64_t>(frame.number)};
-  clock_.at(clock_.now() + setup_.cost(unit, frame), key, [=, this] { finish(unit, slot, outcome); });
+  clock_.at(clock_.now() + cost, key, [=, this] { finish(unit, slot, outcome); });
 }
 
 void DiscreteExecutor::run_source(int source) {

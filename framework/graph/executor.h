@@ -50,7 +50,8 @@ class SourceFeed {
   virtual bool external() const { return false; }
 };
 
-// How long a unit takes for a frame, instead of what was measured. Deterministic.
+// How long a unit takes for a frame, instead of what was measured; kNever: not known yet, the discrete
+// executor is told with `end_run`. Deterministic.
 using CostModel = std::function<TimeNs(std::uint32_t unit, const FrameInfo& frame)>;
 
 struct ExecutorSetup {

@@ -9,8 +9,14 @@
 namespace sluice {
 namespace {
 
-// Buffers of their own: a run that hangs keeps them.
-Result<std::vector<Tensor>> make_tensors(const std::vector<TensorType>& types) {
+double at(const std::vector<TimeNs>& sorted, double share) {
+  const auto last = static_cast<double>(sorted.size() - 1);
+  return to_ms(sorted[static_cast<std::size_t>(share * last + 0.5)]);
+}
+
+}  // namespace
+
+Result<std::vector<Tensor>> zero_tensors(const std::vector<TensorType>& types) {
   std::vector<Tensor> out;
   for (const TensorType& type : types) {
     Tensor& tensor = out.emplace_back();
@@ -25,16 +31,9 @@ Result<std::vector<Tensor>> make_tensors(const std::vector<TensorType>& types) {
   return out;
 }
 
-double at(const std::vector<TimeNs>& sorted, double share) {
-  const auto last = static_cast<double>(sorted.size() - 1);
-  return to_ms(sorted[static_cast<std::size_t>(share * last + 0.5)]);
-}
-
-}  // namespace
-
 Result<Measured> measure(const SessionHandle& session, Clock& clock, const MeasureRequest& request) {
-  SLUICE_ASSIGN(const std::vector<Tensor> inputs, make_tensors(session->signature().inputs));
-  SLUICE_ASSIGN(std::vector<Tensor> outputs, make_tensors(session->signature().outputs));
+  SLUICE_ASSIGN(const std::vector<Tensor> inputs, zero_tensors(session->signature().inputs));
+  SLUICE_ASSIGN(std::vector<Tensor> outputs, zero_tensors(session->signature().outputs));
   std::vector<const Tensor*> in;
   std::vector<Tensor*> out;
   for (const Tensor& tensor : inputs) in.push_back(&tensor);

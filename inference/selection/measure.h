@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "framework/core/clock.h"
 #include "inference/session_table.h"
@@ -20,6 +21,9 @@ struct Measured {
   double p95_ms = 0;
   double first_ms = 0;  // the run before the timed ones: what waking the session up costs
 };
+
+// One tensor of zeros per type, each with memory of its own: a run that hangs keeps it.
+Result<std::vector<Tensor>> zero_tensors(const std::vector<TensorType>& types);
 
 // kTimeout, kFailed: what a run said; kCancelled: stopped before the first timed run.
 Result<Measured> measure(const SessionHandle& session, Clock& clock, const MeasureRequest& request);

@@ -32,10 +32,11 @@ Selection::Selection(std::vector<SelectedNode> nodes) {
     added.meter = std::make_unique<RunMeter>();
     added.what = std::move(node);
   }
+  period_.runs.resize(nodes_.size());
 }
 
-void Selection::take_in(Node& node, TimeNs now, const Readings& readings) const {
-  const RunMeter::Period period = node.meter->take(node.state.current);
+void Selection::take_in(Node& node, const RunMeter::Period& period, TimeNs now,
+                        const Readings& readings) const {
   Observation seen;
   seen.readings = readings;
   seen.readings.at = now;
@@ -85,16 +86,40 @@ SelectionChange Selection::carry_out(std::size_t n, const Decision& decision, Ti
 }
 
 std::vector<SelectionChange> Selection::on_period(TimeNs now, const Readings& readings) {
+  period_.at = now;
+  period_.readings = readings;
+  for (std::size_t n = 0; n < nodes_.size(); ++n)
+    period_.runs[n] = nodes_[n].meter->take(nodes_[n].state.current);
+  std::vector<SelectionChange> changes = decide(period_);
+  if (tape_) tape_(period_, changes);
+  return changes;
+}
+
+std::vector<SelectionChange> Selection::decide(const SelectionEvent& period) {
   std::vector<SelectionChange> changes;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     Node& node = nodes_[n];
-    take_in(node, now, readings);
-    const Decision decision = choose(node.what.candidates, node.state, readings, node.what.policy);
+    take_in(node, period.runs[n], period.at, period.readings);
+    const Decision decision = choose(node.what.candidates, node.state, period.readings, node.what.policy);
     node.blind = decision.blind;
-    if (decision.changed) changes.push_back(carry_out(n, decision, now));
+    if (decision.changed) changes.push_back(carry_out(n, decision, period.at));
   }
-  last_ = now;
+  last_ = period.at;
   return changes;
+}
+
+std::vector<SelectionChange> Selection::replay(const SelectionEvent& event) {
+  switch (event.kind) {
+    case SelectionEvent::Kind::kPeriod:
+      return decide(event);
+    case SelectionEvent::Kind::kProbe:
+      note_probe(event.node, event.candidate, event.at, event.latency_ms);
+      break;
+    case SelectionEvent::Kind::kFailure:
+      note_failure(event.node, event.candidate, event.at);
+      break;
+  }
+  return {};
 }
 
 int Selection::probe_wanted(std::size_t n) const {
@@ -117,10 +142,27 @@ int Selection::probe_wanted(std::size_t n) const {
 
 void Selection::note_probe(std::size_t n, std::size_t candidate, TimeNs now, double latency_ms) {
   sluice::note_probe(nodes_[n].state, candidate, now, latency_ms);
+  if (tape_)
+    tape_({.kind = SelectionEvent::Kind::kProbe,
+           .at = now,
+           .readings = {},
+           .runs = {},
+           .node = n,
+           .candidate = candidate,
+           .latency_ms = latency_ms},
+          {});
 }
 
 void Selection::note_failure(std::size_t n, std::size_t candidate, TimeNs now) {
   fail(nodes_[n], candidate, now);
+  if (tape_)
+    tape_({.kind = SelectionEvent::Kind::kFailure,
+           .at = now,
+           .readings = {},
+           .runs = {},
+           .node = n,
+           .candidate = candidate},
+          {});
 }
 
 }  // namespace sluice

@@ -2,7 +2,9 @@
 // real run calls it from a thread of its own once a second, a simulated one at each second of its time.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,20 @@ struct SelectionChange {
   int step = 0;
   double rate_hz = 0;  // most frames per second at this step; 0: no limit
   std::string reason;  // in words, with what the alternatives were predicted to give
+};
+
+// One thing that a Selection was told: all of them, in order, make another one decide the same to the bit.
+struct SelectionEvent {
+  enum class Kind : std::uint8_t {
+    kPeriod,   // on_period
+    kProbe,    // note_probe
+    kFailure,  // note_failure
+  } kind = Kind::kPeriod;
+  TimeNs at = 0;                        // on the run's clock
+  Readings readings;                    // kPeriod
+  std::vector<RunMeter::Period> runs;   // kPeriod: by node
+  std::size_t node = 0, candidate = 0;  // kProbe, kFailure
+  double latency_ms = 0;                // kProbe
 };
 
 // Feeding (`meter`) is for any thread; everything else for one thread at a time.
@@ -58,6 +74,14 @@ class Selection {
   void note_probe(std::size_t n, std::size_t candidate, TimeNs now, double latency_ms);
   void note_failure(std::size_t n, std::size_t candidate, TimeNs now);
 
+  // From now on `tape` gets every event once it is taken in, and what changed with it; in the thread that
+  // calls.
+  using Tape = std::function<void(const SelectionEvent&, std::span<const SelectionChange>)>;
+  void record(Tape tape) { tape_ = std::move(tape); }
+  // What the recorded call did, with what it was told instead of the meters. `runs` has one entry per node,
+  // node and candidate exist.
+  std::vector<SelectionChange> replay(const SelectionEvent& event);
+
   // The policy needs heat and no temperature has been seen so far: latency drift alone is used.
   bool blind(std::size_t n) const { return nodes_[n].blind; }
   // Every change so far, for the report.
@@ -74,12 +98,15 @@ class Selection {
     bool blind = false;
   };
 
-  void take_in(Node& node, TimeNs now, const Readings& readings) const;
+  void take_in(Node& node, const RunMeter::Period& period, TimeNs now, const Readings& readings) const;
+  std::vector<SelectionChange> decide(const SelectionEvent& period);
   static void fail(Node& node, std::size_t candidate, TimeNs now);
   SelectionChange carry_out(std::size_t n, const Decision& decision, TimeNs now);
 
   std::vector<Node> nodes_;
   TimeNs last_ = kLongAgo;
+  SelectionEvent period_;  // the latest one
+  Tape tape_;
 };
 
 }  // namespace sluice

@@ -36,6 +36,8 @@ class NodeRun {
     if (celsius > 0) readings.temperature(HeatRole::kNpu).value = celsius;
     return selection_.on_period(now_, readings);
   }
+  // Nothing runs and nobody asks.
+  void sleep(TimeNs time) { now_ += time; }
   Selection& selection() { return selection_; }
   TimeNs now() const { return now_; }
 
@@ -125,6 +127,59 @@ TEST(Selection, SaysThatItIsBlind) {
   EXPECT_TRUE(run.selection().blind(0));
   run.second(8, 40);
   EXPECT_FALSE(run.selection().blind(0));
+}
+
+// Whenever a sensor goes and however long it stays away: what runs goes on, and no limit is thought broken.
+TEST(Selection, ASensorThatGoesAtAnyMomentChangesNothing) {
+  for (int gone = 1; gone < 40; ++gone) {
+    for (const int seconds : {1, 5, 100}) {
+      NodeRun run({testing::candidate("htp", 8, 0), testing::candidate("cpu", 20, 1)},
+                  {.kind = PolicyKind::kSustained, .target_fps = 30, .max_temperature_c = 85});
+      run.second(0, 45);
+      for (int s = 1; s < 60; ++s) {
+        const bool known = s < gone || s >= gone + seconds;
+        ASSERT_THAT(run.second(8, known ? 45 : 0), IsEmpty()) << "gone at " << gone << ", now " << s;
+        ASSERT_EQ(run.selection().blind(0), !known);
+      }
+    }
+  }
+}
+
+TEST(Selection, AnHourThatTheMachineSleptIsNoReasonToChange) {
+  NodeRun run({testing::candidate("htp", 8, 0), testing::candidate("cpu", 20, 1)},
+              {.kind = PolicyKind::kSustained, .target_fps = 30, .max_temperature_c = 85});
+  run.second(0, 60);
+  for (int s = 0; s < 20; ++s) EXPECT_THAT(run.second(8, 60), IsEmpty());
+  run.sleep(from_s(3600));
+  for (int s = 0; s < 20; ++s) EXPECT_THAT(run.second(8, 30), IsEmpty()) << "as cold as after an hour";
+  EXPECT_THAT(run.selection().decisions(0), SizeIs(1));
+}
+
+// The same events make the same decisions, in another Selection that nothing is told to.
+TEST(Selection, ARecordedOneIsReplayedToTheBit) {
+  const std::vector<SelectorCandidate> candidates = {testing::candidate("gpu", 8, 0),
+                                                     testing::candidate("cpu", 20, 1)};
+  NodeRun run(candidates);
+  std::vector<SelectionEvent> events;
+  run.selection().record(
+      [&](const SelectionEvent& event, std::span<const SelectionChange>) { events.push_back(event); });
+  for (int round = 0; round < 4; ++round) {
+    for (int s = 0; s < 15; ++s) run.second(8.5);
+    run.selection().meter(0).add_failure(0);
+    for (int s = 0; s < 15; ++s) run.second(20.25);
+    const int wanted = run.selection().probe_wanted(0);
+    if (wanted >= 0) run.selection().note_probe(0, static_cast<std::size_t>(wanted), run.now(), 8.125);
+  }
+  NodeRun again(candidates);
+  for (const SelectionEvent& event : events) again.selection().replay(event);
+  const std::vector<Choice>&then = run.selection().decisions(0), &now = again.selection().decisions(0);
+  ASSERT_GE(then.size(), 5u);
+  ASSERT_EQ(then.size(), now.size());
+  for (std::size_t i = 0; i < then.size(); ++i) {
+    EXPECT_EQ(then[i].at, now[i].at);
+    EXPECT_EQ(then[i].backend, now[i].backend);
+    EXPECT_EQ(then[i].reason, now[i].reason);
+  }
 }
 
 // Issue 6, point 1.

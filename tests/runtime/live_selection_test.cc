@@ -5,6 +5,8 @@
 
 #include <array>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 
@@ -12,6 +14,7 @@
 #include "nodes/app_ends.h"
 #include "runtime/builtin.h"
 #include "runtime/engine.h"
+#include "tests/backends/log_capture.h"
 #include "tests/inference/support.h"
 
 namespace sluice {
@@ -53,6 +56,7 @@ std::uint64_t stamp_at(const Tensor& tensor, std::size_t index) {
 class SelectedRun : public ::testing::Test {
  protected:
   SelectedRun() {
+    ::setenv("SLUICE_ARTIFACTS", (folder_ / "artifacts").c_str(), 1);
     folder_.write("own.onnx", model(4, onnx::kFloat));
     folder_.write("small.onnx", model(2, onnx::kFloat));
     folder_.write("bytes.onnx", model(4, onnx::kUint8));
@@ -94,18 +98,21 @@ class SelectedRun : public ::testing::Test {
     Seen seen{packet.frame().number, tensor->type->text(), {}};
     seen.stamp.variant = stamp_at(*tensor, 1);
     seen.stamp.generation = stamp_at(*tensor, 2);
+    seen.stamp.run = stamp_at(*tensor, 3);
     const bool fake = stamp_at(*tensor, 0) == FakeStamp::kBackend;
     std::lock_guard lock(mutex_);
     seen_.push_back(std::move(seen));
     on_fake_ = fake;
   }
-  void push() {
+  void push() { ASSERT_TRUE(try_push().ok()); }
+  Status try_push() {
     static const std::array<std::uint8_t, 64> kBlack{};
     Frame frame{.format = PixelFormat::kGray, .width = 8, .height = 8};
     frame.planes[0] = kBlack.data();
     frame.strides[0] = 8;
-    ASSERT_TRUE(dynamic_cast<AppSource&>(*engine_->node("src")).push(frame).ok());
+    SLUICE_RETURN_IF_ERROR(dynamic_cast<AppSource&>(*engine_->node("src")).push(frame));
     ++pushed_;
+    return {};
   }
   // Pushes frames until `reached`, for half a minute at most.
   template <typename Reached>
@@ -130,6 +137,8 @@ class SelectedRun : public ::testing::Test {
     std::lock_guard lock(mutex_);
     return seen_.empty() ? "" : seen_.back().type;
   }
+
+  std::uint64_t runs_of_warm_up();
 
   ScratchFolder folder_;
   std::atomic<double> celsius_{0};
@@ -191,6 +200,47 @@ TEST_F(SelectedRun, MeasuresAtTheStartAndTakesTheFastest) {
   EXPECT_FALSE(on_fake_);
 }
 
+// The number of the run that the first frame got, which tells how many the warm-up took.
+std::uint64_t SelectedRun::runs_of_warm_up() {
+  start("", "backends: [fake], policy: latency, fake: {latency_ms: 20}");
+  push();
+  finish();
+  EXPECT_TRUE(status_.ok()) << status_.message();
+  engine_.reset();
+  waited_ = false;
+  return seen_.back().stamp.run;
+}
+
+TEST_F(SelectedRun, WhatTheWarmUpMeasuredIsKept) {
+  EXPECT_EQ(runs_of_warm_up(), 6u);
+  EXPECT_EQ(runs_of_warm_up(), 2u) << "one to wake it up and one to compare";
+  const std::filesystem::path folder(folder_ / "artifacts");
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    std::ofstream(entry.path(), std::ios::app) << "damage";
+  const LogCapture log;
+  EXPECT_EQ(runs_of_warm_up(), 6u);
+  EXPECT_EQ(
+      std::ranges::count_if(LogCapture::warnings(),
+                            [](const std::string& line) { return line.find("is made again") != line.npos; }),
+      1);
+  EXPECT_EQ(runs_of_warm_up(), 2u);
+}
+
+// A variant of the same input size whose accuracy the file does not say.
+TEST_F(SelectedRun, AccuracyThatIsNotWrittenIsMeasured) {
+  folder_.write("exact.onnx", model(4, onnx::kFloat));
+  folder_.write("wrong.onnx", model(4, onnx::kFloat, "Neg"));
+  start(variant("exact") + ", " + variant("wrong") + ", " + variant("small"),
+        "backends: [cpu], policy: latency, min_snr_db: 20");
+  push();
+  finish();
+  const std::string why = inference().decisions.at(0).reason;
+  EXPECT_THAT(why, HasSubstr("cpu, variant wrong below min_snr_db"));
+  EXPECT_THAT(why, ::testing::ContainsRegex("cpu, variant exact [0-9.]+ fps"));
+  EXPECT_THAT(why, ::testing::ContainsRegex("cpu, variant small [0-9.]+ fps")) << "of another input size";
+  EXPECT_THAT(inference().warnings, Not(Contains(HasSubstr("min_snr_db"))));
+}
+
 TEST_F(SelectedRun, ABackendThatFailsIsLeftAtOnceAndComesBack) {
   start("", "backends: [fake, cpu], dwell_s: 0, fake: {latency_ms: 0, fail_at: [20]}");
   ASSERT_TRUE(runs_on("fake"));
@@ -219,6 +269,25 @@ TEST_F(SelectedRun, ACandidateThatHangsWhileItIsMeasuredIsNotChosen) {
   EXPECT_THAT(inference().warnings, Contains(HasSubstr("fake failed while it was measured")));
   push();
   finish();
+}
+
+// Neither hangs nor goes on for ever: thirty failures in a row end it, with all frames accounted for.
+TEST_F(SelectedRun, WhenAllCandidatesFailTheRunEndsAndSaysWhy) {
+  std::string all = "0";
+  for (int run = 1; run < 200; ++run) all += ", " + std::to_string(run);
+  start(variant("small"),
+        "backends: [fake], policy: balanced, fake: {latency_ms: 0, fail_at: [" + all + "]}");
+  EXPECT_THAT(inference().warnings, Contains(HasSubstr("fake failed while it was measured")));
+  EXPECT_THAT(inference().warnings, Contains(HasSubstr("fake, variant small failed while it was measured")));
+  for (int i = 0; i < 100 && try_push().ok(); ++i) continue;
+  const RunReport report = finish();
+  EXPECT_THAT(status_.message(), HasSubstr("told to fail in run"));
+  EXPECT_EQ(report.status, RunStatus::kFailed);
+  EXPECT_TRUE(seen_.empty());
+  std::uint64_t lost = 0;
+  for (const std::uint64_t count : report.sources.at(0).dropped) lost += count;
+  EXPECT_EQ(report.sources.at(0).produced, lost);
+  EXPECT_GE(report.sources.at(0).dropped[static_cast<std::size_t>(DropReason::kFailed)], 30u);
 }
 
 TEST_F(SelectedRun, TheLadderGoesDownWithHeat) {

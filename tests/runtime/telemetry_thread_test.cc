@@ -31,6 +31,10 @@ class Warming final : public Telemetry {
     std::lock_guard lock(mutex_);
     return samples_ == 4 ? std::vector<std::string>{"sensor 'cpu' is gone"} : std::vector<std::string>{};
   }
+  int samples() {
+    std::lock_guard lock(mutex_);
+    return samples_;
+  }
   void wait_for(int samples) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return samples_ >= samples; });
@@ -61,6 +65,20 @@ TEST(TelemetryThread, SamplesOnceASecondAndSumsUp) {
   EXPECT_EQ(report.power_w, std::nullopt);
   EXPECT_THAT(report.notices, ElementsAre("sensor 'cpu' is gone"));
   EXPECT_EQ(thread.latest().temperature(HeatRole::kCpu).value, std::nullopt);
+}
+
+// A machine that was suspended: what was missed is not made up for.
+TEST(TelemetryThread, AfterAnHourOfSleepItGoesOnFromNow) {
+  ManualClock clock;
+  auto owned = std::make_unique<Warming>();
+  Warming* const warming = owned.get();
+  TelemetryThread thread(std::move(owned), clock);
+  clock.advance_to(from_s(3600));
+  warming->wait_for(2);
+  clock.advance_to(from_s(3602));
+  warming->wait_for(3);
+  thread.stop();
+  EXPECT_LE(warming->samples(), 5);
 }
 
 TEST(TelemetryThread, StopsWhileItSleeps) {

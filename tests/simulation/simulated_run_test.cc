@@ -159,6 +159,23 @@ TEST(SimulatedRun, TheFakeBackendFailsAndHangsAsItWasTold) {
   EXPECT_GE(*face.busy.max, 499);
 }
 
+// As in a real run: NaN costs its frame, and ten frames of it in a row are a failure of the backend.
+TEST(SimulatedRun, NanCostsItsFrameAndTenInARowTheBackend) {
+  const auto with = [](const std::string& nan_at) {
+    return run(kFast,
+               {{"face.backends", "[fake, cpu]"}, {"face.fake", "{latency_ms: 1, nan_at: " + nan_at + "}"}},
+               {.frames = 50}, "10");
+  };
+  const RunReport few = with("[3, 5, 6, 7, 8, 9, 10, 11, 12, 13]");
+  EXPECT_EQ(node(few, "face").dropped[static_cast<std::size_t>(DropReason::kFailed)], 10u);
+  EXPECT_EQ(few.inference[0].decisions.size(), 1u) << "nine in a row are the frames' fault";
+  const RunReport ten = with("[3, 4, 5, 6, 7, 8, 9, 10, 11, 12]");
+  EXPECT_EQ(node(ten, "face").dropped[static_cast<std::size_t>(DropReason::kFailed)], 10u);
+  ASSERT_GE(ten.inference[0].decisions.size(), 2u);
+  EXPECT_EQ(ten.inference[0].decisions[1].backend, "cpu");
+  EXPECT_NEAR(ten.inference[0].decisions[1].at_s, 1.2, 0.01);
+}
+
 TEST(SimulatedRun, AFailureUnderOnErrorStopEndsItAndIsNamed) {
   std::string text;
   {

@@ -45,19 +45,26 @@ void add_pace(CLI::App& app, std::optional<std::string>& pace) {
   app.add_option("--pace", pace, "Speed of files: realtime, max, or frames per second")->type_name("PACE");
 }
 
-void check_device(const std::string& text) {
+// `traced`: a recording is allowed, too.
+void check_device(const std::string& text, bool traced) {
   if (text == "real" || (text.starts_with("sim:") && text.size() > 4)) return;
-  throw CLI::ValidationError("--device", "'" + text + "' is no device, allowed: real, sim:PROFILE");
+  if (traced && text.starts_with("trace:") && text.size() > 6) return;
+  throw CLI::ValidationError("--device", "'" + text + "' is no device, allowed: real, sim:PROFILE" +
+                                             (traced ? ", trace:RECORDING" : ""));
 }
 
-void add_device(CLI::App& app, std::string& device, std::string& timings, std::optional<double>& ambient_c) {
+void add_device(CLI::App& app, std::string& device, std::string& timings, std::optional<double>& ambient_c,
+                bool traced) {
+  std::string help =
+      "real, or sim:PROFILE: a simulated device by name or path; nothing is executed or written there";
+  if (traced) help += "; or trace:RECORDING: what that ran on, with its readings and decisions";
   app.add_option_function<std::string>(
          "--device",
-         [&device](const std::string& text) {
-           check_device(text);
+         [&device, traced](const std::string& text) {
+           check_device(text, traced);
            device = text;
          },
-         "real, or sim:PROFILE: a simulated device by name or path; nothing is executed or written there")
+         help)
       ->type_name("DEVICE");
   app.add_option("--timings", timings, "Simulated: take the nodes' times from this report of a run")
       ->type_name("FILE");
@@ -96,9 +103,11 @@ void add_run(CLI::App& app, RunArguments& args) {
   add_pace(*run, args.pace);
   run->add_option("--report", args.report, "Write what happened as JSON")->type_name("FILE");
   run->add_option("--trace", args.trace, "Write what ran when, for Perfetto")->type_name("FILE");
-  add_device(*run, args.device, args.timings, args.ambient_c);
+  add_device(*run, args.device, args.timings, args.ambient_c, true);
   CLI::Option* const record =
-      run->add_option("--record", args.record, "Keep readings and the report in this folder, for sluice fit")
+      run->add_option(
+             "--record", args.record,
+             "Keep readings, decisions and the report in this folder, for sluice fit and --device trace:DIR")
           ->type_name("DIR");
   run->add_flag("--force", args.force, "Replace an earlier recording")->needs(record);
   run->add_option("--collect-ranges", args.collect_ranges,
@@ -299,7 +308,7 @@ void add_thermal(CLI::App& app, ThermalArguments& args) {
   CLI::Option* const file = thermal->add_option("FILE", args.file, "A pipeline file");
   add_set(*thermal, args.set);
   add_pace(*thermal, args.pace);
-  add_device(*thermal, args.device, args.timings, args.ambient_c);
+  add_device(*thermal, args.device, args.timings, args.ambient_c, false);
   add_backends(*thermal, args.backends);
   add_duration(*thermal, "--duration", "Length of the load (30m)", args.duration_s);
   add_duration(*thermal, "--cool-down", "Most time to idle until steady before it (10m; 0: none)",

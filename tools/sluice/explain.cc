@@ -2,6 +2,7 @@
 #include "tools/sluice/explain.h"
 
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -79,21 +80,35 @@ std::string explain_node(const Json& node) {
   return out;
 }
 
-// A window tells what ran at its end; only where that differs from the one before is there something to say.
+// What a window says of how each of its nodes ran at its end, as a decision would. By node.
+std::map<std::string, Json> choices_of(const Json& window) {
+  std::map<std::string, Json> out;
+  const Json backends = member(window, "backend");
+  for (const auto& [node, backend] : backends.items()) {
+    Json& choice = out[node];
+    choice["backend"] = backend.is_string() ? backend : Json("?");
+    for (const char* key : {"variant", "performance_mode", "reason", "step"}) {
+      const Json values = member(window, key);
+      if (const auto found = values.find(node); found != values.end()) choice[key] = *found;
+    }
+  }
+  return out;
+}
+
+// A window tells what ran at its end and why; only where that differs from the one before is there something
+// to say. Of several changes within a window it has the last one's reason.
 std::string explain_windows(const Json& run) {
   std::string out = fmt::format("policy {}: {:g} changes\n", text(run, "policy"), number(run, "switches"));
-  Json last;
+  std::map<std::string, Json> last;
   for (const Json& window : list(run, "windows")) {
-    const Json now = {{"backend", member(window, "backend")}, {"step", member(window, "step")}};
-    if (now != last) {
-      out += fmt::format("  {:10.1f} s ", number(window, "t_s"));
-      for (const auto& [node, backend] : now["backend"].items())
-        out +=
-            fmt::format(" {} on {}, step {:g}", node, backend.is_string() ? backend.get<std::string>() : "?",
-                        number(now["step"], node.c_str()));
-      out += "\n";
+    for (const auto& [node, choice] : choices_of(window)) {
+      if (last[node] == choice) continue;
+      last[node] = choice;
+      out += fmt::format("  {:10.1f} s  {} on {}\n", number(window, "t_s"), node, place(choice));
+      const double changes = number(member(window, "changes"), node.c_str());
+      if (changes > 1) out += fmt::format("      the last of {:g} changes in this window\n", changes);
+      if (const std::string reason = text(choice, "reason"); !reason.empty()) out += why(reason);
     }
-    last = now;
   }
   return out;
 }

@@ -9,6 +9,7 @@
 
 #include "runtime/atomic_file.h"
 #include "runtime/readings_trace.h"
+#include "runtime/selection_record.h"
 
 namespace sluice::cli {
 
@@ -33,19 +34,26 @@ void Recording::add(const RunSnapshot& snapshot) {
   if (!snapshot.readings) return;
   Readings readings = *snapshot.readings;
   readings.at = snapshot.at;
-  const std::string line = reading_line(readings) + "\n";
+  add_line(reading_line(readings));
+}
+
+void Recording::add_line(const std::string& line) {
+  std::lock_guard lock(mutex_);
+  if (!file_) return;
+  const std::string whole = line + "\n";
   const bool written =
-      std::fwrite(line.data(), 1, line.size(), file_) == line.size() && std::fflush(file_) == 0;
+      std::fwrite(whole.data(), 1, whole.size(), file_) == whole.size() && std::fflush(file_) == 0;
   if (!written) ++lost_;
 }
 
 Status Recording::close(const RunReport& report) {
   if (!file_) return {};
+  add_line(selection_end_line(lost_));
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   SLUICE_RETURN_IF_ERROR(replace_file(folder_ + "/report.json", to_json(report)).with_context("--record: "));
   if (lost_ > 0 || !closed)
-    return failed(fmt::format(
-        "--record: {}/readings.jsonl could not take {} samples; the disk is full or gone", folder_, lost_));
+    return failed(fmt::format("--record: {}/readings.jsonl could not take {} lines; the disk is full or gone",
+                              folder_, lost_));
   return {};
 }
 

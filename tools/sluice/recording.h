@@ -1,8 +1,10 @@
-// `sluice run --record DIR`: readings once a second, and the report at the end.
+// `sluice run --record DIR`: readings once a second, what the selector was told and decided, and the report
+// at the end.
 #pragma once
 
 #include <cstdint>
 #include <cstdio>
+#include <mutex>
 #include <string>
 
 #include "framework/core/status.h"
@@ -22,11 +24,14 @@ class Recording {
   Status open(const std::string& folder, bool force);
   bool active() const { return file_ != nullptr; }
   void add(const RunSnapshot& snapshot);
-  // Writes report.json. kFailed: the disk could not take it all; how many samples were lost.
+  // A line of the selector's. Any thread.
+  void add_line(const std::string& line);
+  // Writes report.json. kFailed: the disk could not take it all; how many lines were lost.
   Status close(const RunReport& report);
 
  private:
   std::string folder_;
+  std::mutex mutex_;  // guards what follows
   std::FILE* file_ = nullptr;
   std::uint64_t lost_ = 0;
 };

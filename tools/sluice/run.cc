@@ -108,6 +108,7 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
   if (!arguments.record.empty()) {
     SLUICE_RETURN_IF_ERROR(recording.open(arguments.record, arguments.force));
     options.every_second = [&] { recording.add(pipeline.snapshot()); };
+    options.record = [&](const std::string& line) { recording.add_line(line); };
   }
   if (!arguments.collect_ranges.empty()) options.ranges = &ranges;
   const StopOnSignal stop_on_signal(interrupts, pipeline);
@@ -163,8 +164,8 @@ int execute(const RunArguments& given) {
   }
   const RunArguments& arguments = *unpacked_arguments;
   if (!arguments.collect_ranges.empty() && arguments.device != "real") {
-    print_error("--collect-ranges: on the simulated device " + in_quotes(arguments.device) +
-                " no model runs, so there are no values; leave out --device");
+    print_error("--collect-ranges: on the device " + in_quotes(arguments.device) +
+                " no model need run, so there may be no values; leave out --device");
     return kWrongUse;
   }
   for (const std::string& other : {arguments.report, arguments.trace}) {
@@ -176,7 +177,7 @@ int execute(const RunArguments& given) {
     print_error("--report and --trace name the same file " + in_quotes(arguments.report));
     return kWrongUse;
   }
-  if (arguments.device == "real" && (!arguments.timings.empty() || arguments.ambient_c)) {
+  if (!arguments.device.starts_with("sim:") && (!arguments.timings.empty() || arguments.ambient_c)) {
     print_error("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
     return kWrongUse;
   }

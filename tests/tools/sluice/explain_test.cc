@@ -27,16 +27,27 @@ TEST(Explain, SaysWhyAndWhatWasPredicted) {
             "  warning: one\n");
 }
 
-TEST(Explain, AThermalTestsChanges) {
+TEST(Explain, AThermalTestsChangesWithTheirReasons) {
   const auto words = explain(R"({"runs": [{"policy": "sustained", "switches": 1, "windows": [
-    {"t_s": 10, "backend": {"face": "htp"}, "step": {"face": 0}},
-    {"t_s": 20, "backend": {"face": "htp"}, "step": {"face": 0}},
-    {"t_s": 30, "backend": {"face": "gpu"}, "step": {"face": 1}}]}]})");
+    {"t_s": 10, "backend": {"face": "htp"}, "performance_mode": {"face": "burst"}, "step": {"face": 0},
+     "reason": {"face": "policy sustained: the first choice; predicted: htp, burst 30.0 fps, 1.1 ms; gpu 20.0 fps, 9.0 ms"},
+     "changes": {"face": 1}},
+    {"t_s": 20, "backend": {"face": "htp"}, "performance_mode": {"face": "burst"}, "step": {"face": 0},
+     "reason": {"face": "policy sustained: the first choice; predicted: htp, burst 30.0 fps, 1.1 ms; gpu 20.0 fps, 9.0 ms"},
+     "changes": {"face": 0}},
+    {"t_s": 30, "backend": {"face": "gpu"}, "variant": {"face": "small"}, "step": {"face": 1},
+     "reason": {"face": "degrade: step 1"}, "changes": {"face": 2}}]}]})");
   ASSERT_TRUE(words.ok());
   EXPECT_EQ(*words,
             "policy sustained: 1 changes\n"
-            "        10.0 s  face on htp, step 0\n"
-            "        30.0 s  face on gpu, step 1\n");
+            "        10.0 s  face on htp, burst\n"
+            "      why: policy sustained: the first choice\n"
+            "      predicted then:\n"
+            "        htp, burst 30.0 fps, 1.1 ms\n"
+            "        gpu 20.0 fps, 9.0 ms\n"
+            "        30.0 s  face on gpu, variant small, step 1 of degrade\n"
+            "      the last of 2 changes in this window\n"
+            "      why: degrade: step 1\n");
 }
 
 TEST(Explain, WhatIsNoReportIsRefused) {
