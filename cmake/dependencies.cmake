@@ -1,10 +1,8 @@
-# Where `tools/dev setup` keeps what it fetched.
-if(DEFINED ENV{SLUICE_CACHE})
-  set(SLUICE_CACHE "$ENV{SLUICE_CACHE}")
-elseif(DEFINED ENV{XDG_CACHE_HOME})
-  set(SLUICE_CACHE "$ENV{XDG_CACHE_HOME}/sluice")
-else()
-  set(SLUICE_CACHE "$ENV{HOME}/.cache/sluice")
+include(cmake/cache.cmake)  # SLUICE_CACHE
+# What is of one architecture only lies apart from what any build uses.
+set(SLUICE_TARGET_CACHE "${SLUICE_CACHE}")
+if(CMAKE_CROSSCOMPILING)
+  string(APPEND SLUICE_TARGET_CACHE "/${CMAKE_SYSTEM_PROCESSOR}")
 endif()
 
 if(SLUICE_SANITIZE STREQUAL "thread")
@@ -38,6 +36,6 @@ find_path(ONNXRUNTIME_INCLUDE onnxruntime_cxx_api.h
                 ${SLUICE_CACHE}/onnxruntime/include
           PATH_SUFFIXES onnxruntime onnxruntime/core/session REQUIRED)
 find_library(ONNXRUNTIME_LIBRARY NAMES onnxruntime libonnxruntime.so.1
-             HINTS ${ONNXRUNTIME_ROOT}/lib ${SYSTEM_ONNXRUNTIME_LIBDIR} ${SLUICE_CACHE}/onnxruntime/lib REQUIRED)
+             HINTS ${ONNXRUNTIME_ROOT}/lib ${SYSTEM_ONNXRUNTIME_LIBDIR} ${SLUICE_TARGET_CACHE}/onnxruntime/lib REQUIRED)
 add_library(onnxruntime_headers INTERFACE)
 target_include_directories(onnxruntime_headers SYSTEM INTERFACE ${ONNXRUNTIME_INCLUDE})

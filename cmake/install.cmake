@@ -11,6 +11,11 @@ install(DIRECTORY framework/core framework/node framework/spec framework/plan
 install(FILES nodes/app_ends.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/nodes)
 install(FILES runtime/app_handles.h runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/runtime)
+if(CMAKE_CROSSCOMPILING)
+  # A board has no cache of ours: ONNX Runtime and QNN's provider go along, beside libsluice, where they are looked for.
+  install(DIRECTORY ${SLUICE_TARGET_CACHE}/onnxruntime/lib/ ${SLUICE_TARGET_CACHE}/qnn/onnxruntime_qnn/
+          DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 # To read and to copy; the library has them inside.
 install(DIRECTORY profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice FILES_MATCHING PATTERN "*.yaml")
 install(EXPORT sluice NAMESPACE sluice:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice FILE sluiceTargets.cmake)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the rooms are entered in one direction only and that files and functions stay small.
+"""Checks which way the rooms are entered, how large files and functions are, and that framework/ needs no glibc.
 
   tools/layout_check.py            all rules; exit 1 and one line per violation
   tools/layout_check.py --update   lowers or removes entries of the ratchet that have become smaller
@@ -50,6 +50,18 @@ WRAPPED = {
     r'google/protobuf': ['quantize'],
     r'zip\.h': ['quantize'],
 }
+
+# What glibc has and Android's C library (bionic, API 29) has not; framework/ is to build for both.
+GLIBC_CALLS = re.compile(
+    r'\b(backtrace|backtrace_symbols|backtrace_symbols_fd|gnu_get_libc_version|gnu_get_libc_release|'
+    r'pthread_(get|set)affinity_np|pthread_attr_(get|set)affinity_np|pthread_(tryjoin|timedjoin|clockjoin)_np|'
+    r'pthread_cancel|pthread_testcancel|pthread_setcancelstate|pthread_yield|qsort_r|secure_getenv|'
+    r'canonicalize_file_name|malloc_trim|malloc_stats|mallinfo2|__libc_(malloc|calloc|realloc|free|memalign)|'
+    r'dlmopen|dladdr1|dlinfo|fcloseall|rawmemchr|strverscmp|on_exit|get_current_dir_name|error_at_line|wordexp|'
+    r'memfd_create|copy_file_range|renameat2)\s*\(|'
+    r'\b(program_invocation_(short_)?name|RTLD_DEEPBIND|__malloc_hook|__GLIBC__|__GLIBC_PREREQ)\b')
+GLIBC_HEADERS = ('execinfo.h', 'gnu/libc-version.h', 'error.h', 'argp.h', 'wordexp.h', 'printf.h', 'mcheck.h')
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -97,6 +109,18 @@ def include_errors(root, path):
         elif other != room and other not in ROOMS[room]:
             allowed = ', '.join([room, *ROOMS[room]])
             yield f'{path}:{number}: error: {room} may not include from {other}; allowed: {allowed}'
+
+
+def portability_errors(root, path):
+    """One message per line of framework/ that only glibc can compile."""
+    if not path.startswith('framework/'):
+        return
+    for number, line in enumerate(read_lines(root, path), 1):
+        include = INCLUDE.match(line)
+        call = GLIBC_CALLS.search(line.split('//')[0])
+        found = include.group(2) if include and include.group(2) in GLIBC_HEADERS else call and call.group(0).rstrip('( ')
+        if found:
+            yield f"{path}:{number}: error: '{found}' is glibc's alone; framework/ also builds with Android's C library"
 
 
 def file_sizes(root, files):
@@ -167,7 +191,8 @@ def main():
             json.dump(ratchet, target, indent=2)
             target.write('\n')
 
-    errors = [error for path in files if path.endswith(SOURCES) for error in include_errors(root, path)]
+    sources = [path for path in files if path.endswith(SOURCES)]
+    errors = [error for path in sources for rule in (include_errors, portability_errors) for error in rule(root, path)]
     errors += ratchet_errors(sizes, ratchet['files'], FILE_LIMIT, 'file')
     if functions is None:
         print('layout: universal-ctags is not installed, the length of functions was not checked', file=sys.stderr)

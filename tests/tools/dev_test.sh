@@ -11,13 +11,18 @@ refused() { # WHAT THE MESSAGE SAYS, COMMAND...
   [[ $message == *"$says"* ]] || { echo "$*: '$message' does not say '$says'"; exit 1; }
 }
 
-refused "unknown verb 'bogus', allowed: setup, build, demo, test, format, lint, bench, nightly, clean" tools/dev bogus
+refused "unknown verb 'bogus', allowed: setup, build, demo, test, format, lint, bench, nightly, device, clean" tools/dev bogus
 refused 'usage: tools/dev VERB' tools/dev
 refused 'allowed: --lint' tools/dev setup --bogus
 refused 'allowed: --all, --check' tools/dev format --bogus
+refused 'usage: tools/dev device' tools/dev device
+refused 'adb:SERIAL' tools/dev device 'a b'
+refused "unknown argument '--bogus'" tools/dev device --bogus
+refused "--frames 'x' is no number" tools/dev device board --frames x
+refused 'characters that are not allowed' tools/dev device board --folder '/a b'
 refused 'unknown artifact' tools/dev setup --only bogus
 help=$(tools/dev --help)
-for verb in setup build demo test format lint bench nightly clean; do
+for verb in setup build demo test format lint bench nightly device clean; do
   [[ $help == *"  $verb "* ]] || { echo "tools/dev --help does not name $verb"; exit 1; }
   [ -x "tools/dev.d/$verb.sh" ] || { echo "tools/dev.d/$verb.sh is not executable"; exit 1; }
 done

@@ -64,6 +64,20 @@ class LayoutCheck(unittest.TestCase):
         self.write('inference/a.cc', '#include "selector.h"\n')
         self.assert_refused('inference/a.cc:1', 'repository root')
 
+    def test_framework_calls_nothing_of_glibc_alone(self):
+        self.write('framework/core/a.cc', '#include <execinfo.h>\nvoid* p[8];\nint n = backtrace(p, 8);\n')
+        self.write('framework/graph/b.cc', 'const char* name = program_invocation_name;\n'
+                                           'int r = pthread_setaffinity_np(t, sizeof s, &s);\n')
+        self.assert_refused("framework/core/a.cc:1: error: 'execinfo.h'", "framework/core/a.cc:3: error: 'backtrace'",
+                            "framework/graph/b.cc:1: error: 'program_invocation_name'",
+                            "framework/graph/b.cc:2: error: 'pthread_setaffinity_np'", "Android's C library")
+
+    def test_what_android_has_too_passes_and_so_does_glibc_above_the_framework(self):
+        self.write('framework/core/a.cc', '// not backtrace(): see b.cc\nint r = pthread_setname_np(t, "x");\n'
+                                          'int e = log.error(2);\nint w = my_backtrace(3);\n')
+        self.write('runtime/b.cc', '#include <execinfo.h>\n')
+        self.assert_accepted()
+
     def test_a_large_file_is_found_and_the_ratchet_only_goes_down(self):
         self.write('nodes/a.cc', '\n' * 600)
         self.assert_refused('nodes/a.cc: error: 600 lines', 'may have 500')

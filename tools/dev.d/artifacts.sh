@@ -19,13 +19,14 @@ artifact_paths() {
     onnx-testdata) echo onnx-testdata ;;
     light-models) echo light-models ;;
     tbb-tsan) echo tbb-tsan ;;
-    *) bad_usage "unknown artifact '$1', allowed: $artifacts_default tbb-tsan" ;;
+    sysroot) echo sysroot ;;
+    *) bad_usage "unknown artifact '$1', allowed: $artifacts_default tbb-tsan sysroot" ;;
   esac
 }
 
-# Prints the rest of a line of deps.lock: lock archive|content NAME.
+# Prints the rest of a line of deps.lock: lock archive|content NAME. SLUICE_ARCH: for another machine than this one.
 lock() {
-  awk -v kind="$1" -v name="$2" -v arch="$(uname -m)" \
+  awk -v kind="$1" -v name="$2" -v arch="${SLUICE_ARCH:-$(uname -m)}" \
     '$1 == kind && $2 == name && ($3 == "any" || $3 == arch) { $1 = $2 = $3 = ""; sub(/^ */, ""); print; exit }' \
     "$ROOT/tools/dev.d/deps.lock"
 }
@@ -42,6 +43,7 @@ stamp_text() {
   local paths
   read -ra paths <<< "$(artifact_paths "$1")"
   lock content "$1"
+  if [ "$1" = sysroot ]; then sha256sum < "$ROOT/tools/dev.d/sysroot.sh"; fi  # its packages are listed there
   (cd "$SLUICE_CACHE" && find "${paths[@]}" ! -type d -printf '%p %s %T@\n' 2> /dev/null | LC_ALL=C sort | sha256sum)
 }
 

@@ -2,7 +2,7 @@
 # tools/dev build [PRESET] [TARGET...]: set-up where needed, then CMake; compiled objects are kept in the cache.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-presets='dev release asan tsan fuzz'
+presets='dev release asan tsan fuzz aarch64 aarch64-check'
 preset=release
 case " $presets " in *" ${1:-} "*) preset=$1; shift ;; esac
 for argument in "$@"; do
@@ -13,7 +13,7 @@ for argument in "$@"; do
 done
 
 setup=()
-case $preset in tsan) setup=(--tsan) ;; fuzz) setup=(--lint) ;; esac
+case $preset in tsan) setup=(--tsan) ;; fuzz) setup=(--lint) ;; aarch64) setup=(--aarch64) ;; aarch64-check) setup=(--aarch64 --lint) ;; esac
 "$ROOT/tools/dev" setup "${setup[@]}"
 
 # Paths are hashed relative to the checkout, so that another clone finds the same objects.
@@ -35,6 +35,6 @@ fi
 cmake --build "build/$preset" ${1:+--target "$@"}
 
 # Pipelines of this repository name integer models, which the program makes. A target alone may leave it unbuilt.
-if [ -x "build/$preset/bin/sluice" ] && [ -e "build/$preset/lib/sluice/sluice_quantize.so" ]; then
+if [[ $preset != aarch64* ]] && [ -x "build/$preset/bin/sluice" ] && [ -e "build/$preset/lib/sluice/sluice_quantize.so" ]; then
   "$ROOT/tools/dev.d/quantized_models.sh" "build/$preset/bin"
 fi

@@ -5,7 +5,7 @@
 pip_wheel() { # NAME: downloads and unpacks the pinned wheel into ./wheel
   local package platform sha
   read -r package platform sha <<< "$(lock archive "$1")"
-  [ -n "$sha" ] || die "deps.lock pins no $1 for $(uname -m)"
+  [ -n "$sha" ] || die "deps.lock pins no $1 for ${SLUICE_ARCH:-$(uname -m)}"
   echo "$package --hash=sha256:$sha" > requirement
   quietly python3 -m pip download -q --no-deps --require-hashes --only-binary=:all: --implementation cp \
     --python-version 311 --platform "$platform" -d . -r requirement

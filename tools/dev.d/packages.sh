@@ -14,6 +14,8 @@ packages_build=(
 # lint_packages VERSION: for LLVM of that version.
 lint_packages() { echo "clang-$1 clang-tidy-$1 clang-format-$1 libclang-rt-$1-dev universal-ctags shellcheck"; }
 packages_tsan=(dpkg-dev)
+packages_aarch64=(g++-12-aarch64-linux-gnu qemu-user)  # the libraries lie in a sysroot: sysroot.sh
+packages_device=(openssh-client openssh-server)        # the test of tools/dev device starts a server
 packages_bench=(
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav

@@ -1,0 +1,23 @@
+# sluice_emulated_test(PROGRAM TIMEOUT SECONDS LABELS ...): a GoogleTest program of a cross build, run by the toolchain's
+# emulator as one CTest test. tests/emulated.txt says what of it is left out; a program that is left out whole is
+# built only when it is asked for by name.
+function(sluice_emulated_test program)
+  cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
+  set(list ${PROJECT_SOURCE_DIR}/tests/emulated.txt)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
+  file(STRINGS ${list} line REGEX "^${program} ")
+  set(filter "")
+  if(line)
+    if(NOT line MATCHES "^[a-z_]+ +([^ ;]+) +[^ ;][^;]*$")
+      message(FATAL_ERROR "${list}: '${line}' is not one line PROGRAM FILTER REASON")
+    endif()
+    set(filter ${CMAKE_MATCH_1})
+  endif()
+  if(filter STREQUAL "*")
+    set_target_properties(${program} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
+  add_dependencies(emulated_tests ${program})
+  add_test(NAME ${program} COMMAND ${program} "--gtest_filter=-${filter}" WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${program} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
