@@ -14,7 +14,11 @@ install(FILES runtime/app_handles.h runtime/builtin.h runtime/pipeline.h runtime
 if(CMAKE_CROSSCOMPILING)
   # A board has no cache of ours: ONNX Runtime and QNN's provider go along, beside libsluice, where they are looked for.
   install(DIRECTORY ${SLUICE_TARGET_CACHE}/onnxruntime/lib/ ${SLUICE_TARGET_CACHE}/qnn/onnxruntime_qnn/
-          DESTINATION ${CMAKE_INSTALL_LIBDIR})
+          DESTINATION ${CMAKE_INSTALL_LIBDIR} FILES_MATCHING PATTERN "*.so*")
+  install(DIRECTORY ${SLUICE_TARGET_CACHE}/onnxruntime/lib/
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/onnxruntime PATTERN "*.so*" EXCLUDE)
+  install(DIRECTORY ${SLUICE_TARGET_CACHE}/qnn/onnxruntime_qnn
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/doc PATTERN "*.so*" EXCLUDE)
 endif()
 # To read and to copy; the library has them inside.
 install(DIRECTORY profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice FILES_MATCHING PATTERN "*.yaml")

@@ -1,6 +1,7 @@
 # sluice_unite(TARGET): with SLUICE_UNITY, compiles up to so many sources of a target as one, which spares reading the same
-# headers again (a build from nothing takes a third of the time). For builds that only check: optimisers see more than
-# in the real one, and ccache finds less.
+# headers again and again. For builds that only check: optimisers see more than in the real one, and ccache finds less.
+# tools/dev.d/unity_groups.py chooses which; a file that only fails there is disturbed by another one's header, and goes
+# into the script's list ALONE.
 set(SLUICE_UNITY 0 CACHE STRING "How many sources are compiled as one; 0: each alone")
 
 function(sluice_unite target)
