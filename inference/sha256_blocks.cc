@@ -22,7 +22,7 @@ alignas(16) constexpr std::array<std::uint32_t, 64> kRound = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 std::uint32_t big_endian(const char* p) {
-  std::uint32_t v;
+  std::uint32_t v = 0;
   std::memcpy(&v, p, 4);
   return __builtin_bswap32(v);
 }
