@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <random>
+
 #include "inference/checked_model.h"
 #include "inference/sha256.h"
+#include "inference/sha256_blocks.h"
 #include "tests/inference/support.h"
 
 namespace sluice {
@@ -36,6 +39,21 @@ TEST(Sha256, AnswersOfTheStandard) {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(sha256_hex(std::string(1'000'000, 'a')),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+// Where the processor has instructions for it, they give what the portable code gives.
+TEST(Sha256, OnePerInstructionSetAndTheSame) {
+  std::mt19937 random(3);
+  std::string data(64 * 40, '\0');
+  for (char& byte : data) byte = static_cast<char>(random());
+  for (std::size_t blocks = 0; blocks <= 40; ++blocks) {
+    Sha256State fast{}, portable{};
+    for (std::size_t i = 0; i < fast.size(); ++i)
+      fast[i] = portable[i] = static_cast<std::uint32_t>(random());
+    sha256_add_blocks(fast, data.data(), blocks);
+    sha256_add_blocks_portable(portable, data.data(), blocks);
+    EXPECT_EQ(fast, portable) << blocks;
+  }
 }
 
 TEST_F(BadModel, Missing) {

@@ -1,4 +1,4 @@
-/* Where kernel `picture` finds its numbers: the one list that C++ and the kernel share (also valid OpenCL C). */
+/* Where kernel `picture` finds its numbers: C++ and the kernel share this list (also valid OpenCL C). */
 #ifndef SLUICE_GPU_PICTURE_NUMBERS
 #define SLUICE_GPU_PICTURE_NUMBERS
 

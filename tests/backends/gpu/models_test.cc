@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "backends/gpu/gpu_backend.h"
 #include "tests/backends/gpu/runner.h"
 
 namespace sluice::testing {
@@ -146,6 +147,23 @@ TEST(GpuModels, ThreadsOfOneSessionDoNotDisturbEachOther) {
       for (int i = 0; i < 10; ++i) expect_equal(*gpu->run({noise(*gpu, 128, seed)}), wanted[seed], 0);
     });
   for (std::thread& thread : threads) thread.join();
+}
+
+// A lane per device: what waits for one does not wait for another.
+TEST(GpuModels, SessionsOfADeviceQueueForThatDevice) {
+  ASSERT_TRUE(gpu_available().ok()) << gpu_available().message();
+  const auto backend = make_gpu_backend();
+  ASSERT_TRUE(backend->available().ok());
+  SessionRequest request;
+  request.model.name = "face";
+  request.model.path = "data/models/face_detection_front_128x128.onnx";
+  request.backend = "gpu";
+  const auto first = backend->open(request), second = backend->open(request);
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status().message();
+  const std::string lane((*first)->accelerator().name);
+  EXPECT_EQ((*second)->accelerator().name, lane);
+  ASSERT_TRUE(lane.starts_with("gpu "));
+  EXPECT_THAT(backend->version(), ::testing::HasSubstr(lane.substr(4))) << "the device's description";
 }
 
 TEST(GpuModels, AWrongOptionIsNamed) {
