@@ -1,8 +1,5 @@
 #include "runtime/live_selection.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -19,7 +16,6 @@ constexpr TimeNs kLeastTimeout = from_ms(500);  // of one run in the warm-up
 constexpr TimeNs kProbeTimeout = from_s(2);     // of one run whose latency is not known
 constexpr double kProbeSlack = 20;              // so many times as long as it took before
 constexpr int kProbeRuns = 2;
-constexpr int kNice = 10;
 
 bool same_session(const SelectorCandidate& a, const SelectorCandidate& b) {
   return a.backend == b.backend && a.variant == b.variant;
@@ -296,9 +292,10 @@ void LiveSelection::wake() {
   wake_.notify_one();
 }
 
-// Waits on a condition of its own, not on the clock's: that one wakes all its sleepers at every run.
+// Waits on a condition of its own, not on the clock's: that one wakes all its sleepers at every run. At the
+// priority of the workers: a probe of a backend that computes runs in here, and at a lower one it would measure
+// how busy the machine is.
 void LiveSelection::work() {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
   TimeNs next = next_turn(started_);
   std::unique_lock lock(wake_mutex_);
   while (!stopping_ && next != kNever) {

@@ -1,5 +1,5 @@
-// The selector of a real run: opens and measures what may run, then decides once a second in a thread of low
-// priority and switches nodes between two frames.
+// The selector of a real run: opens and measures what may run, then decides once a second in a thread of its
+// own and switches nodes between two frames.
 #pragma once
 
 #include <condition_variable>

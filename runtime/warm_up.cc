@@ -24,7 +24,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kAgrees = 3;    // times: machines are not always as free as when it was measured
+constexpr double kAgrees = 1.3;  // times: what was kept on a busy machine must not decide on a free one
 constexpr double kMostMs = 1e8;  // a kept time beyond this is damage
 constexpr int kAccuracySamples = 3;
 constexpr std::uint64_t kNoiseSeed = 1;

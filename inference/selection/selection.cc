@@ -9,8 +9,26 @@ namespace {
 
 // A measurement older than this many dwells is not believed any more, and not before 5 s.
 constexpr double kStaleDwells = 3, kStaleLeast = 5;
-constexpr double kWhole = 0.5;    // s: periods cut short by a failure say nothing of the rate
+constexpr double kWhole = 0.5;          // s: periods cut short by a failure say nothing of the rate
+constexpr TimeNs kSeldom = from_s(15);  // between probes of a node that misses its rate
+constexpr double kMuchFaster = 0.7;
 constexpr double kKeepsUp = 0.9;  // of its rate: a node that gives less has no time for probes
+
+// For a node that misses its rate: a candidate that was faster than what runs now and would end that, seldom.
+// Without it a backend that was slow for a while would be left for ever.
+int promising(const SelectorState& state, TimeNs now) {
+  int best = -1;
+  for (std::size_t c = 0; c < state.count && state.current >= 0; ++c) {
+    const CandidateState& s = state.candidates[c];
+    const CandidateState& current = state.candidates[static_cast<std::size_t>(state.current)];
+    const bool faster = s.base_ms > 0 && s.base_ms < kMuchFaster * current.now_ms;
+    if (static_cast<int>(c) == state.current || !s.breaker.usable() || !faster) continue;
+    if (now - s.measured_at < kSeldom) continue;
+    if (best < 0 || s.base_ms < state.candidates[static_cast<std::size_t>(best)].base_ms)
+      best = static_cast<int>(c);
+  }
+  return best;
+}
 
 Choice choice_of(const SelectorCandidate& candidate, int step, TimeNs now, std::string reason) {
   return {.at = now,
@@ -134,10 +152,12 @@ int Selection::probe_wanted(std::size_t n) const {
   if (policy.kind == PolicyKind::kFixed) return -1;
   const double rate = rate_at(policy.degrade, node.state.step, policy.target_fps);
   const bool late = policy.latency_budget_ms && node.latency_ms > *policy.latency_budget_ms;
-  if (late || (rate > 0 && node.fps < kKeepsUp * rate)) return -1;
-  const auto watts = device_power(node.what.candidates, node.state, index, 1);
+  const bool misses = late || (rate > 0 && node.fps < kKeepsUp * rate);
+  const int wanted = misses ? promising(node.state, last_) : candidate;
+  if (wanted < 0) return -1;
+  const auto watts = device_power(node.what.candidates, node.state, static_cast<std::size_t>(wanted), 1);
   if (policy.power_budget_w && watts && *watts > *policy.power_budget_w) return -1;
-  return candidate;
+  return wanted;
 }
 
 void Selection::note_probe(std::size_t n, std::size_t candidate, TimeNs now, double latency_ms) {

@@ -66,9 +66,9 @@ class Selection {
   // early, when a run failed. Allocates only when something changes; under 100 us per node.
   std::vector<SelectionChange> on_period(TimeNs now, const Readings& readings);
 
-  // The candidate to measure now away from the frames, or -1: never the current one, never while the node
-  // misses its rate or latency, never where it would take more than the power budget. What has failed and may
-  // be tried again goes first.
+  // The candidate to measure now away from the frames, or -1: never the current one, never where it would
+  // take more than the power budget, and while the node misses its rate or latency only what would end that.
+  // What has failed and may be tried again goes first.
   int probe_wanted(std::size_t n) const;
   // What a probe, or the opening of a candidate, gave.
   void note_probe(std::size_t n, std::size_t candidate, TimeNs now, double latency_ms);

@@ -121,6 +121,22 @@ TEST(Selection, ProbesNeitherTheUnusableNorWhileFramesAreMissed) {
   EXPECT_EQ(run.selection().probe_wanted(0), -1);
 }
 
+// One that was slow for a while is what a node that misses its rate without it needs.
+TEST(Selection, ProbesWhatWouldEndAMissedRate) {
+  NodeRun run({testing::candidate("cpu", 8, 0), testing::candidate("htp", 300, 1)},
+              {.kind = PolicyKind::kLatency, .target_fps = 300, .dwell_s = 1});
+  run.second();
+  for (int i = 0; i < 60 && run.selection().current(0) == 0; ++i) run.second(2000);
+  ASSERT_EQ(run.selection().current(0), 1) << "left";
+  int waited = 0;
+  for (; waited < 60 && run.selection().probe_wanted(0) < 0; ++waited) run.second(300);
+  EXPECT_EQ(run.selection().probe_wanted(0), 0);
+  EXPECT_GE(waited, 10) << "seldom";
+  run.selection().note_probe(0, 0, run.now(), 8);
+  for (int i = 0; i < 10; ++i) run.second(300);
+  EXPECT_EQ(run.selection().current(0), 0) << "come back to";
+}
+
 TEST(Selection, SaysThatItIsBlind) {
   NodeRun run({testing::candidate("cpu", 8, 0)}, {.kind = PolicyKind::kSustained});
   EXPECT_THAT(run.second().at(0).reason, HasSubstr("no temperature is known, latency drift alone was used"));

@@ -63,6 +63,22 @@ class Replay(Program):
         self.assertGreaterEqual(len(report['inference'][0]['decisions']), 2)
         self.assertEqual(done.stderr.count('the recording was cut after'), 1, done.stderr)
 
+    def test_a_run_in_which_nothing_was_to_choose(self):
+        """It has readings, which serve as such."""
+        self.run_pipeline('face_fast', '--device', 'sim:qcs6490', '--duration', '5s', '--record', self.at('kept'))
+        self.assertNotIn('selection', self.read('kept/readings.jsonl'))
+        with open(self.shipped('face_fast'), encoding='utf-8') as source:
+            text = source.read().replace('../data', os.path.join(ROOT, 'data'))
+        path = self.write('traced.yaml', text + f'device: {{telemetry: trace, trace: {self.at("kept")}}}\n')
+        done = self.sluice('run', path, '--duration', '3s', '--report', self.at('report.json'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        device = json.loads(self.read('report.json'))['device']
+        self.assertEqual(device['telemetry'], 'trace')
+        self.assertIsNotNone(device['temperature_c']['npu'])
+        refused = self.sluice('run', path, '--device', 'trace:' + self.at('kept'))
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn('has readings and no decisions', refused.stderr)
+
     def test_what_is_no_recording(self):
         self.replayed('sim:qcs6490', WORKS, '5s', '--record', self.at('kept'))
         good = self.read('kept/readings.jsonl')

@@ -202,7 +202,7 @@ TEST_F(SelectedRun, MeasuresAtTheStartAndTakesTheFastest) {
 
 // The number of the run that the first frame got, which tells how many the warm-up took.
 std::uint64_t SelectedRun::runs_of_warm_up() {
-  start("", "backends: [fake], policy: latency, fake: {latency_ms: 20}");
+  start("", "backends: [fake], policy: latency, fake: {latency_ms: 100}");
   push();
   finish();
   EXPECT_TRUE(status_.ok()) << status_.message();

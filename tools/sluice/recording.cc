@@ -34,11 +34,17 @@ void Recording::add(const RunSnapshot& snapshot) {
   if (!snapshot.readings) return;
   Readings readings = *snapshot.readings;
   readings.at = snapshot.at;
-  add_line(reading_line(readings));
+  std::lock_guard lock(mutex_);
+  write(reading_line(readings));
 }
 
-void Recording::add_line(const std::string& line) {
+void Recording::add_selection(const std::string& line) {
   std::lock_guard lock(mutex_);
+  selects_ = true;
+  write(line);
+}
+
+void Recording::write(const std::string& line) {
   if (!file_) return;
   const std::string whole = line + "\n";
   const bool written =
@@ -48,7 +54,7 @@ void Recording::add_line(const std::string& line) {
 
 Status Recording::close(const RunReport& report) {
   if (!file_) return {};
-  add_line(selection_end_line(lost_));
+  if (selects_) add_selection(selection_end_line(lost_));
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   SLUICE_RETURN_IF_ERROR(replace_file(folder_ + "/report.json", to_json(report)).with_context("--record: "));
   if (lost_ > 0 || !closed)

@@ -24,15 +24,18 @@ class Recording {
   Status open(const std::string& folder, bool force);
   bool active() const { return file_ != nullptr; }
   void add(const RunSnapshot& snapshot);
-  // A line of the selector's. Any thread.
-  void add_line(const std::string& line);
+  // A line of the selector's part. Any thread.
+  void add_selection(const std::string& line);
   // Writes report.json. kFailed: the disk could not take it all; how many lines were lost.
   Status close(const RunReport& report);
 
  private:
+  void write(const std::string& line);  // under the lock
+
   std::string folder_;
   std::mutex mutex_;  // guards what follows
   std::FILE* file_ = nullptr;
+  bool selects_ = false;  // it has lines of the selector
   std::uint64_t lost_ = 0;
 };
 

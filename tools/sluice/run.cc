@@ -108,7 +108,7 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
   if (!arguments.record.empty()) {
     SLUICE_RETURN_IF_ERROR(recording.open(arguments.record, arguments.force));
     options.every_second = [&] { recording.add(pipeline.snapshot()); };
-    options.record = [&](const std::string& line) { recording.add_line(line); };
+    options.record = [&](const std::string& line) { recording.add_selection(line); };
   }
   if (!arguments.collect_ranges.empty()) options.ranges = &ranges;
   const StopOnSignal stop_on_signal(interrupts, pipeline);
