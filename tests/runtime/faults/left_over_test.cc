@@ -1,8 +1,12 @@
 // Whatever went wrong in a test of this program, it leaves no thread and no descriptor behind.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <stdexcept>
 
 #include "tests/runtime/faults/fault_run.h"
 
@@ -53,15 +57,17 @@ class LeftOver final : public ::testing::EmptyTestEventListener {
 // --- faults of the world outside, each run until it fails
 
 class OutsideFault : public ::testing::Test {
+ public:
+  ~OutsideFault() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+
  protected:
   OutsideFault() {
     std::string name = (fs::temp_directory_path() / "sluice_faults_XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for the test");
     folder_ = name;
-  }
-  ~OutsideFault() override {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
   }
   std::string at(const std::string& name) const { return (folder_ / name).string(); }
   std::string write(const std::string& name, const std::string& bytes) const {
@@ -143,7 +149,8 @@ TEST_F(OutsideFault, FilesAndModelsThatAreRefused) {
                             "  - {id: out, type: null_sink, inputs: face}\n";
   for (const std::string& model :
        {at("none.onnx"), at("broken.onnx"), at("cut.onnx"), front + ", sha256: " + std::string(64, 'a')}) {
-    is_refused("version: 1\nmodels: {face: {path: " + model + "}}\n" + nodes, Code::kUnavailable);
+    is_refused(fmt::format("version: 1\nmodels: {{face: {{path: {}}}}}\n{}", model, nodes),
+               Code::kUnavailable);
   }
   is_refused("version: 1\nnodes: [[[[\n", Code::kInvalid);
   is_refused("version: 1\nnodes:\n" + bars(), Code::kInvalid);
