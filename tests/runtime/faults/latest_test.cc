@@ -16,7 +16,7 @@ namespace {
 class Discrete {
  public:
   using Cost = std::function<TimeNs(const std::string& node)>;
-  explicit Discrete(const std::string& yaml, Cost cost = nullptr) {
+  explicit Discrete(const std::string& yaml, const Cost& cost = nullptr) {
     EngineSetup setup;
     setup.clock = &clock_;
     setup.make_executor = [this, cost](ExecutorSetup parts) {
