@@ -41,32 +41,49 @@ constexpr std::chrono::seconds kReplacementTime{1};
 // hang.
 int run_slots() { return std::max(16, static_cast<int>(std::thread::hardware_concurrency()) + 4); }
 
-// Lets through at most so many frames per second of media time. Thread-safe; frames come nearly in order.
+// Lets through at most so many frames per second of media time: one frame per period. Thread-safe. Frames
+// that run at once overtake one another, and one that waits for a buffer comes again: so what is kept is who
+// passed in which period.
 class RateGate {
  public:
   // By the node's option, and by the selector's ladder; 0: no limit. The slower one holds.
   void set(double rate_hz) { written_ = period_of(rate_hz); }
   void limit(double rate_hz) { ladder_.store(period_of(rate_hz), std::memory_order_relaxed); }
-  bool passes(TimeNs media_time) {
+  bool passes(const FrameInfo& frame) {
     const TimeNs period = std::max(written_, ladder_.load(std::memory_order_relaxed));
     if (period == 0) return true;
     std::lock_guard lock(mutex_);
+    if (period != period_) change(period);
     // Stamps are rounded: a frame that comes a sixteenth of a period early is on time.
-    if (started_ && media_time + period / 16 < next_) return false;
-    const bool late = !started_ || media_time > next_ + period;
-    next_ = (late ? media_time : next_) + period;
-    started_ = true;
+    const TimeNs since = frame.media_time - begin_ + period / 16;
+    if (since < 0) return false;  // the period before the change has had its frame
+    Passed& passed = passed_[static_cast<std::size_t>(since / period) % passed_.size()];
+    if (passed.period == since / period) return passed.frame == frame.number;
+    passed = {since / period, frame.number};
+    last_ = std::max(last_, passed.period);
     return true;
   }
 
  private:
+  struct Passed {
+    TimeNs period = -1;  // its number
+    std::uint64_t frame = 0;
+  };
   static TimeNs period_of(double rate_hz) { return rate_hz > 0 ? from_s(1.0 / rate_hz) : 0; }
+  void change(TimeNs period) {
+    begin_ += (last_ + 1) * period_;
+    period_ = period;
+    last_ = -1;
+    passed_.fill({});
+  }
 
   TimeNs written_ = 0;  // 0: no limit
   std::atomic<TimeNs> ladder_{0};
   std::mutex mutex_;
-  TimeNs next_ = 0;
-  bool started_ = false;
+  TimeNs period_ = 0;
+  TimeNs begin_ = 0;               // of the period with number 0, in media time
+  TimeNs last_ = -1;               // the newest period that a frame passed in
+  std::array<Passed, 64> passed_;  // of the last periods
 };
 
 class InferNode final : public Node, public ModelUser {
@@ -332,7 +349,7 @@ Status InferNode::close() {
 }
 
 Status InferNode::process(Context& context) {
-  if (!gate_.passes(context.frame().media_time)) {
+  if (!gate_.passes(context.frame())) {
     context.filter();
     return {};
   }

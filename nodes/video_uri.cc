@@ -48,7 +48,8 @@ Result<VideoUri> parse_video_uri(std::string_view uri) {
     return invalid(fmt::format("option 'uri' is '{}', allowed: test:bars, test:noise, test:clock", uri));
   }
   if (contains(kNetworkSchemes, scheme) && rest.substr(0, 2) == "//") {
-    return VideoUri{VideoBackend::kNetwork, std::string(uri)};
+    return VideoUri{VideoBackend::kNetwork,
+                    scheme + ":" + std::string(rest)};  // FFmpeg knows small letters only
   }
   if (scheme == "v4l2" || scheme == "gst") {
     return unavailable(

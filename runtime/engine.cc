@@ -141,7 +141,9 @@ Status Engine::make_pools() {
   return {};
 }
 
-// The source's own frames, and those that nodes below make in the same size (copies to draw on).
+// The source's own frames, and those that nodes below make in the same size (copies to draw on). Buffers
+// never become smaller: a decoder that puts pictures in order tells a new size before it gives the last ones
+// of the old.
 Status Engine::make_frame_pools(int source, const SourceInfo& info) {
   if (info.type.format == PixelFormat::kNone) return {};
   SLUICE_ASSIGN(std::size_t bytes, image_bytes(info.type, kRowAlign));
@@ -155,9 +157,10 @@ Status Engine::make_frame_pools(int source, const SourceInfo& info) {
       const OutputPools& pool = pools_->at(static_cast<int>(n), static_cast<int>(o));
       if (!pool.packets || pool.packets->type() != payload_type<Image>() || out.buffer_bytes > 0) continue;
       const bool own = plan.declaration->source;
-      SLUICE_RETURN_IF_ERROR(pools_->make_buffers(static_cast<int>(n), static_cast<int>(o),
-                                                  own ? std::max(bytes, info.buffer_bytes) : bytes,
-                                                  own ? info.decoder_buffers : 0));
+      const std::size_t now = pool.buffers ? pool.buffers->bytes_each() : 0;
+      SLUICE_RETURN_IF_ERROR(pools_->make_buffers(
+          static_cast<int>(n), static_cast<int>(o),
+          std::max({now, bytes, own ? info.buffer_bytes : std::size_t{0}}), own ? info.decoder_buffers : 0));
     }
   }
   return {};

@@ -39,6 +39,7 @@ void forget_warnings() { warnings.length = 0; }
 std::string explain(const std::string& message) {
   const std::string log = recent_warnings();
   std::string text = "ONNX Runtime: " + message;
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return log.empty() || message.find(log) != std::string::npos ? text : text + " (" + log + ")";
 }
 

@@ -143,7 +143,10 @@ void FlowCore::enter(int source, Slot slot, TimeNs now, Actions& actions) {
   ++node.processed;
   ++node.packets_out;
   if (units_[unit].consumers.empty()) storage_.release(unit, slot);
-  if (frames_[slot].sinks_left == 0) frame_done(slot, now, actions);  // nobody is there to take it
+  if (frames_[slot].sinks_left == 0) {  // read through mailboxes only, which have taken it
+    frames_[slot].delivered = true;
+    frame_done(slot, now, actions);
+  }
   if (frames_[slot].units_left == 0) {
     free_slot(slot, actions);
     return;

@@ -74,8 +74,10 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
     if (plan.edges[e].latest) reserve_mailbox(e, slots);
   }
+  frames_.resize(slots);
   runs_.resize(slots * flow.units.size());
   done_.resize(runs_.size());
+  turned_away_.resize(runs_.size());
   for (Slot s = 0; s < slots; ++s) {
     for (std::size_t u = 0; u < flow.units.size(); ++u) {
       runs(s, static_cast<std::uint32_t>(u)).resize(flow.units[u].nodes.size());
@@ -122,6 +124,7 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
     break;
   }
   done = 0;
+  turned_away_[slot * flow_.units.size() + unit] = out.filtered_outputs;
   return out;
 }
 
@@ -228,11 +231,12 @@ void NodeBodies::snapshot_mailboxes(const NodeState& node, Slot slot) {
 
 void NodeBodies::publish(std::uint32_t unit, Slot slot) {
   const int node = flow_.units[unit].nodes.back();
+  const FrameInfo& frame = frames_[slot];
+  const std::uint64_t turned_away = turned_away_[slot * flow_.units.size() + unit];
   for (int e : latest_out_[static_cast<std::size_t>(node)]) {
-    const PacketList& from =
-        list(slot, node, static_cast<std::size_t>(plan_.edges[static_cast<std::size_t>(e)].from_output));
-    if (from.empty()) continue;  // nothing newer to show
-    const FrameInfo& frame = from.front().frame();
+    const int output = plan_.edges[static_cast<std::size_t>(e)].from_output;
+    if ((turned_away >> output & 1) != 0) continue;  // an absence, while an empty list is data
+    const PacketList& from = list(slot, node, static_cast<std::size_t>(output));
     Mailbox& box = mailboxes_[static_cast<std::size_t>(e)];
     std::lock_guard lock(box.mutex);
     if (box.any && box.frame.source == frame.source && box.frame.number > frame.number) continue;
@@ -285,6 +289,7 @@ void NodeBodies::store_source(int source, Slot slot, Packet packet) {
   const int unit = flow_.sources[static_cast<std::size_t>(source)].unit;
   const int node = flow_.units[static_cast<std::size_t>(unit)].nodes[0];
   for (std::size_t c = 0; c < routes_.size(); ++c) frame_routes_[slot * routes_.size() + c].store(-1);
+  frames_[slot] = packet.frame();
   list(slot, node, 0).push_back(std::move(packet));
   publish(static_cast<std::uint32_t>(unit), slot);
 }

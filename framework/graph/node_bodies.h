@@ -98,11 +98,13 @@ class NodeBodies final : public Bodies, public FlowStorage {
   std::vector<NodeState> nodes_;
   std::vector<PacketList> lists_;
   std::size_t lists_per_slot_ = 0;
-  std::vector<Mailbox> mailboxes_;              // by edge; used for latest ones
-  std::vector<PacketList> snapshots_;           // [slot][edge]: what a latest port saw
-  std::vector<std::vector<NodeRun>> runs_;      // [slot][unit]
-  std::vector<std::size_t> done_;               // [slot][unit]: nodes of the chain that ran before a retry
-  std::vector<std::atomic<int>> routes_;        // by choice: of frames to come
+  std::vector<Mailbox> mailboxes_;          // by edge; used for latest ones
+  std::vector<PacketList> snapshots_;       // [slot][edge]: what a latest port saw
+  std::vector<FrameInfo> frames_;           // [slot]
+  std::vector<std::vector<NodeRun>> runs_;  // [slot][unit]
+  std::vector<std::size_t> done_;           // [slot][unit]: nodes of the chain that ran before a retry
+  std::vector<std::uint64_t> turned_away_;  // [slot][unit]: bits of the outputs that the last run filtered
+  std::vector<std::atomic<int>> routes_;    // by choice: of frames to come
   std::vector<std::atomic<int>> frame_routes_;  // [slot][choice]; -1: not chosen yet
   std::vector<std::vector<int>> latest_out_;    // by node: latest edges that leave it
 };

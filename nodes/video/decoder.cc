@@ -36,7 +36,9 @@ Status Decoder::open(const AVCodecParameters& parameters, AVRational time_base, 
   codec_->opaque = this;
   codec_->get_buffer2 = &Decoder::get_buffer;
   strict_ = strict;
-  if (strict) codec_->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
+  if (strict) codec_->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
+  // Of a TIFF that refuses each tag that the decoder does not use, such as the resolution's unit.
+  if (strict && parameters.codec_id != AV_CODEC_ID_TIFF) codec_->err_recognition |= AV_EF_EXPLODE;
   memory_ = memory;
   failure_ = {};
   return open_codec(*codec_, *implementation);

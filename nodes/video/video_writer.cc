@@ -59,7 +59,8 @@ class VideoWriter final : public Node {
   AVFormatContext* format_ = nullptr;  // owned
   AVStream* stream_ = nullptr;
   LibavPtr<AVPacket> packet_;
-  bool begun_ = false;  // the file's header is written
+  bool begun_ = false;   // the file's header is written
+  Status cannot_begin_;  // why not; a second try would meet the first one's file
 };
 
 Status VideoWriter::open(const OpenContext& context) {
@@ -152,7 +153,8 @@ Status VideoWriter::process(Context& context) {
   const Packet& packet = context.packet(0);
   const Image* image = packet.get<Image>();
   if (image == nullptr) return {};
-  if (!begun_) SLUICE_RETURN_IF_ERROR(begin(*image, context.frame()));
+  if (!begun_ && cannot_begin_.ok()) cannot_begin_ = begin(*image, context.frame());
+  SLUICE_RETURN_IF_ERROR(cannot_begin_);
   // Cutting an odd edge is no scaling: the planes are the same.
   ImageType wanted = type_;
   const ImageType upright = upright_type(image->type);

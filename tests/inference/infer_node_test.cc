@@ -67,6 +67,7 @@ class InferNode : public ::testing::Test {
   Status process(const std::vector<T>& values, TimeNs media_time = 0) {
     context_->clear();
     context_->info.media_time = media_time;
+    context_->info.number = next_frame_++;
     Geometry geometry;
     geometry.xx = 2.5;
     context_->set_input(0, make_tensor(signature_.inputs[0], values, geometry));
@@ -81,6 +82,7 @@ class InferNode : public ::testing::Test {
   OptionsPtr options_;
   ModelSignature signature_;
   std::unique_ptr<FakeContext> context_;
+  std::uint64_t next_frame_ = 0;
   std::unique_ptr<Node> node_;
 };
 

@@ -27,6 +27,10 @@ class Faults(Program):
     def source_to(self, options, sink='type: null_sink', more=''):
         return self.pipeline(f'id: cam, type: video_source, options: {options}', f'id: out, inputs: cam, {sink}', more=more)
 
+    def nothing_is_left_over(self):
+        """Files that are replaced at once have a name that starts with a dot until they are whole."""
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith('.')], [])
+
     def report(self):
         report = json.loads(self.read('report.json'))
         self.check_equations(report)
@@ -35,6 +39,7 @@ class Faults(Program):
     def run_it(self, path, *words, code=0, **more):
         done = self.sluice('run', path, '--report', self.at('report.json'), *words, **more)
         self.assertEqual(done.returncode, code, done.stderr)
+        self.nothing_is_left_over()
         return done
 
     def start(self, path, *words, **more):
@@ -52,6 +57,7 @@ class Faults(Program):
     def ended(self, process, code):
         out, errors = process.communicate(timeout=TIMEOUT_S)
         self.assertEqual(process.returncode, code, errors)
+        self.nothing_is_left_over()
         return out, errors
 
     @staticmethod

@@ -51,13 +51,13 @@ class Video(Faults):
         self.assertEqual((source['produced'], source['corrupt']), (47, 3))
         self.assertIn('counted as corrupt', done.stderr)
 
-    def two_sizes(self):
+    def two_sizes(self, b_frames=0, pixels='yuv420p'):
         """An MPEG stream whose picture grows and shrinks: 30 frames of 64x64, 30 of 320x240, 30 of 64x64."""
         with open(self.at('sizes.ts'), 'wb') as target:
             for i, size in enumerate(('64x64', '320x240', '64x64')):
                 part = self.at(f'part{i}.ts')
-                self.ffmpeg('-f', 'lavfi', '-i', f'testsrc2=s={size}:r=30', '-frames:v', '30', '-c:v', 'libx264', '-bf', '0',
-                            '-output_ts_offset', str(i), part)
+                self.ffmpeg('-f', 'lavfi', '-i', f'testsrc2=s={size}:r=30', '-frames:v', '30', '-c:v', 'libx264', '-bf',
+                            str(b_frames), '-pix_fmt', pixels, '-output_ts_offset', str(i), part)
                 with open(part, 'rb') as source:
                     target.write(source.read())
         return 'sizes.ts'
@@ -86,6 +86,20 @@ class Video(Faults):
             self.assertEqual(report['sources'][0]['format_changes'], 2)
             self.assertEqual(report['sources'][0]['produced'], 90)
             self.assertIn("it is scaled to the file's 64x64", done.stderr)
+
+    def test_pictures_of_the_old_size_that_come_after_the_change(self):
+        """With B-frames the decoder tells the new size before it gives the last pictures of the old one."""
+        for pixels in ('yuv420p', 'yuv420p10le'):
+            path = self.pipeline(f'id: cam, type: video_source, options: {{uri: {self.two_sizes(2, pixels)}}}',
+                                 'id: drawn, type: draw, inputs: {image: cam}, options: {show_fps: true}',
+                                 'id: lines, type: json_sink, inputs: {raw: cam, drawn: drawn}, options: {path: "-"}')
+            lines = [json.loads(line) for line in self.run_it(path).stdout.splitlines()]
+            self.assertEqual([line['frame'] for line in lines], list(range(90)))
+            for line in lines:
+                size = (320, 240) if 30 <= line['frame'] < 60 else (64, 64)
+                for key in ('raw', 'drawn'):
+                    self.assertEqual((line[key]['width'], line[key]['height']), size, line)
+            self.assertEqual(self.report()['sources'][0]['format_changes'], 2)
 
     def test_a_size_beyond_the_limit_ends_the_source(self):
         path = self.source_to(f'{{uri: {self.two_sizes()}, max_width: 200, max_height: 200}}')

@@ -67,6 +67,12 @@ class Opening(Faults):
         self.assertEqual(self.read('video.avi'), 'precious')
         path = self.source_to(BARS, 'type: json_sink, options: {path: report.json, overwrite: true}')
         self.assertIn("but node 'out' uses that file", self.run_it(path, '--frames', '1', code=2).stderr)
+        for option in ('--trace', '--collect-ranges'):
+            for other, user in (('pipeline.yaml', 'the pipeline'), ('video.avi', "node 'cam'")):
+                path = self.source_to('{uri: video.avi}')
+                done = self.run_it(path, option, self.at(other), code=2)
+                self.assertIn(f"{option} is '{self.at(other)}', but {user} uses that file", done.stderr)
+        self.assertEqual(self.read('video.avi'), 'precious')
 
     def test_two_sinks_on_one_path_are_two_however_it_is_written(self):
         path = self.pipeline(f'id: cam, type: video_source, options: {BARS}',
@@ -166,6 +172,7 @@ class Memory(Faults):
         with self.subTest(k=k):
             done = self.run_short(path, k)
             self.assertIn(done.returncode, (0, 1, 3), done.stderr)
+            self.nothing_is_left_over()
             if done.returncode:
                 self.assertIn('error', done.stderr)
             if os.path.exists(self.at('report.json')):

@@ -7,6 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "framework/core/suggest.h"
 #include "runtime/atomic_file.h"
@@ -44,25 +47,41 @@ std::string real_name(const std::string& path) {
   return error ? path : real.string();
 }
 
-// A report would replace what a sink has written, or what the run reads.
-void refuse_shared_report(const Plan& plan, const RunArguments& arguments, LoadIssues& issues) {
-  if (arguments.report.empty()) return;
-  const std::string report = real_name(arguments.report);
-  const auto refuse = [&](const std::string& who) {
-    issues.issues.push_back(
-        {{}, "--report is " + in_quotes(arguments.report) + ", but " + who + " uses that file"});
-  };
-  if (report == real_name(arguments.file)) refuse("the pipeline");
+// Who uses the file of that name in the run: reads it, or writes it.
+std::vector<std::string> users_of(const std::string& file, const Plan& plan, const std::string& pipeline) {
+  std::vector<std::string> out;
+  if (file == real_name(pipeline)) out.emplace_back("the pipeline");
   for (const NodePlan& node : plan.nodes) {
     for (const OptionDeclaration& option : node.declaration->options) {
       const bool path = option.kind == OptionKind::kPathOut || option.kind == OptionKind::kPath ||
-                        option.kind == OptionKind::kUri;
+                        option.kind == OptionKind::kUri || option.kind == OptionKind::kTextsOrPath;
       if (!path || !node.options->has(option.name)) continue;
-      if (real_name(node.options->text(option.name)) == report) refuse("node " + in_quotes(node.id));
+      const auto* text = std::get_if<std::string>(&node.options->value(option.name).data);
+      if (text && real_name(*text) == file) out.push_back("node " + in_quotes(node.id));
     }
   }
   for (const ModelPlan& model : plan.models) {
-    if (real_name(model.path) == report) refuse("model " + in_quotes(model.name));
+    bool uses = real_name(model.path) == file;
+    for (const ModelPlan::Variant& variant : model.variants) uses = uses || real_name(variant.path) == file;
+    if (uses) out.push_back("model " + in_quotes(model.name));
+  }
+  return out;
+}
+
+// What is written at the end would replace what a sink has written, or what the run reads.
+void refuse_shared_outputs(const Plan& plan, const RunArguments& arguments, LoadIssues& issues) {
+  const std::pair<const char*, const std::string&> outputs[] = {
+      {"--report", arguments.report},
+      {"--trace", arguments.trace},
+      {"--collect-ranges", arguments.collect_ranges}};
+  for (const auto& [option, path] : outputs) {
+    std::error_code error;
+    const bool device = std::filesystem::is_character_file(path, error);  // /dev/null is nobody's
+    if (path.empty() || device) continue;
+    for (const std::string& user : users_of(real_name(path), plan, arguments.file)) {
+      issues.issues.push_back(
+          {{}, std::string(option) + " is " + in_quotes(path) + ", but " + user + " uses that file"});
+    }
   }
 }
 
@@ -192,7 +211,7 @@ int execute(const RunArguments& given) {
       Pipeline::load(arguments.file, builtin_registry(), {arguments.set, arguments.pace}, issues);
   if (pipeline) {
     refuse_app_ends(pipeline->plan(), issues);
-    refuse_shared_report(pipeline->plan(), arguments, issues);
+    refuse_shared_outputs(pipeline->plan(), arguments, issues);
   }
   if (const Exit code = print_issues(issues, arguments.quiet); code != kDone) return code;
   if (interrupts.interrupted()) return kDone;

@@ -96,6 +96,22 @@ TEST(PictureSource, AlphaAndPalettesBecomeRgb) {
   }
 }
 
+TEST(PictureSource, ATiffMayHaveTagsThatNobodyReads) {
+  for (const char* pixels : {"rgb24", "rgb48le", "gray"}) {
+    const std::string tiff =
+        make_media(std::string(pixels) + ".tiff",
+                   std::string("-f lavfi -i testsrc2=s=64x64:d=1 -frames:v 1 -pix_fmt ") + pixels);
+    FakeSource source = open_pictures(tiff);
+    const Result<SourceInfo> info = source.probe();
+    ASSERT_TRUE(info.ok()) << pixels << ": " << info.status().message();
+    const Result<Capture> capture = source.next();
+    ASSERT_TRUE(capture.ok()) << capture.status().message();
+    const auto expected = ffmpeg_output("-i '" + tiff + "' -f rawvideo -pix_fmt " +
+                                        (pixels == std::string("gray") ? "gray" : "rgb24"));
+    EXPECT_GT(psnr(packed(*capture->packet.get<Image>()), expected), 45) << pixels;
+  }
+}
+
 TEST(PictureSource, ExifOrientationBecomesRotation) {
   // An APP1 segment with the orientation tag 6 (turn 90 degrees clockwise) right behind the start of the
   // JPEG.

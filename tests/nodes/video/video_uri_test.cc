@@ -30,7 +30,7 @@ TEST(VideoUri, TellsFilesStreamsAndPatterns) {
                {"/data/10:20.mp4", VideoBackend::kFile, "/data/10:20.mp4"},
                {"C:x", VideoBackend::kFile, "C:x"},
                {"rtsp://h/1", VideoBackend::kNetwork, "rtsp://h/1"},
-               {"HTTP://h/1", VideoBackend::kNetwork, "HTTP://h/1"},
+               {"HTTP://h/1", VideoBackend::kNetwork, "http://h/1"},
                {"test:noise", VideoBackend::kTest, "noise"}};
   for (const auto& c : cases) {
     const Result<VideoUri> uri = parse_video_uri(c.uri);

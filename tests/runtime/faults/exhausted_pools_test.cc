@@ -8,14 +8,16 @@ namespace sluice::testing {
 namespace {
 
 // `keeper` keeps the packets of one node until they are given back from outside.
-std::string keeping(const std::string& node, const std::string& mode) {
+std::string keeping(const std::string& node, const std::string& mode, const std::string& infer = "") {
   return "version: 1\nname: exhausted\n"
          "models: {face: {path: data/models/face_detection_front_128x128.onnx}}\n"
          "nodes:\n"
          "  - {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64, fps: 30}}\n"
          "  - {id: pre, type: preprocess, inputs: cam, options: {model: face, mean: 127.5, std: 127.5}}\n"
          "  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [fake], fake: "
-         "{latency_ms: 0}}}\n"
+         "{latency_ms: 0}" +
+         infer +
+         "}}\n"
          "  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n"
          "  - {id: drawn, type: draw, inputs: {image: cam, detections: boxes}}\n"
          "  - {id: shown, type: null_sink, inputs: drawn}\n"
@@ -82,6 +84,22 @@ TEST_P(ExhaustedPool, LosslessWaits) {
 
 INSTANTIATE_TEST_SUITE_P(Nodes, ExhaustedPool, ::testing::Values("cam", "pre", "face", "boxes", "drawn"),
                          [](const auto& node) { return std::string(node.param); });
+
+// A frame that waits for a buffer of the model's output comes to the node again, and is not measured twice.
+TEST(ExhaustedPools, AFrameThatWaitsForABufferPassesRateHzOnce) {
+  FaultRun run(keeping("face", "lossless", ", rate_hz: 15"));
+  RunOptions options;
+  options.frames = 200;
+  ASSERT_TRUE(run.engine().start(options).ok());
+  int given_back = 0;
+  while (!run.engine().wait_for(0.01)) given_back += give_back_kept() > 0 ? 1 : 0;
+  ASSERT_TRUE(run.wait().ok());
+  EXPECT_GE(given_back, 2) << "the test did not drive the pool to exhaustion";
+  const RunReport report = run.report();
+  EXPECT_EQ(node_of(report, "face").processed, 100u) << "every second frame of a stream of 30 fps";
+  EXPECT_EQ(node_of(report, "face").filtered, 100u);
+  give_back_kept();
+}
 
 // A pool that is empty at the end of the run has nobody left to tell when its packets come back.
 TEST(ExhaustedPools, PacketsMayComeBackAfterTheRunIsGone) {

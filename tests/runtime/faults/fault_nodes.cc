@@ -7,6 +7,7 @@
 #include <new>
 #include <span>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "nodes/declare.h"
@@ -179,17 +180,46 @@ class StuckSource final : public SourceNode {
   std::int64_t made_ = 0;
 };
 
+// What `watch` saw, in the order of its frames.
+std::vector<Seen>& seen() {
+  static auto* const kSeen = new std::vector<Seen>();
+  return *kSeen;
+}
+
+class Watch final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Writes down what its second input holds.");
+    d.input("in", PortKind::kAny);
+    d.input("newest", PortKind::kAny);
+    d.sink = true;
+    d.takes_lists = true;
+    d.infer_types = [](const TypeContext&) { return Result<std::vector<PortType>>(std::vector<PortType>{}); };
+  }
+  Status process(Context& context) override {
+    const std::span<const Packet> newest = context.packets(1);
+    Seen now{context.frame().number, newest.size(), 0, 0};
+    if (!newest.empty()) {
+      now.number = newest.front().frame().number;
+      now.age = context.clock().now() - newest.front().frame().captured;
+    }
+    seen().push_back(now);
+    return {};
+  }
+};
+
 }  // namespace
 
 Registry registry_with_faults() {
   Registry registry = builtin_registry();
   for (const Status& status : {registry.add<Fault>("fault"), registry.add<FaultOwn>("fault_own"),
-                               registry.add<StuckSource>("stuck_source")}) {
+                               registry.add<StuckSource>("stuck_source"), registry.add<Watch>("watch")}) {
     if (!status.ok()) std::abort();
   }
   return registry;
 }
 
+std::vector<Seen> take_seen() { return std::exchange(seen(), {}); }
 int give_back_kept() { return kept().give_back(); }
 void release_hung() { latch().release(); }
 void wait_for_hung(int threads) { latch().wait_for(threads); }

@@ -50,6 +50,7 @@ std::string broken_equations(const RunReport& report) {
   return out;
 }
 
+std::size_t abandoned_runs() { return abandoned_engines().size(); }
 int threads_now() { return entries_of("/proc/self/task"); }
 int descriptors_now() { return entries_of("/proc/self/fd"); }
 

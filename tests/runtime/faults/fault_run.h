@@ -17,6 +17,8 @@ std::string broken_equations(const RunReport& report);
 
 int threads_now();
 int descriptors_now();
+// Runs that were abandoned so far: what hangs in them, and its clock, stay as long as the process.
+std::size_t abandoned_runs();
 // The kernel may show a thread for a moment after it was joined.
 bool threads_come_down_to(int threads);
 
@@ -28,6 +30,7 @@ class FaultRun {
   FaultRun(const FaultRun&) = delete;
 
   Engine& engine() { return *engine_; }
+  const Plan& plan() const { return pipeline_->plan(); }
   // Starts it and waits for its end: how it ended.
   Status run(const RunOptions& options = {});
   Status wait();
