@@ -79,8 +79,8 @@ Status write_reals(const std::vector<float>& reals, Tensor& tensor) {
     return {};
   }
   if (!type.quant) return invalid("input '" + type.name + "' has no real numbers");
-  return pixels::quantize_linear(in, DType::kFloat32, pixels::channel_view(type.shape, *type.quant),
-                                 *type.quant, type.dtype, tensor.data);
+  const auto channels = pixels::channel_view(type.shape, *type.quant);
+  return pixels::quantize_linear(in, DType::kFloat32, channels, *type.quant, type.dtype, tensor.data).status();
 }
 
 Result<std::vector<float>> read_reals(const Tensor& tensor) {
