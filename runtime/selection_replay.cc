@@ -16,6 +16,7 @@ bool same_place(const SelectorCandidate& a, const SelectorCandidate& b) {
 
 std::string words_of(const std::vector<SelectorCandidate>& candidates) {
   std::vector<std::string> names;
+  names.reserve(candidates.size());
   for (const SelectorCandidate& c : candidates) names.push_back(describe(c));
   return comma_list(std::span<const std::string>(names));
 }

@@ -207,14 +207,14 @@ bool SimulatedRun::waits_its_turn(const NodeState& node, const FlowUnit& unit) c
   return !node.work.beside && backend_waits(infer_[node.infer].choice.backend);
 }
 
-void SimulatedRun::enqueue(const NodeState& node, QueuedRun run) {
+void SimulatedRun::enqueue(const NodeState& node, const QueuedRun& run) {
   const int device_unit = run.work.unit;
   const TimeNs arrived = run.arrived;
   RunOrder order;
   order.priority = static_cast<int>(node.options->integer("priority"));
   const TimeNs within = from_ms(node.options->number("finish_within_ms"));
   if (within > 0) order.due = arrived + within;
-  lanes_[static_cast<std::size_t>(device_unit)].waiting.add(std::move(run), order);
+  lanes_[static_cast<std::size_t>(device_unit)].waiting.add(run, order);
   clock_.at(arrived, TimerKey{kDispatch, device_unit}, [=, this] { dispatch(device_unit); });
 }
 

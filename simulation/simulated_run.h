@@ -137,7 +137,7 @@ class SimulatedRun final : private Bodies, private FlowStorage {
     int running = 0;
   };
   bool waits_its_turn(const NodeState& node, const FlowUnit& unit) const;
-  void enqueue(const NodeState& node, QueuedRun run);
+  void enqueue(const NodeState& node, const QueuedRun& run);
   void dispatch(int device_unit);
   void start_queued(const QueuedRun& run);
   void end_queued(const QueuedRun& run);
