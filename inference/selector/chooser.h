@@ -48,8 +48,12 @@ class Chooser {
   double simple_score(std::size_t c, const Forecast& forecast, double rate) const;
   double power_of(std::size_t c) const;  // 0: unknown
   void pick(Board& board) const;
+  double hoped_peak(std::size_t c) const;
+  double hoped_power(std::size_t c) const;
   int least_bad(const Board& board) const;
-  int ladder_step(Board& board) const;
+  Cause ladder_step(Board& board) const;
+  bool on_trial() const;
+  bool may_try() const;
   double gain_of(const Forecast& now, const Forecast& next, double rate) const;
   void damp(const Board& board, Decision& decision) const;
   int same_session(const Board& board) const;

@@ -7,10 +7,15 @@ namespace {
 
 constexpr double kMargin = 0.8;  // K below max_temperature_c, and so many spreads of the measurements more
 constexpr double kMarginSpreads = 1.5;
-constexpr double kFree = 0.97;  // of a mode's clock: less is throttling
-// Against max_temperature_c a unit that has hardly run is taken to heat this much more than assumed.
-constexpr double kCare = 0.6, kTried = 20;  // s
-constexpr double kFineStep = 2;             // s
+constexpr double kFree = 0.97;   // of a mode's clock: less is throttling
+constexpr double kFineStep = 2;  // s
+constexpr int kPeakParts = 6;    // steps of a look ahead for the peak
+// [assumed] a governor that nobody has met yet: it exists so likely, acts on the case between these, and then
+// leaves little of the clock for long, more later.
+constexpr double kLikely = 0.95, kMildest = 40, kWarmest = 52;
+// [assumed] of what is assumed otherwise, at best; and for how long that is believed, in s.
+constexpr double kHope = 0.5, kTriedFor = 30;
+constexpr double kCaught = 0.3, kCaughtLater = 0.5;
 
 // Dies move within seconds, the case within minutes.
 double next_step(double at) { return at < 20 ? kFineStep : at < 60 ? 5 : 20; }
@@ -58,6 +63,51 @@ Forecaster::Forecaster(std::span<const SelectorCandidate> candidates, const Sele
       limit_c_ = limit_c_ == 0 ? limit : std::min(limit_c_, limit);
     }
   }
+  beware();
+  if (state.current < 0) return;
+  const auto current = static_cast<std::size_t>(state.current);
+  const UnitRole unit = candidates[current].unit;
+  lost_ = state.trips.throttled(unit) && rate_of(current, held_speed(unit)) <= 0;
+}
+
+// When all is lost, a unit that has hardly run is worth a try: it may heat less.
+double Forecaster::hope(std::size_t candidate) const {
+  if (!lost_) return 1;
+  double ran = 0;
+  for (std::size_t c = 0; c < candidates_.size(); ++c)
+    if (candidates_[c].unit == candidates_[candidate].unit) ran += state_.candidates[c].ran_s;
+  return ran < kTriedFor ? kHope : 1;
+}
+
+// Units share the case: its sensor, else the slow part of a die's, tells how near that is to a governor's
+// work.
+void Forecaster::beware() {
+  for (std::size_t u = 0; u < kUnitRoles; ++u)
+    if (state_.trips.knows_any(static_cast<UnitRole>(u))) return;
+  if (policy_.kind != PolicyKind::kSustained) return;
+  case_ = state_.heat.sees(HeatVariable::kSkin) ? HeatVariable::kSkin : HeatVariable::kBody;
+  const std::optional<double> free = state_.trips.hottest_free(case_);
+  if (!state_.heat.sees(case_) || !free) return;
+  wary_ = true;
+  wanted_[static_cast<std::size_t>(case_)] = true;
+  proven_c_ = std::max(*free, kMildest);
+}
+
+// Chance to get from `proven_c` to where `path` is without being throttled; that is proven then.
+double Forecaster::survival(const ThermalPredictor::Path& path, double& proven_c) const {
+  if (!wary_) return 1;
+  const double to = std::min(path.value(case_), kWarmest);
+  if (to <= proven_c) return 1;
+  const auto left = [](double from) {
+    return kLikely * (kWarmest - from) / (kWarmest - kMildest) + 1 - kLikely;
+  };
+  const double chance = left(to) / left(proven_c);
+  proven_c = to;
+  return chance;
+}
+
+double Forecaster::rate_when_caught(std::size_t candidate) const {
+  return 0.5 * (rate_of(candidate, kCaught) + rate_of(candidate, kCaughtLater));
 }
 
 double Forecaster::latency_now(std::size_t candidate) const {
@@ -65,8 +115,8 @@ double Forecaster::latency_now(std::size_t candidate) const {
   if (static_cast<int>(candidate) == state_.current) return c.now_ms;
   const UnitRole unit = candidates_[candidate].unit;
   const bool same = state_.current >= 0 && candidates_[static_cast<std::size_t>(state_.current)].unit == unit;
-  if (!same || !state_.trips.throttled(unit)) return c.now_ms;
-  const double cap = state_.trips.throttled_speed(unit);
+  const double cap = held_speed(unit);
+  if (!same || cap >= 1) return c.now_ms;
   return c.base_ms / std::min(1.0, cap / c.speed);
 }
 
@@ -105,10 +155,15 @@ double Forecaster::cap(UnitRole unit, const ThermalPredictor::Path& path, Active
 
 Forecaster::Active Forecaster::active_now(UnitRole unit) const {
   Active active{};
-  const UnitRole known = teacher(unit);
-  const bool current =
-      state_.current >= 0 && candidates_[static_cast<std::size_t>(state_.current)].unit == known;
-  if (current && state_.trips.throttled(known)) active.fill(true);
+  if (state_.current < 0) return active;
+  const UnitRole current = candidates_[static_cast<std::size_t>(state_.current)].unit;
+  if (!state_.trips.throttled(current)) return active;
+  if (current == teacher(unit)) {
+    active.fill(true);
+  } else {  // a governor of the case holds all units
+    active[static_cast<std::size_t>(HeatVariable::kSkin)] = true;
+    active[static_cast<std::size_t>(HeatVariable::kBody)] = true;
+  }
   return active;
 }
 
@@ -119,17 +174,17 @@ bool Forecaster::over_limit(const ThermalPredictor::Path& path) const {
   });
 }
 
-double Forecaster::peak(std::size_t candidate, double seconds) const {
+double Forecaster::peak(std::size_t candidate, double seconds, double doubts) const {
   ThermalPredictor::Path path = state_.heat.begin(wanted_);
   const CandidateState& c = state_.candidates[candidate];
-  const double ran = state_.ran_s[static_cast<std::size_t>(candidates_[candidate].unit)];
-  const double care = 1 + kCare * (1 - std::min(1.0, ran / kTried));
-  const double watts = care * heat_at(c, c.speed, duty_of(c, c.speed));
+  const double doubt = doubts > 0 ? heat_doubt(candidates_, state_, candidate) : 1;
+  const double watts = doubt * heat_at(c, c.speed, duty_of(c, c.speed));
   double hottest = 0;
-  for (double t = 0; t < seconds; t += kFineStep) {
-    path.advance(kFineStep, {candidates_[candidate].unit, watts});
+  for (int part = 0; part < kPeakParts; ++part) {
+    path.advance(seconds / kPeakParts, {candidates_[candidate].unit, watts});
     for (const HeatVariable die : kDies)
-      if (wanted_[static_cast<std::size_t>(die)]) hottest = std::max(hottest, path.value(die));
+      if (wanted_[static_cast<std::size_t>(die)])
+        hottest = std::max(hottest, path.value(die) + doubts * path.deviation(die));
   }
   return hottest;
 }
@@ -140,43 +195,59 @@ Forecaster::Ride Forecaster::ride(std::size_t candidate) const {
   Ride out;
   ThermalPredictor::Path path = state_.heat.begin(wanted_);
   Active active = active_now(unit);
-  double frames = 0, joules = 0;
-  bool turned = false;
-  for (double t = 0; t < kHorizon;) {
+  double frames = 0, joules = 0, alive = 1, proven = proven_c_;
+  const double caught = rate_when_caught(candidate), hopeful = hope(candidate);
+  bool turned = false, limited = false;
+  double t = 0;
+  const auto mark_turn = [&] {
+    out.turn_s = t;
+    out.frames_until = frames;
+    out.at_turn = path;
+    out.active_at_turn = active;
+    out.proven_at_turn = proven;
+  };
+  while (t < kHorizon) {
     const double dt = next_step(t);
+    const double before = proven;
     const double limit = cap(unit, path, active);
     const bool over = over_limit(path);
     const bool held = over || limit < kFree * c.speed;
     if (t == 0) out.throttled = held;
-    if (!turned && held != out.throttled) {
-      turned = true;
-      out.turn_s = t;
-      out.frames_until = frames;
-      out.at_turn = path;
-      out.active_at_turn = active;
+    if (!limited && held != out.throttled) {
+      limited = true;
+      out.limit_s = t;
     }
+    alive *= survival(path, proven);
+    turned = turned || limited || proven > before;
+    if (!turned || (out.throttled && limited && out.limit_s == t)) mark_turn();
     const double speed = std::min(c.speed, limit);
     const double fps = over ? 0 : rate_of(candidate, speed);
-    const double watts = heat_at(c, speed, duty_of(c, speed));
-    frames += fps * dt;
+    const double watts = hopeful * heat_at(c, speed, duty_of(c, speed));
+    frames += (alive * fps + (1 - alive) * std::min(fps, caught)) * dt;
     joules += watts * dt;
     path.advance(dt, {unit, watts});
     t += dt;
   }
+  if (!turned) out.turn_s = kHorizon;
   out.fps = frames / kHorizon;
   out.watts = joules / kHorizon;
   return out;
 }
 
+double Forecaster::held_speed(UnitRole unit) const {
+  if (state_.trips.throttled(unit)) return state_.trips.throttled_speed(unit);
+  return state_.trips.starved(unit) ? state_.trips.starved_speed(unit) : 1;
+}
+
 bool Forecaster::rides_throttled(std::size_t candidate) const {
-  const UnitRole unit = candidates_[candidate].unit;
-  return state_.trips.throttled(unit) &&
-         state_.candidates[candidate].speed > state_.trips.throttled_speed(unit);
+  return state_.candidates[candidate].speed > held_speed(candidates_[candidate].unit);
 }
 
 double Forecaster::throttled_rate(std::size_t candidate) const {
-  return rate_of(candidate, state_.trips.throttled_speed(candidates_[candidate].unit));
+  return rate_of(candidate, held_speed(candidates_[candidate].unit));
 }
+
+bool Forecaster::over_limit_now() const { return over_limit(state_.heat.begin(wanted_)); }
 
 // A frame that will be late is run all the same.
 double Forecaster::duty_of(const CandidateState& candidate, double speed) const {
@@ -190,12 +261,16 @@ double Forecaster::with_follow_up(const Ride& first, std::size_t next) const {
   ThermalPredictor::Path path = first.at_turn;
   Active active = first.active_at_turn;
   double frames = first.frames_until - rate_of(next, c.speed) * candidates_[next].switch_ms * 1e-3;
+  double alive = 1, proven = first.proven_at_turn;
+  const double caught = rate_when_caught(next);
   for (double t = first.turn_s; t < kHorizon;) {
     const double dt = next_step(t);
     const double speed = std::min(c.speed, cap(unit, path, active));
     const double watts = heat_at(c, speed, duty_of(c, speed));
     const bool over = over_limit(path) && watts >= first.watts;
-    frames += (over ? 0 : rate_of(next, speed)) * dt;
+    const double fps = over ? 0 : rate_of(next, speed);
+    alive *= survival(path, proven);
+    frames += (alive * fps + (1 - alive) * std::min(fps, caught)) * dt;
     path.advance(dt, {unit, watts});
     t += dt;
   }

@@ -1,4 +1,6 @@
 // How good each candidate is, by the policy.
+#include <cmath>
+
 #include "inference/selector/chooser.h"
 #include "inference/selector/ladder.h"
 
@@ -14,6 +16,8 @@ constexpr double kCoolShare = 0.01, kCoolLeast = 0.05;  // frames per second tha
 // sooner.
 constexpr double kHurryShare = 0.08;
 constexpr std::size_t kFollowUps = 4;
+constexpr double kLeastScale =
+    0.5;  // [assumed] of the power that is assumed, where nothing of the unit has run
 
 }  // namespace
 
@@ -22,6 +26,20 @@ double Chooser::power_of(std::size_t c) const {
   const double rate = policy_.target_fps;
   const double duty = rate > 0 ? std::min(1.0, rate * s.base_ms * 1e-3) : 1;
   return device_power(candidates_, state_, c, duty).value_or(0);
+}
+
+// Where all draw too much by what is known, one that has not run may be the one that does not.
+double Chooser::hoped_power(std::size_t c) const {
+  const CandidateState& s = state_.candidates[c];
+  if (s.watts_scale > 0 || s.watts_basis != Basis::kAssumed) return power_of(c);
+  double least = 0;
+  for (std::size_t other = 0; other < candidates_.size(); ++other) {
+    const CandidateState& o = state_.candidates[other];
+    if (o.watts_scale <= 0 || candidates_[other].unit != candidates_[c].unit) continue;
+    least = std::max(least, o.watts_scale * std::sqrt(std::min(s.watts / o.watts, o.watts / s.watts)));
+  }
+  const double duty = policy_.target_fps > 0 ? std::min(1.0, policy_.target_fps * s.base_ms * 1e-3) : 1;
+  return state_.rest_w + (least > 0 ? least : kLeastScale) * heat_at(s, s.speed, duty);
 }
 
 Exclusion Chooser::rank_limits(const Forecaster& future, std::size_t c, Forecast& forecast) const {
@@ -86,7 +104,7 @@ void Chooser::score_sustained(const Forecaster& future, Board& board) const {
     rides[c] = future.ride(c);
     f.fps = rides[c].fps;
     f.watts = rides[c].watts;
-    f.limit_in_s = rides[c].throttled ? 0 : rides[c].turn_s;
+    f.limit_in_s = rides[c].throttled ? 0 : rides[c].limit_s;
     order[count++] = c;
   }
   std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
@@ -115,6 +133,7 @@ void Chooser::score_sustained(const Forecaster& future, Board& board) const {
 // Another session must still be worth its change against what this one may give when the governor lets go.
 void Chooser::retreat(const Forecaster& future, Board& board) const {
   if (state_.current < 0 || !future.rides_throttled(static_cast<std::size_t>(state_.current))) return;
+  if (future.lost()) return;  // nothing to keep: what ends this soonest
   double patient = 0, kept = 0;
   for (std::size_t c = 0; c < candidates_.size(); ++c) {
     Forecast& f = board.forecasts[c];
@@ -153,7 +172,7 @@ void Chooser::score(const Forecaster& future, Board& board) const {
       Forecast& f = board.forecasts[c];
       if (f.exclusion != Exclusion::kNone) continue;
       const Forecaster::Ride ride = future.ride(c);
-      f.limit_in_s = ride.throttled ? 0 : ride.turn_s;
+      f.limit_in_s = ride.throttled ? 0 : ride.limit_s;
       f.fps = ride.fps;
     }
   }

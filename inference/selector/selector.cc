@@ -11,14 +11,28 @@ namespace {
 constexpr double kModeGain =
     0.03;  // a change of the performance mode alone keeps the session: only noise to beat
 constexpr double kClimbDwells = 3;  // how many dwells a step lasts at least before it is climbed again
+// ... before it is climbed against the prediction, and how many dwells that is not judged by it.
+constexpr double kTryDwells = 12, kTrialDwells = 3, kLeastTrialDwell = 1;
+// Temperatures at which such a trial is due: so far below where the step was taken, in K, and so far below
+// where a climb of late began that did not last.
+constexpr double kHeadroom = 5, kMilder = 3;
+constexpr TimeNs kClimbJudged = from_s(900);
 // Dwells between changes of backend or variant, by how many there were of late: at most six in half an hour.
 constexpr std::array<double, 7> kMoveDwells = {0, 1, 2, 4, 8, 30, 90};
 // Of two that are too hot, this much cooler is worth a change, in K: after the dwell, and at once.
 constexpr double kCooler = 0.3, kWorthCooling = 1.5;
 // A candidate that brings nothing is left for one that gives at least this share of the rate wanted.
 constexpr double kLeastShare = 0.05;
+// How far ahead candidates that are all too hot are compared, in s.
+constexpr double kLongNear = 60;
 
 }  // namespace
+
+// Where all are too hot by what is known, what is hardly known may still be the one that is not.
+double Chooser::hoped_peak(std::size_t c) const {
+  const Forecaster future(candidates_, state_, policy_, policy_.target_fps);
+  return future.peak(c, std::max(kLongNear, policy_.dwell_s), -Forecaster::kDoubts);
+}
 
 int Chooser::least_bad(const Board& board) const {
   int best = -1;
@@ -29,8 +43,8 @@ int Chooser::least_bad(const Board& board) const {
       const Forecast& f = board.forecasts[c];
       if (f.exclusion != level || (best >= 0 && mildest != level)) continue;
       const double badness = level == Exclusion::kTooSlow ? f.latency_ms
-                             : level == Exclusion::kPower ? power_of(c)
-                                                          : f.peak_c;
+                             : level == Exclusion::kPower ? hoped_power(c)
+                                                          : hoped_peak(c);
       if (badness >= lowest) continue;
       lowest = badness;
       best = static_cast<int>(c);
@@ -71,28 +85,50 @@ Chooser::Board Chooser::look(int step) const {
   return board;
 }
 
-// Moves `board` one step down or up when that is due.
-int Chooser::ladder_step(Board& board) const {
+// The prediction does not count yet: it has learned from what made the step necessary.
+bool Chooser::on_trial() const {
+  if (!state_.trial || since(state_.stepped_at) >= policy_.dwell_s * kTrialDwells) return false;
+  const UnitRole unit = at(state_.current).unit;
+  const Forecaster future(candidates_, state_, policy_, policy_.target_fps);
+  return !state_.trips.throttled(unit) && !future.over_limit_now();
+}
+
+// True when it has become cooler than the prediction can account for: what heated it may not have been this
+// node's own load, and nothing but a trial tells.
+bool Chooser::may_try() const {
+  if (!state_.heat.sees_any() || state_.trips.throttled(at(state_.current).unit)) return false;
+  const HeatValues now = state_.heat.now();
+  for (std::size_t v = 0; v < ThermalPredictor::kSensors; ++v)
+    if (state_.heat.sees(static_cast<HeatVariable>(v)) && now[v] > state_.trial_below[v]) return false;
+  return true;
+}
+
+// Moves `board` one step down or up when that is due; kBest: it is not.
+Cause Chooser::ladder_step(Board& board) const {
   const int last = static_cast<int>(policy_.degrade.size());
-  if (last == 0) return 0;
+  if (last == 0 || state_.current < 0) return Cause::kBest;
   if (!board.holds && board.step < last) {
+    if (on_trial()) return Cause::kBest;
     const bool hot = board.forced && policy_.max_temperature_c;
-    if (!hot && state_.current >= 0 && since(state_.stepped_at) < policy_.dwell_s) return 0;
+    if (!hot && since(state_.stepped_at) < policy_.dwell_s) return Cause::kBest;
     for (int step = board.step + 1; step <= last; ++step) {  // a step that leaves no candidate is passed over
       const Board next = look(step);
       if (next.best < 0) continue;
       board = next;
-      return 1;
+      return Cause::kStepDown;
     }
-    return 0;
+    return Cause::kBest;
   }
-  if (board.step == 0) return 0;
-  const double wait = policy_.dwell_s * kClimbDwells * static_cast<double>(1 << std::min(state_.rises, 5));
-  if (since(state_.stepped_at) < wait) return 0;
+  if (board.step == 0) return Cause::kBest;
+  const double waited = since(state_.stepped_at), longer = 1 << std::min(state_.rises, 5);
+  if (waited < policy_.dwell_s * kClimbDwells * longer) return Cause::kBest;
   const Board above = look(board.step - 1);
-  if (!above.regains || above.best < 0) return 0;
+  if (above.best < 0) return Cause::kBest;
+  const double trial_dwell = std::max(policy_.dwell_s, kLeastTrialDwell);
+  const bool tries = !above.regains && waited >= trial_dwell * kTryDwells * longer && may_try();
+  if (!above.regains && !tries) return Cause::kBest;
   board = above;
-  return -1;
+  return tries ? Cause::kStepTrial : Cause::kStepUp;
 }
 
 bool Chooser::waited(const SelectorCandidate& next) const {
@@ -130,7 +166,8 @@ void Chooser::damp(const Board& board, Decision& decision) const {
   const bool excluded = now.exclusion != Exclusion::kNone;
   const double cooler = waited(at(board.best)) ? kCooler : kWorthCooling;
   if (now.exclusion == Exclusion::kTooHot && next.exclusion == Exclusion::kTooHot &&
-      next.peak_c > now.peak_c - cooler) {
+      hoped_peak(static_cast<std::size_t>(board.best)) >
+          hoped_peak(static_cast<std::size_t>(state_.current)) - cooler) {
     decision.cause = Cause::kNothing;
     return;
   }
@@ -176,7 +213,7 @@ Decision Chooser::run() {
   decision.count = candidates_.size();
   decision.step = state_.step;
   Board board = look(state_.step);
-  const int stepped = state_.current >= 0 ? ladder_step(board) : 0;
+  const Cause stepped = ladder_step(board);
   decision.step = board.step;
   decision.forecasts = board.forecasts;
   decision.blind =
@@ -189,7 +226,7 @@ Decision Chooser::run() {
     decision.cause = board.forced ? Cause::kNothing : Cause::kStart;
   } else {
     damp(board, decision);
-    if (stepped != 0) decision.cause = stepped > 0 ? Cause::kStepDown : Cause::kStepUp;
+    if (stepped != Cause::kBest) decision.cause = stepped;
   }
   decision.changed = decision.candidate != state_.current || decision.step != state_.step;
   return decision;
@@ -200,13 +237,30 @@ Decision choose(std::span<const SelectorCandidate> candidates, const SelectorSta
   return Chooser(candidates, state, readings, policy).run();
 }
 
+namespace {
+
+void commit_step(const Decision& decision, TimeNs now, SelectorState& state) {
+  const HeatValues heat = state.heat.now();
+  const bool up = decision.step < state.step;
+  // A climb of late did not last.
+  const bool early = !up && state.rises > 0 && now - state.stepped_at < kClimbJudged;
+  if (up) {
+    ++state.rises;
+    state.climbed_at = heat;
+  } else {
+    for (std::size_t v = 0; v < kHeatVariables; ++v)
+      state.trial_below[v] = early ? state.climbed_at[v] - kMilder : heat[v] - kHeadroom;
+  }
+  state.trial = decision.cause == Cause::kStepTrial;
+  state.step = decision.step;
+  state.stepped_at = now;
+}
+
+}  // namespace
+
 void commit(std::span<const SelectorCandidate> candidates, const Decision& decision, TimeNs now,
             SelectorState& state) {
-  if (decision.step != state.step) {
-    if (decision.step < state.step) ++state.rises;
-    state.step = decision.step;
-    state.stepped_at = now;
-  }
+  if (decision.step != state.step) commit_step(decision, now, state);
   if (decision.candidate == state.current || decision.candidate < 0) return;
   if (state.current >= 0) {
     state.switched_at = now;

@@ -22,6 +22,7 @@ enum class Cause : std::uint8_t {
   kHeatLimit,  // what ran would exceed max_temperature_c
   kStepDown,   // the ladder: nothing at the step before keeps its rate or the limits
   kStepUp,     // the ladder: the step before would keep them again
+  kStepTrial,  // the ladder: cooler than when the step before was left; tried whether it keeps them
   kNothing,    // no candidate may run; the least bad one is kept
 };
 

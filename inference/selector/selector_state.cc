@@ -6,12 +6,16 @@
 namespace sluice {
 namespace {
 
-constexpr double kAssumedWatts = 4;      // [assumed] of a unit at full clock, where energy is unknown
-constexpr double kStaticShare = 0.15;    // [assumed] of active power that does not follow the clock
-constexpr double kLatencyMemory = 3;     // s
-constexpr double kFasterThanBase = 0.2;  // how fast the base follows runs that are faster than it
-constexpr double kMostWatts = 7;         // [assumed]
-constexpr double kPowerMemory = 1.5, kScaleTime = 8;          // s
+constexpr double kAssumedWatts = 4;    // [assumed] of a unit at full clock, where energy is unknown
+constexpr double kStaticShare = 0.15;  // [assumed] of active power that does not follow the clock
+constexpr double kLatencyMemory = 3;   // s
+// Runs that are faster than the base by more than their noise, and how fast it follows them.
+constexpr double kFaster = 0.98, kFasterThanBase = 0.2;
+constexpr double kMostWatts = 7;                      // [assumed]
+constexpr double kUntriedDoubt = 1.6;                 // [assumed] of a unit that has hardly run
+constexpr double kTried = 15;                         // s
+constexpr double kFullClock = 0.95;                   // of full speed, the noise of latencies allowed for
+constexpr double kPowerMemory = 1.5, kScaleTime = 8;  // s
 constexpr double kShortestPeriod = 0.05, kLongestPeriod = 5;  // s; a suspended machine wakes after hours
 constexpr TimeNs kMoveForgiven = from_s(900);
 
@@ -32,18 +36,25 @@ double fastest_of_unit(std::span<const SelectorCandidate> candidates, const Sele
   return best;
 }
 
-// A unit's first seconds tell its scale, the rest being as before; later changes are the rest's.
-void learn_power(const CandidateState& c, HeatLoad load, double watts, double dt, SelectorState& state) {
-  const auto unit = static_cast<std::size_t>(load.unit);
-  double& scale = state.watts_scale[unit];
-  const bool known = c.watts_basis != Basis::kAssumed;
-  if (known) scale = 1;
-  if (!known && state.ran_s[unit] < kScaleTime && load.watts > 0) {
-    const double now = std::max(0.05, (watts - state.rest_w) / load.watts);
-    scale = scale > 0 ? approach(scale, now, dt, kPowerMemory) : now;
+// A candidate's first seconds tell its scale, the rest being as before; later changes are the rest's. At a
+// throttled clock neither is told: how power follows the clock is only assumed.
+void learn_power(CandidateState& c, double load_w, double watts, double dt, double& rest_w) {
+  if (c.base_ms < kFullClock * c.now_ms) return;
+  if (c.watts_basis != Basis::kAssumed) c.watts_scale = 1;
+  if (c.watts_basis == Basis::kAssumed && c.scaled_s < kScaleTime && load_w > 0) {
+    const double now = std::max(0.05, (watts - rest_w) / load_w);
+    c.watts_scale = c.watts_scale > 0 ? approach(c.watts_scale, now, dt, kPowerMemory) : now;
+    c.scaled_s += dt;
   } else {
-    state.rest_w = std::max(0.0, approach(state.rest_w, watts - scale * load.watts, dt, kPowerMemory));
+    rest_w = std::max(0.0, approach(rest_w, watts - c.watts_scale * load_w, dt, kPowerMemory));
   }
+}
+
+// How far an assumption about the clock's power may be off between two candidates: [assumed] the square root
+// of their ratio; right for exponents of 2 to 3 and static shares of 0.05 to 0.3.
+double clock_doubt(const CandidateState& a, const CandidateState& b) {
+  const double ratio = a.watts > b.watts ? a.watts / b.watts : b.watts / a.watts;
+  return a.watts_basis == Basis::kAssumed ? std::sqrt(ratio) : 1;
 }
 
 }  // namespace
@@ -53,10 +64,29 @@ std::optional<double> device_power(std::span<const SelectorCandidate> candidates
   const CandidateState& c = state.candidates[candidate];
   const double watts = heat_at(c, c.speed, duty);
   if (c.watts_basis != Basis::kAssumed) return state.rest_w + watts;
-  const double scale = state.watts_scale[static_cast<std::size_t>(candidates[candidate].unit)];
+  double scale = c.watts_scale;
+  for (std::size_t other = 0; other < state.count && c.watts_scale <= 0; ++other) {
+    const CandidateState& o = state.candidates[other];
+    if (o.watts_scale <= 0 || candidates[other].unit != candidates[candidate].unit) continue;
+    const double likely = o.watts_scale * clock_doubt(c, o);
+    scale = scale > 0 ? std::min(scale, likely) : likely;
+  }
   if (scale > 0) return state.rest_w + scale * watts;
   if (state.rest_w <= 0) return std::nullopt;
   return state.rest_w + kMostWatts / kAssumedWatts * watts;
+}
+
+double heat_doubt(std::span<const SelectorCandidate> candidates, const SelectorState& state,
+                  std::size_t candidate) {
+  const CandidateState& c = state.candidates[candidate];
+  double doubt = kUntriedDoubt;
+  for (std::size_t other = 0; other < state.count; ++other) {
+    const CandidateState& o = state.candidates[other];
+    if (candidates[other].unit != candidates[candidate].unit) continue;
+    const double untried = 1 - std::min(1.0, o.ran_s / kTried);
+    doubt = std::min(doubt, clock_doubt(c, o) + (kUntriedDoubt - 1) * untried);
+  }
+  return doubt;
 }
 
 double heat_at(const CandidateState& candidate, double speed, double duty) {
@@ -100,13 +130,14 @@ void observe(std::span<const SelectorCandidate> candidates, const Observation& s
       const bool first = c.base_ms <= 0;
       if (first) c.base_ms = c.now_ms = seen.latency_ms;
       c.now_ms = approach(c.now_ms, seen.latency_ms, dt, kLatencyMemory);
-      if (seen.latency_ms < c.base_ms) c.base_ms += kFasterThanBase * (seen.latency_ms - c.base_ms);
+      if (c.now_ms < kFaster * c.base_ms) c.base_ms += kFasterThanBase * (c.now_ms / kFaster - c.base_ms);
       c.measured_at = seen.readings.at;
       const double speed = c.speed * std::min(1.0, c.base_ms / seen.latency_ms);
       const double duty = std::min(1.0, seen.fps * seen.latency_ms * 1e-3);
       load.watts = heat_at(c, speed, duty);
-      state.ran_s[static_cast<std::size_t>(load.unit)] += dt * duty;
-      if (seen.readings.power_w.value) learn_power(c, load, *seen.readings.power_w.value, dt, state);
+      c.ran_s += dt * duty;
+      if (seen.readings.power_w.value)
+        learn_power(c, load.watts, *seen.readings.power_w.value, dt, state.rest_w);
     }
     state.heat.observe(dt, load, seen.readings);
     if (seen.latency_ms > 0)

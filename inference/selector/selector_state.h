@@ -29,6 +29,11 @@ struct CandidateState {
   double speed = 1;  // clock as a share of the fastest mode of the same backend and variant
   double watts = 0;  // while running; relative where energy is unknown
   Basis watts_basis = Basis::kUnknown;
+  double ran_s = 0;  // how long it has run for this node
+  // By the power sensor, its true watts per watt of `watts`; 0: it has not run at full clock. Kept apart
+  // because the predictor has learned with `watts`.
+  double watts_scale = 0;
+  double scaled_s = 0;  // how long that was learned
 };
 
 constexpr TimeNs kLongAgo = -from_s(1e6);
@@ -43,15 +48,15 @@ struct SelectorState {
   int moves = 0;
   TimeNs moved_at = kLongAgo;
   int rises = 0;  // times the ladder was climbed again of late
+  // A climb that was not predicted to hold, made because it had become cooler. The next such needs every
+  // sensor below `trial_below`.
+  bool trial = false;
+  HeatValues trial_below{}, climbed_at{};
   std::size_t count = 0;
   std::array<CandidateState, kMostCandidates> candidates;
   ThermalPredictor heat;
   TripLearner trips;
-  std::array<double, kUnitRoles> ran_s{};  // how long each unit has run for this node
-  // From the power sensor: what the rest of the device draws, and each unit's true watts per watt of
-  // CandidateState (0: not seen running; kept apart because the predictor has learned with the latter).
-  double rest_w = 0;
-  std::array<double, kUnitRoles> watts_scale{};
+  double rest_w = 0;  // what the rest of the device draws, from the power sensor
 };
 
 // A state in which nothing has run: latencies and powers from the candidates' estimates. kMostCandidates at
@@ -66,9 +71,15 @@ void note_failure(SelectorState& state, std::size_t candidate, TimeNs now);
 void note_probe(SelectorState& state, std::size_t candidate, TimeNs now, double latency_ms);
 
 // Watts of the whole device with `candidate` running `duty` of the time; none without a power sensor or
-// energies. Units that have not run yet count with the most that is usual [assumed: 7 W].
+// energies. One that has not run yet counts with the most that the others of its unit make likely, or that is
+// usual [assumed: 7 W].
 std::optional<double> device_power(std::span<const SelectorCandidate> candidates, const SelectorState& state,
                                    std::size_t candidate, double duty);
+
+// By how much more than assumed `candidate` may heat, as a factor: how power follows the clock differs from
+// device to device, and what ran before tells the less of it the further it is from what `candidate` draws.
+double heat_doubt(std::span<const SelectorCandidate> candidates, const SelectorState& state,
+                  std::size_t candidate);
 
 // Watts (or relative watts) that `candidate` draws at `speed` (share of its unit's fastest) running `duty` of
 // the time. Active power follows the clock to the power of 2.5 [assumed; facts_devices section 3].

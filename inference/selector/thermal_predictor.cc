@@ -13,6 +13,7 @@ constexpr std::array<double, 2> kSlowTau = {120, 450};
 // Priors [assumed], in K per W and their spreads.
 constexpr double kOwnFast = 6, kOwnFastSpread = 4;
 constexpr double kOtherFast = 0.5, kOtherFastSpread = 1.5;
+constexpr double kHiddenFast = 2, kHiddenFastSpread = 3;  // a unit without a sensor: on this die or another
 constexpr double kSkinFast = 0, kSkinFastSpread = 0.2;
 constexpr double kSlowGain = 4, kSlowSpread = 2.5;
 constexpr double kLeastSlowGain = 1.5;
@@ -23,6 +24,8 @@ constexpr double kBaseSpread = 2;
 constexpr double kBaseDrift = 0.03;
 constexpr double kGainDrift = 0.003;
 constexpr double kSensorNoise = 0.7;  // K: noise, rounding and lag
+constexpr double kLongestLag = 4;     // s
+constexpr double kLagNoise = 4;       // K, of a sensor that shows the load before
 constexpr double kErrorMemory = 60;   // s
 constexpr double kBiasMemory = 4;     // s
 
@@ -37,7 +40,8 @@ double approach(double value, double target, double dt, double tau) {
 
 ThermalPredictor::ThermalPredictor() { decay_.fill(1); }
 
-void ThermalPredictor::start(std::size_t sensor, double temperature) {
+void ThermalPredictor::start(std::size_t sensor, const Readings& readings) {
+  const double temperature = *readings.temperature_c[sensor].value;
   Sensor& s = sensors_[sensor];
   s.seen = true;
   const bool skin = sensor == static_cast<std::size_t>(HeatVariable::kSkin);
@@ -48,8 +52,12 @@ void ThermalPredictor::start(std::size_t sensor, double temperature) {
     member.covariance[kInitial][kInitial] = kInitialSpread * kInitialSpread;
     for (std::size_t u = 0; u < kUnitRoles; ++u) {
       const bool own = u == sensor;
-      const double fast = skin ? kSkinFast : own ? kOwnFast : kOtherFast;
-      const double spread = skin ? kSkinFastSpread : own ? kOwnFastSpread : kOtherFastSpread;
+      const bool apart = readings.temperature_c[u].value.has_value();  // has a sensor of its own
+      const double fast = skin ? kSkinFast : own ? kOwnFast : apart ? kOtherFast : kHiddenFast;
+      const double spread = skin    ? kSkinFastSpread
+                            : own   ? kOwnFastSpread
+                            : apart ? kOtherFastSpread
+                                    : kHiddenFastSpread;
       member.mean[kFastAt + u] = fast;
       member.covariance[kFastAt + u][kFastAt + u] = spread * spread;
       member.mean[kSlowAt + u] = kSlowGain;
@@ -71,10 +79,25 @@ ThermalPredictor::Vector ThermalPredictor::row_of(std::size_t member) const {
   return row;
 }
 
+// A sensor that lags still shows the heat of the unit that ran before: not to be learned as the next one's.
+double ThermalPredictor::noise() const {
+  const double late = std::max(0.0, 1 - loaded_for_ / kLongestLag) * kLagNoise;
+  return kSensorNoise * kSensorNoise + late * late;
+}
+
+// Moves a parameter up to `least` and the others with it, as their covariance says: clamping it alone would
+// spoil what the readings say of their sum, until the model runs away.
+void ThermalPredictor::raise(Member& member, std::size_t parameter, double least) {
+  const double missing = least - member.mean[parameter], own = member.covariance[parameter][parameter];
+  if (missing <= 0 || own <= 0) return;
+  for (std::size_t i = 0; i < kParameters; ++i)
+    member.mean[i] += member.covariance[i][parameter] / own * missing;
+}
+
 // Returns the error before the update.
 double ThermalPredictor::update_member(Member& member, const Vector& row, double temperature, double dt_s) {
   Vector gain{};
-  double expected = 0, variance = kSensorNoise * kSensorNoise;
+  double expected = 0, variance = noise();
   member.covariance[kBase][kBase] += kBaseDrift * kBaseDrift * dt_s;
   for (std::size_t i = kFastAt; i < kParameters; ++i)
     member.covariance[i][i] += kGainDrift * kGainDrift * dt_s;
@@ -90,8 +113,8 @@ double ThermalPredictor::update_member(Member& member, const Vector& row, double
   }
   member.error = approach(member.error, error * error, dt_s, kErrorMemory);
   for (std::size_t u = 0; u < kUnitRoles; ++u) {  // heat never cools, and all of it reaches the case
-    member.mean[kFastAt + u] = std::max(member.mean[kFastAt + u], 0.0);
-    member.mean[kSlowAt + u] = std::max(member.mean[kSlowAt + u], kLeastSlowGain);
+    raise(member, kFastAt + u, 0);
+    raise(member, kSlowAt + u, kLeastSlowGain);
   }
   return error;
 }
@@ -111,6 +134,8 @@ void ThermalPredictor::update(std::size_t sensor, double temperature, double dt_
 
 void ThermalPredictor::observe(double dt_s, HeatLoad load, const Readings& readings) {
   const auto active = static_cast<std::size_t>(load.unit);
+  loaded_for_ = load.unit == loaded_ ? loaded_for_ + dt_s : 0;
+  loaded_ = load.unit;
   for (std::size_t u = 0; u < kUnitRoles; ++u) {
     const double watts = u == active ? load.watts : 0;
     for (std::size_t f = 0; f < kFast; ++f) fast_[f][u] = approach(fast_[f][u], watts, dt_s, kFastTau[f]);
@@ -121,7 +146,7 @@ void ThermalPredictor::observe(double dt_s, HeatLoad load, const Readings& readi
     const Reading& reading = readings.temperature_c[s];
     sensors_[s].fresh = reading.value.has_value();
     if (!reading.value) continue;
-    if (!sensors_[s].seen) start(s, *reading.value);
+    if (!sensors_[s].seen) start(s, readings);
     update(s, *reading.value, dt_s);
   }
 }
@@ -183,6 +208,7 @@ ThermalPredictor::Path ThermalPredictor::begin(const std::array<bool, kHeatVaria
     track.initial = mean[kInitial];
     track.decay = decay_[best % kSlow];
     track.bias = sensors_[s].bias;
+    track.covariance = &sensors_[s].members[best].covariance;
     track.fast = fast_[best / kSlow];
     track.slow = slow_[best % kSlow];
     track.fast_gain = {mean[kFastAt], mean[kFastAt + 1], mean[kFastAt + 2]};
@@ -203,6 +229,23 @@ void ThermalPredictor::Path::advance(double dt_s, HeatLoad load) {
       track.slow[u] += (watts - track.slow[u]) * slow;
     }
   }
+}
+
+double ThermalPredictor::Path::deviation(HeatVariable variable) const {
+  const auto sensor = static_cast<std::size_t>(variable);
+  if (sensor >= kSensors || !tracks_[sensor].used) return 0;
+  const Track& track = tracks_[sensor];
+  Vector row{};
+  row[kBase] = 1;
+  row[kInitial] = track.decay;
+  for (std::size_t u = 0; u < kUnitRoles; ++u) {
+    row[kFastAt + u] = track.fast[u];
+    row[kSlowAt + u] = track.slow[u];
+  }
+  double variance = 0;
+  for (std::size_t i = 0; i < kParameters; ++i)
+    for (std::size_t j = 0; j < kParameters; ++j) variance += row[i] * (*track.covariance)[i][j] * row[j];
+  return std::sqrt(std::max(0.0, variance));
 }
 
 double ThermalPredictor::Path::value(HeatVariable variable) const {

@@ -30,6 +30,9 @@ using HeatValues = std::array<double, kHeatVariables>;
 class ThermalPredictor {
  public:
   static constexpr std::size_t kSensors = 4;  // npu, gpu, cpu, skin
+  static constexpr std::size_t kParameters = 2 + 2 * kUnitRoles;
+  using Vector = std::array<double, kParameters>;
+  using Covariance = std::array<Vector, kParameters>;
 
   ThermalPredictor();
 
@@ -50,6 +53,8 @@ class ThermalPredictor {
     // `load` is drawn for `dt_s`.
     void advance(double dt_s, HeatLoad load);
     double value(HeatVariable variable) const;
+    // Standard deviation of that for what is not known of the gains yet, in K; 0 for kBody.
+    double deviation(HeatVariable variable) const;
 
    private:
     friend class ThermalPredictor;
@@ -58,6 +63,7 @@ class ThermalPredictor {
       double tau_fast = 1, tau_slow = 1;
       double base = 0, initial = 0, decay = 0, bias = 0;
       std::array<double, kUnitRoles> fast_gain{}, slow_gain{}, fast{}, slow{};
+      const Covariance* covariance = nullptr;  // the predictor's: a path does not outlive it
     };
     std::array<Track, kSensors> tracks_;
     std::size_t body_ = kSensors;  // the sensor whose slow part stands for the body
@@ -68,13 +74,11 @@ class ThermalPredictor {
  private:
   static constexpr std::size_t kFast = 3, kSlow = 2;
   static constexpr std::size_t kMembers = kFast * kSlow;
-  static constexpr std::size_t kParameters = 2 + 2 * kUnitRoles;
-  using Vector = std::array<double, kParameters>;
 
   // One model of one sensor.
   struct Member {
     Vector mean{};
-    std::array<Vector, kParameters> covariance{};
+    Covariance covariance{};
     double error = 1;  // mean square of its one-step errors, fading
   };
   struct Sensor {
@@ -85,8 +89,10 @@ class ThermalPredictor {
     std::array<Member, kMembers> members;
   };
 
-  void start(std::size_t sensor, double temperature);
+  void start(std::size_t sensor, const Readings& readings);
   void update(std::size_t sensor, double temperature, double dt_s);
+  static void raise(Member& member, std::size_t parameter, double least);
+  double noise() const;  // variance of a reading
   double update_member(Member& member, const Vector& row, double temperature, double dt_s);
   Vector row_of(std::size_t member) const;
   std::size_t best_member(std::size_t sensor) const;
@@ -96,6 +102,8 @@ class ThermalPredictor {
   std::array<std::array<double, kUnitRoles>, kSlow> slow_{};
   std::array<double, kSlow> decay_{};
   std::array<Sensor, kSensors> sensors_;
+  UnitRole loaded_ = UnitRole::kCpu;
+  double loaded_for_ = 0;  // s since another unit was
 };
 
 }  // namespace sluice

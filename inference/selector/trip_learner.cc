@@ -18,6 +18,10 @@ constexpr double kFlat = 0.3;      // K^2: variance of a line too short to have 
 constexpr double kSteepest = 0.2;  // of full speed per K
 constexpr double kSlowest = 0.15;
 constexpr double kResuming = 4;  // s
+// Without a rise no governor acts, nor well below where the unit has run freely [assumed], in K.
+constexpr double kLeastRise = 4, kFreeTolerance = 3;
+constexpr double kFreeMemory = 900;  // s
+constexpr double kStarvedMemory = 5;
 
 constexpr double kVisible =
     1.04;  // a mode this much faster than the throttled speed shows whether it still binds
@@ -120,39 +124,77 @@ void TripLearner::rest(const Unit& active) {
   }
 }
 
+// Throttling comes with heat: near a trip point that is known, or as hot as the unit has hardly been before.
+bool TripLearner::heat_explains(UnitRole role, const Unit& unit, const ThermalPredictor& heat) const {
+  bool sees = false;
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    if (!concerns(role, v) || !heat.sees(static_cast<HeatVariable>(v))) continue;
+    sees = true;
+    const double value = unit.previous[v];
+    const Trip& trip = unit.trips[v];
+    if (trip.known && value > trip.at - std::max(trip.hysteresis, kUsualHysteresis)) return true;
+    const bool hot = !unit.ran_free || value > unit.free_at[v] - kFreeTolerance;
+    if (hot && value > coolest_[v] + kLeastRise) return true;
+  }
+  return !sees;
+}
+
+// The unit has become slow, or fast again.
+void TripLearner::turn(UnitRole role, Unit& unit, const ThermalPredictor& heat) {
+  unit.suspect = 0;
+  unit.throttled = !unit.throttled;
+  if (unit.throttled) {
+    unit.heated = heat_explains(role, unit, heat);
+    unit.starved_speed = 1;
+    if (unit.heated && (unit.resumed_for > kResuming || !unit.learned))
+      onset(role, unit, unit.previous, heat);
+  } else if (unit.heated && !unit.unseen) {
+    release(unit, unit.previous);
+  }
+  unit.unseen = false;
+}
+
+void TripLearner::note_free(Unit& unit, const HeatValues& values, double dt_s) {
+  for (std::size_t v = 0; v < kHeatVariables; ++v)
+    unit.free_at[v] = !unit.ran_free || values[v] > unit.free_at[v]
+                          ? values[v]
+                          : approach(unit.free_at[v], values[v], dt_s, kFreeMemory);
+  unit.ran_free = true;
+}
+
 void TripLearner::observe(double dt_s, UnitRole role, double full, double speed,
                           const ThermalPredictor& heat) {
   Unit& unit = units_[static_cast<std::size_t>(role)];
   rest(unit);
-  if (unit.throttled && full < kVisible * unit.speed) {
+  const HeatValues values = heat.now();
+  for (std::size_t v = 0; v < kHeatVariables; ++v) {
+    if (!heat.sees(static_cast<HeatVariable>(v))) continue;
+    coolest_[v] = any_[v] ? std::min(coolest_[v], values[v]) : values[v];
+    any_[v] = true;
+  }
+  if (unit.throttled && unit.heated && full < kVisible * unit.speed && speed > kOnset * full) {
     unit.unseen = true;
     unit.suspect = 0;
-    if (may_be_free(unit, heat.now())) {
+    if (may_be_free(unit, values)) {
       unit.throttled = unit.unseen = false;
       unit.resumed_for = 0;
     }
     return;
   }
-  const HeatValues values = heat.now();
   const double ratio = speed / full;
   const bool contrary = unit.throttled ? ratio > kRelease : ratio < kOnset;
   if (contrary && unit.suspect == 0) unit.previous = values;
   unit.suspect = contrary ? unit.suspect + 1 : 0;
   unit.resumed_for += dt_s;
-  if (unit.suspect >= kConfirm) {
-    unit.suspect = 0;
-    unit.throttled = !unit.throttled;
-    if (unit.throttled && (unit.resumed_for > kResuming || !unit.learned))
-      onset(role, unit, unit.previous, heat);
-    else if (!unit.throttled && !unit.unseen)
-      release(unit, unit.previous);
-    unit.unseen = false;
-  }
-  if (unit.throttled && !contrary) {
+  if (unit.suspect >= kConfirm) turn(role, unit, heat);
+  if (unit.throttled && !unit.heated)
+    unit.starved_speed = approach(unit.starved_speed, speed, dt_s, kStarvedMemory);
+  if (unit.throttled && unit.heated && !contrary) {
     unit.unseen = false;
     follow(unit, values, speed, dt_s);
   }
-  if (unit.suspect == 0) contradict(unit, values, dt_s);
+  if (!unit.throttled && !contrary) note_free(unit, values, dt_s);
+  if (unit.suspect == 0 && (unit.heated || !unit.throttled)) contradict(unit, values, dt_s);
   weigh(unit);
 }
 
@@ -171,7 +213,24 @@ double TripLearner::throttled_speed(UnitRole role, HeatVariable variable, double
   return std::clamp(unit.speed + slope * (value - line.value), kSlowest, 1.0);
 }
 
-bool TripLearner::throttled(UnitRole unit) const { return units_[static_cast<std::size_t>(unit)].throttled; }
+bool TripLearner::throttled(UnitRole role) const {
+  const Unit& unit = units_[static_cast<std::size_t>(role)];
+  return unit.throttled && unit.heated;
+}
+
+bool TripLearner::starved(UnitRole role) const {
+  const Unit& unit = units_[static_cast<std::size_t>(role)];
+  return unit.throttled && !unit.heated;
+}
+
+std::optional<double> TripLearner::hottest_free(HeatVariable variable) const {
+  std::optional<double> hottest;
+  for (const Unit& unit : units_) {
+    const double at = unit.free_at[static_cast<std::size_t>(variable)];
+    if (unit.ran_free && (!hottest || at > *hottest)) hottest = at;
+  }
+  return hottest;
+}
 
 bool TripLearner::knows_any(UnitRole unit) const {
   const auto& trips = units_[static_cast<std::size_t>(unit)].trips;

@@ -23,7 +23,7 @@ std::string why_left(const Decision& decision, const SelectorPolicy& policy, std
   std::string text(name);
   switch (left.exclusion) {
     case Exclusion::kTooHot:
-      return text + number(" would reach %.1f degrees C", left.peak_c) +
+      return text + number(" may reach %.1f degrees C", left.peak_c) +
              number(", max_temperature_c is %g", policy.max_temperature_c.value_or(0));
     case Exclusion::kTooSlow:
       return text + number(" takes %.1f ms", left.latency_ms) +
@@ -64,6 +64,9 @@ std::string headline(std::span<const SelectorCandidate> candidates, const Select
     case Cause::kStepUp:
       return "degrade: back to step " + std::to_string(decision.step) +
              ", which keeps its rate and the limits again";
+    case Cause::kStepTrial:
+      return "degrade: back to step " + std::to_string(decision.step) +
+             " on trial, it is cooler than when that was left";
     case Cause::kNothing:
       return "no candidate keeps all limits; the least bad is used";
   }

@@ -57,9 +57,9 @@ TEST(RandomDevices, LimitsAreKeptOnMostDevicesThatCanKeepThem) {
     }
   }
   EXPECT_GT(heat, SLUICE_RANDOM_DEVICES / 2);
-  EXPECT_LE(hot * 100, heat * 10);
+  EXPECT_LE(hot * 100, heat * 8);
   EXPECT_GT(power, SLUICE_RANDOM_DEVICES / 2);
-  EXPECT_LE(over * 100, power * 10);
+  EXPECT_LE(over * 100, power * 2);
 }
 
 TEST(RandomDevices, SustainedBeatsFixedChoicesAtTheMedian) {

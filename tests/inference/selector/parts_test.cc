@@ -131,6 +131,21 @@ TEST_F(TripLearning, KnowsTheOnsetWhatIsLeftAndTheRelease) {
   EXPECT_FALSE(trips.throttled(UnitRole::kNpu));
 }
 
+TEST_F(TripLearning, SlowWithoutHeatIsStarvedAndTeachesNoTripPoint) {
+  run(100, 60, 1, 1);
+  run(60, 75, 1, 1);
+  run(60, 60, 1, 0.6);  // as cool as it has long run freely
+  EXPECT_FALSE(trips.throttled(UnitRole::kNpu));
+  EXPECT_TRUE(trips.starved(UnitRole::kNpu));
+  EXPECT_NEAR(trips.starved_speed(UnitRole::kNpu), 0.6, 0.02);
+  EXPECT_FALSE(trips.knows_any(UnitRole::kNpu));
+  run(5, 60, 1, 1);
+  EXPECT_FALSE(trips.starved(UnitRole::kNpu));
+  run(20, 85, 1, 1);
+  run(30, 85, 1, 0.6);  // hotter than ever
+  EXPECT_TRUE(trips.throttled(UnitRole::kNpu));
+}
+
 TEST_F(TripLearning, OneSlowSampleIsNoOnset) {
   run(50, 70, 1, 1);
   run(1, 70, 1, 0.7);
