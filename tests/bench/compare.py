@@ -44,6 +44,9 @@ RATIO_TOLERANCE = 0.15
 
 HAND_WRITTEN = ("1thread", "3threads", "2workers")
 
+# What others build the same pipeline with, where it is installed: Sluice is ahead of each.
+OTHERS = ("gstreamer", "mediapipe")
+
 # A run counts as disturbed when other programs took more than this share of the machine meanwhile.
 QUIET_SHARE = 0.05
 RETRY_PAUSE_S = 3.0
@@ -252,11 +255,11 @@ def limits(fast, paced):
             # core ms per frame times frames per second is tenths of a percent of a core
             above(paced, "core_ms_per_frame", "1thread", 10.0, "at 30 fps: CPU, tenths of a percent of a core", "fps"),
         ]
-    if "gstreamer" in fast:
-        checks += [share_of(fast, key, best, 1.0, ["gstreamer"])
-                   for key, best in (("fps", max), ("core_ms_per_frame", min))]
-    if "gstreamer" in paced:
-        checks.append(share_of(paced, "after_p50", min, 1.0, ["gstreamer"]))
+    for name in OTHERS:
+        if name in fast:
+            checks += [share_of(fast, key, best, 1.0, [name]) for key, best in (("fps", max), ("core_ms_per_frame", min))]
+        if name in paced:
+            checks.append(share_of(paced, "after_p50", min, 1.0, [name]))
     return checks
 
 
@@ -266,16 +269,13 @@ MODEL_FILES = {128: "face_detection_front_128x128.onnx", 256: "face_detection_ba
 def rival_commands(args, fps, loops):
     """The commands of the hand-written programs and of what else is built, by short name."""
     model = args.model_path or os.path.join(args.cache, "models", MODEL_FILES[args.model])
-    commands = {}
-    programs = {name: f"bench_baseline_{name}" for name in HAND_WRITTEN}
-    programs["gstreamer"] = "bench_gstreamer_faces"
-    for name, file in programs.items():
-        program = find_program(args, file, name in HAND_WRITTEN)
-        if program is None:
-            continue
-        commands[name] = shlex.join([program, "--model", str(args.model), model, "--video", args.video, "--loops",
-                                     str(loops), "--fps", str(fps), "--fit", args.fit, "--json"])
-    return commands
+    programs = {name: find_program(args, f"bench_baseline_{name}", True) for name in HAND_WRITTEN}
+    programs["gstreamer"] = find_program(args, "bench_gstreamer_faces", False)
+    words = {name: [program] for name, program in programs.items() if program is not None}
+    if args.mediapipe and args.model == 128 and args.fit == "letterbox":
+        words["mediapipe"] = [args.mediapipe, os.path.join(os.path.dirname(__file__), "rivals", "mediapipe_faces.py")]
+    return {name: shlex.join([*program, "--model", str(args.model), model, "--video", args.video, "--loops", str(loops),
+                              "--fps", str(fps), "--fit", args.fit, "--json"]) for name, program in words.items()}
 
 
 def find_program(args, name, must):
@@ -427,6 +427,7 @@ def parse_arguments():
     video.add_argument("--pipeline", help="default: face_fast, with the model that is asked for")
     video.add_argument("--source", default="camera", help="id of the pipeline's video_source")
     video.add_argument("--set", action="append", default=[], metavar="NODE.OPTION=VALUE", help="passed on to sluice")
+    video.add_argument("--mediapipe", help="the Python that has MediaPipe; it takes part with the 128 model and letterbox")
     video.add_argument("--loops", type=int, default=8, help="of the video, as fast as possible")
     video.add_argument("--paced-loops", type=int, default=2, help="of the video at 30 fps; 0 = leave that part out")
     video.add_argument("--baselines-only", action="store_true")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # tools/dev bench [NAME] [ARGUMENTS]: runs build/release/bin/bench_NAME; `video` compares the face pipeline with the
-# hand-written programs of tests/bench/baseline, `streams` one to sixteen streams, `quantizers` our quantiser with
-# onnxruntime.quantization (in a Python environment of its own, in the cache). Without a name: all programs, one after the
-# other.
+# hand-written programs of tests/bench/baseline, with GStreamer and with MediaPipe, `streams` one to sixteen streams,
+# `quantizers` our quantiser with onnxruntime.quantization. MediaPipe and the quantisers get Python environments of their
+# own in the cache. Without a name: all programs, one after the other.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: tools/dev bench [name] [arguments of the benchmark]"; exit 0; fi
@@ -15,22 +15,37 @@ shopt -s nullglob
 programs=(build/release/bin/bench_*)
 names="$(printf '%s, ' "${programs[@]##*/bench_}")video, streams, quantizers"
 
+# A Python environment in the cache with exactly the packages of tests/bench/NAME_requirements.txt; its interpreter is
+# then $SLUICE_CACHE/venv-NAME/bin/python. Complete when its copy of the list lies beside it.
+make_environment() {
+  local requirements=tests/bench/$1_requirements.txt venv=$SLUICE_CACHE/venv-$1
+  if cmp -s "$requirements" "$venv/requirements.txt"; then return; fi
+  rm -rf "$venv"
+  python3 -m venv "$venv" && quietly "$venv/bin/pip" install -q --no-deps --require-hashes --only-binary=:all: \
+    -r "$requirements" && cp "$requirements" "$venv/requirements.txt"
+}
+
 compare() { python3 tests/bench/compare.py "$1" --build build/release "${@:2}"; }
 
-compare_quantizers() {
-  local requirements=tests/bench/quantizers_requirements.txt venv=$SLUICE_CACHE/venv-quantizers
-  if ! cmp -s "$requirements" "$venv/requirements.txt"; then
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    quietly "$venv/bin/pip" install -q --require-hashes --only-binary=:all: -r "$requirements"
-    cp "$requirements" "$venv/requirements.txt"
+compare_video() {
+  local mediapipe=()
+  if make_environment mediapipe; then
+    mediapipe=(--mediapipe "$SLUICE_CACHE/venv-mediapipe/bin/python")
+  else
+    say "MediaPipe cannot be installed here, so it takes no part in the comparison"
   fi
-  "$venv/bin/python" tests/bench/compare_quantizers.py "$@"
+  compare video "${mediapipe[@]}" "$@"
+}
+
+compare_quantizers() {
+  make_environment quantizers
+  "$SLUICE_CACHE/venv-quantizers/bin/python" tests/bench/compare_quantizers.py "$@"
 }
 
 if [ $# -gt 0 ]; then
   case $1 in
-    video | streams) compare "$@"; exit ;;
+    video) compare_video "${@:2}"; exit ;;
+    streams) compare "$@"; exit ;;
     quantizers) compare_quantizers "${@:2}"; exit ;;
   esac
   program=build/release/bin/bench_${1#bench_}
@@ -46,7 +61,7 @@ for program in "${programs[@]}"; do
 done
 for model in 128 256; do
   echo "== video, model $model"
-  compare video --model "$model" --check || status=1
+  compare_video --model "$model" --check || status=1
 done
 echo "== streams"
 compare streams --check || status=1

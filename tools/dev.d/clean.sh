@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 case "${1:-}" in
   '') ;;
-  --cache) rm -rf "${SLUICE_CACHE:?}"/{models,ocr-models,videos,onnxruntime,qnn,dlib-faces,onnx-testdata,light-models,tbb-tsan,aarch64,venv,venv-quantizers,.venv.lock,ccache,.stamps,.scratch,.lock} ;;
+  --cache) rm -rf "${SLUICE_CACHE:?}"/{models,ocr-models,videos,onnxruntime,qnn,dlib-faces,onnx-testdata,light-models,tbb-tsan,aarch64,venv,venv-quantizers,venv-mediapipe,.venv.lock,ccache,.stamps,.scratch,.lock} ;;
   --help) echo "usage: tools/dev clean [--cache]"; exit 0 ;;
   *) bad_usage "clean: unknown argument '$1', allowed: --cache" ;;
 esac
