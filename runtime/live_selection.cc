@@ -12,6 +12,7 @@
 namespace sluice {
 namespace {
 
+constexpr TimeNs kWarmUpEach = from_ms(100);    // of one candidate in the warm-up, at least
 constexpr TimeNs kLeastTimeout = from_ms(500);  // of one run in the warm-up
 constexpr TimeNs kProbeTimeout = from_s(2);     // of one run whose latency is not known
 constexpr double kProbeSlack = 20;              // so many times as long as it took before
@@ -187,7 +188,7 @@ std::vector<LiveSelection::Unproven> LiveSelection::measure_all(const std::funct
     const LoadedModel& loaded = *node.loaded[left[i].candidate];
     set_mode(loaded, candidate);
     const TimeNs share = (end - now) / static_cast<TimeNs>(left.size() - i);
-    MeasureRequest request{.until = now + share, .stopped = stopped};
+    MeasureRequest request{.at_least = kWarmUpEach, .until = now + share, .stopped = stopped};
     request.timeout = std::min(std::max(share, kLeastTimeout), end - now);
     const auto measured = measures_.times(loaded.opened.session, candidate.performance_mode, request);
     if (measured.ok()) {
@@ -293,8 +294,8 @@ void LiveSelection::wake() {
 }
 
 // Waits on a condition of its own, not on the clock's: that one wakes all its sleepers at every run. At the
-// priority of the workers: a probe of a backend that computes runs in here, and at a lower one it would measure
-// how busy the machine is.
+// priority of the workers: a probe of a backend that computes runs in here, and at a lower one it would
+// measure how busy the machine is.
 void LiveSelection::work() {
   TimeNs next = next_turn(started_);
   std::unique_lock lock(wake_mutex_);

@@ -25,6 +25,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kAgrees = 1.3;  // times: what was kept on a busy machine must not decide on a free one
+constexpr int kComparedRuns = 3;
 constexpr double kMostMs = 1e8;  // a kept time beyond this is damage
 constexpr int kAccuracySamples = 3;
 constexpr std::uint64_t kNoiseSeed = 1;
@@ -58,7 +59,7 @@ std::optional<Measured> times_of(const std::string& text) {
   const auto median = kept(json, "median_ms", 1e-6, kMostMs), p95 = kept(json, "p95_ms", 1e-6, kMostMs),
              first = kept(json, "first_ms", 0, kMostMs);
   if (!median || !p95 || !first) return std::nullopt;
-  return Measured{*median, *p95, *first};
+  return Measured{*median, *p95, *first, *median};
 }
 
 // --- accuracy
@@ -80,7 +81,8 @@ Status write_reals(const std::vector<float>& reals, Tensor& tensor) {
   }
   if (!type.quant) return invalid("input '" + type.name + "' has no real numbers");
   const auto channels = pixels::channel_view(type.shape, *type.quant);
-  return pixels::quantize_linear(in, DType::kFloat32, channels, *type.quant, type.dtype, tensor.data).status();
+  return pixels::quantize_linear(in, DType::kFloat32, channels, *type.quant, type.dtype, tensor.data)
+      .status();
 }
 
 Result<std::vector<float>> read_reals(const Tensor& tensor) {
@@ -191,18 +193,20 @@ Result<Measured> WarmUp::times(const SessionHandle& session, std::string_view mo
   const std::optional<Measured> known = text ? times_of(*text) : std::nullopt;
   if (text && !known) cache_.reject(key, "no times of a warm-up");
   if (known) {
-    MeasureRequest one = request;
-    one.runs = 1;
-    SLUICE_ASSIGN(const Measured now, measure(session, services_.clock(), one));
+    MeasureRequest few = request;
+    few.runs = kComparedRuns;
+    few.at_least = 0;
+    SLUICE_ASSIGN(const Measured now, measure(session, services_.clock(), few));
     if (now.median_ms < known->median_ms * kAgrees && now.median_ms * kAgrees > known->median_ms)
-      return Measured{known->median_ms, known->p95_ms, now.first_ms};
+      return Measured{known->median_ms, known->p95_ms, now.first_ms, known->least_ms};
     log_message(LogLevel::kDebug,
                 fmt::format("{} on '{}' takes {:.2f} ms now and took {:.2f} ms: measured anew",
                             describe(session->request().model), session->request().backend, now.median_ms,
                             known->median_ms));
   }
   SLUICE_ASSIGN(const Measured measured, measure(session, services_.clock(), request));
-  cache_.store(key, to_text(measured));
+  const bool calm = measured.median_ms < measured.least_ms * kAgrees;
+  if (calm) cache_.store(key, to_text(measured));
   return measured;
 }
 

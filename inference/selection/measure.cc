@@ -9,6 +9,8 @@
 namespace sluice {
 namespace {
 
+constexpr int kMostRuns = 100;
+
 double at(const std::vector<TimeNs>& sorted, double share) {
   const auto last = static_cast<double>(sorted.size() - 1);
   return to_ms(sorted[static_cast<std::size_t>(share * last + 0.5)]);
@@ -40,7 +42,8 @@ Result<Measured> measure(const SessionHandle& session, Clock& clock, const Measu
   for (Tensor& tensor : outputs) out.push_back(&tensor);
   Measured measured;
   std::vector<TimeNs> times;
-  for (int run = 0; run <= request.runs; ++run) {
+  const TimeNs enough = clock.now() + request.at_least;
+  for (int run = 0; run <= request.runs || (run <= kMostRuns && clock.now() < enough); ++run) {
     if (run > 1 && clock.now() >= request.until) break;
     if (request.stopped && request.stopped()) break;
     TimeNs ran = 0;
@@ -57,6 +60,7 @@ Result<Measured> measure(const SessionHandle& session, Clock& clock, const Measu
   std::sort(times.begin(), times.end());
   measured.median_ms = at(times, 0.5);
   measured.p95_ms = at(times, 0.95);
+  measured.least_ms = to_ms(times.front());
   return measured;
 }
 

@@ -10,9 +10,10 @@
 namespace sluice {
 
 struct MeasureRequest {
-  int runs = 5;                   // timed; one before them is not
-  TimeNs until = kNever;          // no run is begun after it, but for the first timed one
-  TimeNs timeout = 0;             // of one run; 0: as the session's options say
+  int runs = 5;           // timed, at least; one before them is not
+  TimeNs at_least = 0;    // goes on for so long, up to 100 runs: others may take the machine for a moment
+  TimeNs until = kNever;  // no run is begun after it, but for the first timed one
+  TimeNs timeout = 0;     // of one run; 0: as the session's options say
   std::function<bool()> stopped;  // asked between runs; may be empty
 };
 
@@ -20,6 +21,7 @@ struct Measured {
   double median_ms = 0;
   double p95_ms = 0;
   double first_ms = 0;  // the run before the timed ones: what waking the session up costs
+  double least_ms = 0;
 };
 
 // One tensor of zeros per type, each with memory of its own: a run that hangs keeps it.

@@ -138,7 +138,7 @@ class Traces(Program):
     def test_a_run_that_does_not_begin_keeps_the_old_trace(self):
         old = self.write('trace.json', 'old')
         done = self.sluice('run', self.shipped('face_fast'), '--trace', old, '--set', 'out.path=' + old)
-        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
         self.assertEqual(self.read('trace.json'), 'old')
         self.assertEqual(os.listdir(self.folder), ['trace.json'])
 
