@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "framework/core/status.h"
 #include "framework/core/packet.h"
+#include "framework/core/status.h"
 #include "framework/core/tensor.h"
 #include "inference/value_histogram.h"
 

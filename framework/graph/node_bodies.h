@@ -78,8 +78,8 @@ class NodeBodies final : public Bodies, public FlowStorage {
     return runs_[slot * flow_.units.size() + unit];
   }
   std::size_t route_of(int node, Slot slot);
-  // `ticks`: in: the start of the node's time; out: its end, which is the start of the next one's in a chain (a
-  // read of the counter costs up to 25 ns on virtual machines: one per node, not two).
+  // `ticks`: in: the start of the node's time; out: its end, which is the start of the next one's in a chain
+  // (a read of the counter costs up to 25 ns on virtual machines: one per node, not two).
   ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run, std::uint64_t& ticks);
   void tell_failure(int node, const Status& status, const FrameInfo& frame) noexcept;
   void reserve_mailbox(std::size_t edge, std::size_t slots);

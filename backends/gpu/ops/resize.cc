@@ -99,7 +99,8 @@ std::string check_resize(const Graph& graph, const Node& node) {
   const ResizeRule rule = rule_of(node);
   if (rule.coordinates == "align_corners")
     for (const ResizeAxis& axis : axes_to_resize(graph, node))
-      if (axis.out > 1 && std::fabs(axis.scale * static_cast<float>(axis.in) - static_cast<float>(axis.out)) > 1e-3F)
+      if (axis.out > 1 &&
+          std::fabs(axis.scale * static_cast<float>(axis.in) - static_cast<float>(axis.out)) > 1e-3F)
         return "aligns corners of a fractional size, which ONNX and ONNX Runtime define differently";
   if (node.text("keep_aspect_ratio_policy", "stretch") != "stretch") return "keeps the aspect ratio";
   const std::string& mode = rule.mode;
