@@ -26,6 +26,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr double kAgrees = 1.3;  // times: what was kept on a busy machine must not decide on a free one
 constexpr int kComparedRuns = 3;
+constexpr double kSlowMs = 20;   // what is faster is measured in no time, and side by side with the others
 constexpr double kMostMs = 1e8;  // a kept time beyond this is damage
 constexpr int kAccuracySamples = 3;
 constexpr std::uint64_t kNoiseSeed = 1;
@@ -192,7 +193,7 @@ Result<Measured> WarmUp::times(const SessionHandle& session, std::string_view mo
   const auto text = cache_.load(key);
   const std::optional<Measured> known = text ? times_of(*text) : std::nullopt;
   if (text && !known) cache_.reject(key, "no times of a warm-up");
-  if (known) {
+  if (known && known->median_ms > kSlowMs) {
     MeasureRequest few = request;
     few.runs = kComparedRuns;
     few.at_least = 0;

@@ -18,8 +18,9 @@ class WarmUp {
   explicit WarmUp(InferenceServices& services)
       : services_(services), cache_(ArtifactCache::default_folder()) {}
 
-  // As measure(). What was kept counts when a few runs of now take as long, within 30 %; what was measured
-  // while others took the machine (its median is 30 % above its least) is not kept.
+  // As measure(). What was kept counts for what takes more than 20 ms, when a few runs of now take as long,
+  // within 30 %; what was measured while others took the machine (its median is 30 % above its least) is not
+  // kept.
   Result<Measured> times(const SessionHandle& session, std::string_view mode, const MeasureRequest& request);
   // Least signal-to-noise ratio of its outputs, in dB, against `reference`, which has the same inputs and
   // outputs but for their element types. The inputs are noise over the range of the session's quantised
