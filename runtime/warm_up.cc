@@ -114,6 +114,8 @@ struct Run {
   Status run(const SessionHandle& session, TimeNs timeout) {
     std::vector<const Tensor*> in;
     std::vector<Tensor*> out;
+    in.reserve(inputs.size());
+    out.reserve(outputs.size());
     for (const Tensor& tensor : inputs) in.push_back(&tensor);
     for (Tensor& tensor : outputs) out.push_back(&tensor);
     return SharedSession::run(session, in, out, {.timeout = timeout});
