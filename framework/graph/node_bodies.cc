@@ -65,6 +65,7 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
         list(s, static_cast<int>(n), o).reserve(static_cast<std::size_t>(most));
     }
   }
+  find_unread();
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
     if (!plan.edges[e].latest) continue;
     latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
@@ -81,6 +82,17 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
   for (Slot s = 0; s < slots; ++s) {
     for (std::size_t u = 0; u < flow.units.size(); ++u) {
       runs(s, static_cast<std::uint32_t>(u)).resize(flow.units[u].nodes.size());
+    }
+  }
+}
+
+void NodeBodies::find_unread() {
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    for (std::size_t o = 0; o < plan_.nodes[n].outputs.size(); ++o) {
+      const auto reads = [&](const PlanEdge& e) {
+        return e.from_node == static_cast<int>(n) && e.from_output == static_cast<int>(o);
+      };
+      if (std::ranges::none_of(plan_.edges, reads)) nodes_[n].unread.push_back(o);
     }
   }
 }
@@ -115,7 +127,10 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
     out.reason = result.reason;
     out.filtered_outputs = result.filtered_outputs;
     out.runs = std::span<const NodeRun>(all).first(i + 1);
-    if (result.kind == Outcome::Kind::kData) continue;
+    if (result.kind == Outcome::Kind::kData) {
+      clear_unread(slot, spec.nodes[i]);
+      continue;
+    }
     clear_outputs(slot, spec.nodes[i]);
     if (result.kind == Outcome::Kind::kRetry) {
       done = i;
@@ -263,6 +278,11 @@ void NodeBodies::release(std::uint32_t unit, Slot slot) {
 void NodeBodies::clear_outputs(Slot slot, int node) {
   for (std::size_t o = 0; o < plan_.nodes[static_cast<std::size_t>(node)].outputs.size(); ++o)
     discard(list(slot, node, o));
+}
+
+// Frames that wait for an older one to be delivered must not hold what that one needs to be made.
+void NodeBodies::clear_unread(Slot slot, int node) {
+  for (const std::size_t o : nodes_[static_cast<std::size_t>(node)].unread) discard(list(slot, node, o));
 }
 
 void NodeBodies::clear_snapshots(const NodeState& node, Slot slot) {

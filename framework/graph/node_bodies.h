@@ -64,6 +64,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
     std::uint64_t current_version = UINT64_MAX;
     std::size_t first_output = 0;  // into a slot's lists
     std::vector<int> latest_in;    // edges
+    std::vector<std::size_t> unread;  // outputs that nobody reads
   };
   struct ChainResult {
     Outcome::Kind kind = Outcome::Kind::kData;
@@ -82,10 +83,12 @@ class NodeBodies final : public Bodies, public FlowStorage {
   // (a read of the counter costs up to 25 ns on virtual machines: one per node, not two).
   ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run, std::uint64_t& ticks);
   void tell_failure(int node, const Status& status, const FrameInfo& frame) noexcept;
+  void find_unread();
   void reserve_mailbox(std::size_t edge, std::size_t slots);
   const Options& options_for_run(int node, OptionsPtr& held);
   void snapshot_mailboxes(const NodeState& node, Slot slot);
   void clear_outputs(Slot slot, int node);
+  void clear_unread(Slot slot, int node);
   void clear_snapshots(const NodeState& node, Slot slot);
   void discard(PacketList& list);
 

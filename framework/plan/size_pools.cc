@@ -11,7 +11,9 @@
 // a credit, and in realtime what branches without a sink hold of frames that gave their credit back. The
 // second term of the minimum (made: the node's own concurrency; 1: a packet handed over while the oldest is
 // dropped) counts only where each exact reader has a bounded inbox of its own (one exact input: no join to
-// wait in) and keeps the packet to itself.
+// wait in) and keeps the packet to itself. A frame's packets of one node are given back together, when the
+// last of their readers is done: the readers of the node's other outputs count in the same way. What nobody
+// reads is given back at once.
 //
 // In lossless an inbox may hold as many frames as there are credits, but a source needs no picture for each
 // of them: where one such reader is all there is, two may wait, and the source waits for the third as it
@@ -187,14 +189,16 @@ class PoolSizer {
     const auto exact_readers = static_cast<std::size_t>(
         std::count_if(edges.begin(), edges.end(), [this](int e) { return !d_.edge(e).latest; }));
     int exact = d_.node(n).concurrency + 1, mailboxes = 0;
+    const auto at_reader = [&](const PlanEdge& e) {
+      return keeps_to_itself(e) ? may_wait(n, e, exact_readers) + d_.node(e.to_node).concurrency : frames;
+    };
     for (const int i : edges) {
       const PlanEdge& e = d_.edge(i);
-      const int works = d_.node(e.to_node).concurrency;
-      if (e.latest) {
-        mailboxes += 1 + works;
-      } else {
-        exact += keeps_to_itself(e) ? may_wait(n, e, exact_readers) + works : frames;
-      }
+      (e.latest ? mailboxes : exact) += e.latest ? 1 + d_.node(e.to_node).concurrency : at_reader(e);
+    }
+    for (const int i : edges.empty() ? std::vector<int>{} : out_[static_cast<std::size_t>(n)]) {
+      const PlanEdge& e = d_.edge(i);
+      if (!e.latest && e.from_output != output) exact += at_reader(e);
     }
     return std::min(frames, exact) + mailboxes;
   }

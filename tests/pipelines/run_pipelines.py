@@ -305,12 +305,12 @@ class Lean(Program):
     def test_a_warm_run_asks_for_no_memory(self):
         """Without a codec and an engine all that runs is ours: no allocation and no page fault per frame."""
         report = self.at('report.json')
-        done = self.sluice('run', self.write('fake.yaml', self.faces('fake')), '--frames', '630', '--report', report)
+        done = self.sluice('run', self.write('fake.yaml', self.faces('fake')), '--frames', '2030', '--report', report)
         self.assertEqual(done.returncode, 0, done.stderr)
         memory = json.loads(self.read('report.json'))['memory']
         self.assertEqual(memory['allocations_per_frame'], 0.0)
-        # A thread may touch a page of its stack late; a page per frame would be 600.
-        self.assertLess(memory['page_faults_per_frame'] * 600, 30, memory)
+        # Some 30 pages of code and stacks are touched late, however long the run; a page per frame would be 2000.
+        self.assertLess(memory['page_faults_per_frame'] * 2000, 100, memory)
 
 
 class Steady(Program):

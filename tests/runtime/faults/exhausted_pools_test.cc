@@ -101,6 +101,31 @@ TEST(ExhaustedPools, AFrameThatWaitsForABufferPassesRateHzOnce) {
   give_back_kept();
 }
 
+// Frames that overtook an older one wait for it to be delivered: they may hold nothing that it needs to be
+// made.
+void expect_the_overtaken_frame_to_come(int others, const std::string& more) {
+  FaultRun run(
+      "version: 1\nname: overtaken\nnodes:\n"
+      "  - {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64, fps: 30}}\n"
+      "  - {id: over, type: overtaken, inputs: cam, options: {others: " +
+      std::to_string(others) +
+      "}}\n"
+      "  - {id: out, type: null_sink, inputs: over.read}\n" +
+      more + "flow: {mode: lossless}\n");
+  RunOptions options;
+  options.frames = 20;
+  const Status status = run.run(options);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(run.report().sources[0].delivered, 20u);
+}
+
+TEST(ExhaustedPools, AnOutputThatNobodyReadsHoldsNobodyUp) { expect_the_overtaken_frame_to_come(3, ""); }
+
+TEST(ExhaustedPools, AnOutputReadOnlyThroughAMailboxHoldsNobodyUp) {
+  expect_the_overtaken_frame_to_come(
+      5, "  - {id: seen, type: watch, inputs: {in: cam, newest: {from: over.other, sync: latest}}}\n");
+}
+
 // A pool that is empty at the end of the run has nobody left to tell when its packets come back.
 TEST(ExhaustedPools, PacketsMayComeBackAfterTheRunIsGone) {
   {

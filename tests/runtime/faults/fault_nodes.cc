@@ -208,12 +208,53 @@ class Watch final : public Node {
   }
 };
 
+// Outputs that their readers give back at different times; the first frame is overtaken.
+class Overtaken final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Its first frame is made when others have left.");
+    d.input("in", PortKind::kFrame);
+    d.output("read", PortKind::kDetections);
+    d.output("other", PortKind::kDetections);
+    d.serial = false;
+    d.option("others", 3).help("How many frames overtake the first.");
+    d.infer_types = [](const TypeContext&) {
+      std::vector<PortType> out(2);
+      for (PortType& port : out) {
+        port.kind = PortKind::kDetections;
+        port.payload = payload_type<Detections>();
+      }
+      out[0].name = "read";
+      out[1].name = "other";
+      return Result<std::vector<PortType>>(std::move(out));
+    };
+  }
+  Status process(Context& context) override {
+    std::unique_lock lock(mutex_);
+    if (context.frame().number == 0)
+      changed_.wait(lock, [&] { return left_ >= context.options().integer("others"); });
+    for (std::size_t port = 0; port < 2; ++port) {
+      SLUICE_ASSIGN(Packet packet, context.make(port));
+      context.emit(port, std::move(packet));
+    }
+    ++left_;
+    changed_.notify_all();
+    return {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::int64_t left_ = 0;
+};
+
 }  // namespace
 
 Registry registry_with_faults() {
   Registry registry = builtin_registry();
   for (const Status& status : {registry.add<Fault>("fault"), registry.add<FaultOwn>("fault_own"),
-                               registry.add<StuckSource>("stuck_source"), registry.add<Watch>("watch")}) {
+                               registry.add<StuckSource>("stuck_source"), registry.add<Watch>("watch"),
+                               registry.add<Overtaken>("overtaken")}) {
     if (!status.ok()) std::abort();
   }
   return registry;
