@@ -111,7 +111,7 @@ void expect_the_overtaken_frame_to_come(int others, const std::string& more) {
       std::to_string(others) +
       "}}\n"
       "  - {id: out, type: null_sink, inputs: over.read}\n" +
-      more + "flow: {mode: lossless}\n");
+      more + "flow: {mode: lossless, max_in_flight: 8}\n");
   RunOptions options;
   options.frames = 20;
   const Status status = run.run(options);
