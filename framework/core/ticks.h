@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "framework/core/clock.h"
 
@@ -19,6 +20,10 @@ inline std::uint64_t read_ticks() {
   return static_cast<std::uint64_t>(__builtin_readcyclecounter());
 #endif
 }
+
+// Nanoseconds by `clock` per tick of `ticks`, over at least 5 ms; preemption between two reads does not
+// falsify it. 1 when the ticks stand still.
+double measure_ns_per_tick(const std::function<std::uint64_t()>& ticks, const std::function<TimeNs()>& clock);
 
 // Nanoseconds per tick, measured once per process against steady_clock (the first call takes about 5 ms).
 double ns_per_tick();

@@ -119,9 +119,14 @@ class Traces(Program):
         trace, report = self.trace_of('face_fast', '--frames', '200')
         for node in report['nodes']:
             busy = sorted(event['dur'] * 1e-3 for event in trace.slices('node') if event['name'] == node['id'])
-            if busy:  # a source's captures are no runs; the histogram is 3 % wide
-                self.assertAlmostEqual(busy[len(busy) // 2], node['busy_ms']['p50'],
-                                       delta=0.04 * node['busy_ms']['p50'] + 0.001)
+            if busy:  # a source's captures are no runs
+                self.assert_is_median(node['busy_ms']['p50'], busy, node['id'])
+
+    def assert_is_median(self, p50, times, name):
+        """The histogram is 3 % wide, and on a busy machine the middle of 200 runs is no sharp value."""
+        low, high = times[len(times) * 2 // 5], times[len(times) * 3 // 5]
+        self.assertGreaterEqual(p50, 0.96 * low - 0.001, name)
+        self.assertLessEqual(p50, 1.04 * high + 0.001, name)
 
     def test_losses_are_marks_with_reasons(self):
         trace, report = self.trace_of('face_preview', '--duration', '3s')

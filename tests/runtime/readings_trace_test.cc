@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 namespace sluice {
@@ -12,7 +14,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 std::string file_of(const std::string& text) {
-  const std::string path = ::testing::TempDir() + "/trace.jsonl";
+  const std::string path = ::testing::TempDir() + "/trace_" + std::to_string(::getpid()) + ".jsonl";
   std::ofstream(path) << text;
   return path;
 }
@@ -38,10 +40,13 @@ struct Broken {
   const char* text;
   const char* message;
 };
+void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.message; }
 class BrokenTraces : public ::testing::TestWithParam<Broken> {};
 
 TEST_P(BrokenTraces, AreRefusedWithTheirLine) {
-  const auto trace = read_trace(file_of(GetParam().text));
+  const std::string path = file_of(GetParam().text);
+  const auto trace = read_trace(path);
+  std::filesystem::remove(path);
   EXPECT_EQ(trace.status().code(), Code::kInvalid);
   EXPECT_THAT(trace.status().message(), EndsWith(GetParam().message));
 }

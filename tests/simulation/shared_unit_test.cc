@@ -1,6 +1,7 @@
 // Several models on one accelerator of a simulated device: whose turn it is, on whole pipelines.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -32,7 +33,7 @@ Result<RunReport> run(const std::vector<std::string>& options) {
   RunOptions run;
   run.device = "sim:qcs6490";
   run.duration_s = 120;
-  run.timings = ::testing::TempDir() + "/shared_unit.json";
+  run.timings = ::testing::TempDir() + "/shared_unit_" + std::to_string(::getpid()) + ".json";
   std::ofstream(run.timings) << timings << "]}";
   SLUICE_ASSIGN(Pipeline pipeline, Pipeline::load(text, builtin_registry()));
   SLUICE_RETURN_IF_ERROR(pipeline.start(run));

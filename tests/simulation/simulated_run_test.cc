@@ -1,6 +1,7 @@
 // `run --device sim:`: the same plan and flow core, a cost model in place of the node bodies.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -132,7 +133,7 @@ TEST(SimulatedRun, ARealtimePipelineDropsWhatASlowModelCannotTake) {
 }
 
 TEST(SimulatedRun, TimingsReplaceTheProfiles) {
-  const std::string path = ::testing::TempDir() + "/timings.json";
+  const std::string path = ::testing::TempDir() + "/timings_" + std::to_string(::getpid()) + ".json";
   std::ofstream(path)
       << R"({"nodes": [{"id": "pre", "busy_ms": {"p50": 4.5}}, {"id": "face", "busy_ms": {"p50": 21}}]})";
   RunOptions options{.frames = 100};

@@ -1,4 +1,5 @@
 #include "framework/core/clock.h"
+#include "framework/core/ticks.h"
 
 #include <atomic>
 #include <thread>
@@ -83,6 +84,35 @@ TEST(SteadyClock, InterruptWakesASleeperWhoseConditionHolds) {
   clock.interrupt();
   sleeper.join();
   EXPECT_FALSE(slept);
+}
+
+// A thread that loses its core between any two reads: for 4 ms, at each place in turn.
+TEST(Ticks, PreemptionDoesNotFalsifyTheirLength) {
+  for (int at = 0; at < 40; ++at) {
+    TimeNs now = 1'000'000;
+    int reads = 0;
+    const auto pass = [&] {
+      now += reads++ == at ? 4'000'000 : 25;
+      return now;
+    };
+    const auto ticks = [&] { return static_cast<std::uint64_t>(pass()) * 2; };
+    EXPECT_NEAR(measure_ns_per_tick(ticks, pass), 0.5, 0.5e-3) << "preempted before read " << at;
+  }
+}
+
+TEST(Ticks, PreemptionAtTheEndDoesNotFalsifyTheirLength) {
+  for (int late = 0; late < 30; ++late) {
+    TimeNs now = 1'000'000;
+    int after = 0;
+    const auto pass = [&] {
+      const bool ends = now > 6'000'000 && after++ == late;
+      now += ends ? 4'000'000 : 25;
+      return now;
+    };
+    const auto ticks = [&] { return static_cast<std::uint64_t>(pass()) * 2; };
+    EXPECT_NEAR(measure_ns_per_tick(ticks, pass), 0.5, 0.5e-3)
+        << "preempted " << late << " reads after the end";
+  }
 }
 
 }  // namespace

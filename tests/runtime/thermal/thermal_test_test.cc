@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -271,7 +272,7 @@ TEST(ThermalTest, AProfileThatIsNotThereIsAnError) {
 
 TEST(ThermalJson, ComesBackAsItWas) {
   const ThermalReport report = report_of(options(120));
-  const std::string path = ::testing::TempDir() + "/thermal.json";
+  const std::string path = ::testing::TempDir() + "/thermal_" + std::to_string(::getpid()) + ".json";
   std::ofstream(path) << thermal_json(report);
   const auto back = read_thermal_json(path);
   ASSERT_TRUE(back.ok()) << back.status().message();
@@ -279,7 +280,7 @@ TEST(ThermalJson, ComesBackAsItWas) {
 }
 
 TEST(ThermalJson, RefusesWhatIsNone) {
-  const std::string path = ::testing::TempDir() + "/none.json";
+  const std::string path = ::testing::TempDir() + "/none_" + std::to_string(::getpid()) + ".json";
   for (const char* text :
        {"", "[]", "{}", R"({"runs": 3})", R"({"version": 2, "runs": []})", "{\"runs\": ["}) {
     std::ofstream(path) << text;
