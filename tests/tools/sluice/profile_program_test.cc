@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -111,8 +112,11 @@ TEST_F(ProfileProgram, AllBackendsSideBySide) {
     // The provider's own profile: cycles per operator, with the operator's type from the model.
     ASSERT_EQ(backend["slowest"].size(), 5u) << backend["layers_reason"];
     EXPECT_GT(backend["slowest"][0]["cycles"], 0.0);
-    EXPECT_EQ(backend["slowest"][1]["operator"], "Conv");
-    EXPECT_THAT(backend["slowest"][1]["remedy"].get<std::string>(), HasSubstr("16-bit integers"));
+    // Which of them leads is the machine's load; a convolution is always among them.
+    const auto conv =
+        std::ranges::find_if(backend["slowest"], [](const auto& o) { return o["operator"] == "Conv"; });
+    ASSERT_NE(conv, backend["slowest"].end()) << backend["slowest"];
+    EXPECT_THAT((*conv)["remedy"].get<std::string>(), HasSubstr("16-bit integers"));
   }
   EXPECT_GE(seen, 2);
 }
