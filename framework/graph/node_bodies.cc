@@ -122,7 +122,7 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
     } else {
       result = run_node(spec.nodes[i], slot, frame, all[i], ticks);
     }
-    if (i > 0) clear_outputs(slot, spec.nodes[i - 1]);
+    if (i > 0 && result.kind != Outcome::Kind::kRetry) clear_outputs(slot, spec.nodes[i - 1]);
     out.kind = result.kind;
     out.reason = result.reason;
     out.filtered_outputs = result.filtered_outputs;

@@ -62,8 +62,8 @@ class NodeBodies final : public Bodies, public FlowStorage {
     std::atomic<std::uint64_t> version{0};
     OptionsPtr current;  // the snapshot in use; touched by the node's own runs only
     std::uint64_t current_version = UINT64_MAX;
-    std::size_t first_output = 0;  // into a slot's lists
-    std::vector<int> latest_in;    // edges
+    std::size_t first_output = 0;     // into a slot's lists
+    std::vector<int> latest_in;       // edges
     std::vector<std::size_t> unread;  // outputs that nobody reads
   };
   struct ChainResult {

@@ -111,6 +111,9 @@ class FlowSizer {
     const PlanEdge& e = d_.edge(in.front());
     const InputSpec* spec = spec_of(e);
     const bool written = spec && (spec->capacity || spec->when_full != WhenFull::kDefault);
+    // Which of its outputs a node turned away is told between units only.
+    const NodeDeclaration& before = d_.type(e.from_node);
+    if (before.filters && before.outputs.size() > 1) return -1;
     if (written || !fusible(e.from_node) || readers_[static_cast<std::size_t>(e.from_node)] != 1) return -1;
     return e.from_node;
   }

@@ -68,19 +68,29 @@ class PoolSizer {
     return out;
   }
 
-  // The edges over which a packet of an output is read, also behind nodes that pass it on.
-  std::vector<int> readers(int n, int output, bool through_editors) {
-    std::vector<int> found;
-    std::vector<std::pair<int, int>> open{{n, output}};
+  // An edge over which a packet is read.
+  struct Reader {
+    int edge;
+    bool behind_mailbox;  // a node on the way took the packet from a mailbox: for a frame of its own
+  };
+
+  // All readers of an output, also behind nodes that pass it on.
+  std::vector<Reader> readers(int n, int output, bool through_editors) {
+    struct Open {
+      int node, port;
+      bool behind_mailbox;
+    };
+    std::vector<Reader> found;
+    std::vector<Open> open{{n, output, false}};
     while (!open.empty()) {
-      const auto [node, port] = open.back();
+      const Open at = open.back();
       open.pop_back();
-      for (const int e : out_[static_cast<std::size_t>(node)]) {
+      for (const int e : out_[static_cast<std::size_t>(at.node)]) {
         const PlanEdge& edge = d_.edge(e);
-        if (edge.from_output != port) continue;
-        found.push_back(e);
+        if (edge.from_output != at.port) continue;
+        found.push_back({e, at.behind_mailbox});
         for (const int next : carried_on(edge.to_node, edge.to_port, through_editors))
-          open.emplace_back(edge.to_node, next);
+          open.push_back({edge.to_node, next, at.behind_mailbox || edge.latest});
       }
     }
     return found;
@@ -118,11 +128,11 @@ class PoolSizer {
     if (d_.type(from).outputs[declared_index(from, output)].read_only)
       return "'" + d_.node(from).id + "' still reads it";
     const std::vector<bool> before = exact_ancestors(n);
-    for (const int e : readers(from, output, false)) {
-      const PlanEdge& other = d_.edge(e);
+    for (const Reader& reader : readers(from, output, false)) {
+      const PlanEdge& other = d_.edge(reader.edge);
       const bool done_by_then =
           !other.latest && other.to_node != n && before[static_cast<std::size_t>(other.to_node)];
-      if (e != edge && !done_by_then) return "'" + d_.node(other.to_node).id + "' reads it too";
+      if (reader.edge != edge && !done_by_then) return "'" + d_.node(other.to_node).id + "' reads it too";
     }
     return {};
   }
@@ -176,6 +186,12 @@ class PoolSizer {
            std::none_of(outputs.begin(), outputs.end(), [&](const PortType& t) { return t.payload == own; });
   }
 
+  // In realtime frames that overtook another inside a parallel node wait for it in front of a reader that
+  // takes them in order, before they reach its inbox. In lossless the inbox counts them already.
+  bool waits_for_overtaken(int n, const PlanEdge& e) {
+    return !p_.lossless && d_.node(n).concurrency > 1 && d_.node(e.to_node).concurrency == 1;
+  }
+
   // Packets of the output that may wait in front of a reader that keeps them to itself.
   int may_wait(int n, const PlanEdge& e, std::size_t exact_readers) {
     const int capacity = unit_of(e.to_node).capacity;
@@ -183,22 +199,35 @@ class PoolSizer {
     return throttles ? std::min(capacity, kWaitingPictures) : capacity;
   }
 
+  // Packets that the mailbox of a `latest` reader keeps: one, and one in each run of the reader; one more for
+  // each frame in which the reader passes on what it found there.
+  int held_from_mailbox(const PlanEdge& e) {
+    const NodePlan& reader = d_.node(e.to_node);
+    const bool passes_on = !carried_on(e.to_node, e.to_port, true).empty();
+    return 1 + reader.concurrency + (passes_on ? frames_[static_cast<std::size_t>(reader.source)] : 0);
+  }
+
   int alive(int n, int output) {
     const int frames = frames_[static_cast<std::size_t>(d_.node(n).source)] + (d_.type(n).source ? 1 : 0);
-    const std::vector<int> edges = readers(n, output, true);
-    const auto exact_readers = static_cast<std::size_t>(
-        std::count_if(edges.begin(), edges.end(), [this](int e) { return !d_.edge(e).latest; }));
-    int exact = d_.node(n).concurrency + 1, mailboxes = 0;
-    const auto at_reader = [&](const PlanEdge& e) {
-      return keeps_to_itself(e) ? may_wait(n, e, exact_readers) + d_.node(e.to_node).concurrency : frames;
-    };
-    for (const int i : edges) {
-      const PlanEdge& e = d_.edge(i);
-      (e.latest ? mailboxes : exact) += e.latest ? 1 + d_.node(e.to_node).concurrency : at_reader(e);
+    const std::vector<Reader> all = readers(n, output, true);
+    std::vector<int> exact_edges;
+    int mailboxes = 0;
+    for (const auto& [edge, behind_mailbox] : all) {
+      if (d_.edge(edge).latest) {
+        mailboxes += held_from_mailbox(d_.edge(edge));
+      } else if (!behind_mailbox) {
+        exact_edges.push_back(edge);
+      }
     }
-    for (const int i : edges.empty() ? std::vector<int>{} : out_[static_cast<std::size_t>(n)]) {
+    const std::size_t exact_readers = exact_edges.size();
+    for (const int e : all.empty() ? std::vector<int>{} : out_[static_cast<std::size_t>(n)]) {
+      if (!d_.edge(e).latest && d_.edge(e).from_output != output) exact_edges.push_back(e);
+    }
+    int exact = d_.node(n).concurrency + 1;
+    for (const int i : exact_edges) {
       const PlanEdge& e = d_.edge(i);
-      if (!e.latest && e.from_output != output) exact += at_reader(e);
+      const bool bounded = keeps_to_itself(e) && !waits_for_overtaken(n, e);
+      exact += bounded ? may_wait(n, e, exact_readers) + d_.node(e.to_node).concurrency : frames;
     }
     return std::min(frames, exact) + mailboxes;
   }
