@@ -143,6 +143,40 @@ TEST(Plan, TransposedConvolutionsScaleAlongTheSecondDimension) {
   EXPECT_EQ(planned(b.model, {1, 2, 3, 3}).constant("ConvTranspose_y", 1).axis, 1);
 }
 
+// With scales per channel the NPU computes these wrong.
+TEST(Plan, TransposedConvolutionsInGroupsHaveOneScale) {
+  NetworkBuilder b;
+  b.input("x", {1, 4, 3, 3}).random("w", {4, 2, 2, 2}, 1).output("y", {1, 4, 4, 4});
+  set_attribute(b.node("ConvTranspose", {"x", "w"}, {"y"}), "group", std::int64_t{2});
+  EXPECT_EQ(planned(b.model, {1, 4, 3, 3}).constant("ConvTranspose_y", 1).axis, -1);
+}
+
+TEST(Plan, TheScaleOfALayerNormalisationIsUnsigned) {
+  NetworkBuilder b(17);
+  b.input("x", {1, 4}).weight("g", {4}, {0.5f, 1, 2, 1}).random("b", {4}, 2).output("y", {1, 4});
+  b.node("LayerNormalization", {"x", "g", "b"}, {"y"});
+  for (const int bits : {8, 16}) {
+    const Planned p = planned(b.model, {1, 4}, {.bits = bits});
+    EXPECT_EQ(p.constant("LayerNormalization_y", 1).element(), pb::TensorProto::UINT8);
+    EXPECT_FLOAT_EQ(p.constant("LayerNormalization_y", 1).scale[0], 2.0f / 255);
+    EXPECT_EQ(p.constant("LayerNormalization_y", 2).element(), pb::TensorProto::INT32);
+  }
+}
+
+TEST(Plan, WhatTheNpuComputesWrongInSixteenBitsStaysAtEight) {
+  NetworkBuilder b;
+  b.input("x", {1, 4}).value("e", {1, 4}).output("y", {1, 4});
+  b.node("Exp", {"x"}, {"e"});
+  b.node("Log", {"e"}, {"y"});
+  for (const Scheme& scheme : {Scheme{.bits = 16}, Scheme{.operator_bits = {{"Exp_e", 16}, {"Log_y", 16}}}}) {
+    const Planned p = planned(b.model, {1, 4}, scheme);
+    EXPECT_EQ(p.bits("Exp_e"), 16);
+    EXPECT_EQ(p.bits("Log_y"), 8);
+    EXPECT_EQ(p.plan.read_by("e", 1)->bits, 8);
+    EXPECT_EQ(p.plan.activations.at("y").bits, 8);
+  }
+}
+
 TEST(Plan, ConstantsOfElementwiseOperatorsAreAsWideAsActivations) {
   NetworkBuilder b;
   b.input("x", {1, 4}).weight("k", {4}, {-1, 2, 3, 4}).output("y", {1, 4});
