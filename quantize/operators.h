@@ -31,6 +31,9 @@ OperatorRule rule_of(const pb::NodeProto& node);
 // LRN is refused.
 int most_bits(const pb::NodeProto& node);
 
+// Of what moves numbers: its results may lie outside its input's range (a padded constant, cubic overshoot).
+bool leaves_range(const pb::NodeProto& node);
+
 // The output channels' dimension in the weights (input 1) of a layer; -1 where the NPU computes scales per
 // channel wrong (a ConvTranspose in groups).
 int channel_axis(const pb::NodeProto& node);

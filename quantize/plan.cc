@@ -119,7 +119,13 @@ Result<Encoding> Planner::encode(const std::string& root, int bits) const {
   if (type == "Sigmoid") return sigmoid_encoding(bits);
   if (type == "Tanh") return tanh_encoding(bits);
   if (type == "Softmax") return asymmetric({0.0f, 1.0f}, bits);
-  SLUICE_ASSIGN(const Range range, range_of(root, bits));
+  SLUICE_ASSIGN(Range range, range_of(root, bits));
+  for (const std::string& member : groups_.members(root)) {
+    const int mover = index_.producer(member);
+    if (mover < 0 || member == root || !leaves_range(graph_.node(mover))) continue;
+    SLUICE_ASSIGN(const Range own, range_of(member, bits));
+    range = {std::min(range.min, own.min), std::max(range.max, own.max)};
+  }
   return asymmetric(range, bits);
 }
 

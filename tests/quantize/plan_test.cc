@@ -111,6 +111,24 @@ TEST(Plan, WhatMovesNumbersSharesTheEncoding) {
   EXPECT_NE(p.plan.activations.at("y"), p.plan.activations.at("x"));
 }
 
+TEST(Plan, ASharedEncodingHoldsWhatPaddingAndOvershootAdd) {
+  NetworkBuilder b;
+  b.input("x", {1, 1, 4, 4}).weight("value", {}, {5}).value("p", {1, 1, 6, 6}).output("y", {1, 1, 6, 6});
+  *b.model.mutable_graph()->add_initializer() = make_integers("pads", Dims{8}, Dims{0, 0, 1, 1, 0, 0, 1, 1});
+  b.node("Pad", {"x", "pads", "value"}, {"p"});
+  b.node("Neg", {"p"}, {"y"});
+  EXPECT_GE(planned(b.model, {1, 1, 4, 4}).plan.activations.at("x").maximum(), 5.0f);
+
+  NetworkBuilder c;
+  c.input("x", {1, 1, 4, 4}).weight("scales", {4}, {1, 1, 2, 2}).value("r", {1, 1, 8, 8});
+  c.output("y", {1, 1, 8, 8});
+  set_attribute(c.node("Resize", {"x", "", "scales"}, {"r"}), "mode", std::string("cubic"));
+  c.node("Neg", {"r"}, {"y"});
+  const Planned p = planned(c.model, {1, 1, 4, 4});
+  EXPECT_LT(p.plan.activations.at("x").minimum(), -1.0f) << "the samples lie in -1..1";
+  EXPECT_EQ(p.plan.activations.at("x"), p.plan.activations.at("r"));
+}
+
 TEST(Plan, SigmoidAndTanhHaveTheScaleOfTheHtp) {
   NetworkBuilder b;
   b.input("x", {1, 4}).value("s", {1, 4}).output("y", {1, 4});
