@@ -46,6 +46,7 @@ class EncodingsReader {
   }
 
   Result<GivenEncodings> read(const Json& json) {
+    SLUICE_RETURN_IF_ERROR(check_form(json));
     defaults_.activation = json.value("activation_bitwidth", 8);
     defaults_.parameter = json.value("param_bitwidth", 8);
     defaults_.bias = json.value("bias_bitwidth", 32);
@@ -72,6 +73,18 @@ class EncodingsReader {
   }
 
  private:
+  // A form that is not known would be read as no encodings at all.
+  static Status check_form(const Json& json) {
+    const auto version = json.find("version");
+    const std::string text = version == json.end()  ? "1.0.0"
+                             : version->is_string() ? version->get<std::string>()
+                                                    : version->dump();
+    if (!text.starts_with("0.") && !text.starts_with("1."))
+      return invalid("has version " + in_quotes(text) + ", known: 0.6.1, 1.0.0");
+    if (!json.contains("activation_encodings") && !json.contains("param_encodings"))
+      return invalid("has neither activation_encodings nor param_encodings");
+    return {};
+  }
   template <typename Visit>
   void each(const Json& json, const char* section, Visit visit) {
     const auto found = json.find(section);

@@ -13,6 +13,8 @@
 #include "quantize/fold_affine.h"
 #include "quantize/graph_index.h"
 #include "quantize/infer_types.h"
+#include "quantize/tensor_data.h"
+#include "quantize/widen.h"
 
 namespace sluice::quantize {
 namespace {
@@ -124,6 +126,31 @@ void drop_unused_domains(pb::ModelProto& model) {
                 imports.end());
 }
 
+// Before IR version 4 weights had to be inputs too: with a default, which an application may override.
+// Quantised ones have none left under that name.
+void drop_weights_from_inputs(pb::ModelProto& model) {
+  constexpr std::int64_t kWeightsAlone = 4;
+  pb::GraphProto& graph = *model.mutable_graph();
+  const GraphIndex index(graph);
+  auto& inputs = *graph.mutable_input();
+  inputs.erase(std::remove_if(inputs.begin(), inputs.end(),
+                              [&](const auto& input) { return !index.is_input(input.name()); }),
+               inputs.end());
+  model.set_ir_version(std::max<std::int64_t>(model.ir_version(), kWeightsAlone));
+}
+
+// What converted halves converts nothing now.
+void drop_idle_casts(pb::GraphProto& graph) {
+  const GraphIndex index(graph);
+  for (pb::NodeProto& node : *graph.mutable_node()) {
+    if (node.op_type() != "Cast" || integer_attribute(node, "to", 0) != pb::TensorProto::FLOAT ||
+        !index.is_float_activation(node.input(0)))
+      continue;
+    node.set_op_type("Identity");
+    node.clear_attribute();
+  }
+}
+
 void name_nodes(pb::GraphProto& graph) {
   Names names(graph);
   for (pb::NodeProto& node : *graph.mutable_node()) {
@@ -173,11 +200,14 @@ Status fix_sizes(pb::ModelProto& model, const std::vector<InputShape>& shapes) {
 }
 
 Status prepare(pb::ModelProto& model, const std::vector<InputShape>& shapes) {
+  drop_weights_from_inputs(model);
+  SLUICE_RETURN_IF_ERROR(widen(model).status());
   SLUICE_RETURN_IF_ERROR(fix_sizes(model, shapes));
   SLUICE_ASSIGN(const std::string simple, ort::simplify(model.SerializeAsString()));
   if (!model.ParseFromString(simple)) return failed("ONNX Runtime wrote a model that cannot be read");
   SLUICE_RETURN_IF_ERROR(refuse_subgraphs(model.graph()));
   SLUICE_RETURN_IF_ERROR(infer_types(model));
+  drop_idle_casts(*model.mutable_graph());
   SLUICE_RETURN_IF_ERROR(fold_affine(*model.mutable_graph()));
   drop_unused_domains(model);
   name_nodes(*model.mutable_graph());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "quantize/graph_index.h"
@@ -204,6 +205,24 @@ Status unfold(pb::GraphProto& graph, int at) {
   return {};
 }
 
+// A Gemm's alpha and beta go into its weights and bias.
+Status fold_factors(pb::GraphProto& graph, pb::NodeProto& node) {
+  Names names(graph);
+  for (const auto& [factor, input] : {std::pair("alpha", 1), std::pair("beta", 2)}) {
+    const auto* const attribute = find_attribute(node, factor);
+    const float value = attribute ? attribute->f() : 1.0f;
+    const auto* const old =
+        node.input_size() > input ? mutable_initializer(graph, node.input(input)) : nullptr;
+    if (value == 1.0f || !old || old->data_type() != pb::TensorProto::FLOAT) continue;
+    SLUICE_ASSIGN(std::vector<float> values, floats_of(*old));
+    for (float& number : values) number *= value;
+    const pb::TensorProto before = *old;
+    set_floats(own_copy(graph, names, node, input, before), values);
+    remove_attribute(node, factor);
+  }
+  return {};
+}
+
 void drop_unused_weights(pb::GraphProto& graph) {
   const GraphIndex index(graph);
   auto& all = *graph.mutable_initializer();
@@ -216,6 +235,9 @@ void drop_unused_weights(pb::GraphProto& graph) {
 }  // namespace
 
 Status fold_affine(pb::GraphProto& graph) {
+  for (pb::NodeProto& node : *graph.mutable_node()) {
+    if (node.op_type() == "Gemm") SLUICE_RETURN_IF_ERROR(fold_factors(graph, node));
+  }
   for (bool again = true; again;) {
     SLUICE_ASSIGN(again, fold_one(graph));
   }

@@ -8,7 +8,8 @@ namespace sluice::quantize {
 
 // BatchNormalization, and Mul or Add with one constant per channel, behind a Conv, ConvTranspose or Gemm
 // whose result nobody else reads, become part of its weights and bias. A BatchNormalization that stands
-// elsewhere becomes Mul and Add. Shapes of tensors must be known; operator set 9 or later.
+// elsewhere becomes Mul and Add, and a Gemm's alpha and beta go into its constants. Shapes of tensors must be
+// known; operator set 9 or later.
 Status fold_affine(pb::GraphProto& graph);
 
 }  // namespace sluice::quantize

@@ -9,7 +9,7 @@ namespace {
 
 Result<DType> dtype_of(const std::string& input, std::int32_t element) {
   static const std::map<std::int32_t, DType> kTypes = {
-      {pb::TensorProto::FLOAT, DType::kFloat32},  {pb::TensorProto::FLOAT16, DType::kFloat16},
+      {pb::TensorProto::FLOAT, DType::kFloat32},  {pb::TensorProto::FLOAT16, DType::kFloat32},
       {pb::TensorProto::DOUBLE, DType::kFloat64}, {pb::TensorProto::UINT8, DType::kUint8},
       {pb::TensorProto::INT8, DType::kInt8},      {pb::TensorProto::UINT16, DType::kUint16},
       {pb::TensorProto::INT16, DType::kInt16},    {pb::TensorProto::INT32, DType::kInt32},

@@ -5,6 +5,7 @@
 #include "quantize/graph_index.h"
 #include "quantize/groups.h"
 #include "quantize/insert.h"
+#include "quantize/operators.h"
 
 namespace sluice::quantize {
 namespace {
@@ -33,8 +34,8 @@ Result<std::vector<RaisedOperator>> measure_each(const pb::ModelProto& network, 
   const Groups groups(network.graph(), index);
   std::vector<RaisedOperator> out;
   for (int n = 0; n < network.graph().node_size(); ++n) {
-    if (plan.bits[static_cast<std::size_t>(n)] != 8 || groups.moves(n)) continue;
     const pb::NodeProto& node = network.graph().node(n);
+    if (plan.bits[static_cast<std::size_t>(n)] != 8 || groups.moves(n) || most_bits(node) < 16) continue;
     SLUICE_ASSIGN(const pb::ModelProto rounded, with_rounded(whole, plan, node));
     SLUICE_ASSIGN(const double harm, judge.harm(rounded, kSamplesPerOperator));
     out.push_back({node.name(), node.op_type(), harm});

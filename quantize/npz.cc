@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "framework/core/half.h"
 #include "quantize/npy_header.h"
 
 namespace sluice::quantize {
@@ -139,8 +140,8 @@ Status NpzSamples::add(const InputInfo& input, const std::string& array, zip_uin
   const auto reader = ArrayReader::open(archive_.get(), index);
   if (!reader.ok()) return reader.status().with_context(place);
   const NpyHeader& header = reader->header();
-  const bool narrows = header.dtype == DType::kFloat64 && input.dtype == DType::kFloat32;
-  if (header.dtype != input.dtype && !narrows)
+  const bool other_width = header.dtype == DType::kFloat64 || header.dtype == DType::kFloat16;
+  if (header.dtype != input.dtype && !(other_width && input.dtype == DType::kFloat32))
     return invalid(place + "is " + std::string(name_of(header.dtype)) + ", input '" + input.name +
                    "' takes " + std::string(name_of(input.dtype)));
   const auto samples = samples_in(header.shape, input.shape);
@@ -155,6 +156,18 @@ Status NpzSamples::add(const InputInfo& input, const std::string& array, zip_uin
   return {};
 }
 
+// Of a float64 or float16.
+float float_at(const std::byte* data, DType stored) {
+  double wide = 0;
+  std::uint16_t half = 0;
+  if (stored == DType::kFloat16) {
+    std::memcpy(&half, data, sizeof half);
+    return from_half(half);
+  }
+  std::memcpy(&wide, data, sizeof wide);
+  return static_cast<float>(wide);
+}
+
 // One row of a column, converted to the input's type.
 Status read_row(ArrayReader& reader, const Column& column, std::vector<std::byte>& row) {
   std::size_t elements = 1;
@@ -162,14 +175,13 @@ Status read_row(ArrayReader& reader, const Column& column, std::vector<std::byte
   row.resize(elements * size_of(column.stored));
   SLUICE_RETURN_IF_ERROR(reader.read(reinterpret_cast<char*>(row.data()), row.size()));
   if (column.stored == column.input.dtype) return {};
-  std::vector<std::byte> narrow(elements * sizeof(float));
+  std::vector<std::byte> floats(elements * sizeof(float));
+  const std::size_t stored = size_of(column.stored);
   for (std::size_t i = 0; i < elements; ++i) {
-    double wide = 0;
-    std::memcpy(&wide, row.data() + i * sizeof wide, sizeof wide);
-    const auto value = static_cast<float>(wide);
-    std::memcpy(narrow.data() + i * sizeof value, &value, sizeof value);
+    const float value = float_at(row.data() + i * stored, column.stored);
+    std::memcpy(floats.data() + i * sizeof value, &value, sizeof value);
   }
-  row = std::move(narrow);
+  row = std::move(floats);
   return {};
 }
 

@@ -105,8 +105,17 @@ OperatorRule rule_of(const pb::NodeProto& node) {
   return {};
 }
 
+int most_bits(const pb::NodeProto& node) {
+  return node.op_type() == "Log" || node.op_type() == "LRN" ? 8 : 16;
+}
+
+bool leaves_range(const pb::NodeProto& node) {
+  const auto* const mode = find_attribute(node, "mode");
+  return node.op_type() == "Pad" || (node.op_type() == "Resize" && mode && mode->s() == "cubic");
+}
+
 int channel_axis(const pb::NodeProto& node) {
-  if (node.op_type() == "ConvTranspose") return 1;
+  if (node.op_type() == "ConvTranspose") return integer_attribute(node, "group", 1) == 1 ? 1 : -1;
   if (node.op_type() == "Gemm") return integer_attribute(node, "transB", 0) != 0 ? 0 : 1;
   return 0;
 }

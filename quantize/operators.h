@@ -14,7 +14,7 @@ enum class OperatorKind {
   kConv,       // weights int8, per channel where wanted; bias int32
   kGemm,       // the same
   kMatMul,     // weights int8, never per channel
-  kNormalise,  // scale as weights per tensor; bias int32
+  kNormalise,  // scale as weights per tensor (LayerNormalization: unsigned); bias int32
   kClip,       // Relu and Clip: vanish where the encoding before them says the same
 };
 
@@ -27,7 +27,15 @@ struct OperatorRule {
 // By type; ONNX's own domain only.
 OperatorRule rule_of(const pb::NodeProto& node);
 
-// The output channels' dimension in the weights (input 1) of a layer.
+// The widest activations with which the NPU computes it right: Log in 16 bits is silently wrong there, and
+// LRN is refused.
+int most_bits(const pb::NodeProto& node);
+
+// Of what moves numbers: its results may lie outside its input's range (a padded constant, cubic overshoot).
+bool leaves_range(const pb::NodeProto& node);
+
+// The output channels' dimension in the weights (input 1) of a layer; -1 where the NPU computes scales per
+// channel wrong (a ConvTranspose in groups).
 int channel_axis(const pb::NodeProto& node);
 
 }  // namespace sluice::quantize

@@ -67,7 +67,7 @@ int Planner::bits_of_operator(const pb::NodeProto& node) const {
     if (const Encoding* const given = given_activation(output)) return given->bits;
   }
   const auto own = scheme_.operator_bits.find(node.name());
-  return own == scheme_.operator_bits.end() ? scheme_.bits : own->second;
+  return std::min(own == scheme_.operator_bits.end() ? scheme_.bits : own->second, most_bits(node));
 }
 
 const Encoding* Planner::given_activation(const std::string& tensor) const {
@@ -119,7 +119,13 @@ Result<Encoding> Planner::encode(const std::string& root, int bits) const {
   if (type == "Sigmoid") return sigmoid_encoding(bits);
   if (type == "Tanh") return tanh_encoding(bits);
   if (type == "Softmax") return asymmetric({0.0f, 1.0f}, bits);
-  SLUICE_ASSIGN(const Range range, range_of(root, bits));
+  SLUICE_ASSIGN(Range range, range_of(root, bits));
+  for (const std::string& member : groups_.members(root)) {
+    const int mover = index_.producer(member);
+    if (mover < 0 || member == root || !leaves_range(graph_.node(mover))) continue;
+    SLUICE_ASSIGN(const Range own, range_of(member, bits));
+    range = {std::min(range.min, own.min), std::max(range.max, own.max)};
+  }
   return asymmetric(range, bits);
 }
 
@@ -183,7 +189,9 @@ Status Planner::encode_layer(int n, Kind kind) {
     if (const Encoding* const given = given_parameter(n, 1)) {
       encoding = *given;
     } else {
-      SLUICE_ASSIGN(encoding, encode_weights(*weights, per_channel ? channel_axis(node) : -1));
+      SLUICE_ASSIGN(encoding, node.op_type() == "LayerNormalization"
+                                  ? encode_scale(*weights)
+                                  : encode_weights(*weights, per_channel ? channel_axis(node) : -1));
       if (bias && input) SLUICE_RETURN_IF_ERROR(make_room_for_bias(encoding, *bias, input->scale[0]));
     }
     plan_.constants.push_back({n, 1, std::move(encoding)});

@@ -8,6 +8,7 @@
 #include "quantize/encodings_file.h"
 #include "quantize/equalize.h"
 #include "quantize/float_model.h"
+#include "quantize/fuse_gelu.h"
 #include "quantize/graph_index.h"
 #include "quantize/groups.h"
 #include "quantize/held_out.h"
@@ -41,6 +42,19 @@ void count_operators(const pb::GraphProto& graph, const QuantPlan& plan, Outcome
     else
       ++outcome.float_operators[graph.node(n).op_type()];
   }
+}
+
+// Operators that a scheme of 16 bits leaves at 8.
+std::string narrow_note(const pb::GraphProto& graph, const QuantPlan& plan, const Scheme& scheme) {
+  std::map<std::string, int> narrow;
+  for (int n = 0; n < graph.node_size(); ++n) {
+    if (scheme.bits == 16 && most_bits(graph.node(n)) < 16 && plan.bits[static_cast<std::size_t>(n)] == 8)
+      ++narrow[graph.node(n).op_type()];
+  }
+  std::string out;
+  for (const auto& [type, count] : narrow)
+    out += (out.empty() ? "" : ", ") + std::to_string(count) + " " + type;
+  return out.empty() ? out : out + ": in 8 bits, since the NPU does not compute it right in 16";
 }
 
 void set_metadata(pb::ModelProto& model, const std::map<std::string, std::string>& entries) {
@@ -138,7 +152,9 @@ class Work {
 // What changes the float network before it is looked at.
 Status Work::rework() {
   const bool wide = scheme_.bits == 16 || request_.scheme == "mixed" || !request_.encodings.empty();
-  SLUICE_RETURN_IF_ERROR(raise_opset(network_, wide ? kSixteenBitOpset : kPerChannelOpset));
+  const int gelus = fuse_gelu(*network_.mutable_graph());
+  const std::int64_t opset = wide ? kSixteenBitOpset : gelus > 0 ? kGeluOpset : kPerChannelOpset;
+  SLUICE_RETURN_IF_ERROR(raise_opset(network_, opset));
   SLUICE_RETURN_IF_ERROR(infer_types(network_));  // of what was inserted on the way
   if (!request_.equalize) return {};
   SLUICE_ASSIGN(const Equalisation done, equalise(*network_.mutable_graph()));
@@ -215,6 +231,8 @@ Result<Outcome> Work::finish() {
   SLUICE_ASSIGN(const QuantPlan plan, make_plan(network_.graph(), statistics_, scheme_));
   out_.samples = statistics_.samples;
   count_operators(network_.graph(), plan, out_);
+  if (std::string note = narrow_note(network_.graph(), plan, scheme_); !note.empty())
+    out_.notes.push_back(std::move(note));
   out_.encodings = write_encodings(network_.graph(), plan);
   SLUICE_RETURN_IF_ERROR(insert_encodings(
       *network_.mutable_graph(), plan, request_.quantised_edges ? EdgeType::kQuantised : EdgeType::kFloat));

@@ -1,6 +1,7 @@
 #include "quantize/statistics.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "backends/ort/evaluator.h"
 #include "quantize/graph_index.h"
@@ -34,19 +35,31 @@ Status note(Statistics& statistics, const std::string& name, const ort::ArrayVie
       " (counted from 0); the model or its input is wrong there: check the preprocessing (--preprocess)");
 }
 
+// Places of the evaluator's outputs in the order in which their makers run: what goes wrong is named where it
+// begins.
+std::vector<std::size_t> running_order(const std::vector<std::string>& outputs, const pb::GraphProto& graph) {
+  const GraphIndex index(graph);
+  std::vector<std::size_t> out(outputs.size());
+  std::iota(out.begin(), out.end(), std::size_t{0});
+  std::stable_sort(out.begin(), out.end(), [&](std::size_t a, std::size_t b) {
+    return index.producer(outputs[a]) < index.producer(outputs[b]);
+  });
+  return out;
+}
+
 }  // namespace
 
 Result<Statistics> collect(const pb::ModelProto& model, Samples& samples, const Progress& progress) {
   const std::string bytes = show_all(model).SerializeAsString();
   SLUICE_ASSIGN(const auto evaluator, ort::Evaluator::open(bytes, ort::Evaluator::Effort::kAsWritten));
+  const std::vector<std::size_t> order = running_order(evaluator->outputs(), model.graph());
   Statistics out;
   const Status done = samples.for_each([&](const Sample& sample) -> Status {
     SLUICE_ASSIGN(const auto inputs, arrange(sample, *evaluator, model.graph()));
     for (std::size_t i = 0; i < inputs.size(); ++i)
       SLUICE_RETURN_IF_ERROR(note(out, evaluator->inputs()[i], inputs[i]));
     SLUICE_ASSIGN(const auto arrays, evaluator->run(inputs));
-    for (std::size_t i = 0; i < arrays.size(); ++i)
-      SLUICE_RETURN_IF_ERROR(note(out, evaluator->outputs()[i], arrays[i]));
+    for (const std::size_t i : order) SLUICE_RETURN_IF_ERROR(note(out, evaluator->outputs()[i], arrays[i]));
     ++out.samples;
     if (progress) progress(out.samples);
     return {};

@@ -42,6 +42,16 @@ Result<Encoding> encode_weights(const pb::TensorProto& weights, int axis) {
   return out;
 }
 
+Result<Encoding> encode_scale(const pb::TensorProto& scale) {
+  SLUICE_ASSIGN(const std::vector<float> values, floats_of(scale));
+  Range range;
+  for (const float value : values) {
+    if (!std::isfinite(value)) return unavailable("weights '" + scale.name() + "' hold NaN or infinity");
+    range = {std::min(range.min, value), std::max(range.max, value)};
+  }
+  return asymmetric(range, kWeightBits);
+}
+
 Status make_room_for_bias(Encoding& weights, const pb::TensorProto& bias, float input_scale) {
   SLUICE_ASSIGN(const std::vector<float> values, floats_of(bias));
   constexpr double kMost = 2147483647.0 * 0.999;

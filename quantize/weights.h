@@ -11,6 +11,9 @@ namespace sluice::quantize {
 // float32 tensor, or numbers that are not finite.
 Result<Encoding> encode_weights(const pb::TensorProto& weights, int axis);
 
+// Of a LayerNormalization's scale: the NPU takes it unsigned, one scale. The same failures.
+Result<Encoding> encode_scale(const pb::TensorProto& scale);
+
 // A bias is stored as int32 with the product of the input's and the weights' scale: where that is too fine to
 // hold it, the weights' scale grows.
 Status make_room_for_bias(Encoding& weights, const pb::TensorProto& bias, float input_scale);

@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "backends/ort/bindings.h"
+#include "backends/ort/load_model.h"
 #include "backends/ort/runtime.h"
 
 namespace sluice::ort {
@@ -84,7 +85,8 @@ Result<std::unique_ptr<Evaluator>> Evaluator::open(std::string_view model, Effor
     options.AddConfigEntry("session.x64quantprecision", "1");  // as backends/cpu
     options.SetGraphOptimizationLevel(effort == Effort::kOptimised ? ORT_ENABLE_ALL : ORT_DISABLE_ALL);
     engine.memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-    engine.session = Ort::Session(engine.runtime->env(), model.data(), model.size(), options);
+    std::optional<std::string> note;  // equal results: nobody's concern here
+    engine.session = load_model(engine.runtime->env(), model, options, note);
     out->input_names_ = engine.session.GetInputNames();
     out->output_names_ = engine.session.GetOutputNames();
   } catch (const std::exception& error) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/ort/load_model.h"
 #include "framework/core/allocation_scope.h"
 #include "inference/checked_model.h"
 
@@ -69,8 +70,10 @@ void OrtSession::load(const SessionRequest& request, const SessionConfig& config
       Ort::ThrowOnError(runtime_->api().AddFreeDimensionOverrideByName(options, name.c_str(), size));
   config.configure(options);
   memory_ = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-  session_ = Ort::Session(runtime_->env(), model.data(), model.size(), options);
+  std::optional<std::string> note;
+  session_ = load_model(runtime_->env(), model, options, note);
   read_placement(config.provider);
+  if (note) placement_.reasons.push_back(std::move(*note));
 }
 
 void OrtSession::read_placement(const std::string& provider) {

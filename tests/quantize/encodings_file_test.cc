@@ -108,6 +108,13 @@ TEST(EncodingsFile, WhatCannotBeMeant) {
   EXPECT_THAT(problem("{"), HasSubstr("cannot be read"));
 }
 
+TEST(EncodingsFile, UnknownFormsAreNotReadAsNothing) {
+  EXPECT_EQ(problem(R"({"version": "2.0.0", "encodings": []})"), "has version '2.0.0', known: 0.6.1, 1.0.0");
+  EXPECT_EQ(problem(R"({"version": 3, "activation_encodings": []})"), "has version '3', known: 0.6.1, 1.0.0");
+  EXPECT_EQ(problem(R"({"version": "0.6.1"})"), "has neither activation_encodings nor param_encodings");
+  EXPECT_EQ(problem(R"({"param_encodings": {}})"), "");
+}
+
 TEST(EncodingsFile, FoldedTensorsAreLeftOutAndSaidSo) {
   const auto given =
       read(R"({"activation_encodings": {"conv_out": [{"scale": 1, "offset": 0}]}})", {"conv_out"});

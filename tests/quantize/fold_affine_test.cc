@@ -44,6 +44,18 @@ TEST(FoldAffine, NormalisationBehindAConvolution) {
   expect_folded(b.model, {1, 3, 5, 5}, 1);
 }
 
+TEST(FoldAffine, AlphaAndBetaOfAGemm) {
+  NetworkBuilder b;
+  b.input("x", {1, 4}).random("w", {4, 3}, 1).random("b", {1, 3}, 2).output("y", {1, 3});
+  pb::NodeProto& gemm = b.node("Gemm", {"x", "w", "b"}, {"y"});
+  add_float(gemm, "alpha", 0.5f);
+  add_float(gemm, "beta", 2.0f);
+  pb::ModelProto model = b.model;
+  ASSERT_TRUE(fold_affine(*model.mutable_graph()).ok());
+  EXPECT_EQ(model.graph().node(0).attribute_size(), 0);
+  expect_folded(b.model, {1, 4}, 1);
+}
+
 TEST(FoldAffine, ChainBehindAGroupedTransposedConvolution) {
   NetworkBuilder b;
   b.input("x", {1, 4, 3, 3})

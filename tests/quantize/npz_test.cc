@@ -92,6 +92,14 @@ TEST_F(Npz, OneArrayFitsOneInputAndDoublesBecomeFloats) {
   EXPECT_THAT(rows(**samples), ::testing::ElementsAre(std::vector<float>{0.5f, -1.0f}));
 }
 
+TEST_F(Npz, HalvesBecomeFloats) {
+  const std::string file = npy<std::uint16_t>("<f2", "(1, 2)", {0x3800, 0xbc00});
+  write({{"x", file}});
+  const auto samples = open_npz(path_, {kX});
+  ASSERT_TRUE(samples.ok()) << samples.status().message();
+  EXPECT_THAT(rows(**samples), ::testing::ElementsAre(std::vector<float>{0.5f, -1.0f}));
+}
+
 TEST_F(Npz, SaysWhatDoesNotFit) {
   const std::string floats = npy<float>("<f4", "(2, 3)", {1, 2, 3, 4, 5, 6});
   const std::string ints = npy<std::int64_t>("<i8", "(1, 2)", {1, 2});

@@ -111,6 +111,24 @@ TEST(Plan, WhatMovesNumbersSharesTheEncoding) {
   EXPECT_NE(p.plan.activations.at("y"), p.plan.activations.at("x"));
 }
 
+TEST(Plan, ASharedEncodingHoldsWhatPaddingAndOvershootAdd) {
+  NetworkBuilder b;
+  b.input("x", {1, 1, 4, 4}).weight("value", {}, {5}).value("p", {1, 1, 6, 6}).output("y", {1, 1, 6, 6});
+  *b.model.mutable_graph()->add_initializer() = make_integers("pads", Dims{8}, Dims{0, 0, 1, 1, 0, 0, 1, 1});
+  b.node("Pad", {"x", "pads", "value"}, {"p"});
+  b.node("Neg", {"p"}, {"y"});
+  EXPECT_GE(planned(b.model, {1, 1, 4, 4}).plan.activations.at("x").maximum(), 5.0f);
+
+  NetworkBuilder c;
+  c.input("x", {1, 1, 4, 4}).weight("scales", {4}, {1, 1, 2, 2}).value("r", {1, 1, 8, 8});
+  c.output("y", {1, 1, 8, 8});
+  set_attribute(c.node("Resize", {"x", "", "scales"}, {"r"}), "mode", std::string("cubic"));
+  c.node("Neg", {"r"}, {"y"});
+  const Planned p = planned(c.model, {1, 1, 4, 4});
+  EXPECT_LT(p.plan.activations.at("x").minimum(), -1.0f) << "the samples lie in -1..1";
+  EXPECT_EQ(p.plan.activations.at("x"), p.plan.activations.at("r"));
+}
+
 TEST(Plan, SigmoidAndTanhHaveTheScaleOfTheHtp) {
   NetworkBuilder b;
   b.input("x", {1, 4}).value("s", {1, 4}).output("y", {1, 4});
@@ -141,6 +159,40 @@ TEST(Plan, TransposedConvolutionsScaleAlongTheSecondDimension) {
   b.input("x", {1, 2, 3, 3}).random("w", {2, 4, 2, 2}, 1).output("y", {1, 4, 4, 4});
   b.node("ConvTranspose", {"x", "w"}, {"y"});
   EXPECT_EQ(planned(b.model, {1, 2, 3, 3}).constant("ConvTranspose_y", 1).axis, 1);
+}
+
+// With scales per channel the NPU computes these wrong.
+TEST(Plan, TransposedConvolutionsInGroupsHaveOneScale) {
+  NetworkBuilder b;
+  b.input("x", {1, 4, 3, 3}).random("w", {4, 2, 2, 2}, 1).output("y", {1, 4, 4, 4});
+  set_attribute(b.node("ConvTranspose", {"x", "w"}, {"y"}), "group", std::int64_t{2});
+  EXPECT_EQ(planned(b.model, {1, 4, 3, 3}).constant("ConvTranspose_y", 1).axis, -1);
+}
+
+TEST(Plan, TheScaleOfALayerNormalisationIsUnsigned) {
+  NetworkBuilder b(17);
+  b.input("x", {1, 4}).weight("g", {4}, {0.5f, 1, 2, 1}).random("b", {4}, 2).output("y", {1, 4});
+  b.node("LayerNormalization", {"x", "g", "b"}, {"y"});
+  for (const int bits : {8, 16}) {
+    const Planned p = planned(b.model, {1, 4}, {.bits = bits});
+    EXPECT_EQ(p.constant("LayerNormalization_y", 1).element(), pb::TensorProto::UINT8);
+    EXPECT_FLOAT_EQ(p.constant("LayerNormalization_y", 1).scale[0], 2.0f / 255);
+    EXPECT_EQ(p.constant("LayerNormalization_y", 2).element(), pb::TensorProto::INT32);
+  }
+}
+
+TEST(Plan, WhatTheNpuComputesWrongInSixteenBitsStaysAtEight) {
+  NetworkBuilder b;
+  b.input("x", {1, 4}).value("e", {1, 4}).output("y", {1, 4});
+  b.node("Exp", {"x"}, {"e"});
+  b.node("Log", {"e"}, {"y"});
+  for (const Scheme& scheme : {Scheme{.bits = 16}, Scheme{.operator_bits = {{"Exp_e", 16}, {"Log_y", 16}}}}) {
+    const Planned p = planned(b.model, {1, 4}, scheme);
+    EXPECT_EQ(p.bits("Exp_e"), 16);
+    EXPECT_EQ(p.bits("Log_y"), 8);
+    EXPECT_EQ(p.plan.read_by("e", 1)->bits, 8);
+    EXPECT_EQ(p.plan.activations.at("y").bits, 8);
+  }
 }
 
 TEST(Plan, ConstantsOfElementwiseOperatorsAreAsWideAsActivations) {

@@ -52,6 +52,44 @@ NetworkBuilder exported() {
   return b;
 }
 
+TEST_F(QuantizerTest, NamesTheFirstTensorThatIsNotFinite) {
+  NetworkBuilder b;
+  b.input("x", {1, 4}).output("y", {1, 4}).weight("k", {}, {2});
+  b.node("Sqrt", {"x"}, {"root"});
+  b.node("Mul", {"root", "k"}, {"y"});
+  const auto quantizer = open_quantizer(save(b.model), {});
+  ASSERT_TRUE(quantizer.ok()) << quantizer.status().message();
+  RandomSamples samples({1, 4}, 3, 1);
+  const auto outcome = (*quantizer)->quantize({}, samples, {});
+  EXPECT_THAT(outcome.status().message(), HasSubstr("tensor 'root' holds NaN or infinity in sample 0"));
+}
+
+// As detection heads do, which run over several sizes.
+TEST_F(QuantizerTest, LayersThatShareWeightsRunOptimised) {
+  NetworkBuilder b;
+  b.input("x", {1, 2, 4, 4}).random("w", {2, 2, 1, 1}, 1).random("b", {2}, 2).output("y", {1, 2, 4, 4});
+  b.node("Conv", {"x", "w", "b"}, {"c"});
+  b.node("Relu", {"c"}, {"r"});
+  b.node("Conv", {"r", "w", "b"}, {"y"});
+  const auto quantizer = open_quantizer(save(b.model), {});
+  ASSERT_TRUE(quantizer.ok()) << quantizer.status().message();
+  RandomSamples samples({1, 2, 4, 4}, 3, 1);
+  const auto outcome = (*quantizer)->quantize({}, samples, {});
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  const std::vector<float> x = some_numbers({1, 2, 4, 4}, 3);
+  const ort::ArrayView input{
+      DType::kFloat32, {1, 2, 4, 4}, reinterpret_cast<const std::byte*>(x.data()), x.size() * sizeof(float)};
+  std::vector<std::vector<float>> results;
+  for (const auto effort : {ort::Evaluator::Effort::kAsWritten, ort::Evaluator::Effort::kOptimised}) {
+    const auto evaluator = ort::Evaluator::open(outcome->model, effort);
+    ASSERT_TRUE(evaluator.ok()) << evaluator.status().message();
+    const auto arrays = (*evaluator)->run(std::vector<ort::ArrayView>{input});
+    ASSERT_TRUE(arrays.ok()) << arrays.status().message();
+    results.emplace_back((*arrays)[0].floats().begin(), (*arrays)[0].floats().end());
+  }
+  EXPECT_EQ(results[0], results[1]);
+}
+
 TEST_F(QuantizerTest, FoldsRaisesAndQuantises) {
   const auto quantizer = open_quantizer(save(exported().model), {});
   ASSERT_TRUE(quantizer.ok()) << quantizer.status().message();

@@ -74,11 +74,19 @@ struct Side {
   std::unique_ptr<ModelSide> model;
 };
 
-Result<Side> open_side(Backend& backend, const quantize::Network& network,
+// `path`: the user's file, which errors name instead of ours.
+Result<Side> open_side(Backend& backend, const std::string& path, const quantize::Network& network,
                        const std::vector<std::string>& tensors) {
   Side out;
   SLUICE_ASSIGN(out.file, TemporaryFile::make("sluice-compare-XXXXXX.onnx", network.with_outputs(tensors)));
-  SLUICE_ASSIGN(out.model, ModelSide::open(backend, out.file->path(), {}));
+  auto side = ModelSide::open(backend, out.file->path(), {});
+  if (!side.ok()) {
+    std::string message = side.status().message();
+    const std::size_t ours = message.find(out.file->path());
+    if (ours != std::string::npos) message.replace(ours, out.file->path().size(), path);
+    return Status(side.status().code(), std::move(message));
+  }
+  out.model = std::move(*side);
   return out;
 }
 
@@ -132,14 +140,17 @@ struct Opened {
   Backend* reference_backend = nullptr;
 };
 
+const std::string& reference_of(const CompareArguments& arguments) {
+  return arguments.reference_model.empty() ? arguments.model : arguments.reference_model;
+}
+
 Result<Opened> open_all(const CompareArguments& arguments, const Backends& backends) {
   Opened out;
   SLUICE_ASSIGN(out.backend, find_backend(backends, arguments.backend, "--backend"));
   SLUICE_ASSIGN(out.reference_backend, find_backend(backends, arguments.reference, "--reference"));
   SLUICE_ASSIGN(const quantize::Module* const module, quantize_module());
   SLUICE_ASSIGN(out.model, module->open_network(arguments.model, arguments.shapes));
-  const std::string& other = arguments.reference_model.empty() ? arguments.model : arguments.reference_model;
-  SLUICE_ASSIGN(out.reference, module->open_network(other, arguments.shapes));
+  SLUICE_ASSIGN(out.reference, module->open_network(reference_of(arguments), arguments.shapes));
   return out;
 }
 
@@ -149,9 +160,10 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
   SLUICE_ASSIGN(const std::vector<Pair> outputs, pair_outputs(*opened.model, *opened.reference));
   const std::vector<Pair> layers =
       arguments.layers ? pair_layers(*opened.model, *opened.reference) : std::vector<Pair>{};
-  SLUICE_ASSIGN(Side model, open_side(*opened.backend, *opened.model, tensors_of(layers, &Pair::model)));
-  SLUICE_ASSIGN(Side reference, open_side(*opened.reference_backend, *opened.reference,
-                                          tensors_of(layers, &Pair::reference)));
+  SLUICE_ASSIGN(Side model,
+                open_side(*opened.backend, arguments.model, *opened.model, tensors_of(layers, &Pair::model)));
+  SLUICE_ASSIGN(Side reference, open_side(*opened.reference_backend, reference_of(arguments),
+                                          *opened.reference, tensors_of(layers, &Pair::reference)));
   const std::string noted = opened.model->note(kPreprocessKey);
   SLUICE_ASSIGN(ModelData data,
                 open_data({.data = arguments.data,

@@ -45,6 +45,10 @@ void widen_row(const std::byte* from, const std::optional<QuantParams>& quant, s
 }
 
 Status quantise(std::span<const float> from, const TensorType& type, std::byte* to) {
+  if (type.dtype == DType::kFloat16) {
+    to_half(from.data(), from.size(), reinterpret_cast<std::uint16_t*>(to));
+    return {};
+  }
   switch (type.quant ? type.dtype : DType::kBool) {
     case DType::kUint8:
       quantise_row<std::uint8_t>(from, *type.quant, to);

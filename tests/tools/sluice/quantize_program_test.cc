@@ -211,6 +211,14 @@ TEST_F(QuantizeProgram, AQuantisedModelIsRefused) {
   EXPECT_THAT(err_, HasSubstr("the model is quantised already"));
 }
 
+// It runs a copy of the model, whose name nobody knows.
+TEST_F(QuantizeProgram, CompareNamesTheModelThatABackendRefuses) {
+  const std::string model = "data/onnx-testdata/node/test_shrink_hard/model.onnx";
+  EXPECT_EQ(run("compare " + model + " --backend htp --reference cpu --data " + at("pictures")), 3);
+  EXPECT_THAT(err_, HasSubstr("model '" + model + "': backend 'htp'"));
+  EXPECT_THAT(err_, ::testing::Not(HasSubstr("sluice-compare")));
+}
+
 TEST_F(QuantizeProgram, WrongUse) {
   EXPECT_EQ(quantize("--scheme w4a4"), 2);
   EXPECT_EQ(quantize("--shape input:0=axb"), 2);
