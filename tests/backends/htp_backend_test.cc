@@ -168,6 +168,17 @@ TEST_F(HtpBackendTest, NoOperatorGoesToTheCpuUnlessThatIsAllowed) {
   EXPECT_EQ(result_of(*again), first);
 }
 
+TEST_F(HtpBackendTest, EveryOperatorThatItCannotTakeIsNamed) {
+  ModelBuilder model;
+  model.input("x", {1, 4, 6, 6}).output("y", {1, 4, 6, 6});
+  add_qdq(model, "x", "xd", 1.0f / 16384);
+  model.node("Relu", {"xd"}, {"r"});
+  add_qdq(model, "r", "rd", 1.0f / 16384);
+  model.node("Shrink", {"rd"}, {"s"}).node("Softsign", {"s"}, {"y"});
+  EXPECT_THAT(why_not(request(write_model(model))),
+              AllOf(HasSubstr("type: Shrink }"), HasSubstr("type: Softsign }")));
+}
+
 TEST_F(HtpBackendTest, AModelWithoutASupportedOperatorIsRefused) {
   ModelBuilder model;
   model.input("x", {1, 4}).output("y", {1, 4}).node("Shrink", {"x"}, {"y"});
