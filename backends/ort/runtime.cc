@@ -18,8 +18,8 @@ thread_local Warnings warnings{};
 void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const char*, const char* message) {
   constexpr std::string_view kSeparator = "; ";
   std::string_view text = message ? std::string_view(message) : std::string_view();
-  if (text.starts_with("Removing initializer"))
-    return;  // housekeeping of its optimiser, no reason for anything
+  if (text.starts_with("Removing initializer") || text.starts_with("File mapped weights feature"))
+    return;  // housekeeping of its optimiser, or what only Windows has: no reason for anything
   while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
   const std::size_t separator = warnings.length > 0 ? kSeparator.size() : 0;
   if (separator > sizeof warnings.text - warnings.length) return;

@@ -179,6 +179,21 @@ TEST_F(HtpBackendTest, EveryOperatorThatItCannotTakeIsNamed) {
               AllOf(HasSubstr("type: Shrink }"), HasSubstr("type: Softsign }")));
 }
 
+// The provider says at every session that this is not Windows.
+TEST_F(HtpBackendTest, WhatIsSaidAlwaysIsNoReason) {
+  ModelBuilder model;
+  model.input("x", {1, 4, 8, 8}).output("y", {1, 4, 8, 8});
+  add_qdq(model, "x", "xd", 1.0f / 16384);
+  model.weight(tensor<std::uint16_t>("kq", onnx::kUint16, {4, 1, 1}, {100, 200, 300, 400}))
+      .scale("ks", 0.001f)
+      .weight(tensor<std::uint16_t>("kz", onnx::kUint16, {}, {0}))
+      .node("DequantizeLinear", {"kq", "ks", "kz"}, {"k"})
+      .node("PRelu", {"xd", "k"}, {"r"});
+  add_qdq(model, "r", "y", 1.0f / 16384);
+  EXPECT_THAT(why_not(request(write_model(model))), AllOf(HasSubstr("QNN_COMMON_ERROR_MEM_ALLOC"),
+                                                          ::testing::Not(HasSubstr("File mapped weights"))));
+}
+
 TEST_F(HtpBackendTest, AModelWithoutASupportedOperatorIsRefused) {
   ModelBuilder model;
   model.input("x", {1, 4}).output("y", {1, 4}).node("Shrink", {"x"}, {"y"});
