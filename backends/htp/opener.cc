@@ -49,10 +49,17 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// The provider's list has a pair of braces per operator; a long one is cut off by the log's size.
 std::string unsupported_in(const std::string& log) {
   const std::size_t start = log.find(kUnsupported);
   if (start == std::string::npos) return {};
-  return log.substr(start, log.find('}', start) - start + 1);
+  std::size_t end = log.find('}', start);
+  while (end != std::string::npos) {
+    const std::size_t next = log.find_first_not_of(' ', end + 1);
+    if (next == std::string::npos || log[next] != '{') return log.substr(start, end - start + 1);
+    end = log.find('}', next);
+  }
+  return log.substr(start) + "...";
 }
 
 // "Conv, Relu, Shrink", cut where it gets long.

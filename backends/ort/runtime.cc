@@ -18,8 +18,9 @@ thread_local Warnings warnings{};
 void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const char*, const char* message) {
   constexpr std::string_view kSeparator = "; ";
   std::string_view text = message ? std::string_view(message) : std::string_view();
-  if (text.starts_with("Removing initializer"))
-    return;  // housekeeping of its optimiser, no reason for anything
+  if (text.starts_with("Removing initializer") || text.starts_with("File mapped weights feature"))
+    return;  // housekeeping of its optimiser, or what only Windows has: no reason for anything
+  while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
   const std::size_t separator = warnings.length > 0 ? kSeparator.size() : 0;
   if (separator > sizeof warnings.text - warnings.length) return;
   text =
@@ -32,7 +33,11 @@ void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const
 
 }  // namespace
 
-std::string recent_warnings() { return {warnings.text, warnings.length}; }
+std::string recent_warnings() {
+  std::string out{warnings.text, warnings.length};
+  std::ranges::replace(out, '\n', ' ');  // they end up in errors, which are one line
+  return out;
+}
 
 void forget_warnings() { warnings.length = 0; }
 
@@ -40,7 +45,8 @@ std::string explain(const std::string& message) {
   const std::string log = recent_warnings();
   std::string text = "ONNX Runtime: " + message;
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return log.empty() || message.find(log) != std::string::npos ? text : text + " (" + log + ")";
+  std::ranges::replace(text, '\n', ' ');
+  return log.empty() || text.find(log) != std::string::npos ? text : text + " (" + log + ")";
 }
 
 Runtime::Runtime(Library library) : library_(std::move(library)) {

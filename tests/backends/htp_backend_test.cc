@@ -168,6 +168,32 @@ TEST_F(HtpBackendTest, NoOperatorGoesToTheCpuUnlessThatIsAllowed) {
   EXPECT_EQ(result_of(*again), first);
 }
 
+TEST_F(HtpBackendTest, EveryOperatorThatItCannotTakeIsNamed) {
+  ModelBuilder model;
+  model.input("x", {1, 4, 6, 6}).output("y", {1, 4, 6, 6});
+  add_qdq(model, "x", "xd", 1.0f / 16384);
+  model.node("Relu", {"xd"}, {"r"});
+  add_qdq(model, "r", "rd", 1.0f / 16384);
+  model.node("Shrink", {"rd"}, {"s"}).node("Softsign", {"s"}, {"y"});
+  EXPECT_THAT(why_not(request(write_model(model))),
+              AllOf(HasSubstr("type: Shrink }"), HasSubstr("type: Softsign }")));
+}
+
+// The provider says at every session that this is not Windows.
+TEST_F(HtpBackendTest, WhatIsSaidAlwaysIsNoReason) {
+  ModelBuilder model;
+  model.input("x", {1, 4, 8, 8}).output("y", {1, 4, 8, 8});
+  add_qdq(model, "x", "xd", 1.0f / 16384);
+  model.weight(tensor<std::uint16_t>("kq", onnx::kUint16, {4, 1, 1}, {100, 200, 300, 400}))
+      .scale("ks", 0.001f)
+      .weight(tensor<std::uint16_t>("kz", onnx::kUint16, {}, {0}))
+      .node("DequantizeLinear", {"kq", "ks", "kz"}, {"k"})
+      .node("PRelu", {"xd", "k"}, {"r"});
+  add_qdq(model, "r", "y", 1.0f / 16384);
+  EXPECT_THAT(why_not(request(write_model(model))), AllOf(HasSubstr("QNN_COMMON_ERROR_MEM_ALLOC"),
+                                                          ::testing::Not(HasSubstr("File mapped weights"))));
+}
+
 TEST_F(HtpBackendTest, AModelWithoutASupportedOperatorIsRefused) {
   ModelBuilder model;
   model.input("x", {1, 4}).output("y", {1, 4}).node("Shrink", {"x"}, {"y"});

@@ -170,6 +170,20 @@ TEST_F(HtpContextTest, AnotherChipIsRefusedBeforeItIsLoaded) {
                     HasSubstr("this is SoC 35 (qcs6490), v68")));
 }
 
+// The binary itself names the release that made it.
+TEST_F(HtpContextTest, ANewerReleaseIsRefusedBeforeItIsLoaded) {
+  std::string binary = binary_in(compiled(integers_));
+  int changed = 0;
+  for (std::size_t at = binary.find("v2."); at != std::string::npos; at = binary.find("v2.", at + 1)) {
+    binary[at + 1] = '9';
+    ++changed;
+  }
+  ASSERT_GT(changed, 0);
+  EXPECT_THAT(
+      why_not(request(scratch_.write("newer.bin", binary))),
+      AllOf(HasSubstr("newer.bin"), HasSubstr("was compiled by QAIRT 9."), HasSubstr("compile it again")));
+}
+
 TEST_F(HtpContextTest, ItsHashIsTheFilesOwn) {
   const std::string path = write_binary(integers_);
   SessionRequest wanted = request(path);

@@ -375,6 +375,12 @@ TEST(Library, SaysWhatItTried) {
               HasSubstr("is not ONNX Runtime (no OrtGetApiBase)"));
 }
 
+// The engine's texts end up in errors, each of which is a line.
+TEST(Library, ItsTextsBecomeOneLine) {
+  ort::forget_warnings();
+  EXPECT_EQ(ort::explain("no\nkernel\n"), "ONNX Runtime: no kernel");
+}
+
 TEST(Library, EnvironmentComesAlone) {
   ::setenv("SLUICE_ONNXRUNTIME", "/some/where.so", 1);
   EXPECT_THAT(ort::library_candidates(), ::testing::ElementsAre("/some/where.so"));
