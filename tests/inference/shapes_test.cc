@@ -59,7 +59,8 @@ Dims after(const std::string& type, const std::vector<std::string>& attributes =
   model.input("x", {1, 4, 9, 7});
   std::vector<std::string> inputs = {"x"};
   for (const std::string& weight : more) {
-    const std::string name = "w" + std::to_string(inputs.size());
+    std::string name = "w";  // not "w" + ...: GCC 12 warns of the copy that it inlines
+    name += std::to_string(inputs.size());
     model.weight(Writer().raw(weight).bytes(pb::kTensorName, name).text());  // the last name counts
     inputs.push_back(name);
   }
