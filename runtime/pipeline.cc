@@ -12,6 +12,7 @@
 #include "inference/checked_model.h"
 #include "runtime/builtin.h"
 #include "runtime/chosen_device.h"
+#include "runtime/device_check.h"
 #include "runtime/engine.h"
 #include "runtime/simulated_engine.h"
 #include "runtime/snapshot.h"
@@ -34,6 +35,16 @@ Result<ModelSignature> signature_of(const ModelPlan& model, std::string_view var
   return read_signature(request);
 }
 
+// What the section `device` lacks is an error of the file, not of the run. A plan is no plan then.
+void check_device(const GraphSpec& spec, PlanResult& result) {
+  const Status status = check_telemetry(result.plan->device);
+  if (status.ok()) return;
+  const Value* const profile = spec.device.find("profile");
+  const Value* const place = profile ? profile : spec.device.find("telemetry");
+  result.issues.push_back({place ? place->mark : Mark{}, status.message(), status.code()});
+  result.plan.reset();
+}
+
 PlanResult plan_for(const GraphSpec& spec, const Registry& registry, const LoadOptions& options) {
   PlanInputs inputs;
   inputs.registry = &registry;
@@ -41,7 +52,9 @@ PlanResult plan_for(const GraphSpec& spec, const Registry& registry, const LoadO
   inputs.ask_source = source_traits;
   inputs.set = options.set;
   inputs.pace = options.pace;
-  return make_plan(spec, inputs);
+  PlanResult out = make_plan(spec, inputs);
+  if (out.plan) check_device(spec, out);
+  return out;
 }
 
 // A file that is already wrong is planned all the same, so that all its errors come at once; what the plan
@@ -51,6 +64,8 @@ void add_plan_issues(const GraphSpec& spec, const Registry& registry, const Load
   const std::size_t before = issues.issues.size();
   for (Issue& issue : plan_for(spec, registry, options).issues) {
     const auto end = issues.issues.begin() + static_cast<std::ptrdiff_t>(before);
+    // A model without a place has no path that could be read: its error is said already.
+    if (issue.mark.line == 0 && issue.code == Code::kUnavailable) continue;
     const auto same_line = [&](const Issue& other) { return other.mark.line == issue.mark.line; };
     if (std::none_of(issues.issues.begin(), end, same_line)) issues.issues.push_back(std::move(issue));
   }

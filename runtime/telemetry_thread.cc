@@ -4,6 +4,7 @@
 
 #include "framework/core/log.h"
 #include "inference/telemetry/sysfs_telemetry.h"
+#include "runtime/device_check.h"
 #include "runtime/recorded_telemetry.h"
 #include "runtime/selection_record.h"
 #include "simulation/profile_reader.h"
@@ -16,25 +17,16 @@ constexpr std::size_t kMostNotices =
     100;  // of a report; a sensor that comes and goes says no more after that
 
 Result<std::unique_ptr<Telemetry>> trace_of(const Options& options) {
-  if (!options.has("trace"))
-    return invalid("device: telemetry is 'trace', and 'trace' does not name the recording (readings.jsonl)");
   auto trace = read_trace(recording_file(options.text("trace")), false);
   if (!trace.ok()) return trace.status().with_context("device: trace: ");
   if (trace->samples.empty()) return std::unique_ptr<Telemetry>();  // nothing was known then
   return std::unique_ptr<Telemetry>(std::make_unique<RecordedTelemetry>(std::move(*trace)));
 }
 
-Result<DeviceProfile> profile_of(const Options& options) {
-  if (!options.has("profile"))
-    return invalid("device: telemetry is 'simulated', and 'profile' does not name a device, such as generic");
-  auto profile = load_profile(options.text("profile"));
-  if (!profile.ok()) return profile.status().with_context("device: profile: ");
-  return profile;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Telemetry>> make_telemetry(const OptionMap& device, SimulatedTelemetry::Load load) {
+  SLUICE_RETURN_IF_ERROR(check_telemetry(device));
   const Options options(device);
   const std::string& source = options.text("telemetry");
   if (source == "none") return std::unique_ptr<Telemetry>();
@@ -45,7 +37,7 @@ Result<std::unique_ptr<Telemetry>> make_telemetry(const OptionMap& device, Simul
     return unavailable("device: telemetry is 'sysfs', and this machine has no sensor that can be read");
   }
   if (source == "trace") return trace_of(options);
-  SLUICE_ASSIGN(DeviceProfile profile, profile_of(options));
+  SLUICE_ASSIGN(DeviceProfile profile, load_profile(options.text("profile")));
   return std::unique_ptr<Telemetry>(
       std::make_unique<SimulatedTelemetry>(std::move(profile), std::move(load)));
 }

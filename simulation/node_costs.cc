@@ -78,9 +78,10 @@ Status NodeCosts::look_at_models() {
       SLUICE_ASSIGN(const auto checked, check_model({model.name, variant, path, hash, model.dims}));
       ModelFacts facts;
       facts.stem = stem_of(path);
-      const onnx::Macs macs = onnx::count_macs(checked->header);
+      const onnx::Macs macs = onnx::count_macs(checked->header, checked->file->bytes(), model.dims);
       if (macs.total) facts.macs = static_cast<double>(*macs.total);
-      facts.why_no_macs = fmt::format("the file gives no shape for {} of its operators", macs.without_shape);
+      facts.why_no_macs =
+          fmt::format("neither the file nor its operators give a shape for {} of them", macs.without_shape);
       facts_[{static_cast<int>(m), variant}] = std::move(facts);
       return {};
     };

@@ -9,8 +9,6 @@
 namespace sluice::onnx {
 namespace {
 
-using Dims = std::vector<std::int64_t>;
-
 // A tensor and its quantised and dequantised forms have one shape: all go by the name of the first.
 class Names {
  public:
@@ -33,19 +31,10 @@ class Names {
   std::map<std::string_view, std::string_view> from_;
 };
 
-// Known shapes of all tensors that are not weights; a symbolic first dimension counts as a batch of 1.
-std::map<std::string_view, Dims> shapes_of(const ModelHeader& header, const Names& names) {
-  std::map<std::string_view, Dims> out;
-  for (const auto* list : {&header.inputs, &header.values, &header.outputs}) {
-    for (const ValueInfo& info : *list) {
-      if (!info.has_shape) continue;
-      Dims dims;
-      for (const Dim& dim : info.dims) dims.push_back(dim.value);
-      if (!dims.empty() && dims[0] < 0) dims[0] = 1;
-      const bool fixed = std::all_of(dims.begin(), dims.end(), [](std::int64_t d) { return d > 0; });
-      if (fixed) out[names.first(info.name)] = std::move(dims);
-    }
-  }
+// A tensor that is quantised has the shape that is known at any of its forms.
+Shapes by_first_name(Shapes shapes, const Names& names) {
+  Shapes out;
+  for (auto& [name, dims] : shapes) out.insert_or_assign(names.first(name), std::move(dims));
   return out;
 }
 
@@ -60,7 +49,8 @@ std::optional<std::int64_t> product(const Dims& dims) {
 
 class MacCounter {
  public:
-  explicit MacCounter(const ModelHeader& header) : names_(header), shapes_(shapes_of(header, names_)) {
+  MacCounter(const ModelHeader& header, Bytes file, const FixedDims& dims)
+      : names_(header), shapes_(by_first_name(shapes_of(header, file, dims), names_)) {
     for (const Initializer& weights : header.initializers) weights_[weights.name] = weights.elements;
   }
 
@@ -97,14 +87,14 @@ class MacCounter {
   }
 
   const Names names_;
-  const std::map<std::string_view, Dims> shapes_;
+  const Shapes shapes_;
   std::map<std::string_view, std::int64_t> weights_;
 };
 
 }  // namespace
 
-Macs count_macs(const ModelHeader& header) {
-  const MacCounter counter(header);
+Macs count_macs(const ModelHeader& header, Bytes file, const FixedDims& dims) {
+  const MacCounter counter(header, file, dims);
   Macs out;
   std::int64_t sum = 0;
   for (const Operator& op : header.operators) {

@@ -1,20 +1,22 @@
-// Multiply-accumulates of a model, from its header alone.
+// Multiply-accumulates of a model, from its header and the attributes of its operators.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
 #include "inference/onnx/model_header.h"
+#include "inference/onnx/shapes.h"
 
 namespace sluice::onnx {
 
 struct Macs {
-  // Of convolutions and matrix products for one run; none when the file lacks a shape for one of them
-  // (counted in `without_shape`), a dimension is symbolic, or there are subgraphs.
+  // Of convolutions and matrix products for one run; none when the shape of one of them is neither in the
+  // file nor follows (counted in `without_shape`), a dimension is symbolic, or there are subgraphs.
   std::optional<std::int64_t> total;
   int without_shape = 0;
 };
 
-Macs count_macs(const ModelHeader& header);
+// `file` and `dims` as in shapes_of.
+Macs count_macs(const ModelHeader& header, Bytes file, const FixedDims& dims = {});
 
 }  // namespace sluice::onnx

@@ -175,7 +175,7 @@ class Recording(Program):
             _, report = self.run_pipeline('thermal_two_models', '--device', 'sim:qcs6490', '--set', 'camera.loop=true',
                                           '--duration', '20m', '--record', self.at(name), *words)
             self.assertEqual(json.loads(self.read(name + '/report.json'))['frames'], report['frames'])
-            traces.append(self.at(name + '/readings.jsonl'))
+            traces.append(self.at(name if name == 'npu' else name + '/readings.jsonl'))  # a folder is its readings
         again = self.sluice('run', self.shipped('hello'), '--frames', '1', '--record', self.at('npu'))
         self.assertEqual(again.returncode, 1)
         self.assertIn('holds a recording; --force replaces it', again.stderr)

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 
+#include "runtime/device_check.h"
 #include "runtime/recorded_telemetry.h"
 #include "simulation/profile_reader.h"
 
@@ -111,6 +112,21 @@ TEST(MakeTelemetry, SaysWhatIsMissing) {
   device["trace"] = OptionValue{std::string("no/such.jsonl")};
   EXPECT_THAT(make_telemetry(device, {}).status().message(),
               ::testing::HasSubstr("device: trace: no/such.jsonl: cannot be read"));
+}
+
+TEST(CheckTelemetry, NeedsNoDevice) {
+  OptionMap device;
+  const auto check = [&device](const std::string& source) {
+    device["telemetry"] = OptionValue{source};
+    return check_telemetry(device);
+  };
+  for (const auto* source : {"none", "auto", "sysfs"}) EXPECT_TRUE(check(source).ok()) << source;
+  EXPECT_EQ(check("simulated").code(), Code::kInvalid);
+  EXPECT_EQ(check("trace").code(), Code::kInvalid);
+  device["profile"] = OptionValue{std::string("qcs6490")};
+  device["trace"] = OptionValue{std::string("no/such.jsonl")};
+  EXPECT_TRUE(check("simulated").ok());
+  EXPECT_TRUE(check("trace").ok()) << "whether it is there is the run's to say";
 }
 
 Readings line(double t_s, double npu_c) {

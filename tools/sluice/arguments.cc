@@ -4,8 +4,10 @@
 
 #include <charconv>
 
+#include "framework/core/suggest.h"
 #include "runtime/library.h"
 #include "tools/sluice/duration.h"
+#include "tools/sluice/output.h"
 
 namespace sluice::cli {
 namespace {
@@ -78,7 +80,7 @@ void add_duration(CLI::App& app, const char* name, const char* help, Seconds& se
   app.add_option_function<std::string>(
          name,
          [name, &seconds, zero](const std::string& text) {
-           const std::optional<double> parsed = zero && text == "0" ? 0 : parse_duration(text);
+           const std::optional<double> parsed = parse_duration(text, zero);
            if (!parsed)
              throw CLI::ValidationError(name, "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
            seconds = *parsed;
@@ -346,7 +348,7 @@ void add_thermal(CLI::App& app, ThermalArguments& args) {
 
 void add_fit(CLI::App& app, FitArguments& args) {
   CLI::App* const fit = app.add_subcommand("fit", "Make a simulated device from recorded runs");
-  fit->add_option("TRACE", args.traces, "readings.jsonl of sluice run --record")->required();
+  fit->add_option("TRACE", args.traces, "A folder of sluice run --record, or its readings.jsonl")->required();
   fit->add_option("-o", args.output, "The profile to write")->required()->type_name("PROFILE");
   fit->add_option("--base", args.base,
                   "Profile that gives what is not fitted: backends, latencies, limits (generic)")
@@ -424,6 +426,17 @@ Arguments chosen(const CLI::App& app, All&& all) {
   return SchemaArguments{};
 }
 
+// A first word that is no command; CLI11 would only say that one is missing.
+bool is_unknown_command(const CLI::App& app, int argc, const char* const* argv) {
+  return argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
+}
+
+std::vector<std::string> commands(const CLI::App& app) {
+  std::vector<std::string> out;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) out.push_back(command->get_name());
+  return out;
+}
+
 }  // namespace
 
 std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) {
@@ -433,6 +446,10 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (is_unknown_command(app, argc, argv)) {
+      print_error("there is no command " + in_quotes(argv[1]) + allowed(argv[1], commands(app)));
+      return kUsage;
+    }
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   return chosen(app, std::move(all));

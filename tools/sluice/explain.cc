@@ -1,6 +1,8 @@
 // sluice explain
 #include "tools/sluice/explain.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -138,8 +140,8 @@ int execute(const ExplainArguments& arguments) {
   std::ostringstream bytes;
   if (file) bytes << file.rdbuf();
   if (!file || !bytes) {
-    print_error(fmt::format("'{}' cannot be read", arguments.report));
-    return kRunFailed;
+    print_error(fmt::format("'{}' cannot be read: {}", arguments.report, std::strerror(errno)));
+    return kWrongUse;
   }
   const Result<std::string> words = explain(bytes.str());
   if (words.ok()) return print_result(*words);

@@ -6,6 +6,7 @@
 #include "framework/core/suggest.h"
 #include "runtime/atomic_file.h"
 #include "runtime/readings_trace.h"
+#include "runtime/selection_record.h"
 #include "simulation/profile_reader.h"
 #include "simulation/profile_writer.h"
 #include "tools/sluice/commands.h"
@@ -20,7 +21,7 @@ Result<std::string> fit_and_write(const FitArguments& arguments) {
   SLUICE_ASSIGN(DeviceProfile base, load_profile(arguments.base));
   std::vector<RecordedRun> traces;
   for (const std::string& path : arguments.traces) {
-    SLUICE_ASSIGN(RecordedRun trace, read_trace(path));
+    SLUICE_ASSIGN(RecordedRun trace, read_trace(recording_file(path)));
     traces.push_back(std::move(trace));
   }
   SLUICE_ASSIGN(const FittedDevice fitted, fit_device(traces, arguments.ambient_c));

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "inference/onnx/attributes.h"
 #include "inference/onnx/macs.h"
 
 namespace sluice::cli {
@@ -34,6 +35,21 @@ TensorFacts tensor(const onnx::ValueInfo& info, const std::optional<onnx::EdgeQu
   return out;
 }
 
+void count(std::int32_t element, std::int64_t elements, ModelFacts& out) {
+  out.parameters += std::max<std::int64_t>(elements, 0);
+  out.parameters_by_type[element_name(element)] += std::max<std::int64_t>(elements, 0);
+}
+
+// Some exporters keep their weights in operators: paddle2onnx has no initializers at all.
+void count_constants(const CheckedModel& model, ModelFacts& out) {
+  const std::vector<onnx::Bytes> messages = onnx::node_messages(model.file->bytes());
+  for (std::size_t i = 0; i < std::min(messages.size(), model.header.operators.size()); ++i) {
+    if (model.header.operators[i].type != "Constant") continue;
+    const onnx::Bytes tensor = onnx::Attributes(messages[i]).tensor("value");
+    if (!tensor.empty()) count(onnx::tensor_element(tensor), onnx::tensor_elements(tensor), out);
+  }
+}
+
 }  // namespace
 
 ModelFacts facts_of(const CheckedModel& model) {
@@ -50,12 +66,11 @@ ModelFacts facts_of(const CheckedModel& model) {
   }
   for (const onnx::Operator& op : model.header.operators) ++out.operators[std::string(op.type)];
   for (const onnx::Initializer& weights : model.header.initializers) {
-    const std::int64_t elements = std::max<std::int64_t>(weights.elements, 0);
-    out.parameters += elements;
-    out.parameters_by_type[element_name(weights.element)] += elements;
+    count(weights.element, weights.elements, out);
   }
+  count_constants(model, out);
   out.encodings = encodings_of(model.header);
-  const onnx::Macs macs = onnx::count_macs(model.header);
+  const onnx::Macs macs = onnx::count_macs(model.header, model.file->bytes());
   out.macs = macs.total;
   out.without_shape = macs.without_shape;
   return out;

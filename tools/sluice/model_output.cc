@@ -33,7 +33,7 @@ std::string macs_text(const ModelFacts& facts) {
   if (facts.macs)
     return fmt::format("{:.1f} million multiply-accumulates", static_cast<double>(*facts.macs) * 1e-6);
   if (facts.without_shape == 0) return "multiply-accumulates unknown: the graph has branches or loops";
-  return fmt::format("multiply-accumulates unknown: the file gives no fixed shape for {} operators",
+  return fmt::format("multiply-accumulates unknown: no fixed shape is given or follows for {} operators",
                      facts.without_shape);
 }
 

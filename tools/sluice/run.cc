@@ -73,7 +73,8 @@ void refuse_shared_outputs(const Plan& plan, const RunArguments& arguments, Load
   const std::pair<const char*, const std::string&> outputs[] = {
       {"--report", arguments.report},
       {"--trace", arguments.trace},
-      {"--collect-ranges", arguments.collect_ranges}};
+      {"--collect-ranges", arguments.collect_ranges},
+      {"--log-file", arguments.log_file}};
   for (const auto& [option, path] : outputs) {
     std::error_code error;
     const bool device = std::filesystem::is_character_file(path, error);  // /dev/null is nobody's
@@ -149,7 +150,13 @@ Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, ValueRa
   Recording recording;
   Status status = start_and_wait(pipeline, arguments, recording, ranges, interrupts);
   if (status.ok()) status = write_ranges(arguments, ranges);
-  const RunReport report = pipeline.report();
+  RunReport report = pipeline.report();
+  // What failed outside of the pipeline (a device that cannot be simulated, a recording that is in the way)
+  // is unknown to its report.
+  if (!status.ok() && report.status == RunStatus::kCompleted) {
+    report.status = RunStatus::kFailed;
+    report.error = status.message();
+  }
   // The first failure is the caller's to print.
   for (const Status& one : {write_report(arguments, report), recording.close(report)}) {
     if (one.ok()) continue;

@@ -168,6 +168,15 @@ class Thermometer final : public Telemetry {
 };
 
 // On this machine: a load of a second, without an inference engine.
+TEST(ThermalTest, WithoutARecoveryTheLastWindowOfTheLoadCounts) {
+  ThermalOptions wanted = options(120);
+  wanted.recovery_s = 0;
+  const ThermalRun run = report_of(wanted).runs.at(0);
+  ASSERT_EQ(run.windows.size(), 12u);
+  EXPECT_TRUE(run.windows.back().load);
+  EXPECT_NEAR(run.windows.back().t_s, 120, 0.5);
+}
+
 ThermalOptions real_options(Clock& clock, std::function<double(int)> celsius) {
   ThermalOptions out = options(1);
   out.device = "real";

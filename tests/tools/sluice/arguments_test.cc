@@ -183,6 +183,8 @@ TEST(Duration, Units) {
   EXPECT_EQ(parse_duration("2"), 2);
   for (const auto* text : {"", "s", "-1s", "0", "1d", "1 s", "1e3", "inf", "nan"})
     EXPECT_FALSE(parse_duration(text)) << text;
+  for (const auto* text : {"0", "0s", "0m"}) EXPECT_EQ(parse_duration(text, true), 0) << text;
+  EXPECT_FALSE(parse_duration("-1s", true));
 }
 
 }  // namespace

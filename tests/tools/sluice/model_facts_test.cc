@@ -70,7 +70,7 @@ TEST(ModelFacts, AMissingShapeMakesThemUnknown) {
   EXPECT_FALSE(facts.macs.has_value());
   EXPECT_EQ(facts.without_shape, 1);
   EXPECT_THAT(facts_text(facts),
-              HasSubstr("multiply-accumulates unknown: the file gives no fixed shape for 1 operators"));
+              HasSubstr("multiply-accumulates unknown: no fixed shape is given or follows for 1 operators"));
   EXPECT_TRUE(nlohmann::json::parse(facts_json(facts))["macs"].is_null());
 }
 

@@ -91,6 +91,54 @@ TEST_F(Program, CheckOfValidFiles) {
   EXPECT_EQ(err_, at("none.yaml") + ": error: cannot be read: No such file or directory\n");
 }
 
+TEST_F(Program, ADeviceWithoutItsProfileIsAnErrorOfTheFile) {
+  const std::string nodes = read(hello());
+  const std::string none = write("none.yaml", nodes + "device: {telemetry: simulated}\n");
+  EXPECT_EQ(run({"check", none}), 2);
+  EXPECT_THAT(err_,
+              HasSubstr(none + ":5:21: error: device: telemetry is 'simulated', and 'profile' does not"));
+  const std::string other = write("other.yaml", nodes + "device: {telemetry: simulated, profile: nope}\n");
+  EXPECT_EQ(run({"check", other}), 2);
+  EXPECT_THAT(err_, HasSubstr(other + ":5:41: error: device: profile: there is no profile '"));
+}
+
+TEST_F(Program, AnUnknownCommandIsNamed) {
+  EXPECT_EQ(run({"rum", "x.yaml"}), 2);
+  EXPECT_THAT(err_, StartsWith("sluice: error: there is no command 'rum', allowed: run, check, plan, "));
+  EXPECT_THAT(err_, HasSubstr("; did you mean 'run'?\n"));
+  EXPECT_EQ(run({}), 2);
+  EXPECT_THAT(err_, HasSubstr("A subcommand is required"));
+}
+
+TEST_F(Program, AReportThatIsNotThereCannotBeExplained) {
+  EXPECT_EQ(run({"explain", at("none.json")}), 2);
+  EXPECT_EQ(err_, "sluice: error: '" + at("none.json") + "' cannot be read: No such file or directory\n");
+}
+
+TEST_F(Program, TheReportOfARunThatWasRefusedSaysSo) {
+  const std::string file = hello();
+  const std::string report = at("report.json");
+  ASSERT_EQ(run({"run", file, "--frames", "1", "--record", at("kept")}), 0) << err_;
+  EXPECT_EQ(run({"run", file, "--frames", "1", "--record", at("kept"), "--report", report}), 1);
+  const auto json = nlohmann::json::parse(read(report));
+  EXPECT_EQ(json["status"], "failed");
+  EXPECT_THAT(json["error"].get<std::string>(), HasSubstr("--force"));
+}
+
+TEST_F(Program, ALogFileThatTheRunUsesIsRefused) {
+  const std::string file = hello();
+  const std::string text = read(file);
+  EXPECT_EQ(run({"run", file, "--frames", "1", "--log-file", file}), 2);
+  EXPECT_THAT(err_, HasSubstr("--log-file is '"));
+  EXPECT_EQ(read(file), text);
+}
+
+TEST_F(Program, AModelWithoutAPathIsSaidOnce) {
+  const std::string file = write("m.yaml", "models: {face: 3}\n" + read(hello()));
+  EXPECT_EQ(run({"check", file}), 2);
+  EXPECT_EQ(err_, file + ":1:16: error: model 'face' is 3, must be a map with 'path'\n");
+}
+
 TEST_F(Program, AMissingModelIsThree) {
   const std::string file = write("m.yaml",
                                  "version: 1\nmodels: {face: {path: none.onnx}}\nnodes:\n"

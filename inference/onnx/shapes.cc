@@ -1,0 +1,86 @@
+#include "inference/onnx/shapes.h"
+
+#include <algorithm>
+#include <string>
+
+namespace sluice::onnx {
+namespace {
+
+class Walk {
+ public:
+  Walk(const ModelHeader& header, const FixedDims& dims);
+  void follow(const Operator& op, Bytes message);
+  Shapes take();
+
+ private:
+  void add(const ValueInfo& info, const FixedDims& dims);
+
+  Shapes shapes_;
+  std::map<Bytes, Numbers> numbers_;
+  std::map<Bytes, Dims> weights_;
+};
+
+std::optional<std::int64_t> fixed(const FixedDims& dims, const std::string& name, const std::string& place) {
+  for (const auto& [key, size] : dims)
+    if (key == place || (!name.empty() && key == name)) return size;
+  return std::nullopt;
+}
+
+void Walk::add(const ValueInfo& info, const FixedDims& dims) {
+  if (!info.has_shape) return;
+  Dims out;
+  for (const Dim& dim : info.dims) {
+    const std::string place = std::string(info.name) + "." + std::to_string(out.size());
+    const std::int64_t otherwise = out.empty() ? 1 : -1;
+    out.push_back(dim.value >= 0 ? dim.value : fixed(dims, std::string(dim.name), place).value_or(otherwise));
+  }
+  if (std::all_of(out.begin(), out.end(), [](std::int64_t d) { return d > 0; }))
+    shapes_[info.name] = std::move(out);
+}
+
+Walk::Walk(const ModelHeader& header, const FixedDims& dims) {
+  for (const auto* list : {&header.inputs, &header.values, &header.outputs})
+    for (const ValueInfo& info : *list) add(info, dims);
+  for (const Initializer& weights : header.initializers) {
+    if (weights.message.empty()) continue;
+    weights_[weights.name] = tensor_dims(weights.message);
+    if (auto few = tensor_numbers(weights.message)) numbers_[weights.name] = std::move(*few);
+  }
+}
+
+void Walk::follow(const Operator& op, Bytes message) {
+  Call call{op, Attributes(message), {}, {}};
+  for (const Bytes input : op.inputs) {
+    const auto known = shapes_.find(input);
+    const auto weights = weights_.find(input);
+    const Dims* const stored = weights != weights_.end() ? &weights->second : nullptr;
+    call.shapes.push_back(known != shapes_.end() ? &known->second : stored);
+    const auto few = numbers_.find(input);
+    call.numbers.push_back(few != numbers_.end() ? &few->second : nullptr);
+  }
+  const std::vector<Dims> found = output_shapes(call);
+  auto few = output_numbers(call);
+  for (std::size_t i = 0; i < std::min(found.size(), op.outputs.size()); ++i)
+    shapes_.try_emplace(op.outputs[i], found[i]);
+  if (few && !op.outputs.empty()) numbers_[op.outputs[0]] = std::move(*few);
+}
+
+Shapes Walk::take() {
+  // Of tensors without elements nothing follows that anybody counts.
+  std::erase_if(shapes_, [](const auto& entry) {
+    return std::any_of(entry.second.begin(), entry.second.end(), [](std::int64_t d) { return d < 1; });
+  });
+  return std::move(shapes_);
+}
+
+}  // namespace
+
+Shapes shapes_of(const ModelHeader& header, Bytes file, const FixedDims& dims) {
+  Walk walk(header, dims);
+  const std::vector<Bytes> messages = node_messages(file);
+  const bool same = messages.size() == header.operators.size();
+  for (std::size_t i = 0; same && i < messages.size(); ++i) walk.follow(header.operators[i], messages[i]);
+  return walk.take();
+}
+
+}  // namespace sluice::onnx
