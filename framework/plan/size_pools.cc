@@ -11,9 +11,11 @@
 // a credit, and in realtime what branches without a sink hold of frames that gave their credit back. The
 // second term of the minimum (made: the node's own concurrency; 1: a packet handed over while the oldest is
 // dropped) counts only where each exact reader has a bounded inbox of its own (one exact input: no join to
-// wait in) and keeps the packet to itself. A frame's packets of one node are given back together, when the
-// last of their readers is done: the readers of the node's other outputs count in the same way. What nobody
-// reads is given back at once.
+// wait in) and keeps the packet to itself, and, in realtime, takes frames as they come out of a parallel
+// node: those that overtook another wait for it without limit. A frame's packets of one node are given back
+// together, when the last of their readers is done: the readers of the node's other outputs count in the same
+// way. What nobody reads is given back at once. A node that passes on what it found in a mailbox keeps a
+// packet for each of its own frames, which may be of another source.
 //
 // In lossless an inbox may hold as many frames as there are credits, but a source needs no picture for each
 // of them: where one such reader is all there is, two may wait, and the source waits for the third as it

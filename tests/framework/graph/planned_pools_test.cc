@@ -72,6 +72,9 @@ class PipelineRun {
     make_executor(seed);
   }
 
+  // What is stuck inside comes back when nobody is left to hear of it.
+  ~PipelineRun() { pools_->stop_telling(); }
+
   // Everything that went wrong, empty if nothing did.
   std::string run() {
     if (!executor_->wait(0)) return "stuck after " + executor_->stuck() + levels();
@@ -190,6 +193,23 @@ TEST(PlannedPools, AreEnoughInTheWorstOrder) {
     }
   }
   EXPECT_GE(retries, 30U) << "hardly a pool was ever empty";
+}
+
+// Frames that wait for the one they overtook hold nothing that it needs to be made.
+TEST(PlannedPools, TheOvertakenFrameFindsABuffer) {
+  const std::string nodes =
+      "  - {id: cam, type: source_o}\n"
+      "  - {id: par, type: make2_p, inputs: cam}\n"
+      "  - {id: out, type: sink_o, inputs: par.o0}\n";
+  const std::string flow = "mode: lossless, max_in_flight: 12";
+  EXPECT_EQ(wrong_in_any_order(nodes, flow), "") << "nobody reads o1";
+  EXPECT_EQ(
+      wrong_in_any_order(nodes + "  - {id: seen, type: join_w, inputs: {in: cam, more: {from: par.o1, sync: "
+                                 "latest}}}\n"
+                                 "  - {id: out2, type: sink_o, inputs: seen.o0}\n",
+                         flow),
+      "")
+      << "o1 is read through a mailbox";
 }
 
 // What a parallel node overtakes with waits in front of a reader that takes frames in order.
