@@ -28,14 +28,14 @@ OrtStatus* guarded(Body body) noexcept {
 }
 
 Status lower(const Graph& graph, Builder& builder) {
-  for (const ValueId id : graph.inputs) builder.add_input(id);
+  for (const ValueId id : graph.inputs) SLUICE_RETURN_IF_ERROR(builder.add_input(id));
   for (const Node& node : graph.nodes) {
     const Operator* op = find_operator(node.op);
     if (!op || !op->lower)
       return failed("operator '" + node.op + "' of node '" + node.name + "' has no kernels");
     SLUICE_RETURN_IF_ERROR(op->lower(builder, node));
   }
-  for (const ValueId id : graph.outputs) builder.add_output(id);
+  for (const ValueId id : graph.outputs) SLUICE_RETURN_IF_ERROR(builder.add_output(id));
   return {};
 }
 

@@ -221,11 +221,8 @@ std::pair<float, float> limits_of(DType dtype) {
 bool make_quantize(Graph& graph, Node& node, std::vector<Node>& before) {
   if (node.op != "QuantizeLinear" && node.op != "DequantizeLinear") return false;
   const std::size_t rank = graph.input(node, 0).dims.size();
-  std::int64_t axis = node.integer("axis", 1);
-  if (axis < 0) axis += static_cast<std::int64_t>(rank);
-  const auto operand = [&](std::size_t i) {
-    return as_operand(graph, node.inputs[i], static_cast<std::size_t>(axis), rank, before);
-  };
+  const std::size_t axis = axis_of(node.integer("axis", 1), rank);
+  const auto operand = [&](std::size_t i) { return as_operand(graph, node.inputs[i], axis, rank, before); };
   std::vector<ChainStep> steps;
   const ValueId head = node.inputs[0];
   if (node.op == "QuantizeLinear") {

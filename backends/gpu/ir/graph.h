@@ -72,6 +72,11 @@ struct Graph {
 
 std::int64_t product(std::span<const std::int64_t> dims);
 
+// An axis that may count from the end, as an index.
+inline std::size_t axis_of(std::int64_t axis, std::size_t rank) {
+  return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
+}
+
 // The elements of a constant of type int32 or int64, float32 or float16 (and 8- and 16-bit integers as
 // floats). Nothing when it is no constant or of another type.
 std::optional<std::vector<std::int64_t>> constant_integers(const Value& value);

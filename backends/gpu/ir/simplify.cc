@@ -1,6 +1,8 @@
 #include "backends/gpu/ir/simplify.h"
 
 #include <algorithm>
+#include <numeric>
+#include <string_view>
 
 #include "backends/gpu/ir/chains.h"
 #include "backends/gpu/ir/fuse.h"
@@ -21,10 +23,8 @@ bool fold_dequantize(Graph& graph, const Node& node) {
     if (!given) return false;
     zero = *given;
   }
-  std::int64_t axis = node.integer("axis", 1);
-  if (axis < 0) axis += static_cast<std::int64_t>(x.dims.size());
-  const std::int64_t inner =
-      scale->size() == 1 ? 1 : product(std::span(x.dims).subspan(static_cast<std::size_t>(axis) + 1));
+  const std::size_t axis = axis_of(node.integer("axis", 1), x.dims.size());
+  const std::int64_t inner = scale->size() == 1 ? 1 : product(std::span(x.dims).subspan(axis + 1));
   for (std::size_t i = 0; i < elements->size(); ++i) {
     const std::size_t c = i / static_cast<std::size_t>(inner) % scale->size();
     (*elements)[i] = ((*elements)[i] - zero[c]) * (*scale)[c];
@@ -100,10 +100,39 @@ void split_gemms(Graph& graph) {
   }
 }
 
+// The node that makes `id`, when it is a `wanted`.
+const Node* made_by(const Graph& graph, ValueId id, std::string_view wanted) {
+  const auto makes = [id](const Node& node) { return node.outputs[0] == id; };
+  const auto found = std::ranges::find_if(graph.nodes, makes);
+  return found != graph.nodes.end() && found->op == wanted ? &*found : nullptr;
+}
+
+// [n][c]... seen as [n][groups][c / groups]..., these two axes swapped, and seen as [n][c]... again: the
+// channels of ShuffleNet. `last` becomes one pass; the two before it go when nobody else reads them.
+void take_shuffle(Graph& graph, Node& last) {
+  const Node* swap = last.op == "Reshape" ? made_by(graph, last.inputs[0], "Transpose") : nullptr;
+  const Node* split = swap ? made_by(graph, swap->inputs[0], "Reshape") : nullptr;
+  if (!split) return;
+  const Dims& x = graph.input(*split, 0).dims;
+  const Dims& apart = graph.output(*split).dims;
+  if (x.size() < 3 || apart.size() != x.size() + 1 || graph.output(last).dims != x) return;
+  Dims order(apart.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::swap(order[1], order[2]);
+  const bool channels = apart[0] == x[0] && apart[1] * apart[2] == x[1] &&
+                        std::equal(x.begin() + 2, x.end(), apart.begin() + 3, apart.end());
+  if (!channels || swap->integers("perm", {}) != order) return;
+  const ValueId from = split->inputs[0];
+  last.op = "ShuffleChannels";
+  last.inputs = {from};
+  last.attributes["groups"] = apart[1];
+}
+
 }  // namespace
 
 void simplify(Graph& graph) {
   fold_constants(graph);
+  for (Node& node : graph.nodes) take_shuffle(graph, node);
   split_gemms(graph);
   make_chains(graph);
   fuse(graph);

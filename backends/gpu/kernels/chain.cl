@@ -29,17 +29,9 @@ inline float apply_lane(float v, int op) {
 }
 inline vec apply_lanes(vec v, int op) {
   float lanes[SLUICE_LANES];
-#if SLUICE_LANES == 16
-  vstore16(v, 0, lanes);
-#else
-  vstore4(v, 0, lanes);
-#endif
+  VSTORE(v, 0, lanes);
   for (int k = 0; k < SLUICE_LANES; ++k) lanes[k] = apply_lane(lanes[k], op);
-#if SLUICE_LANES == 16
-  return vload16(0, lanes);
-#else
-  return vload4(0, lanes);
-#endif
+  return VLOAD(0, lanes);
 }
 inline vec apply_two(vec x, vec y, int op) {
   switch (op) {
@@ -69,29 +61,17 @@ inline vec cycle(IN p, int i, int inner, int count, int packed) {
       for (int k = 0; k < 4; ++k) lanes[g * 4 + k] = LOAD1(p, ((at * 4 + k) / inner) % count);
     }
   }
-#if SLUICE_LANES == 16
-  return vload16(0, lanes);
-#else
-  return vload4(0, lanes);
-#endif
+  return VLOAD(0, lanes);
 }
 // Zero in the lanes beyond the last channel.
 inline vec without_padding(vec v, int i, int inner, int groups, int channels) {
   float lanes[SLUICE_LANES];
-#if SLUICE_LANES == 16
-  vstore16(v, 0, lanes);
-#else
-  vstore4(v, 0, lanes);
-#endif
+  VSTORE(v, 0, lanes);
   for (int k = 0; k < SLUICE_LANES; ++k) {
     const int group = ((i * GROUPS + k / 4) / inner) % groups;
     if (group * 4 + k % 4 >= channels) lanes[k] = 0.0f;
   }
-#if SLUICE_LANES == 16
-  return vload16(0, lanes);
-#else
-  return vload4(0, lanes);
-#endif
+  return VLOAD(0, lanes);
 }
 
 // steps: two int4 each: {op, source of the operand, bits of a, bits of b}, {operand 0..2, inner, count, 0}.

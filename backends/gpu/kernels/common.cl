@@ -4,20 +4,24 @@
 typedef half store_t;
 #define LOAD1(p, i) vload_half((i), (p))
 #define LOAD4(p, i) vloada_half4((i), (p))
+#define LOAD8(p, i) vload_half8(0, (p) + (i) * 4)
 #define LOAD16(p, i) vload_half16(0, (p) + (i) * 4)
 #define STORE1(v, i, p) vstore_half_rte((v), (i), (p))
 #define STORE4(v, i, p) vstorea_half4_rte((v), (i), (p))
+#define STORE8(v, i, p) vstore_half8_rte((v), 0, (p) + (i) * 4)
 #define STORE16(v, i, p) vstore_half16_rte((v), 0, (p) + (i) * 4)
 #else
 typedef float store_t;
 #define LOAD1(p, i) ((p)[i])
 #define LOAD4(p, i) (((__global const float4*)(p))[i])
+#define LOAD8(p, i) vload8(0, (p) + (i) * 4)
 #define LOAD16(p, i) vload16(0, (p) + (i) * 4)
 #define STORE1(v, i, p) ((p)[i] = (v))
 #define STORE4(v, i, p) (((__global float4*)(p))[i] = (v))
+#define STORE8(v, i, p) vstore8((v), 0, (p) + (i) * 4)
 #define STORE16(v, i, p) vstore16((v), 0, (p) + (i) * 4)
 #endif
-// The indices of LOAD4 to STORE16 count groups of 4 elements; the 16-wide ones may start at any group.
+// The indices of LOAD4 to STORE16 count groups of 4 elements; the wider ones may start at any group.
 #define IN __global const store_t* restrict
 #define OUT __global store_t* restrict
 
@@ -26,11 +30,22 @@ typedef float store_t;
 typedef float16 vec;
 #define LOADV(p, i) LOAD16((p), (i) * 4)
 #define STOREV(v, i, p) STORE16((v), (i) * 4, (p))
+#define VLOAD vload16
+#define VSTORE vstore16
 #define GROUPS 4
+#elif SLUICE_LANES == 8
+typedef float8 vec;
+#define LOADV(p, i) LOAD8((p), (i) * 2)
+#define STOREV(v, i, p) STORE8((v), (i) * 2, (p))
+#define VLOAD vload8
+#define VSTORE vstore8
+#define GROUPS 2
 #else
 typedef float4 vec;
 #define LOADV(p, i) LOAD4((p), (i))
 #define STOREV(v, i, p) STORE4((v), (i), (p))
+#define VLOAD vload4
+#define VSTORE vstore4
 #define GROUPS 1
 #endif
 

@@ -29,6 +29,20 @@ ALWAYS void finish(float16 v, int og, int oc, int pixels, int p, int n, OUT y, F
   if (og + 2 < groups) STORE4(v.s89ab, to + 2 * pixels, y);
   if (og + 3 < groups) STORE4(v.scdef, to + 3 * pixels, y);
 }
+#elif SLUICE_LANES == 8
+ALWAYS void finish(float8 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
+  const int groups = (oc + 3) / 4, from = (n * res_groups + og) * pixels + p, to = (n * groups + og) * pixels + p;
+  if (og < res_groups) v.s0123 += LOAD4(res, from);
+  if (og + 1 < res_groups) v.s4567 += LOAD4(res, from + pixels);
+  v = act == OP_PRELU ? fmax(v, (float8)(0.0f)) + LOADV(slope, og / 2) * fmin(v, (float8)(0.0f))
+                      : activate_most(v, act, act_a, act_b);
+  if ((oc & 3) != 0 && og + 2 >= groups) {
+    const int8 lane = (int8)(0, 1, 2, 3, 4, 5, 6, 7);
+    v = select((float8)(0.0f), v, lane < (int8)(oc - og * 4));
+  }
+  STORE4(v.s0123, to, y);
+  if (og + 1 < groups) STORE4(v.s4567, to + pixels, y);
+}
 #else
 ALWAYS void finish(float4 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
   const int groups = (oc + 3) / 4, c = og * 4;
@@ -58,6 +72,13 @@ ALWAYS void finish(float4 v, int og, int oc, int pixels, int p, int n, OUT y, FI
     a3 += LOAD1(x3, i) * w_;            \
   } while (0)
 
+// Four input channels, whose weights begin at `at`.
+#define STEPS(at)            \
+  STEP(0, LOADV(w, at));     \
+  STEP(1, LOADV(w, (at) + 1)); \
+  STEP(2, LOADV(w, (at) + 2)); \
+  STEP(3, LOADV(w, (at) + 3))
+
 // 1 x 1, stride 1: a matrix product over the pixels.
 __kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands, int all_in_groups,
                       int oc, int pixels) {
@@ -71,10 +92,7 @@ __kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const in
   __global const store_t* x3 = x0 + min(3, left - 1) * 4;
   int wi = bands[3 * ov + 2];
   for (int c = 0; c < in_groups; ++c, wi += 4) {
-    STEP(0, LOADV(w, wi));
-    STEP(1, LOADV(w, wi + 1));
-    STEP(2, LOADV(w, wi + 2));
-    STEP(3, LOADV(w, wi + 3));
+    STEPS(wi);
     x0 += pixels * 4;
     x1 += pixels * 4;
     x2 += pixels * 4;
@@ -107,10 +125,7 @@ __kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
       if (inside) {
         __global const store_t *x0 = row + start * 4, *x1 = x0 + sw * 4, *x2 = x1 + sw * 4, *x3 = x2 + sw * 4;
         for (int kx = 0; kx < kw; ++kx, wi += 4) {
-          STEP(0, LOADV(w, wi));
-          STEP(1, LOADV(w, wi + 1));
-          STEP(2, LOADV(w, wi + 2));
-          STEP(3, LOADV(w, wi + 3));
+          STEPS(wi);
           x0 += dw * 4;
           x1 += dw * 4;
           x2 += dw * 4;
@@ -124,10 +139,7 @@ __kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
         __global const store_t* x1 = i1 >= 0 && i1 < iw ? row + i1 * 4 : zeros;
         __global const store_t* x2 = i2 >= 0 && i2 < iw ? row + i2 * 4 : zeros;
         __global const store_t* x3 = i3 >= 0 && i3 < iw ? row + i3 * 4 : zeros;
-        STEP(0, LOADV(w, wi));
-        STEP(1, LOADV(w, wi + 1));
-        STEP(2, LOADV(w, wi + 2));
-        STEP(3, LOADV(w, wi + 3));
+        STEPS(wi);
       }
     }
   FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, ow - ox);

@@ -42,19 +42,17 @@ ALWAYS void finish_four(float16 v, int g, int channels, int pixels, int p, int n
 // The `left` of four pixels of a row from `p` on.
 #if SLUICE_LANES == 16
 #define FINISH_WHOLE(a0, a1, a2, a3) \
-  if (left > 3) {                    \
-    finish_four((float16)(a0, a1, a2, a3), g, channels, oh * ow, p, n, y, FINISH); \
-    return;                          \
-  }
+  if (left > 3) finish_four((float16)(a0, a1, a2, a3), g, channels, oh * ow, p, n, y, FINISH); else
 #else
 #define FINISH_WHOLE(a0, a1, a2, a3)
 #endif
 #define FINISH_ROW(a0, a1, a2, a3)                                       \
-  FINISH_WHOLE(a0, a1, a2, a3)                                           \
-  finish(a0, g, channels, oh * ow, p, n, y, FINISH);                     \
-  if (left > 1) finish(a1, g, channels, oh * ow, p + 1, n, y, FINISH);   \
-  if (left > 2) finish(a2, g, channels, oh * ow, p + 2, n, y, FINISH);   \
-  if (left > 3) finish(a3, g, channels, oh * ow, p + 3, n, y, FINISH)
+  FINISH_WHOLE(a0, a1, a2, a3) {                                         \
+    finish(a0, g, channels, oh * ow, p, n, y, FINISH);                   \
+    if (left > 1) finish(a1, g, channels, oh * ow, p + 1, n, y, FINISH); \
+    if (left > 2) finish(a2, g, channels, oh * ow, p + 2, n, y, FINISH); \
+    if (left > 3) finish(a3, g, channels, oh * ow, p + 3, n, y, FINISH); \
+  }
 
 // Any kernel size, stride, dilation, padding: 4 pixels of a row.
 __kernel void depthwise(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int kh,
@@ -86,12 +84,75 @@ __kernel void depthwise(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, i
       if (i3 >= 0 && i3 < iw) a3 += LOAD4(x, row + i3) * k;
     }
   }
-  FINISH_ROW(a0, a1, a2, a3);
+  FINISH_ROW(a0, a1, a2, a3)
 }
 
-// 3 x 3, stride 1, no dilation: 4 pixels of a row (the wide set: of two rows), whose inputs stay in registers.
-ALWAYS void depthwise3_row(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
-                           int pw, int ox, int oy, int g, int n) {
+// 3 x 3, stride 1, no dilation: 4 pixels of a row (the wide set: of four rows), whose inputs stay in registers.
+#if SLUICE_LANES == 16
+#define FOUR(v) (float16)(v, v, v, v)
+// What the three taps of a row see of the columns `ix` to `ix` + 5, of which the first lies at `at`.
+ALWAYS void windows(IN x, int at, int ix, int iw, float16* x0, float16* x1, float16* x2) {
+  if (ix >= 0 && ix + 6 <= iw) {
+    *x0 = LOAD16(x, at);
+    *x1 = LOAD16(x, at + 1);
+    *x2 = LOAD16(x, at + 2);
+    return;
+  }
+  const float4 zero = (float4)(0.0f);
+  const float4 v0 = ix >= 0 && ix < iw ? LOAD4(x, at) : zero;
+  const float4 v1 = ix + 1 >= 0 && ix + 1 < iw ? LOAD4(x, at + 1) : zero;
+  const float4 v2 = ix + 2 >= 0 && ix + 2 < iw ? LOAD4(x, at + 2) : zero;
+  const float4 v3 = ix + 3 < iw ? LOAD4(x, at + 3) : zero;
+  const float4 v4 = ix + 4 < iw ? LOAD4(x, at + 4) : zero;
+  const float4 v5 = ix + 5 < iw ? LOAD4(x, at + 5) : zero;
+  *x0 = (float16)(v0, v1, v2, v3);
+  *x1 = (float16)(v1, v2, v3, v4);
+  *x2 = (float16)(v2, v3, v4, v5);
+}
+__kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
+                         int pw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles * DEPTHWISE_ROWS, g = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
+  const int plane = (n * ((channels + 3) / 4) + g) * ih, ix = ox - pw, left = ow - ox, k = g * 9;
+  const float16 w0 = FOUR(LOAD4(w, k)), w1 = FOUR(LOAD4(w, k + 1)), w2 = FOUR(LOAD4(w, k + 2)),
+                w3 = FOUR(LOAD4(w, k + 3)), w4 = FOUR(LOAD4(w, k + 4)), w5 = FOUR(LOAD4(w, k + 5)),
+                w6 = FOUR(LOAD4(w, k + 6)), w7 = FOUR(LOAD4(w, k + 7)), w8 = FOUR(LOAD4(w, k + 8));
+  // Sums of the output rows that input row `r` is the last, the middle and the first of.
+  float16 a, b = FOUR(LOAD4(bias, g)), c = b;
+  const float16 start = b;
+  const int rows = min(DEPTHWISE_ROWS, oh - oy);
+  for (int r = 0; r < rows + 2; ++r) {
+    const int iy = oy - ph + r;
+    a = b;
+    b = c;
+    c = start;
+    if (iy >= 0 && iy < ih) {
+      float16 x0, x1, x2;
+      windows(x, (plane + iy) * iw + ix, ix, iw, &x0, &x1, &x2);
+      a += x0 * w6;
+      a += x1 * w7;
+      a += x2 * w8;
+      b += x0 * w3;
+      b += x1 * w4;
+      b += x2 * w5;
+      c += x0 * w0;
+      c += x1 * w1;
+      c += x2 * w2;
+    }
+    if (r < 2) continue;
+    const int p = (oy + r - 2) * ow + ox;
+    FINISH_ROW(a.s0123, a.s4567, a.s89ab, a.scdef)
+  }
+}
+#else
+__kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
+                         int pw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, g = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
   const int plane = (n * ((channels + 3) / 4) + g) * ih, ix = ox - pw, left = ow - ox, p = oy * ow + ox;
   float4 a0 = LOAD4(bias, g), a1 = a0, a2 = a0, a3 = a0;
   const float4 zero = (float4)(0.0f);
@@ -112,44 +173,6 @@ ALWAYS void depthwise3_row(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels
     a2 += v2 * w0 + v3 * w1 + v4 * w2;
     a3 += v3 * w0 + v4 * w1 + v5 * w2;
   }
-  FINISH_ROW(a0, a1, a2, a3);
+  FINISH_ROW(a0, a1, a2, a3)
 }
-__kernel void depthwise3(IN x, IN w, IN bias, OUT y, FINISH_ARGS, int channels, int ih, int iw, int oh, int ow, int ph,
-                         int pw) {
-  const int tiles = (ow + 3) / 4;
-  const int ox = (get_global_id(0) % tiles) * 4, row = get_global_id(0) / tiles, g = get_global_id(1),
-            n = get_global_id(2);
-#if SLUICE_LANES == 16
-  const int oy = row * 2, plane = (n * ((channels + 3) / 4) + g) * ih, ix = ox - pw, p = oy * ow + ox;
-  if (oy >= oh) return;
-  if (ix >= 0 && ix + 6 <= iw && ox + 4 <= ow && oy + 1 < oh) {
-    const float4 start = LOAD4(bias, g);
-    float16 a = (float16)(start, start, start, start), b = a;
-    for (int r = 0; r < 4; ++r) {
-      const int iy = oy - ph + r;
-      if (iy < 0 || iy >= ih) continue;
-      const int at = (plane + iy) * iw + ix, k = (g * 3 + r) * 3;
-      const float16 x0 = LOAD16(x, at), x1 = LOAD16(x, at + 1), x2 = LOAD16(x, at + 2);
-      if (r < 3) {
-        const float4 w0 = LOAD4(w, k), w1 = LOAD4(w, k + 1), w2 = LOAD4(w, k + 2);
-        a += x0 * (float16)(w0, w0, w0, w0);
-        a += x1 * (float16)(w1, w1, w1, w1);
-        a += x2 * (float16)(w2, w2, w2, w2);
-      }
-      if (r > 0) {
-        const float4 w0 = LOAD4(w, k - 3), w1 = LOAD4(w, k - 2), w2 = LOAD4(w, k - 1);
-        b += x0 * (float16)(w0, w0, w0, w0);
-        b += x1 * (float16)(w1, w1, w1, w1);
-        b += x2 * (float16)(w2, w2, w2, w2);
-      }
-    }
-    finish_four(a, g, channels, oh * ow, p, n, y, FINISH);
-    finish_four(b, g, channels, oh * ow, p + ow, n, y, FINISH);
-    return;
-  }
-  for (int r = oy; r < oy + 2 && r < oh; ++r)
-    depthwise3_row(x, w, bias, y, FINISH, channels, ih, iw, oh, ow, ph, pw, ox, r, g, n);
-#else
-  if (row < oh) depthwise3_row(x, w, bias, y, FINISH, channels, ih, iw, oh, ow, ph, pw, ox, row, g, n);
 #endif
-}

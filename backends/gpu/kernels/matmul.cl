@@ -12,11 +12,7 @@ __kernel void pack(IN b, OUT packed, int batches, int k, int n, int stride_batch
 
 inline void put(vec v, int at, int left, OUT y) {
   float lanes[SLUICE_LANES];
-#if SLUICE_LANES == 16
-  vstore16(v, 0, lanes);
-#else
-  vstore4(v, 0, lanes);
-#endif
+  VSTORE(v, 0, lanes);
   for (int k = 0; k < SLUICE_LANES && k < left; ++k) STORE1(lanes[k], at + k, y);
 }
 

@@ -24,10 +24,8 @@ __kernel void from_c4(IN x, OUT y, int channels, int pixels, int stride_n, int s
   if (c + 3 < channels) STORE1(v.w, at + 3 * stride_c, y);
 }
 
-// m: 8 dimensions, 8 strides of x, 8 of y, offset of x, offset of y.
-__kernel void place(IN x, OUT y, __global const int* restrict m, int n) {
-  const int i = get_global_id(0);
-  if (i >= n) return;
+// Where work item `i` reads (x) and writes (y). m: 8 dimensions, 8 strides of x, 8 of y, offset of x, offset of y.
+ALWAYS int2 places_of(__global const int* restrict m, int i) {
   int rest = i, from = m[24], to = m[25];
   for (int d = 7; d >= 0 && rest > 0; --d) {
     const int k = rest % m[d];
@@ -35,33 +33,27 @@ __kernel void place(IN x, OUT y, __global const int* restrict m, int n) {
     from += k * m[8 + d];
     to += k * m[16 + d];
   }
-  STORE1(LOAD1(x, from), to, y);
+  return (int2)(from, to);
+}
+__kernel void place(IN x, OUT y, __global const int* restrict m, int n) {
+  const int i = get_global_id(0);
+  if (i >= n) return;
+  const int2 at = places_of(m, i);
+  STORE1(LOAD1(x, at.x), at.y, y);
 }
 // The same in groups of four: the innermost stride of both is 1 and everything is a multiple of 4.
 __kernel void place4(IN x, OUT y, __global const int* restrict m, int n) {
   const int i = get_global_id(0);
   if (i >= n) return;
-  int rest = i, from = m[24], to = m[25];
-  for (int d = 7; d >= 0 && rest > 0; --d) {
-    const int k = rest % m[d];
-    rest /= m[d];
-    from += k * m[8 + d];
-    to += k * m[16 + d];
-  }
-  STORE4(LOAD4(x, from), to, y);
+  const int2 at = places_of(m, i);
+  STORE4(LOAD4(x, at.x), at.y, y);
 }
 // The same, 16 elements each; strides and offsets still count groups of 4.
 __kernel void place16(IN x, OUT y, __global const int* restrict m, int n) {
   const int i = get_global_id(0);
   if (i >= n) return;
-  int rest = i, from = m[24], to = m[25];
-  for (int d = 7; d >= 0 && rest > 0; --d) {
-    const int k = rest % m[d];
-    rest /= m[d];
-    from += k * m[8 + d];
-    to += k * m[16 + d];
-  }
-  STORE16(LOAD16(x, from), to, y);
+  const int2 at = places_of(m, i);
+  STORE16(LOAD16(x, at.x), at.y, y);
 }
 
 // Channels of NC4HW4 by a table: output channel c is input channel table[c]; -1 is zero.

@@ -14,20 +14,20 @@ ALWAYS float sample(__global const uchar* p, int row_bytes, int step, int2 along
 
 ALWAYS void put(float v, __global const float* f, __global uchar* out, int i, int type) {
   v = v * f[ELEMENT_SCALE] + f[ELEMENT_BIAS];
-  if (type == 0) {
+  if (type == TYPE_FLOAT32) {
     ((__global float*)out)[i] = v;
     return;
   }
-  if (type == 1) {
+  if (type == TYPE_FLOAT16) {
     vstore_half_rte(v, i, (__global half*)out);
     return;
   }
   const int q = (int)rint(fmin(fmax(v, f[ELEMENT_LOW]), f[ELEMENT_HIGH])) + (int)f[ELEMENT_ZERO];
   switch (type) {
-    case 2: out[i] = q; break;
-    case 3: ((__global char*)out)[i] = q; break;
-    case 4: ((__global ushort*)out)[i] = q; break;
-    case 5: ((__global short*)out)[i] = q; break;
+    case TYPE_UINT8: out[i] = q; break;
+    case TYPE_INT8: ((__global char*)out)[i] = q; break;
+    case TYPE_UINT16: ((__global ushort*)out)[i] = q; break;
+    case TYPE_INT16: ((__global short*)out)[i] = q; break;
   }
 }
 

@@ -7,7 +7,7 @@
 #define GRID_HEIGHT 1
 #define GRID_CHANNELS 2
 #define GRID_INTERLEAVED 3
-#define ELEMENT_TYPE 4 /* as in edge.cl */
+#define ELEMENT_TYPE 4 /* element_types.h */
 #define PICTURE_LEFT 5
 #define PICTURE_TOP 6
 #define PICTURE_COLUMNS 7

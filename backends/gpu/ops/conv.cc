@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "backends/gpu/kernels/opcodes.h"
+#include "backends/gpu/kernels/tiles.h"
 #include "backends/gpu/ops/conv_weights.h"
 #include "backends/gpu/ops/lowering.h"
 #include "backends/gpu/ops/window.h"
@@ -37,11 +38,20 @@ std::string check_weights(const Graph& graph, const Node& node) {
 
 bool is_depthwise(const Shape2d& s) { return s.groups == s.ic && s.groups == s.oc && s.groups > 1; }
 
-// Few channels would leave lanes idle, and small groups would make vectors read what most of their lanes do
-// not need.
+constexpr std::int64_t kFewItems = 512;  // below it a small GPU rather has more of them than larger ones
+
+// Output channels of a work item: as many as keep the sums apart that a pipeline wants, unless lanes stay
+// idle, groups are so small that vectors read what most of their lanes do not need, or too few work items are
+// left.
 int lanes_for(const Builder& builder, const Shape2d& s) {
   const std::int64_t per_group = s.oc / s.groups;
-  return builder.lanes() > 4 && per_group >= (s.groups == 1 ? 12 : 16) ? builder.lanes() : 4;
+  if (builder.lanes() == 4) {
+    const std::int64_t items = s.n * ((s.pixels() + 3) / 4) * ((s.oc + 7) / 8);
+    return (s.groups == 1 ? per_group > 4 : per_group >= 8) && items >= kFewItems ? 8 : 4;
+  }
+  if (s.groups > 1) return per_group >= 16 ? 16 : 4;
+  const bool half_idle = s.oc <= 24 && (s.oc - 1) % 16 < 8;  // three eights take less than two sixteens
+  return half_idle ? 8 : 16;
 }
 
 bool packed_kernels_take(const Graph& graph, const Node& node) {
@@ -107,7 +117,8 @@ void lower_depthwise(Builder& builder, const Node& node, const Shape2d& s, const
   const std::int64_t groups = (s.oc + 3) / 4;
   if (three) {
     arguments.insert(arguments.end(), {narrow(w.begin[1]), narrow(w.begin[2])});
-    const std::int64_t rows = builder.lanes() == 16 ? (w.out[1] + 1) / 2 : w.out[1];
+    const std::int64_t rows =
+        builder.lanes() == 16 ? (w.out[1] + DEPTHWISE_ROWS - 1) / DEPTHWISE_ROWS : w.out[1];
     builder.launch("depthwise", "depthwise3", std::move(arguments), {(w.out[2] + 3) / 4 * rows, groups, s.n});
     return;
   }

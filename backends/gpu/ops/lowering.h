@@ -48,6 +48,7 @@ std::string check_expand(const Graph& graph, const Node& node);
 Status lower_alias(Builder& builder, const Node& node);
 Status lower_concat(Builder& builder, const Node& node);
 Status lower_transpose(Builder& builder, const Node& node);
+Status lower_shuffle(Builder& builder, const Node& node);
 Status lower_slice(Builder& builder, const Node& node);
 Status lower_split(Builder& builder, const Node& node);
 Status lower_pad(Builder& builder, const Node& node);

@@ -7,10 +7,6 @@
 namespace sluice::gpu {
 namespace {
 
-std::size_t axis_of(std::int64_t axis, std::size_t rank) {
-  return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
-}
-
 // Runs of axes that both sides step through alike become one; leading ones fill up to 8.
 void collapse(Dims& dims, Dims& from, Dims& to) {
   Dims d, f, t;
@@ -103,6 +99,12 @@ void pick(Builder& builder, const Node& node, std::size_t output, const std::vec
       {out.pixels, out.groups(), out.n});
 }
 
+// `values` behind so many fillers that there are 8.
+void append_eight(std::vector<std::int32_t>& words, const Dims& values, std::int32_t filler) {
+  words.insert(words.end(), 8 - values.size(), filler);
+  for (const std::int64_t value : values) words.push_back(narrow(value));
+}
+
 std::vector<std::int32_t> run_of(std::int64_t start, std::int64_t step, std::int64_t count) {
   std::vector<std::int32_t> out;
   for (std::int64_t i = 0; i < count; ++i) out.push_back(narrow(start + i * step));
@@ -138,13 +140,9 @@ void launch_place(Builder& builder, const Dims& dims, const View& from, const Vi
     f.strides.back() = t.strides.back() = 4;
   }
   std::vector<std::int32_t> words;
-  const auto append = [&words](const Dims& values, std::int32_t filler) {
-    words.insert(words.end(), 8 - values.size(), filler);
-    for (const std::int64_t value : values) words.push_back(narrow(value));
-  };
-  append(d, 1);
-  append(f.strides, 0);
-  append(t.strides, 0);
+  append_eight(words, d, 1);
+  append_eight(words, f.strides, 0);
+  append_eight(words, t.strides, 0);
   words.push_back(narrow(f.offset));
   words.push_back(narrow(t.offset));
   builder.launch("move",
@@ -227,6 +225,26 @@ Status lower_transpose(Builder& builder, const Node& node) {
   return {};
 }
 
+// Channel g * (channels / groups) + i goes to i * groups + g; where the value is at hand packed, it stays so.
+Status lower_shuffle(Builder& builder, const Node& node) {
+  const Planes planes = planes_of(builder.graph().input(node, 0).dims);
+  const std::int64_t groups = node.integer("groups", 1);
+  const std::int64_t each = planes.channels / groups;
+  if (builder.has_packed(node.inputs[0])) {
+    std::vector<std::int32_t> channels;
+    for (std::int64_t i = 0; i < each; ++i)
+      for (std::int64_t g = 0; g < groups; ++g) channels.push_back(narrow(g * each + i));
+    pick(builder, node, 0, channels);
+    return {};
+  }
+  const Dims dims = {planes.n, each, groups, planes.pixels};
+  const SlotId source = builder.plain(node.inputs[0]);
+  launch_place(builder, dims,
+               {source, {planes.channels * planes.pixels, planes.pixels, each * planes.pixels, 1}, 0},
+               {builder.make_plain(node.outputs[0]), dense_strides(dims), 0});
+  return {};
+}
+
 std::string check_slice(const Graph& graph, const Node& node) { return check_constants(graph, node, 1, 4); }
 
 Status lower_slice(Builder& builder, const Node& node) {
@@ -299,13 +317,9 @@ Status lower_pad(Builder& builder, const Node& node) {
   const std::string mode = node.text("mode", "constant");
   const std::int32_t code = mode == "edge" ? 1 : mode == "reflect" ? 2 : mode == "wrap" ? 3 : 0;
   std::vector<std::int32_t> words;
-  const auto append = [&words](const Dims& values, std::int32_t filler) {
-    words.insert(words.end(), 8 - values.size(), filler);
-    for (const std::int64_t v : values) words.push_back(narrow(v));
-  };
-  append(y, 1);
-  append(x, 1);
-  append(before, 0);
+  append_eight(words, y, 1);
+  append_eight(words, x, 1);
+  append_eight(words, before, 0);
   const SlotId source = builder.plain(node.inputs[0]);
   builder.launch("move", "pad",
                  {Reads{source}, Writes{builder.make_plain(node.outputs[0])}, Reads{builder.integers(words)},

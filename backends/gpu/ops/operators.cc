@@ -59,6 +59,7 @@ constexpr std::array kOperators = {
     Operator{"Split", check_split, lower_split},
     Operator{"Slice", check_slice, lower_slice},
     Operator{"Transpose", check_transpose, lower_transpose},
+    Operator{"ShuffleChannels", nullptr, lower_shuffle},  // of ir/simplify.cc
     Operator{"Pad", check_pad, lower_pad},
     Operator{"DepthToSpace", check_block, lower_depth_to_space},
     Operator{"SpaceToDepth", check_block, lower_space_to_depth},

@@ -6,10 +6,6 @@
 namespace sluice::gpu {
 namespace {
 
-std::size_t axis_of(std::int64_t axis, std::size_t rank) {
-  return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
-}
-
 // Which axes a reduction takes away.
 std::vector<bool> reduced_axes(const Graph& graph, const Node& node) {
   const std::size_t rank = graph.input(node, 0).dims.size();

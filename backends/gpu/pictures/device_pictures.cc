@@ -5,31 +5,19 @@
 #include <cstdlib>
 
 #include "backends/gpu/device/counters.h"
+#include "backends/gpu/device/element_type.h"
 #include "backends/gpu/ep/plugin.h"
+#include "backends/gpu/kernels/element_types.h"
 #include "backends/gpu/kernels/picture_numbers.h"
 #include "framework/core/log.h"
 
 namespace sluice::gpu {
 namespace {
 
-// As in edge.cl; -1: not one of them.
-int type_number(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return 0;
-    case DType::kFloat16:
-      return 1;
-    case DType::kUint8:
-      return 2;
-    case DType::kInt8:
-      return 3;
-    case DType::kUint16:
-      return 4;
-    case DType::kInt16:
-      return 5;
-    default:
-      return -1;
-  }
+// What kernel `picture` writes; nothing for other types.
+std::optional<std::int32_t> written_type(DType dtype) {
+  const auto type = element_type(dtype);
+  return type && *type <= TYPE_INT16 ? type : std::nullopt;
 }
 
 struct DeviceTap {
@@ -57,13 +45,14 @@ std::vector<float> factors_of(const PictureRecipe& recipe) {
   return out;
 }
 
-std::vector<std::int32_t> integers_of(const PictureRecipe& recipe, const std::array<int, 3>& first_tap) {
+std::vector<std::int32_t> integers_of(const PictureRecipe& recipe, std::int32_t type,
+                                      const std::array<int, 3>& first_tap) {
   std::vector<std::int32_t> out(NUMBERS_COMMON + 3 * NUMBERS_COMPONENT);
   out[GRID_WIDTH] = recipe.width;
   out[GRID_HEIGHT] = recipe.height;
   out[GRID_CHANNELS] = recipe.channels;
   out[GRID_INTERLEAVED] = recipe.interleaved;
-  out[ELEMENT_TYPE] = type_number(recipe.dtype);
+  out[ELEMENT_TYPE] = type;
   out[PICTURE_LEFT] = recipe.left;
   out[PICTURE_TOP] = recipe.top;
   out[PICTURE_COLUMNS] = recipe.columns;
@@ -115,9 +104,10 @@ Status DevicePictures::connect() {
 }
 
 Status DevicePictures::prepare(const PictureRecipe& recipe) {
-  if (type_number(recipe.dtype) < 0)
-    return invalid("the gpu does not write pictures as " + std::string(name_of(recipe.dtype)));
+  const auto type = written_type(recipe.dtype);
+  if (!type) return invalid("the gpu does not write pictures as " + std::string(name_of(recipe.dtype)));
   recipe_ = recipe;
+  type_ = *type;
   if (context_->lost()) SLUICE_RETURN_IF_ERROR(connect());
   return upload_recipe();
 }
@@ -137,7 +127,7 @@ Status DevicePictures::upload_recipe() {
     append(recipe_.planes[p].along, taps);
     append(recipe_.planes[p].across, taps);
   }
-  integers_ = integers_of(recipe_, first);
+  integers_ = integers_of(recipe_, type_, first);
   strides_ = {};
   SLUICE_ASSIGN(tensor_bytes_, byte_size(recipe_.dtype, {recipe_.channels, recipe_.height, recipe_.width}));
   SLUICE_RETURN_IF_ERROR(refill(taps_, taps, "a picture's taps"));

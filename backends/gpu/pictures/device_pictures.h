@@ -55,6 +55,7 @@ class DevicePictures final : public PictureMaker {
   Piece tensor_;
   Buffer taps_, numbers_, factors_;
   PictureRecipe recipe_;
+  std::int32_t type_ = 0;                    // of the tensor's elements, as the kernel knows it
   std::array<std::ptrdiff_t, 3> strides_{};  // that numbers_ tells; 0: none yet
   std::vector<std::int32_t> integers_;       // numbers_, as it is on the device
   std::size_t tensor_bytes_ = 0;

@@ -2,38 +2,18 @@
 
 #include <cstring>
 
-#include "backends/gpu/kernels/opcodes.h"
+#include "backends/gpu/device/element_type.h"
 #include "framework/core/half.h"
 
 namespace sluice::gpu {
 namespace {
 
-// kernels/edge.cl
-std::int32_t edge_type(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat16:
-      return 1;
-    case DType::kUint8:
-    case DType::kBool:
-      return 2;
-    case DType::kInt8:
-      return 3;
-    case DType::kUint16:
-      return 4;
-    case DType::kInt16:
-      return 5;
-    case DType::kInt32:
-      return 6;
-    case DType::kInt64:
-      return 7;
-    default:
-      return 0;
-  }
-}
-
 constexpr std::size_t kWidest = 64;  // bytes that a kernel may touch at once: buffers are rounded up to it
 
 std::size_t rounded(std::size_t bytes) { return (bytes + kWidest - 1) / kWidest * kWidest; }
+
+// One pixel and whole groups: both layouts are the same bytes.
+bool same_in_both(const Planes& planes) { return planes.pixels == 1 && planes.channels % 4 == 0; }
 
 }  // namespace
 
@@ -92,6 +72,14 @@ SlotId Builder::make_packed(ValueId id) {
   return places(id).packed = scratch(planes.n * planes.groups() * 4 * planes.pixels);
 }
 
+// Between the layouts: kernel to_c4 or from_c4.
+void Builder::convert(const char* kernel, const Planes& planes, SlotId from, SlotId to) {
+  launch("move", kernel,
+         {Reads{from}, Writes{to}, narrow(planes.channels), narrow(planes.pixels),
+          narrow(planes.channels * planes.pixels), narrow(planes.pixels), 1},
+         {planes.pixels, planes.groups(), planes.n});
+}
+
 SlotId Builder::plain(ValueId id) {
   if (places(id).plain >= 0) return places(id).plain;
   const Value& value = graph_.value(id);
@@ -99,13 +87,9 @@ SlotId Builder::plain(ValueId id) {
     return places(id).plain = floats(constant_floats(value).value_or(std::vector<float>{}));
   const SlotId from = places(id).packed;
   const Planes planes = planes_of(value.dims);
-  // One pixel and whole groups: both layouts are the same bytes.
-  if (planes.pixels == 1 && planes.channels % 4 == 0) return places(id).plain = from;
+  if (same_in_both(planes)) return places(id).plain = from;
   const SlotId to = make_plain(id);
-  launch("move", "from_c4",
-         {Reads{from}, Writes{to}, narrow(planes.channels), narrow(planes.pixels),
-          narrow(planes.channels * planes.pixels), narrow(planes.pixels), 1},
-         {planes.pixels, planes.groups(), planes.n});
+  convert("from_c4", planes, from, to);
   return to;
 }
 
@@ -113,12 +97,9 @@ SlotId Builder::packed(ValueId id) {
   if (places(id).packed >= 0) return places(id).packed;
   const Planes planes = planes_of(graph_.value(id).dims);
   const SlotId from = plain(id);
-  if (planes.pixels == 1 && planes.channels % 4 == 0) return places(id).packed = from;
+  if (same_in_both(planes)) return places(id).packed = from;
   const SlotId to = make_packed(id);
-  launch("move", "to_c4",
-         {Reads{from}, Writes{to}, narrow(planes.channels), narrow(planes.pixels),
-          narrow(planes.channels * planes.pixels), narrow(planes.pixels), 1},
-         {planes.pixels, planes.groups(), planes.n});
+  convert("to_c4", planes, from, to);
   return to;
 }
 
@@ -143,30 +124,34 @@ void Builder::launch(std::string unit, std::string kernel, std::vector<Argument>
   recipe_.launches.push_back(std::move(launch));
 }
 
-void Builder::add_input(ValueId id) {
+Status Builder::add_input(ValueId id) {
   const Value& value = graph_.value(id);
   const bool direct = value.dtype == (recipe_.half ? DType::kFloat16 : DType::kFloat32);
   const std::size_t bytes = static_cast<std::size_t>(value.count()) * size_of(value.dtype);
   const SlotId host = direct ? make_plain(id) : add_slot(bytes);
   recipe_.inputs.push_back({host, bytes, value.dims});
-  if (direct) return;
-  const SlotId own = make_plain(id);
-  launch("edge", "enter", {Reads{host}, Writes{own}, narrow(value.count()), edge_type(value.dtype)},
-         {value.count()});
+  if (direct) return {};
+  return convert_edge("enter", value, host, make_plain(id));
 }
 
-void Builder::add_output(ValueId id) {
+Status Builder::add_output(ValueId id) {
   const Value& value = graph_.value(id);
   const bool direct = value.dtype == (recipe_.half ? DType::kFloat16 : DType::kFloat32);
   const std::size_t bytes = static_cast<std::size_t>(value.count()) * size_of(value.dtype);
-  SlotId host = plain(id);
-  if (!direct) {
-    const SlotId own = host;
-    host = add_slot(bytes);
-    launch("edge", "leave", {Reads{own}, Writes{host}, narrow(value.count()), edge_type(value.dtype)},
-           {value.count()});
-  }
+  const SlotId own = plain(id);
+  const SlotId host = direct ? own : add_slot(bytes);
   recipe_.outputs.push_back({host, bytes, value.dims});
+  if (direct) return {};
+  return convert_edge("leave", value, own, host);
+}
+
+Status Builder::convert_edge(const char* kernel, const Value& value, SlotId from, SlotId to) {
+  const auto type = element_type(value.dtype);
+  if (!type)
+    return failed("value '" + value.name + "' is " + std::string(name_of(value.dtype)) +
+                  ", which kernels neither read nor write");
+  launch("edge", kernel, {Reads{from}, Writes{to}, narrow(value.count()), *type}, {value.count()});
+  return {};
 }
 
 }  // namespace sluice::gpu

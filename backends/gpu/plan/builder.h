@@ -9,6 +9,7 @@
 
 #include "backends/gpu/ir/graph.h"
 #include "backends/gpu/plan/recipe.h"
+#include "framework/core/status.h"
 
 namespace sluice::gpu {
 
@@ -51,8 +52,9 @@ class Builder {
               std::initializer_list<std::int64_t> global);
 
   // Declares what the host gives and takes; call for all inputs before, and all outputs after lowering.
-  void add_input(ValueId id);
-  void add_output(ValueId id);
+  // An error: of a type that kernels do not know.
+  Status add_input(ValueId id);
+  Status add_output(ValueId id);
 
   Recipe take() && { return std::move(recipe_); }
 
@@ -61,6 +63,8 @@ class Builder {
     SlotId plain = -1, packed = -1;
   };
   SlotId add_slot(std::size_t bytes, std::vector<std::byte> constant = {});
+  void convert(const char* kernel, const Planes& planes, SlotId from, SlotId to);
+  Status convert_edge(const char* kernel, const Value& value, SlotId from, SlotId to);
   Places& places(ValueId id) { return places_[static_cast<std::size_t>(id)]; }
   const Places& places(ValueId id) const { return places_[static_cast<std::size_t>(id)]; }
 

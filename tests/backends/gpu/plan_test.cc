@@ -198,6 +198,32 @@ TEST(GpuFusion, ZeroChannelsOfAResidualAreNotMade) {
   EXPECT_EQ(m.graph.nodes[0].steps[0].operand, x);
 }
 
+TEST(GpuFusion, AChannelShuffleIsOneNode) {
+  const auto shuffled = [](std::int64_t c, const Dims& apart, const Dims& order, bool read_between) {
+    GraphMaker m;
+    const ValueId x = m.value("x", {2, c, 5, 7});
+    const ValueId split = m.node("Reshape", {x, m.constant({5})}, apart);
+    Dims swapped;
+    for (const std::int64_t axis : order) swapped.push_back(apart[static_cast<std::size_t>(axis)]);
+    const ValueId swap = m.node("Transpose", {split}, swapped);
+    m.graph.nodes.back().attributes["perm"] = order;
+    const ValueId y = m.node("Reshape", {swap, m.constant({4})}, {2, c, 5, 7});
+    m.graph.outputs = {y};
+    if (read_between) m.graph.outputs.push_back(split);
+    simplify(m.graph);
+    return m;
+  };
+  const GraphMaker taken = shuffled(12, {2, 3, 4, 5, 7}, {0, 2, 1, 3, 4}, false);
+  ASSERT_THAT(taken.operators(), ElementsAre("ShuffleChannels"));
+  EXPECT_EQ(taken.graph.nodes[0].integer("groups", 0), 3);
+  EXPECT_THAT(shuffled(12, {2, 3, 4, 5, 7}, {0, 2, 1, 3, 4}, true).operators(),
+              ElementsAre("Reshape", "ShuffleChannels"));
+  EXPECT_THAT(shuffled(12, {2, 3, 4, 5, 7}, {0, 2, 1, 4, 3}, false).operators(),
+              ElementsAre("Reshape", "Transpose", "Reshape"));
+  EXPECT_THAT(shuffled(15, {2, 15, 5, 1, 7}, {0, 2, 1, 3, 4}, false).operators(),
+              ElementsAre("Reshape", "Transpose", "Reshape"));
+}
+
 TEST(GpuPartition, ClustersAreConvexAndRefusalsSayWhy) {
   GraphMaker m;
   const ValueId x = m.value("x", {4});
