@@ -21,6 +21,16 @@ std::optional<double> per_frame(std::optional<std::uint64_t> from, std::optional
   return static_cast<double>(*to - *from) / static_cast<double>(frames);
 }
 
+std::vector<DecisionReport> decision_reports(const InferenceEntry& entry, TimeNs start) {
+  std::vector<DecisionReport> out;
+  for (const Choice& c : entry.decisions) {
+    const bool has_mode = !c.performance_mode.empty();
+    out.push_back({std::max(0.0, to_s(c.at - start)), c.backend, c.variant,
+                   has_mode ? std::optional(c.performance_mode) : std::nullopt, c.step, c.reason});
+  }
+  return out;
+}
+
 InferenceReport inference_report(const InferenceEntry& entry, TimeNs start) {
   InferenceReport out;
   out.node = entry.node;
@@ -35,11 +45,7 @@ InferenceReport inference_report(const InferenceEntry& entry, TimeNs start) {
   }
   out.latency = figures_of(entry.latency);
   out.saturated_fraction = entry.saturated_fraction;
-  for (const Choice& c : entry.decisions) {
-    const bool has_mode = !c.performance_mode.empty();
-    out.decisions.push_back({std::max(0.0, to_s(c.at - start)), c.backend, c.variant,
-                             has_mode ? std::optional(c.performance_mode) : std::nullopt, c.step, c.reason});
-  }
+  out.decisions = decision_reports(entry, start);
   out.warnings = entry.warnings;
   return out;
 }
@@ -82,7 +88,7 @@ RunSnapshot Engine::snapshot() const {
   out.at = (finished_ ? ended_at_ : clock_.now()) - started_at_;
   out.counters = executor_->counters();
   for (const InferenceEntry& entry : services_->entries()) {
-    InferNow now{entry.node, entry.backend, entry.variant, {}, {}, 0, entry.decisions.size()};
+    InferNow now{entry.node, entry.backend, entry.variant, {}, {}, 0, decision_reports(entry, started_at_)};
     if (!entry.decisions.empty()) {
       now.performance_mode = entry.decisions.back().performance_mode;
       now.reason = entry.decisions.back().reason;

@@ -34,6 +34,17 @@ Result<SourceInfo> read_header(const Plan& plan, const NodePlan& node) {
   return info;
 }
 
+std::vector<DecisionReport> decision_reports(const InferState& state) {
+  std::vector<DecisionReport> out;
+  for (const InferDecision& d : state.decisions) {
+    const bool has_mode = !d.choice.performance_mode.empty();
+    out.push_back({to_s(d.at), d.choice.backend, d.choice.variant,
+                   has_mode ? std::optional(d.choice.performance_mode) : std::nullopt, d.choice.step,
+                   d.choice.reason});
+  }
+  return out;
+}
+
 InferenceReport inference_report(const Plan& plan, const InferState& state) {
   const NodePlan& node = plan.nodes[static_cast<std::size_t>(state.node)];
   InferenceReport out;
@@ -44,12 +55,7 @@ InferenceReport inference_report(const Plan& plan, const InferState& state) {
   out.requested = node.options->texts("backends");
   out.simulated = true;
   out.latency = figures_of(state.latency);
-  for (const InferDecision& d : state.decisions) {
-    const bool has_mode = !d.choice.performance_mode.empty();
-    out.decisions.push_back({to_s(d.at), d.choice.backend, d.choice.variant,
-                             has_mode ? std::optional(d.choice.performance_mode) : std::nullopt,
-                             d.choice.step, d.choice.reason});
-  }
+  out.decisions = decision_reports(state);
   return out;
 }
 
@@ -167,7 +173,7 @@ RunSnapshot SimulatedEngine::snapshot() const {
   for (const InferState& state : run_->infer()) {
     const NodePlan& node = run_->plan().nodes[static_cast<std::size_t>(state.node)];
     out.infer.push_back({node.id, state.choice.backend, state.choice.variant, state.choice.performance_mode,
-                         state.choice.reason, state.choice.step, state.decisions.size()});
+                         state.choice.reason, state.choice.step, decision_reports(state)});
   }
   out.readings = readings_;
   out.energy_j = run_->device().energy_j() - energy_at_start_j_;

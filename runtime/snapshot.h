@@ -7,6 +7,7 @@
 
 #include "framework/graph/flow_core.h"
 #include "inference/telemetry/readings.h"
+#include "runtime/report.h"
 
 namespace sluice {
 
@@ -15,7 +16,7 @@ struct InferNow {
   std::string node;
   std::string backend, variant, performance_mode, reason;
   int step = 0;
-  std::size_t decisions = 0;  // so far
+  std::vector<DecisionReport> decisions;  // so far
 };
 
 struct RunSnapshot {

@@ -11,17 +11,18 @@ namespace {
 constexpr double kStaleDwells = 3, kStaleLeast = 5;
 constexpr double kWhole = 0.5;          // s: periods cut short by a failure say nothing of the rate
 constexpr TimeNs kSeldom = from_s(15);  // between probes of a node that misses its rate
-constexpr double kMuchFaster = 0.7;
-constexpr double kKeepsUp = 0.9;  // of its rate: a node that gives less has no time for probes
+constexpr double kKeepsUp = 0.9;        // of its rate: a node that gives less has no time for probes
 
-// For a node that misses its rate: a candidate that was faster than what runs now and would end that, seldom.
-// Without it a backend that was slow for a while would be left for ever.
-int promising(const SelectorState& state, TimeNs now) {
+// For a node that misses its rate: a candidate that, as fast as it once was, would be worth the change,
+// seldom. Without it a backend that was slow for a while would be left for ever: also one that is only a
+// little better, as long as the node misses its rate on the other.
+int promising(const SelectorState& state, TimeNs now, double min_gain) {
   int best = -1;
   for (std::size_t c = 0; c < state.count && state.current >= 0; ++c) {
     const CandidateState& s = state.candidates[c];
     const CandidateState& current = state.candidates[static_cast<std::size_t>(state.current)];
-    const bool faster = s.base_ms > 0 && s.base_ms < kMuchFaster * current.now_ms;
+    const double worth_ms = current.now_ms / (1 + min_gain);
+    const bool faster = s.base_ms > 0 && s.base_ms < current.now_ms && s.base_ms <= worth_ms;
     if (static_cast<int>(c) == state.current || !s.breaker.usable() || !faster) continue;
     if (now - s.measured_at < kSeldom) continue;
     if (best < 0 || s.base_ms < state.candidates[static_cast<std::size_t>(best)].base_ms)
@@ -153,7 +154,7 @@ int Selection::probe_wanted(std::size_t n) const {
   const double rate = rate_at(policy.degrade, node.state.step, policy.target_fps);
   const bool late = policy.latency_budget_ms && node.latency_ms > *policy.latency_budget_ms;
   const bool misses = late || (rate > 0 && node.fps < kKeepsUp * rate);
-  const int wanted = misses ? promising(node.state, last_) : candidate;
+  const int wanted = misses ? promising(node.state, last_, policy.min_gain) : candidate;
   if (wanted < 0) return -1;
   const auto watts = device_power(node.what.candidates, node.state, static_cast<std::size_t>(wanted), 1);
   if (policy.power_budget_w && watts && *watts > *policy.power_budget_w) return -1;

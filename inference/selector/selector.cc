@@ -25,6 +25,8 @@ constexpr double kCooler = 0.3, kWorthCooling = 1.5;
 constexpr double kLeastShare = 0.05;
 // How far ahead candidates that are all too hot are compared, in s.
 constexpr double kLongNear = 60;
+// K by which an attempt is worse than what is sure to keep the limit, if without the usual margin.
+constexpr double kAttempt = 1000;
 
 }  // namespace
 
@@ -32,6 +34,15 @@ constexpr double kLongNear = 60;
 double Chooser::hoped_peak(std::size_t c) const {
   const Forecaster future(candidates_, state_, policy_, policy_.target_fps);
   return future.peak(c, std::max(kLongNear, policy_.dwell_s), -Forecaster::kDoubts);
+}
+
+// Of candidates that are all nearer to the limit than the margin: one that keeps the limit itself, for as far
+// as is predicted and whatever is not known of it, is not left for an attempt with another that may heat far
+// more.
+double Chooser::heat_badness(std::size_t c) const {
+  const Forecaster future(candidates_, state_, policy_, policy_.target_fps);
+  const double surely = future.peak(c, Forecaster::kHorizon);
+  return surely <= *policy_.max_temperature_c ? surely : kAttempt + hoped_peak(c);
 }
 
 int Chooser::least_bad(const Board& board) const {
@@ -44,7 +55,7 @@ int Chooser::least_bad(const Board& board) const {
       if (f.exclusion != level || (best >= 0 && mildest != level)) continue;
       const double badness = level == Exclusion::kTooSlow ? f.latency_ms
                              : level == Exclusion::kPower ? hoped_power(c)
-                                                          : hoped_peak(c);
+                                                          : heat_badness(c);
       if (badness >= lowest) continue;
       lowest = badness;
       best = static_cast<int>(c);
@@ -166,8 +177,8 @@ void Chooser::damp(const Board& board, Decision& decision) const {
   const bool excluded = now.exclusion != Exclusion::kNone;
   const double cooler = waited(at(board.best)) ? kCooler : kWorthCooling;
   if (now.exclusion == Exclusion::kTooHot && next.exclusion == Exclusion::kTooHot &&
-      hoped_peak(static_cast<std::size_t>(board.best)) >
-          hoped_peak(static_cast<std::size_t>(state_.current)) - cooler) {
+      heat_badness(static_cast<std::size_t>(board.best)) >
+          heat_badness(static_cast<std::size_t>(state_.current)) - cooler) {
     decision.cause = Cause::kNothing;
     return;
   }

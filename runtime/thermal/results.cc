@@ -81,12 +81,14 @@ int count_switches(const std::vector<ThermalWindow>& windows) {
   std::map<std::string, std::pair<std::string, std::string>> last;
   for (const ThermalWindow& w : windows) {
     for (const ThermalWindow::Infer& i : w.infer) {
-      const std::pair now(i.backend, i.variant);
-      const auto [entry, first] = last.try_emplace(i.node, now);
-      const bool moved = entry->second != now;
-      // Several within one window count too; one that only changed its mode does not.
-      if (!first && moved) out += std::max(1, i.changes);
-      entry->second = now;
+      const std::pair at_end(i.backend, i.variant);
+      auto& place = last.try_emplace(i.node, at_end).first->second;
+      const auto go = [&](const std::pair<std::string, std::string>& next) {
+        out += place != next, place = next;
+      };
+      // Several within one window count too, also there and back; one that only changed its mode does not.
+      for (const DecisionReport& change : i.changes) go({change.backend, change.variant});
+      go(at_end);
     }
   }
   return out;

@@ -115,6 +115,17 @@ int backend_color(std::string_view backend) {
   return found == kBackends.end() ? 5 : static_cast<int>(found - kBackends.begin());
 }
 
+// Each change within a window, also those that the last one undid.
+std::string changes_text(const ThermalWindow::Infer& infer) {
+  std::string out;
+  for (const DecisionReport& d : infer.changes) {
+    const ThermalWindow::Infer then{infer.node, d.backend, d.variant, d.performance_mode.value_or(""),
+                                    d.step,     {},        {}};
+    out += fmt::format("\n{} to {}: {}", time_text(d.at_s), infer_words(then), redact_url(d.reason));
+  }
+  return out;
+}
+
 std::string backend_band(const ThermalRun& run) {
   std::vector<Band> bands;
   const auto end = std::find_if(run.windows.rbegin(), run.windows.rend(), [](auto& w) { return w.load; });
@@ -127,12 +138,14 @@ std::string backend_band(const ThermalRun& run) {
       std::vector<BandPart>& parts = bands[i].parts;
       if (!parts.empty() && parts.back().label == label) {
         parts.back().to_s = w.t_s;
+        parts.back().hover += changes_text(w.infer[i]);
         continue;
       }
-      const std::string reason = redact_url(w.infer[i].reason);
-      parts.push_back({w.t_s - w.seconds, w.t_s, label,
-                       fmt::format("{}\nfrom {}: {}", label, time_text(w.t_s - w.seconds), reason),
-                       backend_color(w.infer[i].backend)});
+      const std::string why =
+          w.infer[i].changes.empty()
+              ? fmt::format("\nfrom {}: {}", time_text(w.t_s - w.seconds), redact_url(w.infer[i].reason))
+              : changes_text(w.infer[i]);
+      parts.push_back({w.t_s - w.seconds, w.t_s, label, label + why, backend_color(w.infer[i].backend)});
     }
   }
   return bands.empty() ? "" : band_svg("Backend of each model (reason on hover)", bands, end_s);

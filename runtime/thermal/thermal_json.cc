@@ -29,6 +29,20 @@ Json infer_map(const ThermalWindow& w, Json (*value)(const ThermalWindow::Infer&
   return out;
 }
 
+// As in the report of a run.
+Json changes_json(const ThermalWindow::Infer& infer) {
+  Json out = Json::array();
+  for (const DecisionReport& d : infer.changes) {
+    out.push_back({{"at_s", number(d.at_s)},
+                   {"backend", text_or_null(d.backend)},
+                   {"variant", text_or_null(d.variant)},
+                   {"performance_mode", text_or_null(d.performance_mode.value_or(""))},
+                   {"step", d.step},
+                   {"reason", text_or_null(redact_url(d.reason))}});
+  }
+  return out;
+}
+
 Json window_json(const ThermalWindow& w) {
   Json heat = Json::object(), clocks = Json::object(), dropped = Json::object();
   for (std::size_t r = 0; r < kHeatRoles; ++r)
@@ -53,7 +67,8 @@ Json window_json(const ThermalWindow& w) {
           {"performance_mode", infer_map(w, [](const Infer& i) { return text_or_null(i.performance_mode); })},
           {"step", infer_map(w, [](const Infer& i) { return Json(i.step); })},
           {"reason", infer_map(w, [](const Infer& i) { return text_or_null(redact_url(i.reason)); })},
-          {"changes", infer_map(w, [](const Infer& i) { return Json(i.changes); })}};
+          {"changes", infer_map(w, [](const Infer& i) { return Json(i.changes.size()); })},
+          {"decisions", infer_map(w, changes_json)}};
 }
 
 Json run_json(const ThermalRun& run) {
@@ -105,6 +120,19 @@ std::uint64_t read_count(const Json& map, const char* key) {
   return found != map.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
+std::vector<DecisionReport> read_changes(const Json& json) {
+  std::vector<DecisionReport> out;
+  if (!json.is_array()) return out;
+  for (const Json& d : json) {
+    if (!d.is_object()) continue;
+    const std::string mode = read_text(d, "performance_mode");
+    out.push_back({read_number(d, "at_s").value_or(0), read_text(d, "backend"), read_text(d, "variant"),
+                   mode.empty() ? std::nullopt : std::optional(mode),
+                   static_cast<int>(read_number(d, "step").value_or(0)), read_text(d, "reason")});
+  }
+  return out;
+}
+
 ThermalWindow read_window(const Json& json) {
   ThermalWindow out;
   out.t_s = read_number(json, "t_s").value_or(0);
@@ -137,7 +165,8 @@ ThermalWindow read_window(const Json& json) {
     infer.performance_mode = read_text(child(json, "performance_mode"), node);
     infer.reason = read_text(child(json, "reason"), node);
     infer.step = static_cast<int>(read_number(child(json, "step"), node.c_str()).value_or(0));
-    infer.changes = static_cast<int>(read_number(child(json, "changes"), node.c_str()).value_or(0));
+    if (const auto changes = child(json, "decisions").find(node); changes != child(json, "decisions").end())
+      infer.changes = read_changes(*changes);
     out.infer.push_back(std::move(infer));
   }
   return out;

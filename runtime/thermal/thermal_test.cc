@@ -170,6 +170,8 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
   const auto add_window = [&](RunSnapshot now, bool load) {
     ThermalWindow window = recorder->next(std::move(now), load);
     window.t_s += from_s;
+    for (ThermalWindow::Infer& infer : window.infer)
+      for (DecisionReport& change : infer.changes) change.at_s += from_s;
     run.windows.push_back(std::move(window));
     run.results = results_of(run.windows);
     if (written.ok()) written = on_window_(report_);

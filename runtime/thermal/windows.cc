@@ -49,9 +49,14 @@ ThermalWindow WindowRecorder::next(RunSnapshot now, bool load) {
   out.rss_mb = now.rss_mb;
   for (std::size_t i = 0; i < now.infer.size(); ++i) {
     const InferNow& n = now.infer[i];
-    const std::size_t before = i < last_.infer.size() ? last_.infer[i].decisions : n.decisions;
-    out.infer.push_back({n.node, n.backend, n.variant, n.performance_mode, n.step, n.reason,
-                         static_cast<int>(n.decisions - before)});
+    const std::size_t before = i < last_.infer.size() ? last_.infer[i].decisions.size() : n.decisions.size();
+    out.infer.push_back({n.node,
+                         n.backend,
+                         n.variant,
+                         n.performance_mode,
+                         n.step,
+                         n.reason,
+                         {n.decisions.begin() + static_cast<std::ptrdiff_t>(before), n.decisions.end()}});
   }
   power_sum_ = 0;
   power_samples_ = 0;

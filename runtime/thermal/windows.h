@@ -27,8 +27,8 @@ struct ThermalWindow {
   struct Infer {
     std::string node, backend, variant, performance_mode;
     int step = 0;
-    std::string reason;  // of the last decision
-    int changes = 0;     // decisions within the window
+    std::string reason;                   // of the last decision
+    std::vector<DecisionReport> changes;  // within the window, in order; `at_s` since the load began
   };
   std::vector<Infer> infer;
 };

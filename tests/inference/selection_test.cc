@@ -137,6 +137,28 @@ TEST(Selection, ProbesWhatWouldEndAMissedRate) {
   EXPECT_EQ(run.selection().current(0), 0) << "come back to";
 }
 
+// On a busy machine every backend misses the rate: the better one must be come back to all the same, however
+// little faster it is, if it is worth the change.
+TEST(Selection, ProbesWhatIsWorthTheChangeAlsoWhereNothingKeepsTheRate) {
+  for (const double better_ms : {40.0, 43.0, 46.0}) {
+    NodeRun run({testing::candidate("cpu", better_ms, 0), testing::candidate("gpu", 50, 1)},
+                {.kind = PolicyKind::kLatency, .target_fps = 300, .dwell_s = 1, .min_gain = 0.15});
+    run.second();
+    for (int i = 0; i < 60 && run.selection().current(0) == 0; ++i) run.second(1000);
+    ASSERT_EQ(run.selection().current(0), 1) << "left";
+    int probes = 0;
+    for (int i = 0; i < 60 && run.selection().current(0) == 1; ++i) {
+      run.second(50);
+      if (run.selection().probe_wanted(0) != 0) continue;
+      ++probes;
+      run.selection().note_probe(0, 0, run.now(), better_ms);
+    }
+    const bool worth = 50 / better_ms >= 1.15;
+    EXPECT_EQ(run.selection().current(0), worth ? 0 : 1) << better_ms;
+    EXPECT_EQ(probes, worth ? 1 : 0) << better_ms;
+  }
+}
+
 TEST(Selection, SaysThatItIsBlind) {
   NodeRun run({testing::candidate("cpu", 8, 0)}, {.kind = PolicyKind::kSustained});
   EXPECT_THAT(run.second().at(0).reason, HasSubstr("no temperature is known, latency drift alone was used"));

@@ -97,19 +97,24 @@ std::map<std::string, Json> choices_of(const Json& window) {
   return out;
 }
 
-// A window tells what ran at its end and why; only where that differs from the one before is there something
-// to say. Of several changes within a window it has the last one's reason.
+std::string explain_change(double at_s, const std::string& node, const Json& choice) {
+  std::string out = fmt::format("  {:10.1f} s  {} on {}\n", at_s, node, place(choice));
+  if (const std::string reason = text(choice, "reason"); !reason.empty()) out += why(reason);
+  return out;
+}
+
+// A window has the decisions made in it, and tells what ran at its end and why: that is said where it differs
+// from the one before and no decision tells it, as at the beginning.
 std::string explain_windows(const Json& run) {
   std::string out = fmt::format("policy {}: {:g} changes\n", text(run, "policy"), number(run, "switches"));
   std::map<std::string, Json> last;
   for (const Json& window : list(run, "windows")) {
     for (const auto& [node, choice] : choices_of(window)) {
-      if (last[node] == choice) continue;
+      const Json decisions = member(window, "decisions");
+      const Json& changes = list(decisions, node.c_str());
+      for (const Json& change : changes) out += explain_change(number(change, "at_s"), node, change);
+      if (changes.empty() && last[node] != choice) out += explain_change(number(window, "t_s"), node, choice);
       last[node] = choice;
-      out += fmt::format("  {:10.1f} s  {} on {}\n", number(window, "t_s"), node, place(choice));
-      const double changes = number(member(window, "changes"), node.c_str());
-      if (changes > 1) out += fmt::format("      the last of {:g} changes in this window\n", changes);
-      if (const std::string reason = text(choice, "reason"); !reason.empty()) out += why(reason);
     }
   }
   return out;

@@ -32,6 +32,18 @@ TEST(RandomDevices, NoFlapping) {
   }
 }
 
+// Devices on which the margin to the limit is used up while the limit itself is kept by what runs: it is not
+// left for a try of what nobody knows.
+TEST(RandomDevices, WhatKeepsTheLimitIsNotLeftForAnAttempt) {
+  for (const std::uint64_t seed : {66, 91}) {
+    const TrueDevice device = random_device(seed);
+    RunRequest run;
+    run.policy = device.policy(PolicyKind::kSustained);
+    run.policy.max_temperature_c = heat_limit_of(device);
+    EXPECT_LE(run_selector(device, run).over_limit_s, 2) << "seed " << seed;
+  }
+}
+
 // What is reached today, with the shortfall against the bars in `tools/dev bench selector`.
 TEST(RandomDevices, LimitsAreKeptOnMostDevicesThatCanKeepThem) {
   int heat = 0, hot = 0, power = 0, over = 0;
@@ -57,7 +69,7 @@ TEST(RandomDevices, LimitsAreKeptOnMostDevicesThatCanKeepThem) {
     }
   }
   EXPECT_GT(heat, SLUICE_RANDOM_DEVICES / 2);
-  EXPECT_LE(hot * 100, heat * 8);
+  EXPECT_LE(hot * 100, heat * 5);
   EXPECT_GT(power, SLUICE_RANDOM_DEVICES / 2);
   EXPECT_LE(over * 100, power * 2);
 }

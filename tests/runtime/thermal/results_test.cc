@@ -21,7 +21,7 @@ std::vector<ThermalWindow> windows_of(const std::vector<double>& rates, double s
     w.delivered = static_cast<std::uint64_t>(fps * seconds);
     w.p95_ms = 1000 / fps;
     w.power_w = 2;
-    w.infer.push_back({"face", "htp", "", "", 0, "", 0});
+    w.infer.push_back({"face", "htp", "", "", 0, "", {}});
     out.push_back(w);
   }
   return out;
@@ -99,10 +99,36 @@ TEST(ThermalResults, SwitchesAreChangesOfBackendOrVariant) {
   auto windows = windows_of(repeated(20, 6));
   windows[1].infer[0].backend = "gpu";
   windows[2].infer[0].backend = "gpu";
-  windows[3].infer[0] = {"face", "gpu", "small", "", 0, "", 1};
-  windows[4].infer[0] = {"face", "gpu", "small", "balanced", 2, "", 1};  // mode and step alone
-  windows[5].infer[0] = {"face", "htp", "", "", 0, "", 3};  // there and back and there in one window
+  const DecisionReport small{31, "gpu", "small", {}, 0, "a"}, slow{41, "gpu", "small", "balanced", 2, "b"},
+      htp{51, "htp", "", "burst", 0, "c"}, again{58, "gpu", "small", "balanced", 0, "d"};
+  windows[3].infer[0] = {"face", "gpu", "small", "", 0, "a", {small}};
+  windows[4].infer[0] = {"face", "gpu", "small", "balanced", 2, "b", {slow}};  // mode and step alone
+  windows[5].infer[0] = {"face", "htp", "", "burst", 0, "c", {htp, again, htp}};
   EXPECT_EQ(results_of(windows).switches, 1 + 1 + 3);
+  windows[5].infer[0] = {"face", "gpu", "small", "balanced", 0, "d", {htp, again}};
+  EXPECT_EQ(results_of(windows).switches, 1 + 1 + 2) << "there and back";
+}
+
+TEST(ThermalWindows, KeepEveryDecisionOfAWindow) {
+  const auto at = [](double seconds, std::vector<DecisionReport> decisions) {
+    RunSnapshot out;
+    out.at = from_s(seconds);
+    const DecisionReport& now = decisions.back();
+    out.infer.push_back({"face", now.backend, now.variant, "", now.reason, now.step, decisions});
+    return out;
+  };
+  const DecisionReport first{0, "htp", "", {}, 0, "the first choice"},
+      failed{12, "cpu", "", {}, 0, "htp failed"}, back{17, "htp", "", {}, 0, "htp works again"};
+  WindowRecorder recorder(at(0, {first}));
+  const ThermalWindow quiet = recorder.next(at(10, {first}), true);
+  EXPECT_THAT(quiet.infer.at(0).changes, IsEmpty()) << "made before the load";
+  EXPECT_EQ(quiet.infer.at(0).reason, "the first choice");
+  const ThermalWindow busy = recorder.next(at(20, {first, failed, back}), true);
+  ASSERT_EQ(busy.infer.at(0).changes.size(), 2u);
+  EXPECT_EQ(busy.infer.at(0).changes[0].reason, "htp failed");
+  EXPECT_EQ(busy.infer.at(0).changes[0].backend, "cpu");
+  EXPECT_EQ(busy.infer.at(0).changes[1].at_s, 17);
+  EXPECT_EQ(busy.infer.at(0).backend, "htp");
 }
 
 TEST(ThermalResults, RecoveryIsNoLoad) {

@@ -311,6 +311,27 @@ TEST(ThermalText, ComparesRunsOfOnePolicy) {
   EXPECT_THAT(text, HasSubstr(" %\n"));
 }
 
+// A change that the next one undoes within a window leaves no trace in what ran at its end.
+TEST(ThermalHtml, TellsEachChangeOfAWindow) {
+  ThermalReport report = report_of(options(120));
+  ThermalWindow::Infer& infer = report.runs[0].windows[2].infer[0];
+  infer.changes = {{21, "cpu", "", {}, 0, "<i>it failed</i>"},
+                   {24, infer.backend, infer.variant, infer.performance_mode, infer.step, "it works again"}};
+  report.runs[0].results = results_of(report.runs[0].windows);
+  EXPECT_EQ(report.runs[0].results.switches, 2);
+  const std::string page = thermal_html(report);
+  EXPECT_THAT(page, HasSubstr("to cpu: &lt;i&gt;it failed&lt;/i&gt;"));
+  EXPECT_THAT(page, HasSubstr(": it works again"));
+  const std::string path = ::testing::TempDir() + "/changes.json";
+  std::ofstream(path) << thermal_json(report);
+  const auto read = read_thermal_json(path);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  const auto& changes = read->runs[0].windows[2].infer[0].changes;
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].reason, "<i>it failed</i>");
+  EXPECT_EQ(thermal_json(*read), thermal_json(report));
+}
+
 TEST(ThermalHtml, IsSelfContainedAndEscapes) {
   ThermalReport report = report_of(options(120));
   report.runs[0].windows[2].infer[0].reason = "<b>\"hot\" & tired</b>";

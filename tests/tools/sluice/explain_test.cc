@@ -36,7 +36,9 @@ TEST(Explain, AThermalTestsChangesWithTheirReasons) {
      "reason": {"face": "policy sustained: the first choice; predicted: htp, burst 30.0 fps, 1.1 ms; gpu 20.0 fps, 9.0 ms"},
      "changes": {"face": 0}},
     {"t_s": 30, "backend": {"face": "gpu"}, "variant": {"face": "small"}, "step": {"face": 1},
-     "reason": {"face": "degrade: step 1"}, "changes": {"face": 2}}]}]})");
+     "reason": {"face": "degrade: step 1"}, "changes": {"face": 2}, "decisions": {"face": [
+       {"at_s": 21, "backend": "cpu", "reason": "htp failed; failures of late: 1"},
+       {"at_s": 29.5, "backend": "gpu", "variant": "small", "step": 1, "reason": "degrade: step 1"}]}}]}]})");
   ASSERT_TRUE(words.ok());
   EXPECT_EQ(*words,
             "policy sustained: 1 changes\n"
@@ -45,8 +47,9 @@ TEST(Explain, AThermalTestsChangesWithTheirReasons) {
             "      predicted then:\n"
             "        htp, burst 30.0 fps, 1.1 ms\n"
             "        gpu 20.0 fps, 9.0 ms\n"
-            "        30.0 s  face on gpu, variant small, step 1 of degrade\n"
-            "      the last of 2 changes in this window\n"
+            "        21.0 s  face on cpu\n"
+            "      why: htp failed; failures of late: 1\n"
+            "        29.5 s  face on gpu, variant small, step 1 of degrade\n"
             "      why: degrade: step 1\n");
 }
 
