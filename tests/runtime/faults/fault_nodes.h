@@ -14,8 +14,8 @@ namespace sluice::testing {
 //   fault, fault_own (worker; own thread)  in: anything -> out: the same. Options: `does` (none, throw,
 //     throw_int, throw_bad_alloc, fail, nothing, hang, slow, drop, leak), `at` (first frame it does it at),
 //     `times` (for how many frames; -1: all), `ms` (slow: of the n-th such frame, or the last)
-//   overtaken     in: pictures -> read, other: detections, as many frames at once as there are cores; the first waits until `others`
-//     frames have left before it makes anything
+//   overtaken     in: pictures -> read, other: detections, as many frames at once as there are cores; the
+//     first waits until `others` frames have left before it makes anything
 //   watch         in: anything, drives it; newest: anything, read through `sync: latest`. A sink, see
 //   take_seen stuck_source  -> frame: gray pictures of 16 x 16; after `frames` of them `next` does not come
 //   back
