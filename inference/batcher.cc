@@ -34,6 +34,7 @@ Batcher::Batcher(SharedSession& owner, Clock& clock)
       wait_(from_ms(owner.request().batch_wait_ms)),
       pad_(owner.session().static_batch()) {
   forming_.reserve(most_);
+  waiting_.reserve(kMostItems);
   const auto cores = static_cast<std::size_t>(std::max(1u, std::thread::hardware_concurrency()));
   most_in_flight_ = std::min(cores, static_cast<std::size_t>(owner.session().slots()));
   const auto add = [this](const std::vector<TensorType>& types, std::vector<Port>& ports) {
@@ -63,10 +64,13 @@ void Batcher::note_arrivals() {
 Status Batcher::run(const std::shared_ptr<SharedSession>& session, std::span<const Tensor* const> inputs,
                     std::span<Tensor* const> outputs, RunOrder order) {
   if (!broken_.ok()) return broken_;
-  Item item{
-      .inputs = inputs, .outputs = outputs, .order = order, .status = {}, .done = false, .finished = {}};
+  Item item{.inputs = inputs, .outputs = outputs, .order = order, .status = {}, .woken = {}};
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [this] { return forming_.size() < most_; });
+  if (forming_.size() == most_) {
+    waiting_.push_back(&item);
+    item.woken.wait(lock, [&item] { return item.done || item.leads; });
+    return item.done ? item.status : lead(lock, session);
+  }
   forming_.push_back(&item);
   note_arrivals();
   if (forming_.size() == 1) return lead(lock, session);
@@ -75,8 +79,19 @@ Status Batcher::run(const std::shared_ptr<SharedSession>& session, std::span<con
     clock_.interrupt();
     lock.lock();
   }
-  item.finished.wait(lock, [&item] { return item.done; });
+  item.woken.wait(lock, [&item] { return item.done; });
   return item.status;
+}
+
+// Those that found the last batch full form the next one, in their order.
+void Batcher::form_next() {
+  const auto next = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(most_, waiting_.size()));
+  forming_.assign(waiting_.begin(), next);
+  waiting_.erase(waiting_.begin(), next);
+  note_arrivals();
+  if (forming_.empty()) return;
+  forming_[0]->leads = true;
+  forming_[0]->woken.notify_one();
 }
 
 Status Batcher::lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<SharedSession>& session) {
@@ -90,11 +105,9 @@ Status Batcher::lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<S
   std::array<Item*, kMostItems> mine{};
   const std::size_t count = forming_.size();
   std::copy(forming_.begin(), forming_.end(), mine.begin());
-  forming_.clear();
   running_ += count;
-  note_arrivals();
+  form_next();
   lock.unlock();
-  for (std::size_t i = 0; i < most_; ++i) room_.notify_one();
 
   const Status status = run_batch(session, {mine.data(), count});
   lock.lock();
@@ -104,7 +117,7 @@ Status Batcher::lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<S
   for (std::size_t i = 0; i < count; ++i) {
     mine[i]->status = status;
     mine[i]->done = true;
-    mine[i]->finished.notify_one();  // under the lock: its owner goes as soon as it may
+    mine[i]->woken.notify_one();  // under the lock: its owner goes as soon as it may
   }
   return status;
 }

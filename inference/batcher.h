@@ -40,7 +40,8 @@ class Batcher {
     RunOrder order;
     Status status;
     bool done = false;
-    std::condition_variable finished;  // of its own: a batch's end wakes its members and nobody else
+    bool leads = false;             // it waited, and is now the first of its batch
+    std::condition_variable woken;  // of its own: a batch wakes its members and nobody else
   };
   using Items = std::span<Item* const>;
   // One input or output of the model: room for whole batches and the type of each batch size.
@@ -51,6 +52,7 @@ class Batcher {
   };
 
   void note_arrivals();
+  void form_next();
   static Result<Port> make_port(const TensorType& type, std::size_t most, std::size_t buffers);
   Status lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<SharedSession>& session);
   Status run_batch(const std::shared_ptr<SharedSession>& session, Items items);
@@ -63,9 +65,9 @@ class Batcher {
   Status broken_;  // why there is no room for batches
   std::vector<Port> inputs_, outputs_;
   std::mutex mutex_;                   // guards what follows
-  std::condition_variable room_;       // in `forming_`
   std::condition_variable run_ended_;  // for the one leader that waits for a free run
   std::vector<Item*> forming_;
+  std::vector<Item*> waiting_;         // came when `forming_` was full; oldest first
   std::atomic<bool> complete_{false};  // nobody can join `forming_`; for the leader's sleep
   std::size_t callers_ = 0;            // see `expect`
   std::size_t running_ = 0;            // callers whose batch runs
