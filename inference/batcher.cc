@@ -34,6 +34,7 @@ Batcher::Batcher(SharedSession& owner, Clock& clock)
       wait_(from_ms(owner.request().batch_wait_ms)),
       pad_(owner.session().static_batch()) {
   forming_.reserve(most_);
+  waiting_.reserve(kMostItems);
   const auto cores = static_cast<std::size_t>(std::max(1u, std::thread::hardware_concurrency()));
   most_in_flight_ = std::min(cores, static_cast<std::size_t>(owner.session().slots()));
   const auto add = [this](const std::vector<TensorType>& types, std::vector<Port>& ports) {
@@ -49,48 +50,75 @@ Batcher::Batcher(SharedSession& owner, Clock& clock)
   add(owner.signature().outputs, outputs_);
 }
 
+void Batcher::expect(std::size_t callers) {
+  std::lock_guard lock(mutex_);
+  callers_ = callers;
+}
+
+// Under the lock, when somebody joined or a batch has begun.
+void Batcher::note_arrivals() {
+  const bool all_here = callers_ > 0 && forming_.size() + running_ >= callers_;
+  complete_.store(!forming_.empty() && (forming_.size() == most_ || all_here));
+}
+
 Status Batcher::run(const std::shared_ptr<SharedSession>& session, std::span<const Tensor* const> inputs,
                     std::span<Tensor* const> outputs, RunOrder order) {
   if (!broken_.ok()) return broken_;
-  Item item{.inputs = inputs, .outputs = outputs, .order = order, .status = {}, .done = false};
+  Item item{.inputs = inputs, .outputs = outputs, .order = order, .status = {}, .woken = {}};
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return forming_.size() < most_; });
-  forming_.push_back(&item);
-  gathered_.store(forming_.size());
-  if (forming_.size() == 1) return lead(lock, session);
   if (forming_.size() == most_) {
+    waiting_.push_back(&item);
+    item.woken.wait(lock, [&item] { return item.done || item.leads; });
+    return item.done ? item.status : lead(lock, session);
+  }
+  forming_.push_back(&item);
+  note_arrivals();
+  if (forming_.size() == 1) return lead(lock, session);
+  if (complete_.load()) {
     lock.unlock();
     clock_.interrupt();
     lock.lock();
   }
-  changed_.wait(lock, [&item] { return item.done; });
+  item.woken.wait(lock, [&item] { return item.done; });
   return item.status;
+}
+
+// Those that found the last batch full form the next one, in their order.
+void Batcher::form_next() {
+  const auto next = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(most_, waiting_.size()));
+  forming_.assign(waiting_.begin(), next);
+  waiting_.erase(waiting_.begin(), next);
+  note_arrivals();
+  if (forming_.empty()) return;
+  forming_[0]->leads = true;
+  forming_[0]->woken.notify_one();
 }
 
 Status Batcher::lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<SharedSession>& session) {
   lock.unlock();
-  if (wait_ > 0) clock_.sleep_until(clock_.now() + wait_, [this] { return gathered_.load() >= most_; });
+  if (wait_ > 0 && !complete_.load())
+    clock_.sleep_until(clock_.now() + wait_, [this] { return complete_.load(); });
   lock.lock();
   // While all runs are taken, more may join.
-  changed_.wait(lock, [this] { return in_flight_ < most_in_flight_; });
+  run_ended_.wait(lock, [this] { return in_flight_ < most_in_flight_; });
   ++in_flight_;
   std::array<Item*, kMostItems> mine{};
   const std::size_t count = forming_.size();
   std::copy(forming_.begin(), forming_.end(), mine.begin());
-  forming_.clear();
-  gathered_.store(0);
+  running_ += count;
+  form_next();
   lock.unlock();
-  changed_.notify_all();
 
   const Status status = run_batch(session, {mine.data(), count});
   lock.lock();
   --in_flight_;
+  running_ -= count;
+  run_ended_.notify_one();
   for (std::size_t i = 0; i < count; ++i) {
     mine[i]->status = status;
     mine[i]->done = true;
+    mine[i]->woken.notify_one();  // under the lock: its owner goes as soon as it may
   }
-  lock.unlock();
-  changed_.notify_all();
   return status;
 }
 

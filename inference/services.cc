@@ -53,7 +53,13 @@ InferenceServices::InferenceServices(InferenceSetup setup)
       ranges_(setup.ranges),
       backends_(std::move(setup.backends)),
       models_(std::move(setup.models)),
+      runs_at_once_(std::move(setup.runs_at_once)),
       sessions_(*setup.clock) {}
+
+int InferenceServices::runs_at_once(std::string_view node) const {
+  const auto found = runs_at_once_.find(node);
+  return found == runs_at_once_.end() ? 0 : found->second;
+}
 
 Backend* InferenceServices::backend(std::string_view name) const {
   for (const auto& backend : backends_)

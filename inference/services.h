@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,9 +44,10 @@ class InferenceRecord {
 };
 
 struct InferenceSetup {
-  std::vector<std::unique_ptr<Backend>> backends;  // in the order of `doctor`
-  std::vector<ModelRequest> models;                // of the plan, one per name and variant
-  Clock* clock = nullptr;                          // the run's; outlives the services
+  std::vector<std::unique_ptr<Backend>> backends;        // in the order of `doctor`
+  std::vector<ModelRequest> models;                      // of the plan, one per name and variant
+  std::map<std::string, int, std::less<>> runs_at_once;  // by node: most frames of it
+  Clock* clock = nullptr;                                // the run's; outlives the services
   ValueRanges* ranges = nullptr;  // gets what models read and write; may be null; outlives the services
 };
 
@@ -61,6 +64,8 @@ class InferenceServices {
   Backend* backend(std::string_view name) const;
   // kInvalid for a name or variant that the plan does not have.
   Result<ModelRequest> model(std::string_view name, std::string_view variant = {}) const;
+  // How many frames this node can have at once; 0: not known.
+  int runs_at_once(std::string_view node) const;
   // Whoever asks for the model's own path from now on gets this one.
   void set_path(std::string_view name, const std::string& path);
   // A new record; lives as long as the services.
@@ -79,6 +84,7 @@ class InferenceServices {
   ValueRanges* ranges_;
   std::vector<std::unique_ptr<Backend>> backends_;
   std::vector<ModelRequest> models_;
+  std::map<std::string, int, std::less<>> runs_at_once_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<InferenceRecord>> records_;
   std::vector<std::unique_ptr<ClipMeter>> clip_meters_;

@@ -74,6 +74,29 @@ Status SharedSession::set_performance_mode(const std::string& mode) {
   return unavailable("backend '" + std::string(session_->backend()) + "' has no performance modes");
 }
 
+void SharedSession::expect_runs_of(const std::string& node, int runs) {
+  std::lock_guard lock(mutex_);
+  runs_at_once_[node] = runs;
+  tell_batcher();
+}
+
+void SharedSession::expect_none_of(const std::string& node) {
+  std::lock_guard lock(mutex_);
+  runs_at_once_.erase(node);
+  tell_batcher();
+}
+
+// Under the lock.
+void SharedSession::tell_batcher() {
+  if (!batcher_) return;
+  std::size_t all = 0;
+  for (const auto& [node, runs] : runs_at_once_) {
+    if (runs <= 0) return batcher_->expect(0);
+    all += static_cast<std::size_t>(runs);
+  }
+  batcher_->expect(all);
+}
+
 void SharedSession::give_slot(int slot) {
   {
     std::lock_guard lock(mutex_);

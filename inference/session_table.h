@@ -39,6 +39,10 @@ class SharedSession {
   int batch() const { return request_.batch; }
   // For all who share it, from the next run on. kUnavailable: its backend has no such thing.
   Status set_performance_mode(const std::string& mode);
+  // Node `node` uses the session from now on and has at most `runs` runs at once (0: not known), or it uses
+  // it no more: a batch that holds the runs of all its nodes waits for no more. Any thread.
+  void expect_runs_of(const std::string& node, int runs);
+  void expect_none_of(const std::string& node);
   // Runs that hung and were given up.
   std::uint64_t abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
 
@@ -53,6 +57,7 @@ class SharedSession {
   // As `run`, without gathering.
   static Status run_now(const std::shared_ptr<SharedSession>& self, std::span<const Tensor* const> inputs,
                         std::span<Tensor* const> outputs, RunOrder order);
+  void tell_batcher();
   Result<int> take_slot();
   void give_slot(int slot);
   void lose_slot();          // its run hangs
@@ -67,6 +72,7 @@ class SharedSession {
   std::vector<int> free_slots_;
   int lost_slots_ = 0;
   std::atomic<std::uint64_t> abandoned_{0};
+  std::map<std::string, int> runs_at_once_;     // by node; of those that gather
   std::vector<std::shared_ptr<LaneJob>> jobs_;  // by slot; empty for backends that compute
   std::shared_ptr<Lane> lane_;
   std::unique_ptr<Batcher> batcher_;

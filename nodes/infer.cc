@@ -253,11 +253,16 @@ Result<LoadedModelPtr> InferNode::load_with(std::size_t route, const ModelReques
 }
 
 void InferNode::use(std::size_t route, LoadedModelPtr model) {
+  const SessionHandle session = model->opened.session;
+  const std::string& id = choice_.request.node;
+  session->expect_runs_of(id, services_->runs_at_once(id));
   {
     std::lock_guard lock(mutex_);
     models_[route].swap(model);
     in_vain_ = nullptr;
   }
+  // `model` is what it was before.
+  if (model && model->opened.session != session) model->opened.session->expect_none_of(id);
   replaced_.notify_all();
 }
 

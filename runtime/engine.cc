@@ -84,6 +84,10 @@ void Engine::make_services(const RunOptions& options) {
     for (const auto& v : model.variants)
       setup.models.push_back({model.name, v.name, v.path, v.sha256, model.dims});
   }
+  for (const NodePlan& node : plan_->nodes) {
+    const SourcePlan& source = plan_->sources[static_cast<std::size_t>(node.source)];
+    setup.runs_at_once[node.id] = std::min(node.concurrency, source.slots);
+  }
   services_ = std::make_unique<InferenceServices>(std::move(setup));
 }
 

@@ -9,6 +9,9 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "framework/core/redact.h"
@@ -87,6 +90,15 @@ void write(LogLevel level, std::string_view message) {
   }
 }
 
+// spdlog would make the folders that are missing; all other outputs are refused there.
+Status check_folder(const std::string& file) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  std::error_code unknown;
+  if (folder.empty() || std::filesystem::is_directory(folder, unknown)) return {};
+  return failed("the log file " + in_quotes(file) + " cannot be opened: there is no folder " +
+                in_quotes(folder.string()) + "; make it first, no frame has run");
+}
+
 }  // namespace
 
 std::optional<LogLevel> parse_log_level(std::string_view name) {
@@ -97,6 +109,7 @@ std::optional<LogLevel> parse_log_level(std::string_view name) {
 }
 
 Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
+  SLUICE_RETURN_IF_ERROR(check_folder(options.file));
   try {
     spdlog::sink_ptr out;
     if (options.file.empty()) {

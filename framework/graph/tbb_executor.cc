@@ -82,8 +82,8 @@ struct TbbExecutor::Impl {
   std::vector<std::unique_ptr<Inbox>> inboxes;      // by unit; null for workers
   std::vector<std::thread> threads;
   std::size_t sources_started = 0;
-  std::vector<char> credit;  // by source: kCredit came (under owner.mutex_)
-  std::condition_variable credit_came;
+  std::vector<char> credit;                         // by source: kCredit came (under owner.mutex_)
+  std::deque<std::condition_variable> credit_came;  // by source: a credit wakes the one that waits for it
   WorkerCrew crew;
   bool manual = false;
   std::atomic<int> busy_count{0};  // manual clock: turns, jobs and threads at work
@@ -161,6 +161,7 @@ TbbExecutor::TbbExecutor(ExecutorSetup setup) : Executor(std::move(setup)) {
   impl_ = std::make_unique<Impl>(*this, workers);
   impl_->manual = setup_.clock->manual();
   impl_->credit.resize(setup_.feeds.size());
+  impl_->credit_came.resize(setup_.feeds.size());
   impl_->make_nodes();
   impl_->connect();
 }
@@ -390,7 +391,7 @@ void TbbExecutor::Impl::source_thread(int source) {
 void TbbExecutor::Impl::wait_credit(int source) {
   std::unique_lock lock(owner.mutex_);
   char& came = credit[static_cast<std::size_t>(source)];
-  credit_came.wait(lock, [&] { return came || owner.stopping_.load(); });
+  credit_came[static_cast<std::size_t>(source)].wait(lock, [&] { return came || owner.stopping_.load(); });
   came = 0;
 }
 
@@ -409,14 +410,14 @@ void TbbExecutor::Impl::schedule_source(int source, TimeNs due) {
 }
 
 void TbbExecutor::Impl::wake_source(std::uint32_t source) {
-  const bool external = owner.setup_.feeds[source]->external();
-  if (manual && !external) return schedule_source(static_cast<int>(source), owner.setup_.clock->now());
+  // A push of an app_source waits there, with everybody who waits for the run's end.
+  if (owner.setup_.feeds[source]->external()) return owner.changed_.notify_all();
+  if (manual) return schedule_source(static_cast<int>(source), owner.setup_.clock->now());
   {
     std::lock_guard lock(owner.mutex_);
     credit[source] = 1;
   }
-  credit_came.notify_all();
-  owner.changed_.notify_all();  // a push of an app_source waits there
+  credit_came[source].notify_one();
 }
 
 void TbbExecutor::wake_sources() {
@@ -424,7 +425,7 @@ void TbbExecutor::wake_sources() {
     {
       std::lock_guard lock(mutex_);
     }
-    impl_->credit_came.notify_all();
+    for (std::condition_variable& came : impl_->credit_came) came.notify_one();
     return;
   }
   for (int s = 0; s < static_cast<int>(setup_.feeds.size()); ++s) {

@@ -110,6 +110,89 @@ TEST_F(Batches, ShortOnesGoAfterTheirWait) {
   died.wait();
 }
 
+// The clock stands still: what waits for it waits for ever.
+TEST_F(Batches, ShortOnesGoAtOnceWhenNobodyIsLeftToJoin) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 4;
+  r.batch_wait_ms = 10;
+  auto session = table.open(backend, r).value();
+  session->expect_runs_of("a", 2);
+  session->expect_runs_of("b", 1);
+  run_all(session, 3, 8);
+  EXPECT_EQ(backend.last->last_bytes.load(), 3 * 8 * sizeof(float));
+  // A node that is gone sends nothing more.
+  session->expect_none_of("a");
+  run_all(session, 1, 8);
+  EXPECT_EQ(backend.last->last_bytes.load(), 8 * sizeof(float));
+  session.reset();
+  died.wait();
+}
+
+// Those whose batch runs cannot join before it ends. The run itself sends the third caller: it is under way
+// until that one is done.
+TEST_F(Batches, DoNotWaitForCallersWhoseBatchRuns) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "one core runs one batch at a time";
+  Probe probe;
+  auto died = probe.died.get_future();
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 2;
+  r.batch_wait_ms = 10;
+  auto session = table.open(backend, r).value();
+  session->expect_runs_of("a", 3);
+  std::atomic<int> runs{0};
+  std::vector<std::size_t> sizes(2);
+  probe.run = [&](int) {
+    const int run = runs++;
+    sizes.at(static_cast<std::size_t>(run)) = backend.last->last_bytes.load();
+    if (run == 0) run_all(session, 1, 8);
+    return Status();
+  };
+  run_all(session, 2, 8);
+  EXPECT_EQ(sizes[0], 2 * 8 * sizeof(float));
+  EXPECT_EQ(sizes[1], 8 * sizeof(float));
+  probe.run = [](int) { return Status(); };
+  session.reset();
+  died.wait();
+}
+
+// Two may come and one does; or nobody knows who may come.
+TEST_F(Batches, WaitForCallersThatMayStillCome) {
+  Probe probe;
+  auto died = probe.died.get_future();
+  SteppedClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kCompute, 2);
+  SessionRequest r = request({}, {"N", 8});
+  r.batch = 3;
+  r.batch_wait_ms = 10;
+  auto session = table.open(backend, r).value();
+  RunTensors run(session->signature());
+  const auto waits_its_time = [&] {
+    auto result =
+        std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+    clock.await_sleepers(1);
+    clock.advance(from_ms(9));
+    EXPECT_EQ(result.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+    clock.advance(from_ms(1));
+    EXPECT_TRUE(result.get().ok());
+  };
+  session->expect_runs_of("a", 2);
+  waits_its_time();
+  session->expect_runs_of("a", 1);
+  session->expect_runs_of("b", 0);
+  waits_its_time();
+  session.reset();
+  died.wait();
+}
+
 TEST_F(Batches, FailTogether) {
   Probe probe;
   auto died = probe.died.get_future();

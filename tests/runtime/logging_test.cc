@@ -65,6 +65,14 @@ TEST(Logging, AFileThatCannotBeOpened) {
   EXPECT_THAT(logging.status().message(), HasSubstr("the log file '/proc/none/log' cannot be opened"));
 }
 
+TEST_F(LoggingFile, AFolderThatIsMissingIsNotMade) {
+  const auto logging = Logging::start({LogLevel::kInfo, path_ + "/deep/log"});
+  ASSERT_FALSE(logging.ok());
+  EXPECT_THAT(logging.status().message(), HasSubstr("/deep/log' cannot be opened: there is no folder '" +
+                                                    path_ + "/deep'; make it first"));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
 TEST(Logging, Levels) {
   EXPECT_EQ(parse_log_level("warning"), LogLevel::kWarning);
   EXPECT_FALSE(parse_log_level("loud"));
