@@ -1,5 +1,6 @@
 // What the planner sizes is enough: random pipelines, planned by the real planner, on real pools and real
 // node bodies, in the worst order of events.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "framework/graph/node_bodies.h"
@@ -63,6 +64,7 @@ class PipelineRun {
     make_buffers();
     nodes_ = make_random_nodes(plan, complaints_);
     std::vector<Node*> nodes;
+    nodes.reserve(nodes_.size());
     for (const auto& node : nodes_) nodes.push_back(node.get());
     bodies_ = std::make_unique<NodeBodies>(
         plan, flow_, std::move(nodes), *pools_, clock_,
@@ -136,9 +138,9 @@ class PipelineRun {
       const NodeCounters& node = counters_.nodes[n];
       const std::string& id = plan_.nodes[n].id;
       if (node.packets_out < node.processed && !plan_.nodes[n].outputs.empty())
-        return "'" + id + "' ran for frames without making anything";
+        return fmt::format("'{}' ran for frames without making anything", id);
       const std::string wrong = check_drops(node.dropped);
-      if (!wrong.empty()) return "'" + id + "': " + wrong + "\n" + levels();
+      if (!wrong.empty()) return fmt::format("'{}': {}\n{}", id, wrong, levels());
     }
     for (const SourceCounters& s : counters_.sources) {
       if (s.produced != kFrames) return "not all frames were produced";
