@@ -255,7 +255,8 @@ TEST_F(SelectedRun, ABackendThatFailsIsLeftAtOnceAndComesBack) {
 }
 
 TEST_F(SelectedRun, ARunThatHangsIsGivenUpAndItsBackendLeft) {
-  start("", "backends: [fake, cpu], policy: fixed, fake: {latency_ms: 0, hang_at: [9], run_timeout_ms: 50}");
+  start("",
+        "backends: [fake, cpu], policy: fixed, fake: {latency_ms: 0, hang_at: [9], run_timeout_ms: 1000}");
   ASSERT_TRUE(push_until([this] { return runs_on("cpu"); }));
   const RunReport report = finish();
   EXPECT_TRUE(status_.ok()) << status_.message();
@@ -264,7 +265,7 @@ TEST_F(SelectedRun, ARunThatHangsIsGivenUpAndItsBackendLeft) {
 
 TEST_F(SelectedRun, ACandidateThatHangsWhileItIsMeasuredIsNotChosen) {
   start("",
-        "backends: [fake, cpu], policy: latency, fake: {latency_ms: 0, hang_at: [0], run_timeout_ms: 50}");
+        "backends: [fake, cpu], policy: latency, fake: {latency_ms: 0, hang_at: [0], run_timeout_ms: 1000}");
   EXPECT_TRUE(runs_on("cpu"));
   EXPECT_THAT(inference().warnings, Contains(HasSubstr("fake failed while it was measured")));
   push();
