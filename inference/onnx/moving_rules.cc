@@ -66,7 +66,7 @@ Shape transpose(const Call& call) {
 }
 
 Shape concat(const Call& call) {
-  Shape out = same(call);
+  Shape out = first_input_shape(call);
   const auto axis = out ? axis_of(call.attributes.number("axis", 1), out->size()) : std::nullopt;
   if (!axis) return std::nullopt;
   for (std::size_t i = 1; i < call.op.inputs.size(); ++i) {
@@ -108,7 +108,7 @@ Shape unsqueeze(const Call& call) {
 }
 
 Shape pad(const Call& call) {
-  Shape out = same(call);
+  Shape out = first_input_shape(call);
   const auto pads = given(call, "pads", 1);
   if (!out || !pads || pads->size() != 2 * out->size()) return std::nullopt;  // nor with axes
   for (std::size_t d = 0; d < out->size(); ++d) (*out)[d] += (*pads)[d] + (*pads)[d + out->size()];
@@ -117,7 +117,7 @@ Shape pad(const Call& call) {
 
 // By factors or to sizes; `Upsample` and the first `Resize` had only factors, at place 1.
 Shape resize(const Call& call) {
-  Shape out = same(call);
+  Shape out = first_input_shape(call);
   if (!out) return std::nullopt;
   if (const auto sizes = given(call, "", 3); sizes && sizes->size() == out->size()) return sizes;
   const std::size_t place = call.op.inputs.size() > 2 ? 2 : 1;
@@ -133,7 +133,7 @@ Shape resize(const Call& call) {
 }
 
 Shape slice(const Call& call) {
-  Shape out = same(call);
+  Shape out = first_input_shape(call);
   const auto starts = given(call, "starts", 1);
   if (!out || !starts || call.op.inputs.size() > 4) return std::nullopt;  // with steps: not worth it
   // The usual end "all the rest" is no size.

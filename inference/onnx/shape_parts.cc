@@ -29,7 +29,7 @@ std::optional<std::size_t> axis_of(std::int64_t axis, std::size_t rank) {
   return static_cast<std::size_t>(axis < 0 ? axis + size : axis);
 }
 
-Shape same(const Call& call) {
+Shape first_input_shape(const Call& call) {
   const Dims* x = shape(call, 0);
   return x ? Shape(*x) : std::nullopt;
 }

@@ -23,7 +23,7 @@ const Dims* shape(const Call& call, std::size_t i);
 // From the front; none when there is no such axis.
 std::optional<std::size_t> axis_of(std::int64_t axis, std::size_t rank);
 // The first input's.
-Shape same(const Call& call);
+Shape first_input_shape(const Call& call);
 
 // The rule of one kind of operator, null when it is none of them.
 Rule window_rule(Bytes type);  // convolutions and pooling

@@ -151,7 +151,7 @@ Rule rule_of(Bytes type) {
                                                             {"Constant", constant},
                                                             {"ConstantOfShape", of_that_shape},
                                                             {"Shape", rank_of}}};
-  if (is_one_of(kSame, type)) return same;
+  if (is_one_of(kSame, type)) return first_input_shape;
   if (is_one_of(kBroadcast, type)) return broadcast;
   if (is_one_of(kReduce, type)) return reduce;
   for (const Rule rule : {window_rule(type), moving_rule(type)})

@@ -67,7 +67,7 @@ Shape pooling(const Call& call) {
 }
 
 Shape global_pooling(const Call& call) {
-  Shape out = same(call);
+  Shape out = first_input_shape(call);
   if (!out || out->size() < 3) return std::nullopt;
   std::fill(out->begin() + 2, out->end(), 1);
   return out;
