@@ -119,7 +119,8 @@ void add_run(CLI::App& app, RunArguments& args) {
   run->add_flag_callback("-v,--verbose", [&args] { args.log_level = "debug"; }, "More messages");
   run->add_option("--log-level", args.log_level, "Least level that is written")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  run->add_option("--log-file", args.log_file, "Messages go to a file instead of stderr; its folder exists")->type_name("FILE");
+  run->add_option("--log-file", args.log_file, "Messages go to a file instead of stderr; its folder exists")
+      ->type_name("FILE");
 }
 
 void add_plan(CLI::App& app, PlanArguments& args) {

@@ -1,4 +1,4 @@
-/* Element types of the host's tensors by number: C++ and the kernels share this list (also valid OpenCL C). */
+/* Element types of the host's tensors by number; C++ and the kernels share this list (valid OpenCL C). */
 #ifndef SLUICE_GPU_ELEMENT_TYPES
 #define SLUICE_GPU_ELEMENT_TYPES
 
