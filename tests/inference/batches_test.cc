@@ -88,6 +88,17 @@ TEST_F(Batches, AreCollectedAndPaddedWhereShapesAreStatic) {
   died.wait();
 }
 
+// One run goes when its wait is over, not before.
+void expect_a_wait_of_10_ms(const std::shared_ptr<SharedSession>& session, SteppedClock& clock) {
+  RunTensors run(session->signature());
+  auto result = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
+  clock.await_sleepers(1);
+  clock.advance(from_ms(9));
+  EXPECT_EQ(result.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  clock.advance(from_ms(1));
+  EXPECT_TRUE(result.get().ok());
+}
+
 TEST_F(Batches, ShortOnesGoAfterTheirWait) {
   Probe probe;
   auto died = probe.died.get_future();
@@ -98,13 +109,7 @@ TEST_F(Batches, ShortOnesGoAfterTheirWait) {
   r.batch = 3;
   r.batch_wait_ms = 10;
   auto session = table.open(backend, r).value();
-  RunTensors run(session->signature());
-  auto result = std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
-  clock.await_sleepers(1);
-  clock.advance(from_ms(9));
-  EXPECT_EQ(result.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
-  clock.advance(from_ms(1));
-  EXPECT_TRUE(result.get().ok());
+  expect_a_wait_of_10_ms(session, clock);
   EXPECT_EQ(backend.last->last_bytes.load(), 8 * sizeof(float));
   session.reset();
   died.wait();
@@ -174,21 +179,11 @@ TEST_F(Batches, WaitForCallersThatMayStillCome) {
   r.batch = 3;
   r.batch_wait_ms = 10;
   auto session = table.open(backend, r).value();
-  RunTensors run(session->signature());
-  const auto waits_its_time = [&] {
-    auto result =
-        std::async(std::launch::async, [&] { return SharedSession::run(session, run.in, run.out); });
-    clock.await_sleepers(1);
-    clock.advance(from_ms(9));
-    EXPECT_EQ(result.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
-    clock.advance(from_ms(1));
-    EXPECT_TRUE(result.get().ok());
-  };
   session->expect_runs_of("a", 2);
-  waits_its_time();
+  expect_a_wait_of_10_ms(session, clock);
   session->expect_runs_of("a", 1);
   session->expect_runs_of("b", 0);
-  waits_its_time();
+  expect_a_wait_of_10_ms(session, clock);
   session.reset();
   died.wait();
 }
