@@ -33,6 +33,7 @@ class Batches : public Sessions {
         values[k] = static_cast<float>((k * 7 + static_cast<std::size_t>(i) * 13) % 100) / 50 - 1;
       runs.back()->inputs[0].set(values);
     }
+    threads.reserve(runs.size());
     for (int i = 0; i < count; ++i) {
       threads.emplace_back([&session, &run = *runs[static_cast<std::size_t>(i)]] {
         const Status status = SharedSession::run(session, run.in, run.out);
@@ -41,6 +42,7 @@ class Batches : public Sessions {
     }
     for (std::thread& thread : threads) thread.join();
     std::vector<std::vector<float>> out;
+    out.reserve(runs.size());
     for (const auto& run : runs) out.push_back(run->outputs[0].values<float>());
     return out;
   }
