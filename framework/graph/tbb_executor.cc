@@ -22,6 +22,19 @@ namespace {
 using UnitNode = tbb::flow::multifunction_node<Message, std::tuple<Message>, tbb::flow::lightweight>;
 using SourceOut = tbb::flow::broadcast_node<Message>;
 
+// TBB makes as many workers as the arenas of the process ask for. Those of ours that rest must not keep them
+// from another pipeline, nor from what else uses TBB.
+constexpr std::size_t kMostThreads = 256;
+// How long a worker without a job stays in its task. A TBB worker that finds no task looks for one for some
+// 0.3 ms of CPU before it sleeps: for each frame of a camera, whose next one comes much later. Longer than
+// the time between two frames of a slow camera; a pipeline that pauses gives its workers back. As fast as
+// possible the next job comes soon, and a worker that still looks takes it without being woken.
+constexpr std::chrono::milliseconds kLinger{150};
+
+std::chrono::nanoseconds linger(const ExecutorSetup& setup) {
+  return setup.graph.lossless ? std::chrono::nanoseconds(0) : kLinger;
+}
+
 // Joins TBB's worker threads with the last executor, unless something else in the process uses them too.
 struct Scheduler {
   tbb::task_scheduler_handle handle{tbb::attach{}};
@@ -37,8 +50,8 @@ struct TbbExecutor::Impl {
 
   explicit Impl(TbbExecutor& executor, int workers)
       : owner(executor),
-        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
-        crew(static_cast<std::size_t>(workers)) {
+        limit(tbb::global_control::max_allowed_parallelism, kMostThreads),
+        crew(static_cast<std::size_t>(workers), linger(executor.setup_)) {
     // A worker only, no place kept for the calling thread.
     for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
     arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
@@ -74,7 +87,7 @@ struct TbbExecutor::Impl {
   tbb::global_control limit;  // before the scheduler, so that TBB starts with it
   Scheduler scheduler;
   // One per worker. TBB wakes as many workers as an arena may have, however few tasks it got, and each that
-  // finds nothing spins for some 0.1 ms, perhaps on the core of a decoder.
+  // finds nothing spins for some 0.3 ms, perhaps on the core of a decoder.
   std::deque<tbb::task_arena> arenas;
   std::unique_ptr<tbb::flow::graph> graph;
   std::vector<std::unique_ptr<UnitNode>> nodes;     // by unit; null for sources
@@ -204,7 +217,7 @@ void TbbExecutor::Impl::connect() {
 }
 
 Status TbbExecutor::start() {
-  const Status status = guarded([this]() -> Status {
+  Status status = guarded([this]() -> Status {
     impl_->start_threads();
     impl_->start_sources();
     return {};
@@ -292,13 +305,13 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
 // --- workers
 // ----------------------------------------------------------------------------------------------------------
 
-// A task of the worker's arena: runs jobs until there is none.
+// A task of the worker's arena: runs jobs until there has been none for a while.
 void TbbExecutor::Impl::work(std::size_t worker) {
   crew.arrive();
   do {
     Turn turn(*this);
     while (const std::optional<Job> job = crew.take()) turn.run_chain(*job);
-  } while (!crew.leave(worker));
+  } while (crew.rest(worker));
 }
 
 void TbbExecutor::Impl::wake_workers() {
@@ -463,7 +476,7 @@ void TbbExecutor::shut_down() {
     std::unique_lock lock(impl_->idle_mutex);
     impl_->idle.wait(lock, [this] { return impl_->timers == 0; });
   }
-  impl_->crew.wait_all_idle();
+  impl_->crew.close();
 }
 
 }  // namespace sluice

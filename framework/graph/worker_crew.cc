@@ -1,9 +1,13 @@
 #include "framework/graph/worker_crew.h"
 
+#include <utility>
+
 namespace sluice {
 
-WorkerCrew::WorkerCrew(std::size_t workers) : workers_(workers) {
+WorkerCrew::WorkerCrew(std::size_t workers, std::chrono::nanoseconds linger)
+    : workers_(workers), linger_(linger), places_(workers) {
   for (std::size_t i = workers; i > 0; --i) idle_.push_back(i - 1);
+  resting_.reserve(workers);
 }
 
 void WorkerCrew::put(Job job) {
@@ -12,12 +16,21 @@ void WorkerCrew::put(Job job) {
 }
 
 std::optional<std::size_t> WorkerCrew::wake() {
-  std::lock_guard lock(mutex_);
-  if (ready_.size() <= coming_ || at_work() >= room()) return std::nullopt;
-  const std::size_t worker = idle_.back();
-  idle_.pop_back();
-  ++coming_;
-  return worker;
+  while (true) {
+    Place* place = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      if (ready_.size() <= coming_ || at_work() >= room()) return std::nullopt;
+      ++coming_;
+      std::vector<std::size_t>& from = resting_.empty() ? idle_ : resting_;
+      const std::size_t worker = from.back();
+      from.pop_back();
+      if (&from == &idle_) return worker;
+      place = &places_[worker];
+      place->is_called = true;
+    }
+    place->called.notify_one();
+  }
 }
 
 void WorkerCrew::arrive() {
@@ -31,12 +44,24 @@ std::optional<Job> WorkerCrew::take() {
   return ready_.take();
 }
 
-bool WorkerCrew::leave(std::size_t worker) {
-  std::lock_guard lock(mutex_);
-  if (!ready_.empty() && at_work() <= room()) return false;
+bool WorkerCrew::rest(std::size_t worker) {
+  std::unique_lock lock(mutex_);
+  if (has_work() || (linger_.count() > 0 && is_called(worker, lock))) return true;
   idle_.push_back(worker);
   if (idle_.size() == workers_) all_idle_.notify_all();
-  return true;
+  return false;
+}
+
+bool WorkerCrew::is_called(std::size_t worker, std::unique_lock<std::mutex>& lock) {
+  Place& place = places_[worker];
+  resting_.push_back(worker);
+  place.called.wait_for(lock, linger_, [&] { return place.is_called || closed_; });
+  if (std::exchange(place.is_called, false)) {
+    --coming_;
+    return true;
+  }
+  std::erase(resting_, worker);
+  return false;
 }
 
 void WorkerCrew::source_rests(bool rests) {
@@ -44,8 +69,10 @@ void WorkerCrew::source_rests(bool rests) {
   rests ? --busy_sources_ : ++busy_sources_;
 }
 
-void WorkerCrew::wait_all_idle() {
+void WorkerCrew::close() {
   std::unique_lock lock(mutex_);
+  closed_ = true;
+  for (Place& place : places_) place.called.notify_one();
   all_idle_.wait(lock, [this] { return idle_.size() == workers_; });
 }
 

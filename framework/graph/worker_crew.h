@@ -1,7 +1,8 @@
-// Which workers are at work, and the jobs that wait for one. Knows no thread: the executor wakes workers
-// where it is told to.
+// Which workers are at work, and the jobs that wait for one. Knows no thread: the executor has workers come
+// where it is told to, and each calls in here.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -15,37 +16,53 @@ namespace sluice {
 // Any thread.
 class WorkerCrew {
  public:
-  explicit WorkerCrew(std::size_t workers);
+  // A worker without a job rests here for `linger`, asleep, before it goes back to where it came from. 0: it
+  // goes at once.
+  WorkerCrew(std::size_t workers, std::chrono::nanoseconds linger);
 
   // Room for this many jobs; before the first one.
   void reserve(std::size_t most) { ready_.reserve(most); }
   void put(Job job);
-  // A worker to be woken now; call again until there is none. As many come as there are jobs that nobody is
-  // coming for, and room.
+  // Has as many workers come as there are jobs that nobody is coming for, and room. Those that rest come by
+  // themselves; the one that is returned must be sent for: call again until there is none.
   std::optional<std::size_t> wake();
-  // A woken worker is at work.
+  // A worker that was sent for is at work.
   void arrive();
-  // The next job of a worker; none: `leave`.
+  // The next job of a worker; none: `rest`.
   std::optional<Job> take();
-  // False: there is more to do. True: the worker rests, and nothing of this object is touched any more.
-  bool leave(std::size_t worker);
+  // Blocks until there is more to do (true), or nothing was for as long as workers linger: false, then the
+  // worker has gone, and nothing of this object is touched any more.
+  bool rest(std::size_t worker);
   // A source that neither sleeps nor waits has a core to itself, because nothing makes up for a decoder that
   // was held up; one that waits for the graph lends its core to a worker.
   void source_rests(bool rests);
-  // Blocks until every worker rests.
-  void wait_all_idle();
+  // Nobody rests from now on. Blocks until every worker has gone.
+  void close();
 
  private:
+  // Where a worker rests.
+  struct Place {
+    std::condition_variable called;
+    bool is_called = false;
+  };
+
+  // Waits in its place; false: for as long as workers linger.
+  bool is_called(std::size_t worker, std::unique_lock<std::mutex>& lock);
   // How many workers are at work or coming, and how many may be.
-  std::size_t at_work() const { return workers_ - idle_.size(); }
+  std::size_t at_work() const { return workers_ - idle_.size() - resting_.size(); }
   std::size_t room() const { return workers_ > busy_sources_ ? workers_ - busy_sources_ : 1; }
+  bool has_work() const { return !ready_.empty() && at_work() <= room(); }
 
   const std::size_t workers_;
+  const std::chrono::nanoseconds linger_;
   std::mutex mutex_;  // guards what follows
   ReadyJobs ready_;
-  std::vector<std::size_t> idle_;  // the last to become idle is woken first: its caches are warm
-  std::size_t coming_ = 0;         // woken, not at work yet
+  std::vector<std::size_t> resting_;  // the last to rest is called first: its caches are warm
+  std::vector<std::size_t> idle_;     // gone; the last one to go comes back first
+  std::vector<Place> places_;         // by worker
+  std::size_t coming_ = 0;            // called or sent for, not at work yet
   std::size_t busy_sources_ = 0;
+  bool closed_ = false;
   std::condition_variable all_idle_;
 };
 
