@@ -38,7 +38,8 @@ Result<std::unique_ptr<Session>> CpuBackend::open(const SessionRequest& request)
                             .provider = "CPUExecutionProvider",
                             .kind = RunKind::kCompute,
                             .configure = {},
-                            .before_run = {}};
+                            .before_run = {},
+                            .shrink_after_first_run = true};
   config.configure = [&](Ort::SessionOptions& session) {
     session.SetIntraOpNumThreads(threads);
     session.AddConfigEntry("session.intra_op.allow_spinning", options.flag("spinning") ? "1" : "0");

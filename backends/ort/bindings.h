@@ -37,6 +37,7 @@ class PortBindings {
 struct Slot {
   std::vector<PortBindings> inputs, outputs;
   std::vector<OrtValue*> input_values, output_values;
+  bool has_run = false;
 };
 
 }  // namespace sluice::ort

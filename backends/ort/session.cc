@@ -1,5 +1,7 @@
 #include "backends/ort/session.h"
 
+#include <onnxruntime_run_options_config_keys.h>
+
 #include <algorithm>
 
 #include "backends/ort/load_model.h"
@@ -74,6 +76,9 @@ void OrtSession::load(const SessionRequest& request, const SessionConfig& config
   session_ = load_model(runtime_->env(), model, options, note);
   read_placement(config.provider);
   if (note) placement_.reasons.push_back(std::move(*note));
+  if (!config.shrink_after_first_run) return;
+  first_run_ = Ort::RunOptions();
+  first_run_.AddConfigEntry(kOrtRunOptionsConfigEnableMemoryArenaShrinkage, "cpu:0");
 }
 
 void OrtSession::read_placement(const std::string& provider) {
@@ -168,7 +173,9 @@ Status OrtSession::run(int slot_index, std::span<const Tensor* const> inputs,
   OrtStatus* error = nullptr;
   {
     const ForeignCode foreign;
-    error = api.Run(session_, nullptr, input_names_.data(), slot.input_values.data(), input_names_.size(),
+    const OrtRunOptions* options = slot.has_run ? nullptr : static_cast<const OrtRunOptions*>(first_run_);
+    slot.has_run = true;
+    error = api.Run(session_, options, input_names_.data(), slot.input_values.data(), input_names_.size(),
                     output_names_.data(), output_names_.size(), slot.output_values.data());
   }
   if (!error) return {};

@@ -24,6 +24,10 @@ struct SessionConfig {
   std::function<std::optional<std::string>(std::string_view model)> substitute;
   std::function<void(Ort::SessionOptions&)> configure;  // may throw Ort::Exception
   std::function<void()> before_run;                     // in the thread that runs; may be empty
+  // ONNX Runtime learns in a run how tensors of these shapes share one block of memory, and takes that block
+  // from then on. With this the memory of each slot's first run, which is of no more use, goes back to the
+  // system. For sessions that keep an arena on the CPU.
+  bool shrink_after_first_run = false;
 };
 
 // Runs write straight into the callers' tensors: values that view them are made once per buffer and slot.
@@ -71,6 +75,7 @@ class OrtSession final : public Session {
   std::vector<const char*> input_names_, output_names_;
   Ort::MemoryInfo memory_{nullptr};
   Ort::Session session_{nullptr};
+  Ort::RunOptions first_run_{nullptr};  // null: as any other
   std::vector<Slot> slots_;
   Placement placement_;
 };

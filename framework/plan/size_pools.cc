@@ -19,7 +19,11 @@
 //
 // In lossless an inbox may hold as many frames as there are credits, but a source needs no picture for each
 // of them: where one such reader is all there is, two may wait, and the source waits for the third as it
-// would for a credit. It cannot wait in vain: the reader needs no newer picture to let the oldest go.
+// would for a credit. It cannot wait in vain: the reader needs no newer picture to let the oldest go. The
+// same holds for a tensor of a node that takes frames in order, because then older frames alone hold what it
+// waits for; one may wait, and none is handed over: what the node made lies in the inbox at once. A parallel
+// node has one for each frame: a frame that overtook another holds its packet until that one comes. So has a
+// node of lists, which would take the part of a list that is free and give it back, again and again.
 #include <algorithm>
 
 #include "framework/plan/draft.h"
@@ -28,6 +32,7 @@ namespace sluice::planning {
 namespace {
 
 constexpr int kWaitingPictures = 2;  // more make nothing faster: measured with face_fast
+constexpr int kWaitingTensors = 1;
 
 class PoolSizer {
  public:
@@ -194,11 +199,13 @@ class PoolSizer {
     return !p_.lossless && d_.node(n).concurrency > 1 && d_.node(e.to_node).concurrency == 1;
   }
 
-  // Packets of the output that may wait in front of a reader that keeps them to itself.
-  int may_wait(int n, const PlanEdge& e, std::size_t exact_readers) {
-    const int capacity = unit_of(e.to_node).capacity;
-    const bool throttles = p_.lossless && d_.type(n).source && exact_readers == 1;
-    return throttles ? std::min(capacity, kWaitingPictures) : capacity;
+  // An empty pool holds the node up until the output's only reader has gone on.
+  bool throttles(int n, int output, std::size_t exact_readers) {
+    if (!p_.lossless || exact_readers != 1) return false;
+    if (d_.type(n).source) return true;
+    const auto at = static_cast<std::size_t>(output);
+    const bool tensor = d_.node(n).routes[0].outputs[at].tensor != nullptr;
+    return tensor && d_.type(n).serial && d_.node(n).outputs[at].max_packets == 1;
   }
 
   // Packets that the mailbox of a `latest` reader keeps: one, and one in each run of the reader; one more for
@@ -225,11 +232,15 @@ class PoolSizer {
     for (const int e : all.empty() ? std::vector<int>{} : out_[static_cast<std::size_t>(n)]) {
       if (!d_.edge(e).latest && d_.edge(e).from_output != output) exact_edges.push_back(e);
     }
-    int exact = d_.node(n).concurrency + 1;
+    const bool source = d_.type(n).source;
+    const bool waits = throttles(n, output, exact_readers);
+    int exact = d_.node(n).concurrency + (waits && !source ? 0 : 1);
     for (const int i : exact_edges) {
       const PlanEdge& e = d_.edge(i);
       const bool bounded = keeps_to_itself(e) && !waits_for_overtaken(n, e);
-      exact += bounded ? may_wait(n, e, exact_readers) + d_.node(e.to_node).concurrency : frames;
+      int may_wait = unit_of(e.to_node).capacity;
+      if (waits) may_wait = std::min(may_wait, source ? kWaitingPictures : kWaitingTensors);
+      exact += bounded ? may_wait + d_.node(e.to_node).concurrency : frames;
     }
     return std::min(frames, exact) + mailboxes;
   }

@@ -214,6 +214,17 @@ TEST(PlannedPools, TheOvertakenFrameFindsABuffer) {
       << "o1 is read through a mailbox";
 }
 
+// A node that takes frames in order waits for its reader's, also behind and before one that overtakes.
+TEST(PlannedPools, ANodeThatWaitsForItsReaderGoesOn) {
+  EXPECT_EQ(wrong_in_any_order("  - {id: cam, type: source_o}\n"
+                               "  - {id: first, type: make1_w, inputs: cam}\n"
+                               "  - {id: over, type: infer_w, inputs: first, options: {concurrency: 4}}\n"
+                               "  - {id: last, type: make1_w, inputs: over.o0}\n"
+                               "  - {id: out, type: sink_o, inputs: last}\n",
+                               "mode: lossless, max_in_flight: 12"),
+            "");
+}
+
 // What a parallel node overtakes with waits in front of a reader that takes frames in order.
 TEST(PlannedPools, RealtimeKeepsWhatOvertookAnother) {
   EXPECT_EQ(wrong_in_any_order("  - {id: cam, type: source_o}\n"

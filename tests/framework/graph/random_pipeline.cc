@@ -23,12 +23,28 @@ void add(Registry& registry, const std::string& family, char how, Describe descr
   if (!added.ok()) throw std::logic_error(added.message());
 }
 
+// The types of a maker's outputs: small tensors and, between them, pictures.
+Result<std::vector<PortType>> maker_types(int outputs) {
+  std::vector<PortType> out(static_cast<std::size_t>(outputs));
+  for (std::size_t o = 0; o < out.size(); ++o) {
+    out[o].kind = o % 2 ? PortKind::kFrame : PortKind::kTensor;
+    out[o].name = "o" + std::to_string(o);
+    if (out[o].kind == PortKind::kFrame) continue;
+    auto tensor = std::make_shared<TensorType>();
+    tensor->name = out[o].name;
+    tensor->shape = {1, 4};
+    out[o].tensor = std::move(tensor);
+  }
+  return out;
+}
+
 void add_makers(Registry& r, char how) {
   for (int outputs = 1; outputs <= 4; ++outputs) {
     add(r, "make" + std::to_string(outputs), how, [&](NodeDeclaration& d) {
       d.input("in", PortKind::kAny);
       for (int o = 0; o < outputs; ++o)
-        d.output("o" + std::to_string(o), o % 2 ? PortKind::kFrame : PortKind::kDetections);
+        d.output("o" + std::to_string(o), o % 2 ? PortKind::kFrame : PortKind::kTensor);
+      d.infer_types = [outputs](const TypeContext&) { return maker_types(outputs); };
     });
   }
   add(r, "join", how, [](NodeDeclaration& d) {
