@@ -10,7 +10,7 @@ namespace {
 
 // What a group may take: work items and bytes of local memory that every device has, the latter also so that
 // it stays in a CPU's nearest cache.
-constexpr std::int64_t kMostItems = 128, kMostBytes = 12288;
+constexpr std::int64_t kMostItems = 64, kMostBytes = 12288;
 constexpr std::int64_t kMostChannels =
     128;  // in or out: with more of them the sums cost the time, not the tensor between
 
