@@ -25,7 +25,7 @@ typedef float store_t;
 #define IN __global const store_t* restrict
 #define OUT __global store_t* restrict
 
-// `vec`: one work item's output channels (SLUICE_LANES of them).
+// `vec`: one work item's output channels (SLUICE_LANES of them; 24 only in convolutions).
 #if SLUICE_LANES == 16
 typedef float16 vec;
 #define LOADV(p, i) LOAD16((p), (i) * 4)
@@ -33,13 +33,13 @@ typedef float16 vec;
 #define VLOAD vload16
 #define VSTORE vstore16
 #define GROUPS 4
-#elif SLUICE_LANES == 8
-typedef float8 vec;
+#elif SLUICE_LANES == 8 || SLUICE_LANES == 24
+typedef float8 vec;  // of 24 lanes a third
 #define LOADV(p, i) LOAD8((p), (i) * 2)
 #define STOREV(v, i, p) STORE8((v), (i) * 2, (p))
 #define VLOAD vload8
 #define VSTORE vstore8
-#define GROUPS 2
+#define GROUPS (SLUICE_LANES / 4)
 #else
 typedef float4 vec;
 #define LOADV(p, i) LOAD4((p), (i))
@@ -52,22 +52,17 @@ typedef float4 vec;
 #define ALWAYS inline __attribute__((always_inline))
 
 // The activations that convolutions and matrix products apply before they store.
-inline vec activate(vec v, int op, float a, float b) {
-  switch (op) {
-    case OP_RELU: return fmax(v, (vec)(0.0f));
-    case OP_LEAKY: return fmax(v, (vec)(0.0f)) + a * fmin(v, (vec)(0.0f));
-    case OP_CLIP: return fmin(fmax(v, (vec)(a)), (vec)(b));
-    case OP_HARD_SIGMOID: return fmin(fmax(a * v + b, (vec)(0.0f)), (vec)(1.0f));
-    case OP_HARD_SWISH: return v * fmin(fmax(a * v + b, (vec)(0.0f)), (vec)(1.0f));
-    case OP_SIGMOID: return 1.0f / (1.0f + exp(-v));
-    case OP_SILU: return v / (1.0f + exp(-v));
-    default: return v;
+#define DEFINE_ACTIVATE(name, type)                                                                  \
+  inline type name(type v, int op, float a, float b) {                                              \
+    switch (op) {                                                                                   \
+      case OP_RELU: return fmax(v, (type)(0.0f));                                                   \
+      case OP_LEAKY: return fmax(v, (type)(0.0f)) + a * fmin(v, (type)(0.0f));                      \
+      case OP_CLIP: return fmin(fmax(v, (type)(a)), (type)(b));                                     \
+      case OP_HARD_SIGMOID: return fmin(fmax(a * v + b, (type)(0.0f)), (type)(1.0f));               \
+      case OP_HARD_SWISH: return v * fmin(fmax(a * v + b, (type)(0.0f)), (type)(1.0f));             \
+      case OP_SIGMOID: return 1.0f / (1.0f + exp(-v));                                              \
+      case OP_SILU: return v / (1.0f + exp(-v));                                                    \
+      default: return v;                                                                            \
+    }                                                                                               \
   }
-}
-// The same; the usual ones without a call.
-ALWAYS vec activate_most(vec v, int op, float a, float b) {
-  if (op == OP_NONE) return v;
-  if (op == OP_RELU) return fmax(v, (vec)(0.0f));
-  if (op == OP_CLIP) return fmin(fmax(v, (vec)(a)), (vec)(b));
-  return activate(v, op, a, b);
-}
+DEFINE_ACTIVATE(activate, vec)

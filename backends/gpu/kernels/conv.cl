@@ -1,83 +1,15 @@
 // Convolutions on NC4HW4. A work item makes SLUICE_LANES output channels of 4 pixels of a row; weights are packed
 // [group of lanes][input group][ky][kx][4 input channels][lanes], bias and slope [group of lanes][lanes].
-// bands, per group of lanes: the first input group that it reads, how many, and where its weights begin (in `vec`).
-// After the sum: + residual (may have fewer channels), the PRelu slope or an activation, zero beyond OC.
+// bands, per group of lanes: the first input group that it reads, how many, and where its weights begin (in `tile`).
 
-#define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
-#define FINISH res, res_groups, slope, act, act_a, act_b
-
-// Stores the channels from group `og` (of 4) on, at pixel `p` of `pixels` of image `n`.
-#if SLUICE_LANES == 16
-ALWAYS void finish(float16 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
-  const int groups = (oc + 3) / 4, from = (n * res_groups + og) * pixels + p, to = (n * groups + og) * pixels + p;
-  if (og + 4 <= res_groups) {
-    v += (float16)(LOAD4(res, from), LOAD4(res, from + pixels), LOAD4(res, from + 2 * pixels),
-                   LOAD4(res, from + 3 * pixels));
-  } else if (og < res_groups) {
-    v.s0123 += LOAD4(res, from);
-    if (og + 1 < res_groups) v.s4567 += LOAD4(res, from + pixels);
-    if (og + 2 < res_groups) v.s89ab += LOAD4(res, from + 2 * pixels);
-  }
-  v = act == OP_PRELU ? fmax(v, (float16)(0.0f)) + LOADV(slope, og / 4) * fmin(v, (float16)(0.0f))
-                      : activate_most(v, act, act_a, act_b);
-  if ((oc & 3) != 0 && og + 4 >= groups) {
-    const int16 lane = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    v = select((float16)(0.0f), v, lane < (int16)(oc - og * 4));
-  }
-  STORE4(v.s0123, to, y);
-  if (og + 1 < groups) STORE4(v.s4567, to + pixels, y);
-  if (og + 2 < groups) STORE4(v.s89ab, to + 2 * pixels, y);
-  if (og + 3 < groups) STORE4(v.scdef, to + 3 * pixels, y);
-}
-#elif SLUICE_LANES == 8
-ALWAYS void finish(float8 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
-  const int groups = (oc + 3) / 4, from = (n * res_groups + og) * pixels + p, to = (n * groups + og) * pixels + p;
-  if (og < res_groups) v.s0123 += LOAD4(res, from);
-  if (og + 1 < res_groups) v.s4567 += LOAD4(res, from + pixels);
-  v = act == OP_PRELU ? fmax(v, (float8)(0.0f)) + LOADV(slope, og / 2) * fmin(v, (float8)(0.0f))
-                      : activate_most(v, act, act_a, act_b);
-  if ((oc & 3) != 0 && og + 2 >= groups) {
-    const int8 lane = (int8)(0, 1, 2, 3, 4, 5, 6, 7);
-    v = select((float8)(0.0f), v, lane < (int8)(oc - og * 4));
-  }
-  STORE4(v.s0123, to, y);
-  if (og + 1 < groups) STORE4(v.s4567, to + pixels, y);
-}
-#else
-ALWAYS void finish(float4 v, int og, int oc, int pixels, int p, int n, OUT y, FINISH_ARGS) {
-  const int groups = (oc + 3) / 4, c = og * 4;
-  if (og < res_groups) v += LOAD4(res, (n * res_groups + og) * pixels + p);
-  v = act == OP_PRELU ? fmax(v, (float4)(0.0f)) + LOAD4(slope, og) * fmin(v, (float4)(0.0f))
-                      : activate_most(v, act, act_a, act_b);
-  if (c + 1 >= oc) v.y = 0.0f;
-  if (c + 2 >= oc) v.z = 0.0f;
-  if (c + 3 >= oc) v.w = 0.0f;
-  STORE4(v, (n * groups + og) * pixels + p, y);
-}
-#endif
-#define FINISH4(a0, a1, a2, a3, og, oc, pixels, p, n, left)           \
-  do {                                                               \
-    finish(a0, og, oc, pixels, p, n, y, FINISH);                     \
-    if ((left) > 1) finish(a1, og, oc, pixels, (p) + 1, n, y, FINISH); \
-    if ((left) > 2) finish(a2, og, oc, pixels, (p) + 2, n, y, FINISH); \
-    if ((left) > 3) finish(a3, og, oc, pixels, (p) + 3, n, y, FINISH); \
-  } while (0)
-
-#define STEP(i, w)                      \
-  do {                                  \
-    const vec w_ = (w);                 \
-    a0 += LOAD1(x0, i) * w_;            \
-    a1 += LOAD1(x1, i) * w_;            \
-    a2 += LOAD1(x2, i) * w_;            \
-    a3 += LOAD1(x3, i) * w_;            \
-  } while (0)
+#define STEP(i, w) step(&a0, &a1, &a2, &a3, LOAD1(x0, i), LOAD1(x1, i), LOAD1(x2, i), LOAD1(x3, i), w)
 
 // Four input channels, whose weights begin at `at`.
-#define STEPS(at)            \
-  STEP(0, LOADV(w, at));     \
-  STEP(1, LOADV(w, (at) + 1)); \
-  STEP(2, LOADV(w, (at) + 2)); \
-  STEP(3, LOADV(w, (at) + 3))
+#define STEPS(at)                \
+  STEP(0, load_tile(w, at));       \
+  STEP(1, load_tile(w, (at) + 1)); \
+  STEP(2, load_tile(w, (at) + 2)); \
+  STEP(3, load_tile(w, (at) + 3))
 
 // 1 x 1, stride 1: a matrix product over the pixels.
 __kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands, int all_in_groups,
@@ -85,7 +17,7 @@ __kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const in
   const int p = get_global_id(0) * 4, ov = get_global_id(1), n = get_global_id(2);
   if (p >= pixels) return;
   const int first = bands[3 * ov], in_groups = bands[3 * ov + 1], left = pixels - p;
-  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  tile a0 = load_tile(bias, ov), a1 = a0, a2 = a0, a3 = a0;
   __global const store_t* x0 = x + ((n * all_in_groups + first) * pixels + p) * 4;
   __global const store_t* x1 = x0 + min(1, left - 1) * 4;
   __global const store_t* x2 = x0 + min(2, left - 1) * 4;
@@ -98,7 +30,7 @@ __kernel void conv1x1(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const in
     x2 += pixels * 4;
     x3 += pixels * 4;
   }
-  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, pixels, p, n, left);
+  finish_tiles(a0, a1, a2, a3, left, ov * GROUPS, oc, pixels, p, n, y, FINISH);
 }
 
 // Any kernel size, stride, dilation, padding. `zeros`: at least 16 zero elements.
@@ -112,7 +44,7 @@ __kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
   const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
   const int start = ox * sw - pw;
   const bool inside = start >= 0 && start + 3 * sw + (kw - 1) * dw < iw;  // all four pixels, all taps
-  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  tile a0 = load_tile(bias, ov), a1 = a0, a2 = a0, a3 = a0;
   int wi = bands[3 * ov + 2];
   for (int c = 0; c < in_groups; ++c)
     for (int ky = 0; ky < kh; ++ky) {
@@ -142,7 +74,7 @@ __kernel void conv(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros,
         STEPS(wi);
       }
     }
-  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, ow - ox);
+  finish_tiles(a0, a1, a2, a3, ow - ox, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, y, FINISH);
 }
 
 // The first layer: at most 4 input channels, read where they lie (plain, by strides), no repacking pass.
@@ -154,7 +86,7 @@ __kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int 
   const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, ov = get_global_id(1),
             n = get_global_id(2);
   if (oy >= oh) return;
-  vec a0 = LOADV(bias, ov), a1 = a0, a2 = a0, a3 = a0;
+  tile a0 = load_tile(bias, ov), a1 = a0, a2 = a0, a3 = a0;
   const int start = ox * sw - pw;
   const bool inside = start >= 0 && start + 3 * sw + (kw - 1) * dw < iw;
   int wi = ov * kh * kw * ic;
@@ -169,10 +101,10 @@ __kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int 
       __global const store_t* x0 = row + start * stride_w;
       __global const store_t *x1 = x0 + sw * stride_w, *x2 = x1 + sw * stride_w, *x3 = x2 + sw * stride_w;
       for (int kx = 0; kx < kw; ++kx, wi += ic) {
-        STEP(0, LOADV(w, wi));
-        if (ic > 1) STEP(stride_c, LOADV(w, wi + 1));
-        if (ic > 2) STEP(2 * stride_c, LOADV(w, wi + 2));
-        if (ic > 3) STEP(3 * stride_c, LOADV(w, wi + 3));
+        STEP(0, load_tile(w, wi));
+        if (ic > 1) STEP(stride_c, load_tile(w, wi + 1));
+        if (ic > 2) STEP(2 * stride_c, load_tile(w, wi + 2));
+        if (ic > 3) STEP(3 * stride_c, load_tile(w, wi + 3));
         x0 += dw * stride_w;
         x1 += dw * stride_w;
         x2 += dw * stride_w;
@@ -189,15 +121,12 @@ __kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int 
       __global const store_t* x3 = m3 ? row + i3 * stride_w : zeros;
       const int s0 = m0 ? stride_c : 0, s1 = m1 ? stride_c : 0, s2 = m2 ? stride_c : 0, s3 = m3 ? stride_c : 0;
       for (int c = 0; c < ic; ++c) {
-        const vec k = LOADV(w, wi + c);
-        a0 += LOAD1(x0, c * s0) * k;
-        a1 += LOAD1(x1, c * s1) * k;
-        a2 += LOAD1(x2, c * s2) * k;
-        a3 += LOAD1(x3, c * s3) * k;
+        step(&a0, &a1, &a2, &a3, LOAD1(x0, c * s0), LOAD1(x1, c * s1), LOAD1(x2, c * s2), LOAD1(x3, c * s3),
+             load_tile(w, wi + c));
       }
     }
   }
-  FINISH4(a0, a1, a2, a3, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, ow - ox);
+  finish_tiles(a0, a1, a2, a3, ow - ox, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, y, FINISH);
 }
 
 // Transposed, gathered: one pixel per work item; weights as of `conv`.
@@ -208,7 +137,7 @@ __kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global c
   if (p >= oh * ow) return;
   const int oy = p / ow, ox = p % ow;
   const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
-  vec a0 = LOADV(bias, ov);
+  tile a0 = load_tile(bias, ov);
   for (int ky = 0; ky < kh; ++ky) {
     const int ty = oy + ph - ky * dh;
     if (ty < 0 || ty % sh != 0 || ty / sh >= ih) continue;
@@ -218,9 +147,12 @@ __kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global c
       for (int c = 0; c < in_groups; ++c) {
         const float4 v = LOAD4(x, ((first + c) * ih + ty / sh) * iw + tx / sw);
         const int wi = bands[3 * ov + 2] + ((c * kh + ky) * kw + kx) * 4;
-        a0 += v.x * LOADV(w, wi) + v.y * LOADV(w, wi + 1) + v.z * LOADV(w, wi + 2) + v.w * LOADV(w, wi + 3);
+        add(&a0, v.x, load_tile(w, wi));
+        add(&a0, v.y, load_tile(w, wi + 1));
+        add(&a0, v.z, load_tile(w, wi + 2));
+        add(&a0, v.w, load_tile(w, wi + 3));
       }
     }
   }
-  finish(a0, ov * GROUPS, oc, oh * ow, p, n, y, FINISH);
+  finish_tiles(a0, a0, a0, a0, 1, ov * GROUPS, oc, oh * ow, p, n, y, FINISH);
 }

@@ -43,7 +43,8 @@ Status lower_pool(Builder& builder, const Node& node) {
           w.begin[1], w.begin[2], w.dilation[1], w.dilation[2]})
       arguments.emplace_back(narrow(size));
     arguments.insert(arguments.end(), {kind, narrow(w.in[1] + w.end[1]), narrow(w.in[2] + w.end[2])});
-    builder.launch("pool", "pool", std::move(arguments), {w.out[1] * w.out[2], planes.n * planes.groups()});
+    builder.launch("pool", "pool", std::move(arguments),
+                   {(w.out[2] + 3) / 4 * w.out[1], planes.n * planes.groups()});
     return {};
   }
   std::vector<std::int32_t> geometry = {0, 0, 0};

@@ -117,10 +117,13 @@ void Builder::alias(ValueId out, ValueId in) {
 }
 
 void Builder::launch(std::string unit, std::string kernel, std::vector<Argument> arguments, int lanes,
-                     std::initializer_list<std::int64_t> global) {
+                     std::initializer_list<std::int64_t> global,
+                     std::optional<std::array<std::size_t, 2>> group) {
   Launch launch{std::move(unit), std::move(kernel), std::move(arguments), {1, 1, 1}, lanes};
   std::size_t axis = 0;
   for (const std::int64_t items : global) launch.global[axis++] = static_cast<std::size_t>(items);
+  launch.group = group.value_or(launch.group);
+  launch.group_fixed = group.has_value();
   recipe_.launches.push_back(std::move(launch));
 }
 

@@ -1,8 +1,10 @@
 // Turns nodes into launches: knows in which layouts each value is at hand and converts when asked.
 #pragma once
 
+#include <array>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,8 +50,10 @@ class Builder {
               std::initializer_list<std::int64_t> global) {
     launch(std::move(unit), std::move(kernel), std::move(arguments), recipe_.lanes, global);
   }
+  // `group`: the work items of a group that the kernel counts on; none: any.
   void launch(std::string unit, std::string kernel, std::vector<Argument> arguments, int lanes,
-              std::initializer_list<std::int64_t> global);
+              std::initializer_list<std::int64_t> global,
+              std::optional<std::array<std::size_t, 2>> group = {});
 
   // Declares what the host gives and takes; call for all inputs before, and all outputs after lowering.
   // An error: of a type that kernels do not know.

@@ -19,8 +19,9 @@ std::size_t group_size(const DeviceInfo& device) {
 }
 
 // Groups that are not larger than the work along either axis. Few for CPUs, where each is a compilation.
-std::vector<std::array<std::size_t, 2>> groups_to_try(const DeviceInfo& device,
-                                                      const std::array<std::size_t, 3>& global) {
+std::vector<std::array<std::size_t, 2>> groups_to_try(const DeviceInfo& device, const Launch& launch) {
+  if (launch.group_fixed) return {launch.group};
+  const auto& global = launch.global;
   const std::vector<std::array<std::size_t, 2>> all =
       device.is_cpu() ? std::vector<std::array<std::size_t, 2>>{{16, 1}, {4, 1}, {64, 1}}
                       : std::vector<std::array<std::size_t, 2>>{{64, 1}, {16, 1}, {32, 1}, {128, 1}, {256, 1},
@@ -83,6 +84,11 @@ Status Executable::place_slots() {
 
 Status Executable::bind(const Launch& launch) {
   const Api& api = context_->api();
+  const std::size_t items = launch.group[0] * launch.group[1];
+  if (launch.group_fixed && items > context_->device().max_work_group)
+    return unavailable("needs groups of " + std::to_string(items) + " work items, device '" +
+                       context_->device().name + "' allows " +
+                       std::to_string(context_->device().max_work_group) + ": the model cannot run there");
   Step step;
   SLUICE_ASSIGN(step.kernel, context_->kernel(launch.unit, launch.kernel, {recipe_.half, launch.lanes}));
   for (std::size_t i = 0; i < launch.arguments.size(); ++i) {
@@ -92,6 +98,9 @@ Status Executable::bind(const Launch& launch) {
           using T = std::decay_t<decltype(argument)>;
           if constexpr (std::is_same_v<T, Reads> || std::is_same_v<T, Writes>) {
             return context_->set_memory(step.kernel, number, memory(argument.slot));
+          } else if constexpr (std::is_same_v<T, Local>) {
+            return context_->checked(api.clSetKernelArg(step.kernel.get(), number, argument.bytes, nullptr),
+                                     "clSetKernelArg");
           } else {
             return context_->checked(
                 api.clSetKernelArg(step.kernel.get(), number, sizeof argument, &argument), "clSetKernelArg");
@@ -133,8 +142,9 @@ Result<std::vector<std::array<std::size_t, 2>>> Executable::tune(double& us) {
   us = 0;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     double best = std::numeric_limits<double>::infinity();
-    std::array<std::size_t, 2> fastest{group_size(context_->device()), 1};
-    for (const auto& group : groups_to_try(context_->device(), recipe_.launches[i].global)) {
+    const auto groups = groups_to_try(context_->device(), recipe_.launches[i]);
+    std::array<std::size_t, 2> fastest = groups.front();
+    for (const auto& group : groups) {
       set_group(i, group);
       const Result<double> took = time_of(i);
       if (!took.ok() && context_->lost()) return took.status();

@@ -20,14 +20,18 @@ struct Slot {
   std::vector<std::byte> constant;  // uploaded once; empty: written by a launch or at the run's start
 };
 
-// An argument: of a slot (read or written), or a number.
+// An argument: of a slot (read or written), local memory, or a number.
 struct Reads {
   SlotId slot;
 };
 struct Writes {
   SlotId slot;
 };
-using Argument = std::variant<Reads, Writes, std::int32_t, float>;
+// Memory that the work items of a group share.
+struct Local {
+  std::size_t bytes;
+};
+using Argument = std::variant<Reads, Writes, Local, std::int32_t, float>;
 
 struct Launch {
   std::string unit, kernel;
@@ -36,6 +40,7 @@ struct Launch {
   int lanes = 4;                               // of the variant of the unit
   // Work items per group along the first two axes; 0: the device's usual. The second divides global[1].
   std::array<std::size_t, 2> group{0, 1};
+  bool group_fixed = false;  // the kernel counts on `group`: there is nothing to tune
 };
 
 // A tensor that crosses between host and device.

@@ -46,8 +46,11 @@ std::string signature_of(const Recipe& recipe) {
 
 bool apply(const Tuning& tuning, Recipe& recipe) {
   if (tuning.lanes != recipe.lanes || tuning.groups.size() != recipe.launches.size()) return false;
-  for (std::size_t i = 0; i < tuning.groups.size(); ++i)
-    if (recipe.launches[i].global[1] % tuning.groups[i][1] != 0) return false;
+  for (std::size_t i = 0; i < tuning.groups.size(); ++i) {
+    const Launch& launch = recipe.launches[i];
+    if (launch.global[1] % tuning.groups[i][1] != 0) return false;
+    if (launch.group_fixed && launch.group != tuning.groups[i]) return false;
+  }
   for (std::size_t i = 0; i < tuning.groups.size(); ++i) recipe.launches[i].group = tuning.groups[i];
   return true;
 }

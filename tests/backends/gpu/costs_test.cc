@@ -122,6 +122,22 @@ TEST(GpuCosts, ADriverThatDoesNotTakeTheHostsMemoryIsAskedOnce) {
   fake_opencl_heal();
 }
 
+TEST(GpuCosts, AKernelThatCountsOnLargerGroupsThanTheDeviceHasIsRefused) {
+  DeviceInfo device = list_devices(fake()).value().front();
+  device.max_work_group = 32;
+  Recipe recipe = chain(2);
+  recipe.launches[1].arguments.emplace_back(Local{1024});
+  recipe.launches[1].group = {16, 2};
+  recipe.launches[1].group_fixed = true;
+  const auto context = Context::create(fake(), device).value();
+  EXPECT_TRUE(Executable::create(context, recipe, false).ok());
+  recipe.launches[1].group = {16, 3};
+  const auto refused = Executable::create(context, recipe, false);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("groups of 48 work items"), std::string::npos)
+      << refused.status().message();
+}
+
 TEST(GpuCosts, FiftySessionsLeaveNothingOnTheDevice) {
   const DeviceInfo device = list_devices(fake()).value().front();
   for (int i = 0; i < 50; ++i) {

@@ -98,8 +98,8 @@ TEST(GpuModels, LaunchesBytesAndMemoryOfARun) {
     std::uint64_t kernels, bytes_in;
     double memory;  // of what the activations would need without sharing
   };
-  for (const Budget& budget : {Budget{"face_detection_front_128x128.onnx", 45, 128 * 128 * 3 * 4, 0.55},
-                               Budget{"face_detection_back_256x256.onnx", 80, 256 * 256 * 3 * 4, 0.25}}) {
+  for (const Budget& budget : {Budget{"face_detection_front_128x128.onnx", 28, 128 * 128 * 3 * 4, 0.55},
+                               Budget{"face_detection_back_256x256.onnx", 44, 256 * 256 * 3 * 4, 0.25}}) {
     auto gpu = Loaded::load(file_of(budget.file), Where::kGpu);
     ASSERT_TRUE(gpu.ok()) << gpu.status().message();
     const gpu::PluginCounts counts = plugin_counts();

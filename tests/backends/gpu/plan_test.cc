@@ -108,6 +108,9 @@ TEST(GpuTuning, IsForOneRecipeOnly) {
   EXPECT_FALSE(apply({.lanes = 16, .groups = {{32, 2}}}, recipe)) << "another number of launches";
   EXPECT_FALSE(apply({.lanes = 16, .groups = {{32, 3}, {16, 1}}}, recipe)) << "3 does not divide 4";
   EXPECT_THAT(recipe.launches[0].group, ElementsAre(32u, 2u)) << "nothing was changed";
+  recipe.launches[0].group_fixed = true;
+  EXPECT_TRUE(apply(tuning, recipe)) << "the same group";
+  EXPECT_FALSE(apply({.lanes = 16, .groups = {{64, 2}, {16, 1}}}, recipe)) << "the kernel counts on another";
   for (const char* text : {"", "4", "5 0", "16 2 32 2 16", "4 1 0 1", "4 1 99999999 1", "4 99999999999 1 1"})
     EXPECT_FALSE(read_tuning(text)) << text;
   Recipe other = recipe;
