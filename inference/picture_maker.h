@@ -59,6 +59,14 @@ struct PictureRecipe {
   std::array<Element, 3> elements;
 };
 
+// Memory that another device writes pictures to (a camera's buffer): a dma-buf, and where the process sees
+// it.
+struct SharedMemory {
+  int descriptor = -1;        // its owner's; open, and the same memory, while it is adopted
+  std::byte* data = nullptr;  // page aligned
+  std::size_t bytes = 0;
+};
+
 // Not thread-safe: one picture at a time.
 class PictureMaker {
  public:
@@ -68,6 +76,13 @@ class PictureMaker {
   // Writes the tensor to `out`, which lies in host memory; waits for the device. The picture is of the type
   // that the recipe was made for. Allocates nothing once a picture of that layout was made.
   virtual Status run(const Image& image, std::byte* out) = 0;
+
+  // Pictures that lie in `memory` are read there from now on, without a copy, until `disown`. Once for each
+  // of a source's buffers, not for each picture: it maps the memory for the device. kUnavailable: why the
+  // device does not take it; its pictures are copied like any others.
+  virtual Status adopt(const SharedMemory& memory) = 0;
+  // The memory that starts at `data` is about to go. Nothing when it was not adopted.
+  virtual void disown(const std::byte* data) = 0;
 };
 
 // A Backend that can do so is one of these too.

@@ -285,6 +285,7 @@ TEST_F(ArtifactCacheTest, TwoProcessesAtOnceBothSeeWholeEntries) {
 TEST_F(ArtifactCacheTest, ThreadsShareACache) {
   ArtifactCache cache(folder_);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&cache, t] {
       const ArtifactKey key = key_for("soc" + std::to_string(t % 2));

@@ -108,6 +108,7 @@ class HtpContextTest : public ::testing::Test {
     const bool integers = session.signature().inputs[0].dtype == DType::kUint16;
     if (integers) {
       std::vector<std::uint16_t> quantised;
+      quantised.reserve(values.size());
       for (const float v : values)
         quantised.push_back(static_cast<std::uint16_t>(std::lround(v * 16384) + 32768));
       tensors.inputs[0].set(quantised);

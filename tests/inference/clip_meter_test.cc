@@ -60,6 +60,7 @@ TEST(ClipMeter, ThreadsShareTheOneWarning) {
   LogCapture log;
   ClipMeter meter("quantize", "image");
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&meter] {
       for (int frame = 0; frame < 1000; ++frame) meter.add(2, 100);

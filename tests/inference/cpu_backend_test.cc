@@ -179,6 +179,7 @@ TEST(CpuBackend, ManyThreadsShareOneSession) {
   const auto backend = make_cpu_backend();
   const std::string path = folder.write("m.onnx", relu_model({1, 64}).bytes());
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> wrong{0};
   for (unsigned t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
@@ -207,6 +208,7 @@ TEST(CpuBackend, ManySessionsAtOnce) {
   ScratchFolder folder;
   const auto backend = make_cpu_backend();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> wrong{0};
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
@@ -233,6 +235,7 @@ TEST(CpuBackend, MoreBuffersThanBindingsKeepsWorking) {
       make_cpu_backend()->open(cpu_request(folder.write("m.onnx", relu_model({1, 4}).bytes())));
   ASSERT_TRUE(session.ok());
   std::vector<std::unique_ptr<RunTensors>> runs;
+  runs.reserve(150);
   for (int i = 0; i < 150; ++i) runs.push_back(std::make_unique<RunTensors>((*session)->signature()));
   for (int round = 0; round < 2; ++round) {
     for (std::size_t i = 0; i < runs.size(); ++i) {

@@ -167,6 +167,7 @@ TEST_F(QuantisedEdges, StrippedEqualsUnstripped) {
   RunTensors real(whole->signature());
   std::vector<std::uint8_t> integers = {0, 1, 100, 127, 128, 129, 150, 255};
   std::vector<float> values;
+  values.reserve(integers.size());
   for (const std::uint8_t q : integers) values.push_back((static_cast<float>(q) - 128) * 0.5f);
   real.inputs[0].set(values);
   ASSERT_TRUE(whole->run(0, real.in, real.out).ok());

@@ -253,6 +253,7 @@ TEST(RunMeter, TellsTheMedianOfTheCandidateAskedForAndCountsAllRuns) {
 TEST(RunMeter, ManyWritersLoseNothing) {
   RunMeter meter;
   std::vector<std::thread> writers;
+  writers.reserve(4);
   for (int t = 0; t < 4; ++t) {
     writers.emplace_back([&meter, t] {
       for (int i = 0; i < 10'000; ++i) meter.add_run(static_cast<std::size_t>(t), from_ms(1));

@@ -265,6 +265,7 @@ TEST_F(Sessions, LaneRunsTheMostUrgentFirst) {
   ProbeBackend backend(probe, RunKind::kWaits, 4);
   auto session = table.open(backend, request()).value();
   std::vector<std::unique_ptr<RunTensors>> tensors;
+  tensors.reserve(4);
   for (int i = 0; i < 4; ++i) tensors.push_back(std::make_unique<RunTensors>(session->signature()));
   // Each run but the first stops until the caller before it has noted its end: the order of the notes is that
   // of the runs.

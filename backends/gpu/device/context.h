@@ -43,6 +43,7 @@ class Context {
 
   const Api& api() const { return api_; }
   const DeviceInfo& device() const { return device_; }
+  cl_context get() const { return handle_.get(); }
 
   // In order. `profiling`: events of commands carry times.
   Result<Queue> queue(bool profiling) const;

@@ -93,6 +93,7 @@ DevicePictures::~DevicePictures() {
 Status DevicePictures::connect() {
   planes_ = {};
   tensor_ = {};
+  adopted_.release();
   for (Buffer* buffer : {&taps_, &numbers_, &factors_}) *buffer = Buffer();
   kernel_ = Kernel();
   queue_ = Queue();
@@ -100,6 +101,7 @@ Status DevicePictures::connect() {
   SLUICE_ASSIGN(context_, Context::shared(api_, device_));
   SLUICE_ASSIGN(queue_, context_->queue(false));
   SLUICE_ASSIGN(kernel_, context_->kernel("picture", "picture", {}));
+  adopted_.import_again(*context_);
   return {};
 }
 
@@ -128,7 +130,7 @@ Status DevicePictures::upload_recipe() {
     append(recipe_.planes[p].across, taps);
   }
   integers_ = integers_of(recipe_, type_, first);
-  strides_ = {};
+  rows_ = {};
   SLUICE_ASSIGN(tensor_bytes_, byte_size(recipe_.dtype, {recipe_.channels, recipe_.height, recipe_.width}));
   SLUICE_RETURN_IF_ERROR(refill(taps_, taps, "a picture's taps"));
   SLUICE_RETURN_IF_ERROR(refill(factors_, factors_of(recipe_), "a picture's colours"));
@@ -143,15 +145,17 @@ Status DevicePictures::write(cl_mem to, std::size_t bytes, const void* from) con
 
 // Tells the kernel how the rows of this picture lie, when that changed.
 Status DevicePictures::describe_rows(const Image& image) {
-  if (std::equal(strides_.begin(), strides_.begin() + recipe_.plane_count, image.strides.begin())) return {};
+  std::array<Rows, 3> rows;
+  for (std::size_t p = 0; p < planes(); ++p) rows[p] = {image.strides[p], planes_[p].adopted.offset};
+  if (rows == rows_) return {};
   for (std::size_t c = 0; c < static_cast<std::size_t>(recipe_.component_count); ++c) {
     std::int32_t* of = integers_.data() + NUMBERS_COMMON + c * NUMBERS_COMPONENT;
     const auto p = static_cast<std::size_t>(recipe_.components[c].plane);
-    of[SAMPLE_OFFSET] = recipe_.components[c].byte -
-                        static_cast<std::int32_t>(below_first_row(image.strides[p], recipe_.planes[p].rows));
-    of[SAMPLE_ROW] = static_cast<std::int32_t>(image.strides[p]);
+    of[SAMPLE_OFFSET] = recipe_.components[c].byte + static_cast<std::int32_t>(rows[p].offset) -
+                        static_cast<std::int32_t>(below_first_row(rows[p].stride, recipe_.planes[p].rows));
+    of[SAMPLE_ROW] = static_cast<std::int32_t>(rows[p].stride);
   }
-  strides_ = image.strides;
+  rows_ = rows;
   return write(numbers_.get(), integers_.size() * sizeof integers_[0], integers_.data());
 }
 
@@ -181,6 +185,8 @@ Status DevicePictures::attach_planes(const Image& image) {
     const std::size_t bytes =
         step * static_cast<std::size_t>(plane.rows - 1) + static_cast<std::size_t>(plane.row_bytes);
     const std::uint8_t* start = image.planes[p] + below_first_row(image.strides[p], plane.rows);
+    planes_[p].adopted = adopted_.find(start, bytes);
+    if (planes_[p].adopted.memory) continue;
     SLUICE_RETURN_IF_ERROR(attach(planes_[p], start, bytes, CL_MEM_READ_ONLY));
     if (planes_[p].imported) continue;
     counters().bytes_copied.fetch_add(bytes, std::memory_order_relaxed);
@@ -227,8 +233,8 @@ Status DevicePictures::finish(std::byte* out) {
 }
 
 Status DevicePictures::make(const Image& image, std::byte* out) {
-  SLUICE_RETURN_IF_ERROR(describe_rows(image));
   SLUICE_RETURN_IF_ERROR(attach_planes(image));
+  SLUICE_RETURN_IF_ERROR(describe_rows(image));
   SLUICE_RETURN_IF_ERROR(attach(tensor_, out, tensor_bytes_, CL_MEM_WRITE_ONLY));
   SLUICE_RETURN_IF_ERROR(bind());
   SLUICE_RETURN_IF_ERROR(launch());
@@ -236,7 +242,10 @@ Status DevicePictures::make(const Image& image, std::byte* out) {
 }
 
 void DevicePictures::release_imports() {
-  for (Piece& plane : planes_) plane.imported = Buffer();
+  for (Piece& plane : planes_) {
+    plane.imported = Buffer();
+    plane.adopted = {};
+  }
   tensor_.imported = Buffer();
 }
 
@@ -245,7 +254,7 @@ Status DevicePictures::run(const Image& image, std::byte* out) {
     Status status = context_->lost() ? unavailable(kDeviceLost) : make(image, out);
     // The picture and the tensor must not be touched after we return.
     if (!status.ok() && !context_->lost()) {
-      strides_ = {};
+      rows_ = {};
       const Status finished = context_->checked(api_.clFinish(queue_.get()), "clFinish");
       if (!finished.ok() && context_->lost()) status = finished;
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/gpu/device/context.h"
+#include "backends/gpu/pictures/adopted_memory.h"
 #include "inference/picture_maker.h"
 
 namespace sluice::gpu {
@@ -20,15 +21,25 @@ class DevicePictures final : public PictureMaker {
   Status prepare(const PictureRecipe& recipe) override;
   // A device that was lost is opened again, and the picture made on it, once.
   Status run(const Image& image, std::byte* out) override;
+  Status adopt(const SharedMemory& memory) override { return adopted_.add(*context_, memory); }
+  void disown(const std::byte* data) override { adopted_.remove(data); }
   ~DevicePictures() override;
 
  private:
   DevicePictures(const Api& api, DeviceInfo device) : api_(api), device_(std::move(device)) {}
-  // A piece of the host's memory for one picture: imported, or a buffer that it is copied to or from.
+  // A piece of the host's memory for one picture: in memory that was adopted, imported, or a buffer that it
+  // is copied to or from.
   struct Piece {
     Buffer own, imported;
+    AdoptedMemory::Place adopted;
     std::size_t room = 0;  // of `own`
-    cl_mem get() const { return imported ? imported.get() : own.get(); }
+    cl_mem get() const { return adopted.memory ? adopted.memory : imported ? imported.get() : own.get(); }
+  };
+  // How the rows of a plane lie in its buffer.
+  struct Rows {
+    std::ptrdiff_t stride = 0;
+    std::size_t offset = 0;  // of the lowest one; bytes
+    bool operator==(const Rows&) const = default;
   };
 
   Status connect();
@@ -51,13 +62,14 @@ class DevicePictures final : public PictureMaker {
   std::shared_ptr<Context> context_;  // before what was made in it
   Queue queue_;
   Kernel kernel_;
+  AdoptedMemory adopted_;
   std::array<Piece, 3> planes_;
   Piece tensor_;
   Buffer taps_, numbers_, factors_;
   PictureRecipe recipe_;
-  std::int32_t type_ = 0;                    // of the tensor's elements, as the kernel knows it
-  std::array<std::ptrdiff_t, 3> strides_{};  // that numbers_ tells; 0: none yet
-  std::vector<std::int32_t> integers_;       // numbers_, as it is on the device
+  std::int32_t type_ = 0;               // of the tensor's elements, as the kernel knows it
+  std::array<Rows, 3> rows_{};          // that numbers_ tells; strides of 0: none yet
+  std::vector<std::int32_t> integers_;  // numbers_, as it is on the device
   std::size_t tensor_bytes_ = 0;
   bool imports_ = true;  // until the driver does not take the host's memory
 };

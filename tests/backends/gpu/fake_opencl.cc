@@ -3,7 +3,10 @@
 #define CL_TARGET_OPENCL_VERSION 120
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
+#include <sys/mman.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -55,6 +58,7 @@ struct Object {
   int tag = 0x51u;
   std::vector<char> memory;
   char* view = nullptr;
+  std::size_t mapped = 0;  // bytes of `view` that are a mapping of our own
 };
 
 template <typename T>
@@ -75,6 +79,7 @@ template <typename T>
 cl_int release(const char* function, T handle) {
   const cl_int failed = enter(function);
   --live;  // gone even when the driver complains
+  if (object_of(handle)->mapped != 0) ::munmap(object_of(handle)->view, object_of(handle)->mapped);
   delete object_of(handle);
   return failed;
 }
@@ -90,6 +95,55 @@ cl_int answer(const std::string& text, std::size_t size, void* value, std::size_
 }
 
 int platform, device;
+
+std::array<cl_mem, 16> arguments{};  // of kernels, by index; those of a size of handles
+FakeImport newest_import;
+
+// A buffer that is the descriptor's own memory, as a driver's mapping of it would be.
+cl_mem map_descriptor(const char* function, const FakeImport& import, cl_int* error) {
+  {
+    const std::lock_guard lock(mutex);
+    newest_import = import;
+  }
+  void* view = ::mmap(nullptr, import.bytes, PROT_READ, MAP_SHARED, import.descriptor, 0);
+  const cl_mem handle = view == MAP_FAILED ? nullptr : make<cl_mem>(function, error);
+  if (view == MAP_FAILED) *error = CL_INVALID_VALUE;
+  if (!handle) {
+    if (view != MAP_FAILED) ::munmap(view, import.bytes);
+    return nullptr;
+  }
+  object_of(handle)->view = static_cast<char*>(view);
+  object_of(handle)->mapped = import.bytes;
+  return handle;
+}
+
+cl_mem import_arm(cl_context, cl_mem_flags, const cl_import_properties_arm* properties, void* memory,
+                  size_t bytes, cl_int* error) {
+  const bool dmabuf = properties && properties[0] == CL_IMPORT_TYPE_ARM &&
+                      properties[1] == CL_IMPORT_TYPE_DMA_BUF_ARM && properties[2] == 0;
+  if (!dmabuf) {
+    *error = CL_INVALID_PROPERTY;
+    return nullptr;
+  }
+  return map_descriptor("clImportMemoryARM", {*static_cast<int*>(memory), nullptr, bytes, 0}, error);
+}
+
+// cl_qcom_dmabuf_host_ptr; the driver wants USE_HOST_PTR beside its own flag.
+cl_mem import_qualcomm(cl_mem_flags flags, size_t bytes, void* data, cl_int* error) {
+  struct Pointer {
+    cl_mem_ext_host_ptr kind;
+    int descriptor;
+    void* mapped;
+  };
+  const auto* pointer = static_cast<const Pointer*>(data);
+  if ((flags & CL_MEM_USE_HOST_PTR) == 0 || pointer->kind.allocation_type != 0x411D) {
+    *error = CL_INVALID_VALUE;
+    return nullptr;
+  }
+  return map_descriptor("clCreateBuffer",
+                        {pointer->descriptor, pointer->mapped, bytes, pointer->kind.host_cache_policy},
+                        error);
+}
 
 }  // namespace
 
@@ -112,6 +166,11 @@ EXPORT int fake_opencl_calls(const char* function) {
   return calls[function];
 }
 EXPORT int fake_opencl_live() { return live; }
+EXPORT const unsigned char* fake_opencl_argument(unsigned index) {
+  const cl_mem memory = arguments.at(index);
+  return memory ? reinterpret_cast<const unsigned char*>(object_of(memory)->view) : nullptr;
+}
+EXPORT const FakeImport* fake_opencl_import() { return &newest_import; }
 EXPORT long fake_opencl_context_property(long name) {
   const std::lock_guard lock(mutex);
   const auto found = context_properties.find(name);
@@ -140,6 +199,7 @@ EXPORT cl_int clGetDeviceInfo(cl_device_id, cl_device_info what, size_t size, vo
   const cl_ulong memory = 1u << 30;
   const cl_uint number = 1024;
   const std::size_t group = 256;
+  const std::size_t padding = 64;
   const cl_bool yes = CL_TRUE;
   switch (what) {
     case CL_DEVICE_TYPE:
@@ -159,6 +219,8 @@ EXPORT cl_int clGetDeviceInfo(cl_device_id, cl_device_info what, size_t size, vo
         extensions.append(" ").append(more);
       return answer(extensions, size, value, needed);
     }
+    case CL_DEVICE_EXT_MEM_PADDING_IN_BYTES_QCOM:
+      return answer(&padding, sizeof padding, size, value, needed);
     default:
       return answer("Fake device", size, value, needed);
   }
@@ -180,7 +242,12 @@ EXPORT cl_command_queue clCreateCommandQueue(cl_context, cl_device_id, cl_comman
 EXPORT cl_int clReleaseCommandQueue(cl_command_queue handle) {
   return release("clReleaseCommandQueue", handle);
 }
+EXPORT void* clGetExtensionFunctionAddressForPlatform(cl_platform_id, const char* name) {
+  if (enter("clGetExtensionFunctionAddressForPlatform") != CL_SUCCESS) return nullptr;
+  return std::string_view(name) == "clImportMemoryARM" ? reinterpret_cast<void*>(&import_arm) : nullptr;
+}
 EXPORT cl_mem clCreateBuffer(cl_context, cl_mem_flags flags, size_t bytes, void* data, cl_int* error) {
+  if (flags & CL_MEM_EXT_HOST_PTR_QCOM) return import_qualcomm(flags, bytes, data, error);
   const bool in_place = (flags & CL_MEM_USE_HOST_PTR) != 0;
   const cl_mem handle = make<cl_mem>("clCreateBuffer", error, in_place ? 0 : bytes);
   if (handle && in_place) object_of(handle)->view = static_cast<char*>(data);
@@ -225,7 +292,12 @@ EXPORT cl_kernel clCreateKernel(cl_program, const char*, cl_int* error) {
   return make<cl_kernel>("clCreateKernel", error);
 }
 EXPORT cl_int clReleaseKernel(cl_kernel handle) { return release("clReleaseKernel", handle); }
-EXPORT cl_int clSetKernelArg(cl_kernel, cl_uint, size_t, const void*) { return enter("clSetKernelArg"); }
+EXPORT cl_int clSetKernelArg(cl_kernel, cl_uint index, size_t size, const void* value) {
+  if (const cl_int error = enter("clSetKernelArg")) return error;
+  const std::lock_guard lock(mutex);
+  if (index < arguments.size() && size == sizeof(cl_mem)) std::memcpy(&arguments[index], value, size);
+  return CL_SUCCESS;
+}
 EXPORT cl_int clEnqueueNDRangeKernel(cl_command_queue, cl_kernel, cl_uint, const size_t*, const size_t*,
                                      const size_t*, cl_uint, const cl_event*, cl_event* event) {
   const cl_int error = enter("clEnqueueNDRangeKernel");

@@ -140,8 +140,10 @@ TEST(GpuModels, ThreadsOfOneSessionDoNotDisturbEachOther) {
   auto gpu = Loaded::load(file_of("face_detection_front_128x128.onnx"), Where::kGpu);
   ASSERT_TRUE(gpu.ok()) << gpu.status().message();
   std::vector<std::vector<HostTensor>> wanted;
+  wanted.reserve(3);
   for (unsigned seed = 0; seed < 3; ++seed) wanted.push_back(*gpu->run({noise(*gpu, 128, seed)}));
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (unsigned seed = 0; seed < 3; ++seed)
     threads.emplace_back([&, seed] {
       for (int i = 0; i < 10; ++i) expect_equal(*gpu->run({noise(*gpu, 128, seed)}), wanted[seed], 0);

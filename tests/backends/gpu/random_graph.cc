@@ -247,6 +247,28 @@ bool transpose(Maker& m, const Tensor& x) {
   return true;
 }
 
+// ShuffleNet's: channels seen as groups, groups and channels swapped, and seen as channels again. The backend
+// makes one pass of the three.
+bool shuffle_channels(Maker& m, const Tensor& x) {
+  if (x.dims.size() < 3) return false;
+  Dims groups;
+  for (std::int64_t g = 2; g <= x.dims[1]; ++g)
+    if (x.dims[1] % g == 0) groups.push_back(g);
+  if (groups.empty()) return false;
+  const std::int64_t g = groups[static_cast<std::size_t>(m.pick(0, static_cast<int>(groups.size()) - 1))];
+  Dims apart = {x.dims[0], g, x.dims[1] / g}, order = {0, 2, 1};
+  apart.insert(apart.end(), x.dims.begin() + 2, x.dims.end());
+  while (order.size() < apart.size()) order.push_back(static_cast<std::int64_t>(order.size()));
+  m.put("Reshape", {x.name, m.integers(apart)}, apart);
+  m.values.back().read = true;
+  std::swap(apart[1], apart[2]);
+  m.put("Transpose", {m.values.back().name}, apart, {{"perm", order}});
+  m.values.back().read = true;
+  m.put("Reshape", {m.values.back().name, m.integers(x.dims)}, x.dims);
+  m.count("ShuffleChannels");
+  return true;
+}
+
 bool reshape(Maker& m, const Tensor& x) {
   if (x.dims.size() < 2) return false;
   Dims dims = {x.dims[0] * x.dims[1]};
@@ -370,6 +392,7 @@ const std::map<std::string, Rule>& rules() {
                                      {"Slice", slice},
                                      {"Transpose", transpose},
                                      {"Reshape", reshape},
+                                     {"ShuffleChannels", shuffle_channels},
                                      {"Flatten", flatten},
                                      {"Unsqueeze", unsqueeze},
                                      {"Squeeze", squeeze},

@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/backends/gpu/random_graph.h"
@@ -36,16 +37,16 @@ class Maker {
 
   // A fresh input of the model: its elements are the same on both sides to the last bit.
   Tensor input(Dims dims) {
-    std::vector<float> elements(count(dims));
+    std::vector<float> elements(elements_of(dims));
     for (float& value : elements) value = number(-2, 2);
     const std::string name = "in" + std::to_string(out_.inputs.size());
     out_.inputs.push_back(HostTensor::floats(name, dims, elements));
     declare(*graph_->add_input(), name, onnx::TensorProto::FLOAT, dims);
-    return {name, dims, true};
+    return {name, std::move(dims), true};
   }
 
   std::string constant(const Dims& dims, float low, float high) {
-    std::vector<float> elements(count(dims));
+    std::vector<float> elements(elements_of(dims));
     for (float& value : elements) value = number(low, high);
     return initializer(dims, onnx::TensorProto::FLOAT, elements.data(), elements.size() * sizeof(float));
   }
@@ -66,9 +67,11 @@ class Maker {
     node.set_name(op + std::to_string(graph_->node_size()));
     for (const std::string& name : inputs) node.add_input(name);
     for (int i = 0; i < outputs; ++i) node.add_output(node.name() + "_" + std::to_string(i));
-    ++out_.operators[op];
+    count(op);
     return node;
   }
+  // `op` is in the model once more: a node, or a pattern of nodes with a name of its own.
+  void count(const std::string& op) { ++out_.operators[op]; }
   // A node with one output, which joins the values that others may read.
   void put(const std::string& op, const std::vector<std::string>& inputs, Dims dims,
            const std::map<std::string, Dims>& ints = {}, const std::map<std::string, float>& floats = {},
@@ -115,7 +118,7 @@ class Maker {
   std::vector<Tensor> values;  // of rank 4, [1 or 2][channels][h][w], or any other rank
 
  private:
-  static std::size_t count(const Dims& dims) {
+  static std::size_t elements_of(const Dims& dims) {
     std::size_t out = 1;
     for (const std::int64_t dim : dims) out *= static_cast<std::size_t>(dim);
     return out;

@@ -78,6 +78,7 @@ TEST_F(GpuSessions, SessionsAndThreadsAtOnceDoNotDisturbEachOther) {
     for (unsigned seed = 0; seed < kThreads; ++seed) wanted.push_back(run(*alone, seed));
   }
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (unsigned seed = 0; seed < kThreads; ++seed)
     threads.emplace_back([seed, &wanted] {
       for (int round = 0; round < 3; ++round) {

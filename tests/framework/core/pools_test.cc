@@ -76,6 +76,9 @@ TEST(BufferRef, ForeignMemoryIsGivenBackOnce) {
     BufferRef a = BufferRef::foreign(memory, [&] { ++freed; });
     BufferRef b = a;
     EXPECT_FALSE(a.unique());
+    b.reset();
+    EXPECT_TRUE(a.unique());
+    EXPECT_EQ(freed, 0);
   }
   EXPECT_EQ(freed, 1);
 }
@@ -106,6 +109,7 @@ TEST(PacketPool, GivesTheBufferOfAValueBackWithTheLastHandle) {
 TEST(PacketPool, ManyThreadsNeverShareAPacket) {
   auto pool = PacketPool::create("test", payload_type<Classes>(), 3);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 20000; ++i) {

@@ -31,6 +31,7 @@ std::vector<TimeNs> passed(double rate_hz, const std::vector<TimeNs>& times) {
 
 std::vector<TimeNs> stream(double fps, std::size_t frames, TimeNs rounded_to = 1) {
   std::vector<TimeNs> out;
+  out.reserve(frames);
   for (std::size_t i = 0; i < frames; ++i) {
     out.push_back(from_s(static_cast<double>(i) / fps) / rounded_to * rounded_to);
   }
