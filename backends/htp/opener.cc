@@ -10,6 +10,7 @@
 
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/context_entry.h"
+#include "backends/htp/shared_memory.h"
 #include "framework/core/log.h"
 #include "inference/sha256.h"
 
@@ -88,15 +89,30 @@ struct Opener::Attempt {
 };
 
 Opener::Opener(std::shared_ptr<Provider> provider, std::shared_ptr<const CheckedModel> model,
-               SessionRequest request, HtpOptions options, std::shared_ptr<ArtifactCache> cache)
+               SessionRequest request, HtpOptions options, std::shared_ptr<ArtifactCache> cache,
+               std::shared_ptr<const ort::SharedMemory> memory)
     : provider_(std::move(provider)),
       model_(std::move(model)),
       request_(std::move(request)),
       options_(std::move(options)),
       cache_(std::move(cache)),
+      memory_(std::move(memory)),
       compiled_(is_compiled(model_->header)) {}
 
-Result<Opened> Opener::open() { return open_with_fallback(false); }
+Result<Opened> Opener::open() {
+  SLUICE_ASSIGN(Opened opened, open_with_fallback(false));
+  if (!memory_ || opened.compiled.empty()) return opened;
+  opened.session.reset();
+  return open_again(opened);
+}
+
+// The provider shares no memory in a session that writes its compiled model.
+Result<Opened> Opener::open_again(const Opened& compiled) {
+  const Share share = compiled.placement.elsewhere.empty() ? Share::kWhole : Share::kSplit;
+  Attempt attempt{.share = share, .fresh = false, .key = {}, .cached = {}, .folder = {}};
+  attempt.cached = ContextEntry{compiled.placement, compiled.compiled};
+  return load(attempt);
+}
 
 Result<Opened> Opener::compile() {
   if (compiled_)
@@ -142,6 +158,7 @@ Result<Opened> Opener::load(Attempt& attempt) {
                             .configure = {}};
   config.substitute = [&](std::string_view model) -> std::optional<std::string> {
     if (compiled_) return std::nullopt;
+    if (attempt.cached) return attempt.cached->model;
     attempt.key = key_of(model, attempt.share);
     if (attempt.fresh) return std::nullopt;
     const auto bytes = cache_->load(*attempt.key);
@@ -156,6 +173,7 @@ Result<Opened> Opener::load(Attempt& attempt) {
   };
   config.configure = [&](Ort::SessionOptions& session) { configure(session, attempt); };
   SLUICE_ASSIGN(auto session, ort::OrtSession::create(provider_->runtime(), request_, config));
+  if (memory_ && !attempt.folder) session->share(memory_);
   Opened out{std::move(session), {}, {}};
   out.placement = attempt.cached ? attempt.cached->placement : out.session->placement();
   if (!attempt.folder) return out;
@@ -178,9 +196,9 @@ void Opener::configure(Ort::SessionOptions& session, Attempt& attempt) const {
     fix_dimensions(session);
     if (attempt.fresh || cache_->usable()) ask_for_context(session, attempt);
   }
-  session.AppendExecutionProvider_V2(
-      provider_->runtime()->env(), {provider_->device()},
-      std::unordered_map<std::string, std::string>(options_.provider.begin(), options_.provider.end()));
+  std::unordered_map<std::string, std::string> options(options_.provider.begin(), options_.provider.end());
+  if (memory_ && !attempt.folder) options[kSharedMemoryOption] = "1";
+  session.AppendExecutionProvider_V2(provider_->runtime()->env(), {provider_->device()}, options);
 }
 
 void Opener::ask_for_context(Ort::SessionOptions& session, Attempt& attempt) {
