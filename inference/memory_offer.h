@@ -17,4 +17,12 @@ class MemoryOffer {
   virtual Result<std::shared_ptr<MemorySource>> memory(const OptionMap& options) = 0;
 };
 
+// Sessions whose own buffers (gathered batches) may lie in such memory implement this besides Session.
+class MemoryUser {
+ public:
+  virtual ~MemoryUser() = default;
+  // Null: the process's own memory.
+  virtual std::shared_ptr<MemorySource> memory() const = 0;
+};
+
 }  // namespace sluice

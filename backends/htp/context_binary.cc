@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "backends/htp/provider.h"
@@ -194,6 +195,15 @@ Status add_tensors(const Tensor* from, uint32_t count, std::vector<BinaryTensor>
   return {};
 }
 
+// "'encoder', 'decoder'", cut where it gets long.
+std::string names_of(const Graph* graphs, uint32_t count) {
+  constexpr uint32_t kMost = 16;
+  std::string out;
+  for (uint32_t i = 0; graphs && i < std::min(count, kMost); ++i)
+    out += (i > 0 ? ", '" : "'") + std::string(graphs[i].name ? graphs[i].name : "") + "'";
+  return count > kMost ? out + ", ..." : out;
+}
+
 std::string release_of(const char* build) {
   std::string out = build ? build : "";
   return out.starts_with('v') ? out.substr(1) : out;
@@ -215,8 +225,10 @@ Result<ContextBinary> read_context_binary(std::string_view bytes, const std::str
   out.soc = third ? static_cast<int>(info->v3.soc_model) : 0;
   const uint32_t count = third ? info->v3.graphs_count : info->v1.graphs_count;
   const Graph* const graph = third ? info->v3.graphs : info->v1.graphs;
-  if (count != 1 || !graph)
-    return unavailable("has " + std::to_string(count) + " graphs, exactly one is supported");
+  if (count == 0 || !graph) return unavailable("is a context binary without a graph");
+  if (count > 1)
+    return unavailable("has " + std::to_string(count) + " graphs (" + names_of(graph, count) +
+                       "), a model is exactly one; export each of them as a binary of its own");
   out.graph = graph->name ? graph->name : "";
   SLUICE_RETURN_IF_ERROR(add_tensors(graph->inputs, graph->inputs_count, out.inputs));
   SLUICE_RETURN_IF_ERROR(add_tensors(graph->outputs, graph->outputs_count, out.outputs));

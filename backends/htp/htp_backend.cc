@@ -166,7 +166,7 @@ Result<std::unique_ptr<Session>> HtpBackend::open(const SessionRequest& request)
   if (!memory.ok() && Options(with_defaults("htp", request.options)).text("shared_memory") == "on")
     return unavailable("backend 'htp': shared_memory is 'on', but " + memory.status().message() +
                        "; write auto to have buffers copied instead");
-  SLUICE_ASSIGN(const Prepared prepared, prepare(request, memory.ok() ? std::move(*memory) : nullptr));
+  SLUICE_ASSIGN(const Prepared prepared, prepare(request, memory.ok() ? *memory : nullptr));
   SLUICE_ASSIGN(htp::Opened opened, prepared.opener->open());
   htp::HtpSession::Setup setup;
   setup.clock = setup_.clock;
@@ -175,6 +175,7 @@ Result<std::unique_ptr<Session>> HtpBackend::open(const SessionRequest& request)
   setup.simulated = setup_.simulated;
   setup.performance_mode = prepared.options.performance_mode;
   setup.idle_release = prepared.options.idle_release;
+  if (memory.ok()) setup.memory = std::move(*memory);
   setup.reopen = [opener = prepared.opener]() -> Result<std::unique_ptr<ort::OrtSession>> {
     SLUICE_ASSIGN(htp::Opened again, opener->open());
     return std::move(again.session);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -77,6 +78,22 @@ std::string operator_types(const onnx::ModelHeader& header) {
   return text;
 }
 
+// What to do where the provider stumbles over operators that are integers themselves; empty: there are none.
+std::string integer_advice(const onnx::ModelHeader& header) {
+  std::map<std::string, int> found;
+  for (const onnx::Operator& op : header.operators)
+    if (op.type.starts_with("QLinear") || op.type.ends_with("Integer") || op.type == "DynamicQuantizeLinear")
+      ++found[std::string(op.type)];
+  if (found.empty()) return {};
+  std::string list;
+  for (const auto& [type, count] : found)
+    list += (list.empty() ? "" : ", ") + std::to_string(count) + " " + type;
+  return "; the model is quantised in operators of their own (" + list +
+         "), the NPU takes float operators between QuantizeLinear and DequantizeLinear (QDQ): export it in "
+         "that "
+         "form, or run 'sluice quantize' on the float model it was made from";
+}
+
 }  // namespace
 
 // One try: what goes in and what came of it.
@@ -125,11 +142,15 @@ Result<Opened> Opener::compile() {
 
 Result<Opened> Opener::open_with_fallback(bool fresh) {
   auto whole = try_open(Share::kWhole, fresh);
-  if (whole.ok() || whole.status().message().find(kCpuForbidden) == std::string::npos) return whole;
+  if (whole.ok()) return whole;
+  const std::string advice = integer_advice(model_->header);
+  if (whole.status().message().find(kCpuForbidden) == std::string::npos)
+    return Status(whole.status().code(), whole.status().message() + advice);
   const std::string reason = unsupported_in(ort::recent_warnings());
   const std::string why =
-      reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)
-                     : reason;
+      (reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)
+                      : reason) +
+      advice;
   if (request_.on_fallback == "error")
     return unavailable(describe(request_.model) + ": backend 'htp' cannot take every operator (" + why + ")");
   SLUICE_ASSIGN(Opened split, try_open(Share::kSplit, fresh));

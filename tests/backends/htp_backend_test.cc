@@ -180,6 +180,13 @@ TEST_F(HtpBackendTest, EveryOperatorThatItCannotTakeIsNamed) {
 }
 
 // The provider says at every session that this is not Windows.
+TEST_F(HtpBackendTest, IntegerOperatorsAreAnsweredWithWhatToDo) {
+  const std::string why = why_not(request(write_model(integer_operator_model())));
+  EXPECT_THAT(why, AllOf(HasSubstr("1 MatMulInteger"), HasSubstr("(QDQ): export it in that form"),
+                         HasSubstr("'sluice quantize' on the float model")));
+  EXPECT_THAT(why_not(request(write_model(split_model()))), ::testing::Not(HasSubstr("QDQ")));
+}
+
 TEST_F(HtpBackendTest, WhatIsSaidAlwaysIsNoReason) {
   ModelBuilder model;
   model.input("x", {1, 4, 8, 8}).output("y", {1, 4, 8, 8});
