@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <algorithm>
 #include <cstddef>
 
 #include "backends/htp/provider.h"
@@ -44,6 +43,7 @@ struct Graph {
   const Tensor* inputs;
   uint32_t outputs_count;
   const Tensor* outputs;
+  std::byte rest[32];  // of the third version
 };
 struct BinaryInfoV1 {  // and V2
   uint32_t backend;
@@ -93,6 +93,7 @@ struct System {
 };
 static_assert(sizeof(Tensor) == 144 && offsetof(Tensor, quant) == 40 && offsetof(Tensor, dims) == 88);
 static_assert(offsetof(BinaryInfoV1, graphs) == 120 && offsetof(BinaryInfoV3, soc_model) == 128);
+static_assert(sizeof(Graph) == 80);
 
 constexpr uint32_t kSystemMajor = 1, kHtp = 6, kDefined = 1, kPerTensor = 0, kMostTensors = 256,
                    kMostRank = 8;
@@ -195,13 +196,16 @@ Status add_tensors(const Tensor* from, uint32_t count, std::vector<BinaryTensor>
   return {};
 }
 
-// "'encoder', 'decoder'", cut where it gets long.
+// "'encoder', 'decoder'", cut where it gets long, or where another release's array has another step.
 std::string names_of(const Graph* graphs, uint32_t count) {
   constexpr uint32_t kMost = 16;
   std::string out;
-  for (uint32_t i = 0; graphs && i < std::min(count, kMost); ++i)
-    out += (i > 0 ? ", '" : "'") + std::string(graphs[i].name ? graphs[i].name : "") + "'";
-  return count > kMost ? out + ", ..." : out;
+  for (uint32_t i = 0; i < count; ++i) {
+    const bool known = i < kMost && graphs[i].version >= 1 && graphs[i].version <= 3 && graphs[i].name;
+    if (!known) return out + (i > 0 ? ", ..." : "...");
+    out += (i > 0 ? ", '" : "'") + std::string(graphs[i].name) + "'";
+  }
+  return out;
 }
 
 std::string release_of(const char* build) {

@@ -99,7 +99,8 @@ std::string integer_advice(const onnx::ModelHeader& header) {
 // One try: what goes in and what came of it.
 struct Opener::Attempt {
   Share share;
-  bool fresh;  // the cache is not asked
+  bool fresh;        // the cache is not asked
+  bool keep = true;  // the compiled model is asked for
   std::optional<ArtifactKey> key;
   std::optional<ContextEntry> cached;
   std::optional<PrivateFolder> folder;  // where the provider writes the context
@@ -164,10 +165,27 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
 Result<Opened> Opener::try_open(Share share, bool fresh) {
   Attempt attempt{.share = share, .fresh = fresh, .key = {}, .cached = {}, .folder = {}};
   auto opened = load(attempt);
-  if (opened.ok() || !attempt.cached) return opened;
+  if (opened.ok()) return opened;
+  if (attempt.folder && opened.status().message().find(attempt.folder->file()) != std::string::npos)
+    return open_unkept(share, fresh, opened.status());
+  if (!attempt.cached) return opened;
   cache_->reject(*attempt.key, "was refused: " + opened.status().message());
   Attempt again{.share = share, .fresh = true, .key = {}, .cached = {}, .folder = {}};
   return load(again);
+}
+
+// The provider could not write its compiled model (a full disk): what only wants to run does without.
+Result<Opened> Opener::open_unkept(Share share, bool wanted, const Status& why) {
+  if (wanted)
+    return unavailable(
+        "there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
+        why.message());
+  log_message(LogLevel::kWarning,
+              "backend 'htp': the compiled model is not kept, there is no room for it in the "
+              "folder for temporary files (TMPDIR): " +
+                  why.message());
+  Attempt attempt{.share = share, .fresh = true, .keep = false, .key = {}, .cached = {}, .folder = {}};
+  return load(attempt);
 }
 
 Result<Opened> Opener::load(Attempt& attempt) {
@@ -215,7 +233,7 @@ void Opener::configure(Ort::SessionOptions& session, Attempt& attempt) const {
     session.AddConfigEntry("session.disable_model_compile", "1");
   } else {
     fix_dimensions(session);
-    if (attempt.fresh || cache_->usable()) ask_for_context(session, attempt);
+    if (attempt.keep && (attempt.fresh || cache_->usable())) ask_for_context(session, attempt);
   }
   std::unordered_map<std::string, std::string> options(options_.provider.begin(), options_.provider.end());
   if (memory_ && !attempt.folder) options[kSharedMemoryOption] = "1";

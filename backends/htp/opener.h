@@ -40,6 +40,7 @@ class Opener {
   Result<Opened> open_with_fallback(bool fresh);
   Result<Opened> try_open(Share share, bool fresh);
   Result<Opened> load(Attempt& attempt);
+  Result<Opened> open_unkept(Share share, bool wanted, const Status& why);
   Result<Opened> open_again(const Opened& compiled);
   void configure(Ort::SessionOptions& session, Attempt& attempt) const;
   static void ask_for_context(Ort::SessionOptions& session, Attempt& attempt);
