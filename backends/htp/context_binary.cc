@@ -43,7 +43,7 @@ struct Graph {
   const Tensor* inputs;
   uint32_t outputs_count;
   const Tensor* outputs;
-  std::byte rest[32];  // of the third version
+  std::byte rest[40];  // of the third version
 };
 struct BinaryInfoV1 {  // and V2
   uint32_t backend;
@@ -93,7 +93,7 @@ struct System {
 };
 static_assert(sizeof(Tensor) == 144 && offsetof(Tensor, quant) == 40 && offsetof(Tensor, dims) == 88);
 static_assert(offsetof(BinaryInfoV1, graphs) == 120 && offsetof(BinaryInfoV3, soc_model) == 128);
-static_assert(sizeof(Graph) == 80);
+static_assert(sizeof(Graph) == 88);
 
 constexpr uint32_t kSystemMajor = 1, kHtp = 6, kDefined = 1, kPerTensor = 0, kMostTensors = 256,
                    kMostRank = 8;
