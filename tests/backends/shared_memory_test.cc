@@ -9,6 +9,7 @@
 #include "backends/htp/htp_backend.h"
 #include "backends/htp/shared_memory.h"
 #include "inference/memory_offer.h"
+#include "inference/session_table.h"
 #include "tests/backends/log_capture.h"
 #include "tests/backends/mock/mock_provider.h"
 #include "tests/inference/support.h"
@@ -188,6 +189,26 @@ TEST_F(SharedMemory, ANewSessionAfterAResetUsesTheSameBuffers) {
   EXPECT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(mock().shared_inputs, 1);
   EXPECT_EQ(mock().sharing_sessions, 3);  // the lender, the lost one, the new one
+}
+
+TEST_F(SharedMemory, BatchesAreGatheredInIt) {
+  SessionRequest wanted = request();
+  wanted.model = request_for(folder_.write("b.onnx", relu_model({"N", 4}).bytes()));
+  wanted.batch = 2;
+  {
+    SessionTable table(clock_);
+    const auto handle = table.open(*backend_, wanted);
+    ASSERT_TRUE(handle.ok()) << handle.status().message();
+    EXPECT_GT(mock().allocated, 0);
+    RunTensors tensors((*handle)->signature());
+    tensors.inputs[0].set<float>({1, 2, 3, 4});
+    const Status status = SharedSession::run(*handle, tensors.in, tensors.out);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_THAT(tensors.outputs[0].values<float>(), ElementsAre(1, 2, 3, 4));
+  }
+  EXPECT_EQ(mock().shared_inputs, 1);
+  EXPECT_EQ(mock().shared_outputs, 1);
+  EXPECT_EQ(mock().freed, mock().allocated);
 }
 
 TEST_F(SharedMemory, WhenItRunsOutThePoolSaysSoAndGivesBackWhatItHad) {
