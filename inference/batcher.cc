@@ -5,6 +5,8 @@
 #include <cstring>
 #include <thread>
 
+#include "inference/memory_offer.h"
+
 namespace sluice {
 namespace {
 
@@ -14,7 +16,8 @@ constexpr std::size_t kSpareBuffers = 2;  // for batches that hang
 
 }  // namespace
 
-Result<Batcher::Port> Batcher::make_port(const TensorType& type, std::size_t most, std::size_t buffers) {
+Result<Batcher::Port> Batcher::make_port(const TensorType& type, std::size_t most, std::size_t buffers,
+                                         std::shared_ptr<MemorySource> memory) {
   Port port;
   SLUICE_ASSIGN(port.item_bytes, byte_size(type.dtype, type.shape));
   TensorType batch = type;
@@ -24,7 +27,9 @@ Result<Batcher::Port> Batcher::make_port(const TensorType& type, std::size_t mos
     port.types.push_back(std::make_shared<const TensorType>(batch));
   }
   SLUICE_ASSIGN(const std::size_t bytes, byte_size(batch.dtype, batch.shape));
-  SLUICE_ASSIGN(port.pool, BufferPool::create("batch of " + type.name, bytes, buffers));
+  const std::string name = "batch of " + type.name;
+  SLUICE_ASSIGN(port.pool, memory ? create_pool(name, bytes, buffers, std::move(memory))
+                                  : BufferPool::create(name, bytes, buffers));
   return port;
 }
 
@@ -37,9 +42,11 @@ Batcher::Batcher(SharedSession& owner, Clock& clock)
   waiting_.reserve(kMostItems);
   const auto cores = static_cast<std::size_t>(std::max(1u, std::thread::hardware_concurrency()));
   most_in_flight_ = std::min(cores, static_cast<std::size_t>(owner.session().slots()));
-  const auto add = [this](const std::vector<TensorType>& types, std::vector<Port>& ports) {
+  const auto* user = dynamic_cast<const MemoryUser*>(&owner.session());
+  const std::shared_ptr<MemorySource> memory = user ? user->memory() : nullptr;
+  const auto add = [this, &memory](const std::vector<TensorType>& types, std::vector<Port>& ports) {
     for (const TensorType& type : types) {
-      auto port = make_port(type, most_, most_in_flight_ + kSpareBuffers);
+      auto port = make_port(type, most_, most_in_flight_ + kSpareBuffers, memory);
       if (port.ok())
         ports.push_back(std::move(port).value());
       else

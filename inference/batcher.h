@@ -11,6 +11,7 @@
 
 #include "framework/core/buffer.h"
 #include "framework/core/clock.h"
+#include "framework/core/memory_source.h"
 #include "framework/core/packet.h"
 #include "framework/core/status.h"
 #include "inference/lane.h"
@@ -53,7 +54,8 @@ class Batcher {
 
   void note_arrivals();
   void form_next();
-  static Result<Port> make_port(const TensorType& type, std::size_t most, std::size_t buffers);
+  static Result<Port> make_port(const TensorType& type, std::size_t most, std::size_t buffers,
+                                std::shared_ptr<MemorySource> memory);
   Status lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<SharedSession>& session);
   Status run_batch(const std::shared_ptr<SharedSession>& session, Items items);
   Status acquire(std::vector<Port>& ports, std::size_t count, std::span<Tensor> tensors);

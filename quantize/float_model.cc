@@ -14,6 +14,7 @@
 #include "quantize/graph_index.h"
 #include "quantize/infer_types.h"
 #include "quantize/tensor_data.h"
+#include "quantize/turn_gemm.h"
 #include "quantize/widen.h"
 
 namespace sluice::quantize {
@@ -206,6 +207,7 @@ Status prepare(pb::ModelProto& model, const std::vector<InputShape>& shapes) {
   SLUICE_ASSIGN(const std::string simple, ort::simplify(model.SerializeAsString()));
   if (!model.ParseFromString(simple)) return failed("ONNX Runtime wrote a model that cannot be read");
   SLUICE_RETURN_IF_ERROR(refuse_subgraphs(model.graph()));
+  SLUICE_RETURN_IF_ERROR(turn_gemms(*model.mutable_graph()));
   SLUICE_RETURN_IF_ERROR(infer_types(model));
   drop_idle_casts(*model.mutable_graph());
   SLUICE_RETURN_IF_ERROR(fold_affine(*model.mutable_graph()));

@@ -138,7 +138,10 @@ Status Engine::open_nodes() {
 }
 
 Status Engine::make_pools() {
-  SLUICE_ASSIGN(pools_, Pools::create(*plan_, [this](int node) { pool_available(node); }));
+  shared_ = std::make_unique<SharedPools>(*plan_, *services_);
+  SLUICE_ASSIGN(pools_, Pools::create(
+                            *plan_, [this](int node) { pool_available(node); },
+                            [this](int node, int output) { return shared_->memory_of(node, output); }));
   for (std::size_t s = 0; s < plan_->sources.size(); ++s) {
     SLUICE_RETURN_IF_ERROR(make_frame_pools(static_cast<int>(s), infos_[s]));
   }

@@ -21,6 +21,7 @@
 #include "runtime/live_selection.h"
 #include "runtime/pipeline.h"
 #include "runtime/process_stats.h"
+#include "runtime/shared_pools.h"
 #include "runtime/snapshot.h"
 #include "runtime/telemetry_thread.h"
 #include "runtime/trace.h"
@@ -103,6 +104,7 @@ class Engine {
   std::vector<char> opened_;
   std::vector<SourceInfo> infos_;  // by source
   FlowGraph flow_;
+  std::unique_ptr<SharedPools> shared_;  // of the probe
   std::unique_ptr<Pools> pools_;
   std::unique_ptr<Trace> trace_;  // outlives the executor that tells it
   std::unique_ptr<NodeBodies> bodies_;

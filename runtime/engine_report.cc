@@ -106,6 +106,9 @@ void Engine::fill_process(RunReport& out, const FlowCounters& counters) const {
   out.peak_rss_mb = now.peak_rss_mb;
   out.rss_mb = now.rss_mb;
   if (pools_) out.pool_mb = static_cast<double>(pools_->total_bytes()) / 1e6;
+  if (pools_ && shared_ && shared_->asked())
+    out.shared_memory = {static_cast<double>(pools_->total_bytes(MemoryKind::kShared)) / 1e6,
+                         shared_->absent()};
   if (started_ && !finished_) {
     std::uint64_t in_flight = 0;
     for (const SourceCounters& s : counters.sources) in_flight += s.in_flight();

@@ -147,12 +147,17 @@ Json frames(const RunReport& report) {
 }
 
 Json memory(const RunReport& r) {
-  return {{"peak_rss_mb", number(r.peak_rss_mb)},
-          {"rss_mb", number(r.rss_mb)},
-          {"pool_mb", number(r.pool_mb)},
-          {"allocations_per_frame", number(r.allocations_per_frame)},
-          {"allocations_per_frame_total", number(r.allocations_per_frame_total)},
-          {"page_faults_per_frame", number(r.page_faults_per_frame)}};
+  Json out = {{"peak_rss_mb", number(r.peak_rss_mb)},
+              {"rss_mb", number(r.rss_mb)},
+              {"pool_mb", number(r.pool_mb)},
+              {"allocations_per_frame", number(r.allocations_per_frame)},
+              {"allocations_per_frame_total", number(r.allocations_per_frame_total)},
+              {"page_faults_per_frame", number(r.page_faults_per_frame)}};
+  if (!r.shared_memory) return out;
+  const std::string& absent = r.shared_memory->absent;
+  out["shared"] = {{"pool_mb", number(r.shared_memory->pool_mb)},
+                   {"absent", absent.empty() ? Json(nullptr) : Json(absent)}};
+  return out;
 }
 
 }  // namespace

@@ -104,6 +104,12 @@ struct TraceReport {
   std::uint64_t lost = 0;
 };
 
+// Of the buffers, what lies in memory that an accelerator reads and writes in place.
+struct SharedMemoryReport {
+  double pool_mb = 0;
+  std::string absent;  // why a node that could have it has none; empty: all have it
+};
+
 // What was known of the device's heat and power during the run.
 struct DeviceReport {
   std::string telemetry;               // "sysfs", "simulated", "trace", "none"
@@ -129,6 +135,7 @@ struct RunReport {
   LatencyFigures after_source;
   std::optional<double> core_ms_per_frame;
   std::optional<double> peak_rss_mb, rss_mb, pool_mb;
+  std::optional<SharedMemoryReport> shared_memory;  // none: no node lists a backend that could share
   std::optional<double> allocations_per_frame, allocations_per_frame_total;
   std::optional<double> page_faults_per_frame;  // of the process, in the steady part
   std::optional<std::uint64_t> in_flight;       // reports of a run that goes on

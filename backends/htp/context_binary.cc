@@ -43,6 +43,7 @@ struct Graph {
   const Tensor* inputs;
   uint32_t outputs_count;
   const Tensor* outputs;
+  std::byte rest[40];  // of the third version
 };
 struct BinaryInfoV1 {  // and V2
   uint32_t backend;
@@ -92,6 +93,7 @@ struct System {
 };
 static_assert(sizeof(Tensor) == 144 && offsetof(Tensor, quant) == 40 && offsetof(Tensor, dims) == 88);
 static_assert(offsetof(BinaryInfoV1, graphs) == 120 && offsetof(BinaryInfoV3, soc_model) == 128);
+static_assert(sizeof(Graph) == 88);
 
 constexpr uint32_t kSystemMajor = 1, kHtp = 6, kDefined = 1, kPerTensor = 0, kMostTensors = 256,
                    kMostRank = 8;
@@ -194,6 +196,18 @@ Status add_tensors(const Tensor* from, uint32_t count, std::vector<BinaryTensor>
   return {};
 }
 
+// "'encoder', 'decoder'", cut where it gets long, or where another release's array has another step.
+std::string names_of(const Graph* graphs, uint32_t count) {
+  constexpr uint32_t kMost = 16;
+  std::string out;
+  for (uint32_t i = 0; i < count; ++i) {
+    const bool known = i < kMost && graphs[i].version >= 1 && graphs[i].version <= 3 && graphs[i].name;
+    if (!known) return out + (i > 0 ? ", ..." : "...");
+    out += (i > 0 ? ", '" : "'") + std::string(graphs[i].name) + "'";
+  }
+  return out;
+}
+
 std::string release_of(const char* build) {
   std::string out = build ? build : "";
   return out.starts_with('v') ? out.substr(1) : out;
@@ -215,8 +229,10 @@ Result<ContextBinary> read_context_binary(std::string_view bytes, const std::str
   out.soc = third ? static_cast<int>(info->v3.soc_model) : 0;
   const uint32_t count = third ? info->v3.graphs_count : info->v1.graphs_count;
   const Graph* const graph = third ? info->v3.graphs : info->v1.graphs;
-  if (count != 1 || !graph)
-    return unavailable("has " + std::to_string(count) + " graphs, exactly one is supported");
+  if (count == 0 || !graph) return unavailable("is a context binary without a graph");
+  if (count > 1)
+    return unavailable("has " + std::to_string(count) + " graphs (" + names_of(graph, count) +
+                       "), a model is exactly one; export each of them as a binary of its own");
   out.graph = graph->name ? graph->name : "";
   SLUICE_RETURN_IF_ERROR(add_tensors(graph->inputs, graph->inputs_count, out.inputs));
   SLUICE_RETURN_IF_ERROR(add_tensors(graph->outputs, graph->outputs_count, out.outputs));

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/htp_session.h"
 #include "backends/htp/opener.h"
 #include "backends/htp/parts.h"
+#include "backends/htp/shared_memory.h"
+#include "framework/core/log.h"
 #include "framework/node/htp_socs.h"
 #include "inference/backend_options.h"
+#include "inference/memory_offer.h"
 
 namespace sluice {
 namespace {
@@ -58,7 +62,7 @@ std::string system_library() {
   return files.ok() ? files->system : std::string();
 }
 
-class HtpBackend final : public Backend {
+class HtpBackend final : public Backend, public MemoryOffer {
  public:
   explicit HtpBackend(HtpSetup setup) : setup_(std::move(setup)) {
     if (!setup_.cache) setup_.cache = std::make_shared<ArtifactCache>(ArtifactCache::default_folder());
@@ -70,15 +74,20 @@ class HtpBackend final : public Backend {
   const std::vector<OptionDeclaration>& options() const override { return backend_options("htp"); }
   Result<std::unique_ptr<Session>> open(const SessionRequest& request) override;
   Result<std::string> compile(const SessionRequest& request) override;
+  Result<std::shared_ptr<MemorySource>> memory(const OptionMap& options) override;
 
  private:
   struct Prepared {
     htp::HtpOptions options;
     std::shared_ptr<Opener> opener;
   };
-  Result<Prepared> prepare(const SessionRequest& request);
+  using Memory = std::shared_ptr<ort::SharedMemory>;
+  Result<Prepared> prepare(const SessionRequest& request, Memory memory);
+  Result<Memory> shared_memory(const OptionMap& written);
 
   HtpSetup setup_;
+  std::mutex mutex_;
+  std::optional<Result<Memory>> shared_;  // once it was asked for
   const std::shared_ptr<htp::Health> health_ = std::make_shared<htp::Health>();
 };
 
@@ -98,7 +107,27 @@ std::string HtpBackend::version() {
   return (*provider)->version() + (setup_.simulated ? ", Qualcomm's simulator" : "");
 }
 
-Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request) {
+Result<HtpBackend::Memory> HtpBackend::shared_memory(const OptionMap& written) {
+  const OptionMap all = with_defaults("htp", written);
+  if (Options(all).text("shared_memory") == "off") return unavailable("shared_memory is 'off'");
+  if (setup_.simulated && !setup_.shared_memory) return unavailable(htp::kSimulatorSharesNothing);
+  const std::lock_guard lock(mutex_);
+  if (shared_) return *shared_;
+  SLUICE_ASSIGN(auto provider, setup_.provider());
+  shared_ = setup_.shared_memory ? setup_.shared_memory(std::move(provider))
+                                 : htp::open_shared_memory(std::move(provider));
+  if (!shared_->ok())
+    log_message(LogLevel::kWarning,
+                "backend 'htp': what it reads and writes is copied: " + shared_->status().message());
+  return *shared_;
+}
+
+Result<std::shared_ptr<MemorySource>> HtpBackend::memory(const OptionMap& written) {
+  SLUICE_ASSIGN(Memory memory, shared_memory(written));
+  return std::shared_ptr<MemorySource>(std::move(memory));
+}
+
+Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request, Memory memory) {
   SLUICE_ASSIGN(auto provider, setup_.provider());
   SLUICE_ASSIGN(auto model, check_model(request.model));
   const bool compiled = htp::is_compiled(model->header);
@@ -126,14 +155,18 @@ Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request) 
   } else {
     SLUICE_RETURN_IF_ERROR(check_shapes(request, model->header));
   }
-  auto opener =
-      std::make_shared<Opener>(std::move(provider), std::move(model), request, options, setup_.cache);
+  auto opener = std::make_shared<Opener>(std::move(provider), std::move(model), request, options,
+                                         setup_.cache, std::move(memory));
   return Prepared{std::move(options), std::move(opener)};
 }
 
 Result<std::unique_ptr<Session>> HtpBackend::open(const SessionRequest& request) {
   if (health_->failed()) return htp::Health::failure();
-  SLUICE_ASSIGN(const Prepared prepared, prepare(request));
+  Result<Memory> memory = shared_memory(request.options);
+  if (!memory.ok() && Options(with_defaults("htp", request.options)).text("shared_memory") == "on")
+    return unavailable("backend 'htp': shared_memory is 'on', but " + memory.status().message() +
+                       "; write auto to have buffers copied instead");
+  SLUICE_ASSIGN(const Prepared prepared, prepare(request, memory.ok() ? *memory : nullptr));
   SLUICE_ASSIGN(htp::Opened opened, prepared.opener->open());
   htp::HtpSession::Setup setup;
   setup.clock = setup_.clock;
@@ -142,6 +175,7 @@ Result<std::unique_ptr<Session>> HtpBackend::open(const SessionRequest& request)
   setup.simulated = setup_.simulated;
   setup.performance_mode = prepared.options.performance_mode;
   setup.idle_release = prepared.options.idle_release;
+  if (memory.ok()) setup.memory = std::move(*memory);
   setup.reopen = [opener = prepared.opener]() -> Result<std::unique_ptr<ort::OrtSession>> {
     SLUICE_ASSIGN(htp::Opened again, opener->open());
     return std::move(again.session);
@@ -156,7 +190,7 @@ Result<std::string> HtpBackend::compile(const SessionRequest& request) {
   SessionRequest wanted = request;
   for (const auto* values : {&model->header.inputs, &model->header.outputs})
     for (const onnx::ValueInfo& value : *values) wanted.keep_float.emplace_back(value.name);
-  SLUICE_ASSIGN(const Prepared prepared, prepare(wanted));
+  SLUICE_ASSIGN(const Prepared prepared, prepare(wanted, nullptr));
   SLUICE_ASSIGN(htp::Opened opened, prepared.opener->compile());
   return std::move(opened.compiled);
 }

@@ -8,6 +8,7 @@
 
 #include "backends/cache/artifact_cache.h"
 #include "backends/htp/provider.h"
+#include "backends/ort/shared_memory.h"
 #include "inference/inference.h"
 
 namespace sluice {
@@ -17,6 +18,8 @@ struct HtpSetup {
   std::function<Result<std::shared_ptr<htp::Provider>>()> provider = htp::Provider::get;
   std::shared_ptr<ArtifactCache> cache;  // null: the user's
   bool simulated = htp::kSimulator;
+  // Opened with the first use; none: the device's, and nothing for the simulator, which has no such memory.
+  std::function<Result<std::shared_ptr<ort::SharedMemory>>(std::shared_ptr<htp::Provider>)> shared_memory;
   std::string root = "/";  // of the file system that says which device this is
 };
 

@@ -12,6 +12,7 @@
 #include "backends/htp/votes.h"
 #include "backends/ort/session.h"
 #include "framework/core/clock.h"
+#include "inference/memory_offer.h"
 #include "inference/performance_modes.h"
 
 namespace sluice::htp {
@@ -37,7 +38,7 @@ class Health {
 // ORT_DEVICE_RESET, the provider's "NPU crashed".
 bool is_device_reset(const Status& status);
 
-class HtpSession final : public Session, public PerformanceModes {
+class HtpSession final : public Session, public PerformanceModes, public MemoryUser {
  public:
   using Reopen = std::function<Result<std::unique_ptr<ort::OrtSession>>()>;
   struct Setup {
@@ -47,7 +48,8 @@ class HtpSession final : public Session, public PerformanceModes {
     bool simulated = false;
     std::string performance_mode;
     TimeNs idle_release = 0;
-    Reopen reopen;  // called from a thread of the session's own, one call at a time
+    std::shared_ptr<MemorySource> memory;  // what it reads and writes in place; null: it copies
+    Reopen reopen;                         // called from a thread of the session's own, one call at a time
   };
   HtpSession(std::unique_ptr<ort::OrtSession> session, Setup setup);
   ~HtpSession() override;
@@ -67,6 +69,7 @@ class HtpSession final : public Session, public PerformanceModes {
   // After a reset the frame is run once more when the new session is there in time, else it fails; so do
   // those that come meanwhile. kUnavailable: too many resets.
   Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override;
+  std::shared_ptr<MemorySource> memory() const override { return setup_.memory; }
   Status set_performance_mode(const std::string& mode) override;
   // QNN cannot stop a run.
   void cancel(int slot) override;

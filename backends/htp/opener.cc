@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/context_entry.h"
+#include "backends/htp/shared_memory.h"
 #include "framework/core/log.h"
 #include "inference/sha256.h"
 
@@ -76,27 +78,59 @@ std::string operator_types(const onnx::ModelHeader& header) {
   return text;
 }
 
+// What to do where the provider stumbles over operators that are integers themselves; empty: there are none.
+std::string integer_advice(const onnx::ModelHeader& header) {
+  std::map<std::string, int> found;
+  for (const onnx::Operator& op : header.operators)
+    if (op.type.starts_with("QLinear") || op.type.ends_with("Integer") || op.type == "DynamicQuantizeLinear")
+      ++found[std::string(op.type)];
+  if (found.empty()) return {};
+  std::string list;
+  for (const auto& [type, count] : found)
+    list += (list.empty() ? "" : ", ") + std::to_string(count) + " " + type;
+  return "; the model is quantised in operators of their own (" + list +
+         "), the NPU takes float operators between QuantizeLinear and DequantizeLinear (QDQ): export it in "
+         "that "
+         "form, or run 'sluice quantize' on the float model it was made from";
+}
+
 }  // namespace
 
 // One try: what goes in and what came of it.
 struct Opener::Attempt {
   Share share;
-  bool fresh;  // the cache is not asked
+  bool fresh;        // the cache is not asked
+  bool keep = true;  // the compiled model is asked for
   std::optional<ArtifactKey> key;
   std::optional<ContextEntry> cached;
   std::optional<PrivateFolder> folder;  // where the provider writes the context
 };
 
 Opener::Opener(std::shared_ptr<Provider> provider, std::shared_ptr<const CheckedModel> model,
-               SessionRequest request, HtpOptions options, std::shared_ptr<ArtifactCache> cache)
+               SessionRequest request, HtpOptions options, std::shared_ptr<ArtifactCache> cache,
+               std::shared_ptr<const ort::SharedMemory> memory)
     : provider_(std::move(provider)),
       model_(std::move(model)),
       request_(std::move(request)),
       options_(std::move(options)),
       cache_(std::move(cache)),
+      memory_(std::move(memory)),
       compiled_(is_compiled(model_->header)) {}
 
-Result<Opened> Opener::open() { return open_with_fallback(false); }
+Result<Opened> Opener::open() {
+  SLUICE_ASSIGN(Opened opened, open_with_fallback(false));
+  if (!memory_ || opened.compiled.empty()) return opened;
+  opened.session.reset();
+  return open_again(opened);
+}
+
+// The provider shares no memory in a session that writes its compiled model.
+Result<Opened> Opener::open_again(const Opened& compiled) {
+  const Share share = compiled.placement.elsewhere.empty() ? Share::kWhole : Share::kSplit;
+  Attempt attempt{.share = share, .fresh = false, .key = {}, .cached = {}, .folder = {}};
+  attempt.cached = ContextEntry{compiled.placement, compiled.compiled};
+  return load(attempt);
+}
 
 Result<Opened> Opener::compile() {
   if (compiled_)
@@ -109,11 +143,15 @@ Result<Opened> Opener::compile() {
 
 Result<Opened> Opener::open_with_fallback(bool fresh) {
   auto whole = try_open(Share::kWhole, fresh);
-  if (whole.ok() || whole.status().message().find(kCpuForbidden) == std::string::npos) return whole;
+  if (whole.ok()) return whole;
+  const std::string advice = integer_advice(model_->header);
+  if (whole.status().message().find(kCpuForbidden) == std::string::npos)
+    return Status(whole.status().code(), whole.status().message() + advice);
   const std::string reason = unsupported_in(ort::recent_warnings());
   const std::string why =
-      reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)
-                     : reason;
+      (reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)
+                      : reason) +
+      advice;
   if (request_.on_fallback == "error")
     return unavailable(describe(request_.model) + ": backend 'htp' cannot take every operator (" + why + ")");
   SLUICE_ASSIGN(Opened split, try_open(Share::kSplit, fresh));
@@ -127,10 +165,27 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
 Result<Opened> Opener::try_open(Share share, bool fresh) {
   Attempt attempt{.share = share, .fresh = fresh, .key = {}, .cached = {}, .folder = {}};
   auto opened = load(attempt);
-  if (opened.ok() || !attempt.cached) return opened;
+  if (opened.ok()) return opened;
+  if (attempt.folder && opened.status().message().find(attempt.folder->file()) != std::string::npos)
+    return open_unkept(share, fresh, opened.status());
+  if (!attempt.cached) return opened;
   cache_->reject(*attempt.key, "was refused: " + opened.status().message());
   Attempt again{.share = share, .fresh = true, .key = {}, .cached = {}, .folder = {}};
   return load(again);
+}
+
+// The provider could not write its compiled model (a full disk): what only wants to run does without.
+Result<Opened> Opener::open_unkept(Share share, bool wanted, const Status& why) {
+  if (wanted)
+    return unavailable(
+        "there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
+        why.message());
+  log_message(LogLevel::kWarning,
+              "backend 'htp': the compiled model is not kept, there is no room for it in the "
+              "folder for temporary files (TMPDIR): " +
+                  why.message());
+  Attempt attempt{.share = share, .fresh = true, .keep = false, .key = {}, .cached = {}, .folder = {}};
+  return load(attempt);
 }
 
 Result<Opened> Opener::load(Attempt& attempt) {
@@ -142,6 +197,7 @@ Result<Opened> Opener::load(Attempt& attempt) {
                             .configure = {}};
   config.substitute = [&](std::string_view model) -> std::optional<std::string> {
     if (compiled_) return std::nullopt;
+    if (attempt.cached) return attempt.cached->model;
     attempt.key = key_of(model, attempt.share);
     if (attempt.fresh) return std::nullopt;
     const auto bytes = cache_->load(*attempt.key);
@@ -156,6 +212,7 @@ Result<Opened> Opener::load(Attempt& attempt) {
   };
   config.configure = [&](Ort::SessionOptions& session) { configure(session, attempt); };
   SLUICE_ASSIGN(auto session, ort::OrtSession::create(provider_->runtime(), request_, config));
+  if (memory_ && !attempt.folder) session->share(memory_);
   Opened out{std::move(session), {}, {}};
   out.placement = attempt.cached ? attempt.cached->placement : out.session->placement();
   if (!attempt.folder) return out;
@@ -176,11 +233,11 @@ void Opener::configure(Ort::SessionOptions& session, Attempt& attempt) const {
     session.AddConfigEntry("session.disable_model_compile", "1");
   } else {
     fix_dimensions(session);
-    if (attempt.fresh || cache_->usable()) ask_for_context(session, attempt);
+    if (attempt.keep && (attempt.fresh || cache_->usable())) ask_for_context(session, attempt);
   }
-  session.AppendExecutionProvider_V2(
-      provider_->runtime()->env(), {provider_->device()},
-      std::unordered_map<std::string, std::string>(options_.provider.begin(), options_.provider.end()));
+  std::unordered_map<std::string, std::string> options(options_.provider.begin(), options_.provider.end());
+  if (memory_ && !attempt.folder) options[kSharedMemoryOption] = "1";
+  session.AppendExecutionProvider_V2(provider_->runtime()->env(), {provider_->device()}, options);
 }
 
 void Opener::ask_for_context(Ort::SessionOptions& session, Attempt& attempt) {

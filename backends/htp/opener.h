@@ -22,8 +22,10 @@ struct Opened {
 // One model's; may be asked again after the device was reset. One thread at a time.
 class Opener {
  public:
+  // `memory`: what its sessions read and write in place; null: they copy.
   Opener(std::shared_ptr<Provider> provider, std::shared_ptr<const CheckedModel> model,
-         SessionRequest request, HtpOptions options, std::shared_ptr<ArtifactCache> cache);
+         SessionRequest request, HtpOptions options, std::shared_ptr<ArtifactCache> cache,
+         std::shared_ptr<const ort::SharedMemory> memory);
 
   // kUnavailable in the provider's own words: it cannot take every operator and `on_fallback` is error, takes
   // none, or failed.
@@ -38,6 +40,8 @@ class Opener {
   Result<Opened> open_with_fallback(bool fresh);
   Result<Opened> try_open(Share share, bool fresh);
   Result<Opened> load(Attempt& attempt);
+  Result<Opened> open_unkept(Share share, bool wanted, const Status& why);
+  Result<Opened> open_again(const Opened& compiled);
   void configure(Ort::SessionOptions& session, Attempt& attempt) const;
   static void ask_for_context(Ort::SessionOptions& session, Attempt& attempt);
   void fix_dimensions(Ort::SessionOptions& session) const;
@@ -48,6 +52,7 @@ class Opener {
   const SessionRequest request_;
   const HtpOptions options_;
   const std::shared_ptr<ArtifactCache> cache_;
+  const std::shared_ptr<const ort::SharedMemory> memory_;
   const bool compiled_;  // the model is one already
 };
 

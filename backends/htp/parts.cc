@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "backends/htp/provider.h"
+#include "backends/htp/shared_memory.h"
 #include "inference/model_file.h"
 
 namespace sluice::htp {
@@ -69,6 +70,14 @@ Part rpc_part(const std::string& root) {
     out.problem = std::string(kRpcLibrary) + " (speaks to the FastRPC node) is in none of " +
                   joined(folders) + "; install the device's fastrpc package";
   return out;
+}
+
+Part shared_memory_part(bool simulated, const Part& rpc) {
+  const std::string none = "none: ", copied = "; inputs and outputs are copied";
+  if (simulated) return {"shared memory", none + kSimulatorSharesNothing + copied, {}, false};
+  if (rpc.found.empty())
+    return {"shared memory", none + "it is " + kRpcLibrary + "'s to lend" + copied, {}, false};
+  return {"shared memory", std::string("rpcmem of ") + kRpcLibrary, {}, false};
 }
 
 // What speaks to "libQnnHtpV73Skel.so" (look_at_device): "libQnnHtpV73Stub.so".
@@ -133,11 +142,16 @@ std::vector<Part> look_at_parts(const Places& places) {
   std::vector<Part> out = {library_part(kProviderFile, "QNN's execution provider", places.folders),
                            library_part(kBackendFile, "compiles and runs for the NPU", places.folders),
                            library_part(kSystemFile, "reads compiled models", places.folders)};
-  if (places.simulated) return out;
+  if (places.simulated) {
+    out.push_back(shared_memory_part(true, {}));
+    return out;
+  }
   const std::string folder = folder_of_provider(places.folders);
   const DeviceState state = look_at_device(places.root, places.search_path, folder);
   out.push_back(node_part(state));
-  out.push_back(rpc_part(places.root));
+  const Part rpc = rpc_part(places.root);
+  out.push_back(rpc);
+  out.push_back(shared_memory_part(false, rpc));
   out.push_back(skeleton_part(state));
   if (auto stub = stub_part(state, folder)) out.push_back(std::move(*stub));
   return out;

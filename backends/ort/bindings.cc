@@ -31,11 +31,11 @@ ONNXTensorElementDataType element_of(DType dtype) {
 OrtValue* PortBindings::bind(const OrtMemoryInfo* memory, std::byte* data, std::size_t bytes,
                              std::size_t batch) {
   for (Bound& bound : bound_)
-    if (bound.data == data && bound.bytes == bytes) return bound.value;
+    if (bound.data == data && bound.bytes == bytes && bound.memory == memory) return bound.value;
   std::array<std::int64_t, Shape::kMaxRank> dims{};
   for (std::size_t i = 0; i < type_.shape.rank(); ++i) dims[i] = type_.shape[i];
   if (batch > 1) dims[0] = static_cast<std::int64_t>(batch);
-  Bound fresh{data, bytes,
+  Bound fresh{memory, data, bytes,
               Ort::Value::CreateTensor(memory, data, bytes, dims.data(), type_.shape.rank(),
                                        element_of(type_.dtype))};
   if (bound_.size() < kMost) {

@@ -14,7 +14,8 @@ namespace sluice::ort {
 
 ONNXTensorElementDataType element_of(DType dtype);
 
-// The tensors that one input or output was bound to, by address and size. Pools have few buffers; beyond
+// The tensors that one input or output was bound to, by address, size and memory: an address may have come
+// back from another allocator. Pools have few buffers; beyond
 // kMost the oldest entry makes room. Not thread-safe: a slot runs one thing at a time.
 class PortBindings {
  public:
@@ -25,6 +26,7 @@ class PortBindings {
  private:
   static constexpr std::size_t kMost = 64;
   struct Bound {
+    const OrtMemoryInfo* memory = nullptr;
     const std::byte* data = nullptr;
     std::size_t bytes = 0;
     Ort::Value value{nullptr};

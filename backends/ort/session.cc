@@ -146,13 +146,19 @@ Result<std::size_t> OrtSession::batch_of(std::span<const Tensor* const> inputs,
   return batch;
 }
 
+const OrtMemoryInfo* OrtSession::memory_of(const Tensor& tensor) const {
+  return shared_ && shared_->holds(tensor.data, tensor.bytes) ? shared_->info() : memory_;
+}
+
 Status OrtSession::bind(Slot& slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs,
                         std::size_t batch) {
   try {
     for (std::size_t i = 0; i < inputs.size(); ++i)
-      slot.input_values[i] = slot.inputs[i].bind(memory_, inputs[i]->data, inputs[i]->bytes, batch);
+      slot.input_values[i] =
+          slot.inputs[i].bind(memory_of(*inputs[i]), inputs[i]->data, inputs[i]->bytes, batch);
     for (std::size_t i = 0; i < outputs.size(); ++i)
-      slot.output_values[i] = slot.outputs[i].bind(memory_, outputs[i]->data, outputs[i]->bytes, batch);
+      slot.output_values[i] =
+          slot.outputs[i].bind(memory_of(*outputs[i]), outputs[i]->data, outputs[i]->bytes, batch);
   } catch (const std::exception& error) {
     return failed(explain(error.what()));
   }

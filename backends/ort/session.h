@@ -10,6 +10,7 @@
 
 #include "backends/ort/bindings.h"
 #include "backends/ort/runtime.h"
+#include "backends/ort/shared_memory.h"
 #include "inference/inference.h"
 
 namespace sluice::ort {
@@ -49,6 +50,8 @@ class OrtSession final : public Session {
   Placement placement() const override { return placement_; }
   // kFailed; its message begins with kDeviceReset when the device went away under the run.
   Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override;
+  // Tensors in it are read and written where they lie. Before the first run; the session was opened for it.
+  void share(std::shared_ptr<const SharedMemory> memory) { shared_ = std::move(memory); }
   // One of the provider's settings that may change between runs. Thread-safe. kFailed.
   Status set_dynamic_option(const char* key, const char* value);
 
@@ -61,6 +64,7 @@ class OrtSession final : public Session {
             const std::string& folder);
   void read_placement(const std::string& provider);
   Result<std::size_t> batch_of(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) const;
+  const OrtMemoryInfo* memory_of(const Tensor& tensor) const;
   Status bind(Slot& slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs,
               std::size_t batch);
 
@@ -74,6 +78,7 @@ class OrtSession final : public Session {
   std::vector<std::size_t> input_bytes_, output_bytes_;  // per item
   std::vector<const char*> input_names_, output_names_;
   Ort::MemoryInfo memory_{nullptr};
+  std::shared_ptr<const SharedMemory> shared_;  // null: every tensor is the processor's own
   Ort::Session session_{nullptr};
   Ort::RunOptions first_run_{nullptr};  // null: as any other
   std::vector<Slot> slots_;

@@ -1,10 +1,12 @@
 #include "framework/core/buffer.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 
 #include "framework/core/free_list.h"
+#include "framework/core/memory_source.h"
 
 namespace sluice {
 namespace {
@@ -16,18 +18,46 @@ constexpr int kPoison = 0xDB;  // makes a use after return visible
 
 std::size_t round_up(std::size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
+// What this thread's call of `create_pool` hands to `create`, whose parameters are the pool's alone.
+thread_local std::shared_ptr<MemorySource> source_of_this_call;
+
 }  // namespace
 
 struct BufferPool::Impl {
   Impl(std::string name, std::size_t bytes_each, std::uint32_t count, MemoryKind memory_kind)
       : list(std::move(name), bytes_each, count), kind(memory_kind), cells(new detail::BufferCell[count]) {}
-  ~Impl() { std::free(memory); }
+  ~Impl() {
+    if (source)
+      for (std::uint32_t i = 0; i < lent; ++i) source->free(cells[i].data, stride());
+    std::free(memory);
+  }
+  std::size_t stride() const { return round_up(std::max<std::size_t>(1, list.bytes_each())); }
+  bool take_memory(std::size_t buffers);
 
   detail::FreeList list;
   MemoryKind kind;
   std::unique_ptr<detail::BufferCell[]> cells;
-  std::byte* memory = nullptr;
+  std::byte* memory = nullptr;           // the process's own, one block
+  std::shared_ptr<MemorySource> source;  // null: `memory`
+  std::uint32_t lent = 0;                // cells whose data is the source's
 };
+
+// Touches each page now. False: there is no more.
+bool BufferPool::Impl::take_memory(std::size_t buffers) {
+  if (!source && buffers > 0) {
+    memory = static_cast<std::byte*>(std::aligned_alloc(kAlign, stride() * buffers));
+    if (!memory) return false;
+    std::memset(memory, 0, stride() * buffers);
+  }
+  for (std::size_t i = 0; i < buffers; ++i) {
+    cells[i].data = source ? source->allocate(stride()) : memory + i * stride();
+    if (!cells[i].data) return false;
+    if (!source) continue;
+    std::memset(cells[i].data, 0, stride());
+    ++lent;
+  }
+  return true;
+}
 
 BufferPool::BufferPool(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 BufferPool::~BufferPool() = default;
@@ -43,23 +73,27 @@ Result<BufferPool::Ptr> BufferPool::create(std::string name, std::size_t bytes_e
                   std::to_string(bytes_each) + " bytes are more than can be addressed");
   }
   auto impl = std::make_unique<Impl>(name, bytes_each, static_cast<std::uint32_t>(buffers), kind);
-  const std::size_t total = stride * buffers;
-  if (total > 0) {
-    impl->memory = static_cast<std::byte*>(std::aligned_alloc(kAlign, total));
-    if (!impl->memory) {
-      return failed("pool '" + name + "': no memory for " + std::to_string(buffers) + " buffers of " +
-                    std::to_string(bytes_each) + " bytes");
-    }
-    std::memset(impl->memory, 0, total);  // touches each page now
+  impl->source = source_of_this_call;
+  if (!impl->take_memory(buffers)) {
+    return failed("pool '" + name + "': no " + (impl->source ? "shared " : "") + "memory for " +
+                  std::to_string(buffers) + " buffers of " + std::to_string(bytes_each) + " bytes");
   }
   auto* pool = new BufferPool(std::move(impl));
   for (std::size_t i = 0; i < buffers; ++i) {
     auto& cell = pool->impl_->cells[i];
     cell.index = static_cast<std::uint32_t>(i);
-    cell.data = pool->impl_->memory + i * stride;
     cell.pool = pool;
   }
   return Ptr(pool);
+}
+
+Result<BufferPool::Ptr> create_pool(std::string name, std::size_t bytes_each, std::size_t buffers,
+                                    std::shared_ptr<MemorySource> source) {
+  const MemoryKind kind = source->kind();
+  source_of_this_call = std::move(source);
+  auto pool = BufferPool::create(std::move(name), bytes_each, buffers, kind);
+  source_of_this_call.reset();
+  return pool;
 }
 
 BufferRef BufferPool::acquire() {

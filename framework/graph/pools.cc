@@ -14,8 +14,8 @@ const PayloadType* own_payload(const NodePlan& node, std::size_t output) {
 
 }  // namespace
 
-Pools::Pools(const Plan& plan, OnAvailable on_available)
-    : plan_(plan), listener_(std::make_shared<Listener>()) {
+Pools::Pools(const Plan& plan, OnAvailable on_available, MemoryOf memory)
+    : plan_(plan), memory_(std::move(memory)), listener_(std::make_shared<Listener>()) {
   listener_->tell = std::move(on_available);
 }
 
@@ -31,8 +31,8 @@ void Pools::stop_telling() {
   listener_->tell = nullptr;
 }
 
-Result<std::unique_ptr<Pools>> Pools::create(const Plan& plan, OnAvailable on_available) {
-  std::unique_ptr<Pools> pools(new Pools(plan, std::move(on_available)));
+Result<std::unique_ptr<Pools>> Pools::create(const Plan& plan, OnAvailable on_available, MemoryOf memory) {
+  std::unique_ptr<Pools> pools(new Pools(plan, std::move(on_available), std::move(memory)));
   pools->pools_.resize(plan.nodes.size());
   for (std::size_t n = 0; n < plan.nodes.size(); ++n) {
     pools->pools_[n].resize(plan.nodes[n].outputs.size());
@@ -61,8 +61,11 @@ Status Pools::make_output(int node, int output) {
 Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
   const NodePlan& plan = plan_.nodes[static_cast<std::size_t>(node)];
   const OutputPlan& out = plan.outputs[static_cast<std::size_t>(output)];
-  SLUICE_ASSIGN(auto pool, BufferPool::create(plan.id + "." + out.name, bytes,
-                                              static_cast<std::size_t>(out.buffers + extra)));
+  const std::string name = plan.id + "." + out.name;
+  const auto buffers = static_cast<std::size_t>(out.buffers + extra);
+  std::shared_ptr<MemorySource> source = memory_ ? memory_(node, output) : nullptr;
+  SLUICE_ASSIGN(auto pool, source ? create_pool(name, bytes, buffers, std::move(source))
+                                  : BufferPool::create(name, bytes, buffers));
   pool->on_available(telling(node));
   std::lock_guard lock(remake_);
   at(node, output).buffers = std::move(pool);
@@ -70,11 +73,15 @@ Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
 }
 
 std::size_t Pools::total_bytes() const {
+  return total_bytes(MemoryKind::kHost) + total_bytes(MemoryKind::kShared) + total_bytes(MemoryKind::kDevice);
+}
+
+std::size_t Pools::total_bytes(MemoryKind kind) const {
   std::size_t total = 0;
   std::lock_guard lock(remake_);
   for (const auto& node : pools_) {
     for (const OutputPools& p : node) {
-      if (!p.buffers) continue;
+      if (!p.buffers || p.buffers->kind() != kind) continue;
       const PoolStats stats = p.buffers->stats();
       total += stats.buffers * stats.bytes_each;
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/core/buffer.h"
+#include "framework/core/memory_source.h"
 #include "framework/core/packet.h"
 #include "framework/plan/plan.h"
 
@@ -28,8 +29,12 @@ class Pools {
   // Called (any thread) when the pools of `node` have something again after they had been empty.
   using OnAvailable = std::function<void(int node)>;
 
+  // Where the buffers of an output come from; null: the process's own memory. Asked when its pool is made.
+  using MemoryOf = std::function<std::shared_ptr<MemorySource>(int node, int output)>;
+
   // Makes all pools whose sizes are known; kFailed when memory is short.
-  static Result<std::unique_ptr<Pools>> create(const Plan& plan, OnAvailable on_available);
+  static Result<std::unique_ptr<Pools>> create(const Plan& plan, OnAvailable on_available,
+                                               MemoryOf memory = {});
   // Packets that an application still holds may come back later; nobody is told then.
   ~Pools() { stop_telling(); }
   // When it returns OnAvailable is not running and will not be called again. Any thread but one it runs in.
@@ -43,6 +48,8 @@ class Pools {
     return pools_[static_cast<std::size_t>(node)][static_cast<std::size_t>(output)];
   }
   std::size_t total_bytes() const;
+  // Of those of this kind.
+  std::size_t total_bytes(MemoryKind kind) const;
   // Calls `f(node, output, packets out, buffers out)` for every output with a pool; any thread, at any time.
   template <typename F>
   void for_each_level(F&& f) const;
@@ -55,11 +62,12 @@ class Pools {
     std::recursive_mutex mutex;  // what is woken may give more back
     OnAvailable tell;            // none: stopped
   };
-  explicit Pools(const Plan& plan, OnAvailable on_available);
+  Pools(const Plan& plan, OnAvailable on_available, MemoryOf memory);
   std::function<void()> telling(int node) const;
   Status make_output(int node, int output);
 
   const Plan& plan_;
+  const MemoryOf memory_;      // may be empty
   mutable std::mutex remake_;  // while buffers are replaced nobody looks at their counts
   std::shared_ptr<Listener> listener_;
   std::vector<std::vector<OutputPools>> pools_;

@@ -57,6 +57,12 @@ void add_running(OptionDeclaration& htp) {
                  .range(0, 1'000'000))
       .child(option("context_priority", OptionKind::kChoice, text("normal"), "Among contexts on the NPU.")
                  .any_of({"low", "normal", "normal_high", "high"}))
+      .child(
+          option(
+              "shared_memory", OptionKind::kChoice, text("auto"),
+              "Buffers that the NPU reads and writes in place; auto: where the device has such memory, on: "
+              "refused where it has none.")
+              .any_of({"auto", "on", "off"}))
       .child(option("run_timeout_ms", OptionKind::kNumber, {10000.0}, "A run that takes longer is given up.")
                  .in_unit("ms")
                  .range(1, 3'600'000))
@@ -89,6 +95,7 @@ constexpr std::array kOtherNames = {
     Refused{"profiling_file_path", "profiling_path"},
     Refused{"extended_udma", "dma"},
     Refused{"enable_htp_spill_fill_buffer", "spill_fill"},
+    Refused{"enable_htp_shared_memory_allocator", "shared_memory: on"},
 };
 
 constexpr std::string_view kOnlyHtp =
@@ -114,7 +121,6 @@ constexpr std::array kNotTaken = {
     Refused{"skip_qnn_version_check", "libraries that do not fit would be loaded"},
     Refused{"htp_bf16_enable", "no chip that `soc` knows computes in bf16"},
     Refused{"enable_htp_graph_splitting", "every run fails with it (QNN error 1100)"},
-    Refused{"enable_htp_shared_memory_allocator", "buffers are copied in this version"},
 };
 
 }  // namespace

@@ -3,10 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -180,6 +182,13 @@ TEST_F(HtpBackendTest, EveryOperatorThatItCannotTakeIsNamed) {
 }
 
 // The provider says at every session that this is not Windows.
+TEST_F(HtpBackendTest, IntegerOperatorsAreAnsweredWithWhatToDo) {
+  const std::string why = why_not(request(write_model(integer_operator_model())));
+  EXPECT_THAT(why, AllOf(HasSubstr("1 MatMulInteger"), HasSubstr("(QDQ): export it in that form"),
+                         HasSubstr("'sluice quantize' on the float model")));
+  EXPECT_THAT(why_not(request(write_model(split_model()))), ::testing::Not(HasSubstr("QDQ")));
+}
+
 TEST_F(HtpBackendTest, WhatIsSaidAlwaysIsNoReason) {
   ModelBuilder model;
   model.input("x", {1, 4, 8, 8}).output("y", {1, 4, 8, 8});
@@ -286,6 +295,48 @@ TEST_F(HtpBackendTest, ASecondProcessLoadsWhatTheFirstCompiled) {
   must_open(request(write_model(npu_model("N"))));
   EXPECT_EQ(cache_->counts().hits, 1u);
   EXPECT_EQ(cache_->counts().stored, 3u);
+}
+
+// No file of this process grows beyond so many bytes while it lives: what a full disk does to a writer.
+class FileLimit {
+ public:
+  explicit FileLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit now{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~FileLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FileLimit(const FileLimit&) = delete;
+  FileLimit& operator=(const FileLimit&) = delete;
+
+ private:
+  void (*const handler_)(int);
+  rlimit before_{};
+};
+
+TEST_F(HtpBackendTest, OnAFullDiskASessionRunsAndACompilationSaysWhy) {
+  const SessionRequest wanted = request(write_model(npu_model()));
+  const auto expected = result_of(*must_open(wanted));
+  fs::remove_all(scratch_ / "artifacts");
+  renew();
+  {
+    const FileLimit full(4096);
+    const auto session = must_open(wanted);
+    ASSERT_NE(session, nullptr);
+    EXPECT_EQ(result_of(*session), expected);
+    const auto compiled = backend_->compile(wanted);
+    EXPECT_EQ(compiled.status().code(), Code::kUnavailable);
+    EXPECT_THAT(compiled.status().message(),
+                AllOf(HasSubstr("no room for the compiled model"), HasSubstr("TMPDIR")));
+  }
+  ASSERT_EQ(log_.warnings().size(), 1u);
+  EXPECT_THAT(log_.warnings()[0], AllOf(HasSubstr("not kept"), HasSubstr("TMPDIR")));
+  EXPECT_EQ(cache_->counts().stored, 0u);
+  must_open(wanted);
+  EXPECT_EQ(cache_->counts().stored, 1u);  // once there is room again
 }
 
 TEST_F(HtpBackendTest, WithoutACacheItCompilesEachTime) {

@@ -5,11 +5,13 @@
 
 #include <cmath>
 #include <filesystem>
+#include <unordered_map>
 
 #include "backends/backends.h"
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/context_binary.h"
 #include "backends/htp/htp_backend.h"
+#include "backends/htp/provider.h"
 #include "inference/checked_model.h"
 #include "inference/model_formats.h"
 #include "inference/sha256.h"
@@ -88,6 +90,31 @@ class HtpContextTest : public ::testing::Test {
     const std::string binary = binary_in(compiled(model, soc));
     EXPECT_GT(binary.size(), 1000u);
     return scratch_.write("context.bin", binary);
+  }
+  // One binary of several graphs, as exporters write it where graphs share their weights.
+  std::string write_binary_of(const std::vector<std::string>& models) {
+    const auto provider = htp::Provider::get().value();
+    std::vector<Ort::Session> sessions;  // the last one writes the binary of all
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      Ort::SessionOptions options;
+      options.AddConfigEntry("ep.context_enable", "1");
+      options.AddConfigEntry("ep.context_embed_mode", "0");
+      const std::string file = scratch_ / ("shared" + std::to_string(i) + ".onnx");
+      options.AddConfigEntry("ep.context_file_path", file.c_str());
+      options.AddConfigEntry("ep.share_ep_contexts", "1");
+      if (i + 1 == models.size()) options.AddConfigEntry("ep.stop_share_ep_contexts", "1");
+      options.AppendExecutionProvider_V2(
+          provider->runtime()->env(), {provider->device()},
+          std::unordered_map<std::string, std::string>{
+              {"backend_type", "htp"}, {"soc_model", "43"}, {"htp_arch", "73"}});
+      sessions.emplace_back(provider->runtime()->env(), models[i].c_str(), options);
+    }
+    std::filesystem::path largest;
+    for (const auto& file : std::filesystem::directory_iterator(scratch_ / ""))
+      if (file.path().extension() == ".bin" &&
+          (largest.empty() || file.file_size() > std::filesystem::file_size(largest)))
+        largest = file.path();
+    return largest;
   }
   std::unique_ptr<Session> must_open(const SessionRequest& wanted) {
     auto session = backend_->open(wanted);
@@ -202,6 +229,14 @@ TEST_F(HtpContextTest, WhatIsNoBinaryIsRefused) {
               HasSubstr("cut.bin"));
   set_binary_wrapper(nullptr);
   EXPECT_THAT(why_not(request(scratch_.write("other.bin", binary))), HasSubstr("no backend of this program"));
+}
+
+TEST_F(HtpContextTest, ABinaryOfSeveralGraphsIsRefusedWithTheirNames) {
+  const std::string binary = write_binary_of({integers_, floats_});
+  ASSERT_FALSE(binary.empty());
+  const std::string why = why_not(request(binary));
+  EXPECT_THAT(
+      why, ::testing::ContainsRegex("has 2 graphs \\('[^']+', '[^']+'\\), a model is exactly one; export"));
 }
 
 TEST_F(HtpContextTest, IntegersAreNotTakenForFloats) {

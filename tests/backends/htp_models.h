@@ -45,6 +45,20 @@ inline ModelBuilder split_model() {
   return model.node("Shrink", {"rd"}, {"y"});
 }
 
+// x -> uint8 -> MatMulInteger -> y: integers in an operator of their own, which the provider lacks.
+inline ModelBuilder integer_operator_model() {
+  return ModelBuilder()
+      .input("x", {4, 4})
+      .output("y", {4, 4})
+      .scale("s", 0.01f)
+      .weight(tensor<std::uint8_t>("z", onnx::kUint8, {}, {128}))
+      .weight(tensor<std::uint8_t>("w", onnx::kUint8, {4, 4},
+                                   {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}))
+      .node("QuantizeLinear", {"x", "s", "z"}, {"q"})
+      .node("MatMulInteger", {"q", "w", "z", "z"}, {"m"})
+      .node("Cast", {"m"}, {"y"}, {int_attribute("to", onnx::kFloat)});
+}
+
 // x [1,4,6,6] -> float convolution -> y.
 inline ModelBuilder float_model() {
   return ModelBuilder()

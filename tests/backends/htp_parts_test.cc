@@ -343,6 +343,20 @@ TEST_F(DeviceTest, LibrariesOfDifferentReleasesAreAWarning) {
                                      HasSubstr("one QAIRT release")));
 }
 
+TEST_F(DeviceTest, SaysWhetherMemoryIsShared) {
+  const auto shared = [](const Places& where) {
+    for (const Part& part : look_at_parts(where))
+      if (part.name == "shared memory") return part.found;
+    return std::string("not said");
+  };
+  EXPECT_EQ(shared(places()), "none: it is libcdsprpc.so's to lend; inputs and outputs are copied");
+  add_device();
+  EXPECT_EQ(shared(places("/skel")), "rpcmem of libcdsprpc.so");
+  Places simulated = places();
+  simulated.simulated = true;
+  EXPECT_THAT(shared(simulated), AllOf(HasSubstr("none: Qualcomm's simulator"), HasSubstr("are copied")));
+}
+
 TEST_F(DeviceTest, TheSimulatorNeedsItsLibrariesOnly) {
   Places simulated = places();
   simulated.simulated = true;

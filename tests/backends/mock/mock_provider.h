@@ -29,6 +29,17 @@ struct MockControl {
   // Performance modes as they were set.
   std::atomic<int> votes{0};
   char vote[kMost][32] = {};
+  // Shared memory: what the allocator lent, and the tensors in it that runs were given.
+  std::atomic<int> factories{0};  // alive: the library is registered
+  std::atomic<int> allocated{0};
+  std::atomic<int> freed{0};
+  std::atomic<int> allocations_left{kUnlimited};  // then it throws, as Qualcomm's does
+  std::atomic<void*> lend_next{nullptr};          // the test's own memory, lent once
+  std::atomic<int> sharing_sessions{0};           // opened with the option
+  std::atomic<int> shared_inputs{0}, shared_outputs{0}, own_inputs{0}, own_outputs{0};
+  std::atomic<const void*> last_input{nullptr};
+  std::atomic<void*> last_output{nullptr};
+  static constexpr int kUnlimited = 1 << 30;
 };
 
 // The library's `mock_control`.
