@@ -144,6 +144,16 @@ Status FileReplacement::commit() {
   return {};
 }
 
+Status check_replaceable(const std::string& path) {
+  const std::string target = target_of(path);
+  struct stat old{};
+  const bool special = ::stat(target.c_str(), &old) == 0 && !S_ISREG(old.st_mode);
+  if (!special) return FileReplacement::open(path).status();
+  // Opening a pipe would wait for its reader; a folder may be writable and is no file.
+  if (S_ISDIR(old.st_mode)) errno = EISDIR;
+  return S_ISDIR(old.st_mode) || ::access(target.c_str(), W_OK) != 0 ? system_failure(path) : Status{};
+}
+
 Status replace_file(const std::string& path, std::string_view text) {
   SLUICE_ASSIGN(FileReplacement file, FileReplacement::open(path));
   SLUICE_RETURN_IF_ERROR(file.write(text));

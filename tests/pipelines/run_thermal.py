@@ -213,9 +213,20 @@ class Refused(Thermal):
 
     def test_places(self):
         for option in ('--report', '--json', '--csv'):
-            self.refused((option, self.at('no/such/file')), f"{option}: folder '{self.at('no/such')}' cannot be written")
+            self.refused((option, self.at('no/such/file')), f"{option}: '{self.at('no/such/file')}' cannot be written: No such")
+            self.refused((option, self.folder), f"{option}: '{self.folder}' cannot be written: Is a directory")
         self.write('file', '')
-        self.refused(('--json', self.at('file/result')), '--json: folder')
+        self.refused(('--json', self.at('file/result')), f"--json: '{self.at('file/result')}' cannot be written: Not a directory")
+        for option in ('--report', '--csv'):
+            self.refused((option, '-'), f"{option} is '-', but what it writes is nothing for standard output", code=2)
+        self.refused(('--csv', self.at('x'), '--json', self.at('./x')), '--json and --csv name the same file', code=2)
+        self.refused(('--json', '-', '--resume'), "but --json is '-'", code=2)
+        self.assertEqual(self.read('file'), '')
+        self.assertEqual(os.listdir(self.folder), ['file'])
+
+    def test_json_on_standard_output_is_all_there(self):
+        done = self.thermal(*SIMULATED, '--duration', '1m', '--json', '-')
+        self.assertEqual(json.loads(done.stdout)['device'], 'qcs6490')
 
     def test_a_full_disk(self):
         if not os.path.exists('/dev/full'):

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -24,10 +23,19 @@ Status Recording::open(const std::string& folder, bool force) {
   const std::string path = folder + "/readings.jsonl";
   if (!force && std::filesystem::exists(path))
     return failed(fmt::format("--record: '{}' holds a recording; --force replaces it", folder));
-  file_ = std::fopen(path.c_str(), "we");
-  if (!file_) return failed(fmt::format("--record: {}: {}", path, std::strerror(errno)));
+  for (const std::string& file : {path, folder + "/report.json"})
+    SLUICE_RETURN_IF_ERROR(check_replaceable(file).with_context("--record: "));
   folder_ = folder;
   return {};
+}
+
+void Recording::begin() {
+  if (folder_.empty()) return;
+  std::lock_guard lock(mutex_);
+  begun_ = true;
+  file_ = std::fopen((folder_ + "/readings.jsonl").c_str(), "we");
+  write(early_);
+  early_.clear();
 }
 
 void Recording::add(const RunSnapshot& snapshot) {
@@ -35,27 +43,29 @@ void Recording::add(const RunSnapshot& snapshot) {
   Readings readings = *snapshot.readings;
   readings.at = snapshot.at;
   std::lock_guard lock(mutex_);
-  write(reading_line(readings));
+  write(reading_line(readings) + "\n");
 }
 
 void Recording::add_selection(const std::string& line) {
   std::lock_guard lock(mutex_);
   selects_ = true;
-  write(line);
+  write(line + "\n");
 }
 
-void Recording::write(const std::string& line) {
-  if (!file_) return;
-  const std::string whole = line + "\n";
-  const bool written =
-      std::fwrite(whole.data(), 1, whole.size(), file_) == whole.size() && std::fflush(file_) == 0;
-  if (!written) ++lost_;
+void Recording::write(const std::string& lines) {
+  if (!begun_) {
+    early_ += lines;
+    return;
+  }
+  const bool written = file_ && std::fwrite(lines.data(), 1, lines.size(), file_) == lines.size() &&
+                       std::fflush(file_) == 0;
+  if (!written) lost_ += static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
 }
 
 Status Recording::close(const RunReport& report) {
-  if (!file_) return {};
+  if (!begun_) return {};
   if (selects_) add_selection(selection_end_line(lost_));
-  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
+  const bool closed = file_ && std::fclose(std::exchange(file_, nullptr)) == 0;
   SLUICE_RETURN_IF_ERROR(replace_file(folder_ + "/report.json", to_json(report)).with_context("--record: "));
   if (lost_ > 0 || !closed)
     return failed(fmt::format("--record: {}/readings.jsonl could not take {} lines; the disk is full or gone",

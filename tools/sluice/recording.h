@@ -19,22 +19,26 @@ class Recording {
   ~Recording();
   Recording(const Recording&) = delete;
 
-  // Makes the folder and its readings.jsonl. kFailed: it cannot, or there is a recording already (`force`
-  // replaces it).
+  // Makes the folder, and finds out whether a recording can be written there. kFailed: it cannot, or there is
+  // one already (`force`: it is replaced once the run has begun).
   Status open(const std::string& folder, bool force);
-  bool active() const { return file_ != nullptr; }
+  // The run has begun: what there was goes, and lines are written from here on.
+  void begin();
   void add(const RunSnapshot& snapshot);
   // A line of the selector's part. Any thread.
   void add_selection(const std::string& line);
-  // Writes report.json. kFailed: the disk could not take it all; how many lines were lost.
+  // Writes report.json, unless the run has not begun. kFailed: the disk could not take it all; how many lines
+  // were lost.
   Status close(const RunReport& report);
 
  private:
-  void write(const std::string& line);  // under the lock
+  void write(const std::string& lines);  // under the lock
 
   std::string folder_;
   std::mutex mutex_;  // guards what follows
   std::FILE* file_ = nullptr;
+  bool begun_ = false;
+  std::string early_;     // lines of a run that has not begun
   bool selects_ = false;  // it has lines of the selector
   std::uint64_t lost_ = 0;
 };

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "framework/core/suggest.h"
-#include "runtime/atomic_file.h"
 #include "runtime/builtin.h"
 #include "runtime/logging.h"
 #include "runtime/pipeline.h"
@@ -24,6 +23,7 @@
 #include "tools/sluice/progress.h"
 #include "tools/sluice/ranges_file.h"
 #include "tools/sluice/recording.h"
+#include "tools/sluice/result_files.h"
 
 namespace sluice::cli {
 namespace {
@@ -39,12 +39,6 @@ void refuse_app_ends(const Plan& plan, LoadIssues& issues) {
         {node.mark, "node " + in_quotes(node.id) + ": " + type +
                         " is the end of a program that uses the C++ API; `sluice run` has none"});
   }
-}
-
-std::string real_name(const std::string& path) {
-  std::error_code error;
-  const auto real = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  return error ? path : real.string();
 }
 
 // Who uses the file of that name in the run: reads it, or writes it.
@@ -79,22 +73,23 @@ void refuse_shared_outputs(const Plan& plan, const RunArguments& arguments, Load
     std::error_code error;
     const bool device = std::filesystem::is_character_file(path, error);  // /dev/null is nobody's
     if (path.empty() || device) continue;
+    const std::string use = path == "-" ? " writes to standard output too" : " uses that file";
     for (const std::string& user : users_of(real_name(path), plan, arguments.file)) {
-      issues.issues.push_back(
-          {{}, std::string(option) + " is " + in_quotes(path) + ", but " + user + " uses that file"});
+      issues.issues.push_back({{}, std::string(option) + " is " + in_quotes(path) + ", but " + user + use});
     }
   }
 }
 
-Status write_ranges(const RunArguments& arguments, const ValueRanges& ranges) {
-  if (arguments.collect_ranges.empty()) return {};
-  return replace_file(arguments.collect_ranges, ranges_json(ranges.ranges()))
-      .with_context("--collect-ranges: ");
-}
+ResultFile report_file(const RunArguments& arguments) { return {"--report", arguments.report, true}; }
+ResultFile ranges_file(const RunArguments& arguments) { return {"--collect-ranges", arguments.collect_ranges}; }
 
-Status write_report(const RunArguments& arguments, const RunReport& report) {
-  if (arguments.report.empty()) return {};
-  return replace_file(arguments.report, to_json(report)).with_context("--report: ");
+Status check_names(const RunArguments& arguments) {
+  const ResultFile files[] = {report_file(arguments),
+                              {"--trace", arguments.trace},
+                              ranges_file(arguments),
+                              {"--record", arguments.record},
+                              {"--log-file", arguments.log_file}};
+  return check_result_names(files, arguments.file);
 }
 
 Result<std::unique_ptr<Logging>> start_logging(const RunArguments& arguments) {
@@ -118,6 +113,8 @@ class StopOnSignal {
 // Starts, shows progress, waits for the end.
 Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recording& recording,
                       ValueRanges& ranges, Interrupts& interrupts) {
+  const ResultFile at_the_end[] = {ranges_file(arguments)};
+  SLUICE_RETURN_IF_ERROR(check_result_places(at_the_end));
   RunOptions options;
   options.frames = arguments.frames;
   options.duration_s = arguments.duration_s;
@@ -133,6 +130,7 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
   if (!arguments.collect_ranges.empty()) options.ranges = &ranges;
   const StopOnSignal stop_on_signal(interrupts, pipeline);
   SLUICE_RETURN_IF_ERROR(pipeline.start(options));
+  recording.begin();
   {
     Progress progress(arguments.quiet);
     while (!pipeline.wait_for(kProgressPeriod)) {
@@ -149,7 +147,8 @@ Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, ValueRa
                       Interrupts& interrupts) {
   Recording recording;
   Status status = start_and_wait(pipeline, arguments, recording, ranges, interrupts);
-  if (status.ok()) status = write_ranges(arguments, ranges);
+  if (status.ok() && !arguments.collect_ranges.empty())
+    status = write_result(ranges_file(arguments), ranges_json(ranges.ranges()));
   RunReport report = pipeline.report();
   // What failed outside of the pipeline (a device that cannot be simulated, a recording that is in the way)
   // is unknown to its report.
@@ -158,7 +157,7 @@ Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, ValueRa
     report.error = status.message();
   }
   // The first failure is the caller's to print.
-  for (const Status& one : {write_report(arguments, report), recording.close(report)}) {
+  for (const Status& one : {write_result(report_file(arguments), to_json(report)), recording.close(report)}) {
     if (one.ok()) continue;
     if (status.ok()) {
       status = one;
@@ -194,14 +193,9 @@ int execute(const RunArguments& given) {
                 " no model need run, so there may be no values; leave out --device");
     return kWrongUse;
   }
-  for (const std::string& other : {arguments.report, arguments.trace}) {
-    if (arguments.collect_ranges.empty() || arguments.collect_ranges != other) continue;
-    print_error("--collect-ranges and another option name the same file " + in_quotes(other));
-    return kWrongUse;
-  }
-  if (!arguments.report.empty() && arguments.report == arguments.trace) {
-    print_error("--report and --trace name the same file " + in_quotes(arguments.report));
-    return kWrongUse;
+  if (const Status names = check_names(arguments); !names.ok()) {
+    print_error(names.message());
+    return exit_code_of(names);
   }
   if (!arguments.device.starts_with("sim:") && (!arguments.timings.empty() || arguments.ambient_c)) {
     print_error("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
@@ -221,6 +215,11 @@ int execute(const RunArguments& given) {
     refuse_shared_outputs(pipeline->plan(), arguments, issues);
   }
   if (const Exit code = print_issues(issues, arguments.quiet); code != kDone) return code;
+  const ResultFile report[] = {report_file(arguments)};
+  if (const Status place = check_result_places(report); !place.ok()) {
+    print_error(place.message());
+    return exit_code_of(place);
+  }
   if (interrupts.interrupted()) return kDone;
   const Status status = run_to_its_end(*pipeline, arguments, *ranges, interrupts);
   if (status.ok() || (interrupts.interrupted() && status.code() == Code::kCancelled)) return kDone;

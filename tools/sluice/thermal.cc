@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 
-#include "runtime/atomic_file.h"
 #include "runtime/logging.h"
 #include "runtime/thermal/chart.h"
 #include "runtime/thermal/thermal_html.h"
@@ -14,6 +14,7 @@
 #include "tools/sluice/commands.h"
 #include "tools/sluice/interrupts.h"
 #include "tools/sluice/output.h"
+#include "tools/sluice/result_files.h"
 
 namespace sluice::cli {
 namespace {
@@ -48,35 +49,35 @@ void show(const ThermalReport& report, bool quiet) {
   std::fflush(stderr);
 }
 
+std::array<ResultFile, 3> result_files(const ThermalArguments& arguments) {
+  return {{{"--json", arguments.json, true}, {"--csv", arguments.csv}, {"--report", arguments.report}}};
+}
+
 // All files that were asked for; the first failure, and the others all the same.
 Status write_files(const ThermalArguments& arguments, const ThermalReport& report) {
   Status out;
-  const auto write = [&out](const char* option, const std::string& path, const std::string& text) {
-    if (path.empty()) return;
-    const Status status = replace_file(path, text).with_context(std::string(option) + ": ");
+  const auto files = result_files(arguments);
+  const auto write = [&out](const ResultFile& file, const std::string& text) {
+    const Status status = write_result(file, text);
     if (out.ok() && !status.ok()) out = status;
   };
-  write("--json", arguments.json, thermal_json(report));
-  write("--csv", arguments.csv, thermal_csv(report));
-  if (!arguments.report.empty()) write("--report", arguments.report, thermal_html(report));
+  write(files[0], thermal_json(report));
+  write(files[1], thermal_csv(report));
+  if (!arguments.report.empty()) write(files[2], thermal_html(report));
   return out;
 }
 
-// A folder that cannot be written is found before an hour of load, not after it.
+// A place that cannot be written is found before an hour of load, not after it.
 Status check_places(const ThermalArguments& arguments) {
-  for (const auto& [option, path] : {std::pair("--json", &arguments.json), std::pair("--csv", &arguments.csv),
-                                     std::pair("--report", &arguments.report)}) {
-    if (path->empty()) continue;
-    std::string folder = std::filesystem::path(*path).parent_path().string();
-    if (folder.empty()) folder = ".";
-    std::error_code error;
-    if (!std::filesystem::is_directory(folder, error) || ::access(folder.c_str(), W_OK) != 0)
-      return failed(fmt::format("{}: folder '{}' cannot be written", option, folder));
-  }
-  return {};
+  if (arguments.resume && arguments.json == "-")
+    return invalid("--resume goes on with the test in the --json file, but --json is '-'");
+  const auto files = result_files(arguments);
+  SLUICE_RETURN_IF_ERROR(check_result_names(files, arguments.file));
+  return check_result_places(files);
 }
 
 int compare(const ThermalArguments& arguments) {
+  const ResultFile page{"--report", arguments.report};
   const auto a = read_thermal_json(arguments.compare[0]), b = read_thermal_json(arguments.compare[1]);
   for (const Status& status : {a.status(), b.status()}) {
     if (status.ok()) continue;
@@ -90,7 +91,7 @@ int compare(const ThermalArguments& arguments) {
       run.policy = "B " + run.policy;
       both.runs.push_back(std::move(run));
     }
-    const Status written = replace_file(arguments.report, thermal_html(both)).with_context("--report: ");
+    const Status written = write_result(page, thermal_html(both));
     if (!written.ok()) {
       print_error(written.message());
       return kRunFailed;
@@ -137,8 +138,8 @@ int execute(const ThermalArguments& arguments) {
   // Each window is written at once: an interruption or a power cut loses none.
   ThermalTest test(options_of(arguments), [&](const ThermalReport& report) -> Status {
     show(report, arguments.quiet);
-    if (report.simulated || arguments.json.empty()) return {};
-    return replace_file(arguments.json, thermal_json(report)).with_context("--json: ");
+    if (report.simulated || arguments.json == "-") return {};
+    return write_result(result_files(arguments)[0], arguments.json.empty() ? "" : thermal_json(report));
   });
   LoadIssues issues;
   test.check(issues);
@@ -153,7 +154,9 @@ int execute(const ThermalArguments& arguments) {
   const Status written = write_files(arguments, test.report());
   if (!status.ok()) return fail(status);
   if (!written.ok()) return fail(written);
-  if (const int code = print_result(thermal_text(test.report())); code != kDone) return code;
+  if (arguments.json != "-") {  // else the document is all there is on stdout
+    if (const int code = print_result(thermal_text(test.report())); code != kDone) return code;
+  }
   if (test.stopped()) {
     print_note("interrupted; what there is has been written" +
                std::string(arguments.json.empty() ? "" : ", --resume goes on"));
