@@ -28,8 +28,7 @@ Result<Batcher::Port> Batcher::make_port(const TensorType& type, std::size_t mos
   }
   SLUICE_ASSIGN(const std::size_t bytes, byte_size(batch.dtype, batch.shape));
   const std::string name = "batch of " + type.name;
-  SLUICE_ASSIGN(port.pool, memory ? create_pool(name, bytes, buffers, std::move(memory))
-                                  : BufferPool::create(name, bytes, buffers));
+  SLUICE_ASSIGN(port.pool, BufferPool::create(name, bytes, buffers, std::move(memory)));
   return port;
 }
 

@@ -2,6 +2,7 @@
 // are made of.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

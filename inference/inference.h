@@ -1,6 +1,7 @@
 // The inference room's front: what the runtime and nodes/infer.cc use of it. Backends stand behind Session.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

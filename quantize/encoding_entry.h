@@ -1,6 +1,7 @@
 // One entry of an encodings file, from its JSON to an Encoding.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 

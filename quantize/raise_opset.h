@@ -1,6 +1,8 @@
 // Rewrites a network for a newer operator set: per-channel QuantizeLinear needs 13, 16-bit ones need 21.
 #pragma once
 
+#include <cstdint>
+
 #include "framework/core/status.h"
 #include "quantize/onnx_proto.h"
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 
 #include "inference/telemetry/readings.h"
 #include "runtime/report.h"

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <boost/lockfree/spsc_queue.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>

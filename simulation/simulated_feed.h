@@ -1,6 +1,8 @@
 // A source of a simulated run: answers from its header, keeps its pace, and costs what decoding would.
 #pragma once
 
+#include <cstdint>
+
 #include "framework/graph/executor.h"
 #include "framework/graph/source_feed.h"
 #include "simulation/device.h"

@@ -2,6 +2,7 @@
 // discrete-event executor; no node body runs, a cost model stands in their place.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>

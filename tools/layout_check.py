@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks which way the rooms are entered, how large files and functions are, and that framework/ needs no glibc.
+"""Checks which way the rooms are entered, how large files and functions are, that framework/ needs no glibc,
+and that headers compile with a newer standard library.
 
   tools/layout_check.py            all rules; exit 1 and one line per violation
   tools/layout_check.py --update   lowers or removes entries of the ratchet that have become smaller
@@ -62,6 +63,7 @@ GLIBC_CALLS = re.compile(
     r'\b(program_invocation_(short_)?name|RTLD_DEEPBIND|__malloc_hook|__GLIBC__|__GLIBC_PREREQ)\b')
 GLIBC_HEADERS = ('execinfo.h', 'gnu/libc-version.h', 'error.h', 'argp.h', 'wordexp.h', 'printf.h', 'mcheck.h')
 
+FIXED_WIDTH = re.compile(r'\bstd::u?int(8|16|32|64|ptr)_t\b')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -121,6 +123,18 @@ def portability_errors(root, path):
         found = include.group(2) if include and include.group(2) in GLIBC_HEADERS else call and call.group(0).rstrip('( ')
         if found:
             yield f"{path}:{number}: error: '{found}' is glibc's alone; framework/ also builds with Android's C library"
+
+
+def fixed_width_errors(root, path):
+    """One message per header that counts on another header for <cstdint>: since GCC 13 others no longer bring it."""
+    lines = read_lines(root, path) if path.endswith('.h') else []
+    if any(include and include.group(2) == 'cstdint' for include in map(INCLUDE.match, lines)):
+        return
+    for number, line in enumerate(lines, 1):
+        found = FIXED_WIDTH.search(line.split('//')[0])
+        if found:
+            yield f"{path}:{number}: error: '{found.group(0)}' needs #include <cstdint> in this header"
+            return
 
 
 def file_sizes(root, files):
@@ -192,7 +206,8 @@ def main():
             target.write('\n')
 
     sources = [path for path in files if path.endswith(SOURCES)]
-    errors = [error for path in sources for rule in (include_errors, portability_errors) for error in rule(root, path)]
+    errors = [error for path in sources for rule in (include_errors, portability_errors, fixed_width_errors)
+              for error in rule(root, path)]
     errors += ratchet_errors(sizes, ratchet['files'], FILE_LIMIT, 'file')
     if functions is None:
         print('layout: universal-ctags is not installed, the length of functions was not checked', file=sys.stderr)

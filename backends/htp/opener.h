@@ -2,6 +2,7 @@
 // where that is allowed.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

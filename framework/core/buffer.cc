@@ -18,14 +18,13 @@ constexpr int kPoison = 0xDB;  // makes a use after return visible
 
 std::size_t round_up(std::size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
-// What this thread's call of `create_pool` hands to `create`, whose parameters are the pool's alone.
-thread_local std::shared_ptr<MemorySource> source_of_this_call;
-
 }  // namespace
 
 struct BufferPool::Impl {
-  Impl(std::string name, std::size_t bytes_each, std::uint32_t count, MemoryKind memory_kind)
-      : list(std::move(name), bytes_each, count), kind(memory_kind), cells(new detail::BufferCell[count]) {}
+  Impl(std::string name, std::size_t bytes_each, std::uint32_t count, std::shared_ptr<MemorySource> from)
+      : list(std::move(name), bytes_each, count),
+        cells(new detail::BufferCell[count]),
+        source(std::move(from)) {}
   ~Impl() {
     if (source)
       for (std::uint32_t i = 0; i < lent; ++i) source->free(cells[i].data, stride());
@@ -35,7 +34,6 @@ struct BufferPool::Impl {
   bool take_memory(std::size_t buffers);
 
   detail::FreeList list;
-  MemoryKind kind;
   std::unique_ptr<detail::BufferCell[]> cells;
   std::byte* memory = nullptr;           // the process's own, one block
   std::shared_ptr<MemorySource> source;  // null: `memory`
@@ -65,15 +63,15 @@ BufferPool::~BufferPool() = default;
 void BufferPool::Deleter::operator()(BufferPool* pool) const { pool->drop_owner(); }
 
 Result<BufferPool::Ptr> BufferPool::create(std::string name, std::size_t bytes_each, std::size_t buffers,
-                                           MemoryKind kind) {
+                                           std::shared_ptr<MemorySource> source) {
   const std::size_t stride = round_up(bytes_each == 0 ? 1 : bytes_each);
   if (stride < bytes_each || buffers > std::numeric_limits<std::uint32_t>::max() / 2 ||
       (buffers != 0 && stride > std::numeric_limits<std::size_t>::max() / buffers)) {
     return failed("pool '" + name + "': " + std::to_string(buffers) + " buffers of " +
                   std::to_string(bytes_each) + " bytes are more than can be addressed");
   }
-  auto impl = std::make_unique<Impl>(name, bytes_each, static_cast<std::uint32_t>(buffers), kind);
-  impl->source = source_of_this_call;
+  auto impl =
+      std::make_unique<Impl>(name, bytes_each, static_cast<std::uint32_t>(buffers), std::move(source));
   if (!impl->take_memory(buffers)) {
     return failed("pool '" + name + "': no " + (impl->source ? "shared " : "") + "memory for " +
                   std::to_string(buffers) + " buffers of " + std::to_string(bytes_each) + " bytes");
@@ -85,15 +83,6 @@ Result<BufferPool::Ptr> BufferPool::create(std::string name, std::size_t bytes_e
     cell.pool = pool;
   }
   return Ptr(pool);
-}
-
-Result<BufferPool::Ptr> create_pool(std::string name, std::size_t bytes_each, std::size_t buffers,
-                                    std::shared_ptr<MemorySource> source) {
-  const MemoryKind kind = source->kind();
-  source_of_this_call = std::move(source);
-  auto pool = BufferPool::create(std::move(name), bytes_each, buffers, kind);
-  source_of_this_call.reset();
-  return pool;
 }
 
 BufferRef BufferPool::acquire() {
@@ -123,7 +112,7 @@ void BufferPool::on_available(std::function<void()> callback) {
 PoolStats BufferPool::stats() const { return impl_->list.stats(); }
 const std::string& BufferPool::name() const { return impl_->list.name(); }
 std::size_t BufferPool::bytes_each() const { return impl_->list.bytes_each(); }
-MemoryKind BufferPool::kind() const { return impl_->kind; }
+MemoryKind BufferPool::kind() const { return impl_->source ? impl_->source->kind() : MemoryKind::kHost; }
 
 BufferRef BufferRef::foreign(std::byte* data, std::function<void()> on_free) {
   auto* cell = new detail::BufferCell;

@@ -12,10 +12,12 @@
 
 namespace sluice {
 
-// Where the bytes lie. kShared and kDevice are for accelerators (later issues).
+// Where the bytes lie: in the process's own memory, in memory that an accelerator reads and writes in place,
+// in an accelerator's own.
 enum class MemoryKind : std::uint8_t { kHost, kShared, kDevice };
 
 class BufferPool;
+class MemorySource;  // framework/core/memory_source.h
 
 namespace detail {
 struct BufferCell {
@@ -82,10 +84,11 @@ class BufferPool {
   };
   using Ptr = std::unique_ptr<BufferPool, Deleter>;
 
-  // Fails (kFailed) when memory cannot be had. Touches each page, so that no page fault is left for the hot
-  // path.
+  // In memory of the process's own, or from `source`: then each buffer is an allocation, because drivers
+  // flush and map whole ones. kFailed when memory cannot be had; nothing is kept then. Touches each page, so
+  // that no page fault is left for the hot path.
   static Result<Ptr> create(std::string name, std::size_t bytes_each, std::size_t buffers,
-                            MemoryKind kind = MemoryKind::kHost);
+                            std::shared_ptr<MemorySource> source = nullptr);
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
-#include <string>
 
 #include "framework/core/buffer.h"
 
@@ -22,10 +20,5 @@ class MemorySource {
   // What `allocate` gave for as many bytes; once.
   virtual void free(std::byte* data, std::size_t bytes) = 0;
 };
-
-// BufferPool::create with memory from `source` (not null). Each buffer is an allocation of its own, because
-// drivers flush and map whole allocations. kFailed when the source has no more; nothing is kept then.
-Result<BufferPool::Ptr> create_pool(std::string name, std::size_t bytes_each, std::size_t buffers,
-                                    std::shared_ptr<MemorySource> source);
 
 }  // namespace sluice

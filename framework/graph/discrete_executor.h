@@ -2,6 +2,7 @@
 // that moves only when nothing is left to do at the present instant. For tests and simulation.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 

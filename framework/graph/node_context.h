@@ -1,6 +1,8 @@
 // What a real node sees of one frame. Private to node_bodies.cc and node_context.cc.
 #pragma once
 
+#include <cstdint>
+
 #include "framework/graph/node_bodies.h"
 
 namespace sluice {

@@ -63,9 +63,8 @@ Status Pools::make_buffers(int node, int output, std::size_t bytes, int extra) {
   const OutputPlan& out = plan.outputs[static_cast<std::size_t>(output)];
   const std::string name = plan.id + "." + out.name;
   const auto buffers = static_cast<std::size_t>(out.buffers + extra);
-  std::shared_ptr<MemorySource> source = memory_ ? memory_(node, output) : nullptr;
-  SLUICE_ASSIGN(auto pool, source ? create_pool(name, bytes, buffers, std::move(source))
-                                  : BufferPool::create(name, bytes, buffers));
+  SLUICE_ASSIGN(auto pool,
+                BufferPool::create(name, bytes, buffers, memory_ ? memory_(node, output) : nullptr));
   pool->on_available(telling(node));
   std::lock_guard lock(remake_);
   at(node, output).buffers = std::move(pool);

@@ -2,6 +2,7 @@
 // node type.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 // Shapes of a graph's tensors: those that the file gives, and those that follow from them.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>

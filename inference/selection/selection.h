@@ -2,6 +2,7 @@
 // real run calls it from a thread of its own once a second, a simulated one at each second of its time.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>

@@ -2,6 +2,8 @@
 // itself.
 #pragma once
 
+#include <cstdint>
+
 #include "nodes/decoders/decoder.h"
 
 namespace sluice {

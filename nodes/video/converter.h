@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 
 #include "framework/core/image.h"
 #include "framework/core/status.h"

@@ -1,6 +1,7 @@
 // Turns pictures into packets.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "framework/core/image.h"

@@ -1,6 +1,7 @@
 // Between FFmpeg's description of a picture and ours.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "framework/core/image.h"

@@ -1,6 +1,7 @@
 // What a thermal test found, as the contract defines it (section 5): pure functions of its windows.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

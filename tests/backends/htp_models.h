@@ -1,6 +1,7 @@
 // Small models for the NPU, quantised as its compiler wants them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -51,7 +51,7 @@ class Rpcmem : public ::testing::Test {
 TEST_F(Rpcmem, QualcommsProviderLendsItAndTakesItBack) {
   const auto memory = dynamic_cast<MemoryOffer&>(*backend_).memory({});
   ASSERT_TRUE(memory.ok()) << memory.status().message();
-  auto pool = create_pool("p", 100, 3, *memory);
+  auto pool = BufferPool::create("p", 100, 3, *memory);
   ASSERT_TRUE(pool.ok()) << pool.status().message();
   EXPECT_EQ(ask("fake_rpcmem_alive"), 3);
   backend_.reset();
@@ -70,7 +70,7 @@ TEST_F(Rpcmem, ItsSessionsCopyOurOwnBuffersAndMapSharedOnes) {
     RunTensors tensors((*session)->signature());
     const Status own = (*session)->run(0, tensors.in, tensors.out);
     EXPECT_TRUE(own.ok()) << from << ": " << own.message();
-    auto pool = create_pool("p", tensors.inputs[0].tensor.bytes, 1, *memory);
+    auto pool = BufferPool::create("p", tensors.inputs[0].tensor.bytes, 1, *memory);
     ASSERT_TRUE(pool.ok()) << pool.status().message();
     const BufferRef buffer = (*pool)->acquire();
     tensors.inputs[0].tensor.data = buffer.data();

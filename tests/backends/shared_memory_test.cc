@@ -78,7 +78,7 @@ class SharedMemory : public ::testing::Test {
     return dynamic_cast<MemoryOffer&>(*backend_).memory(options(shared));
   }
   BufferPool::Ptr pool(std::size_t buffers) {
-    auto pool = create_pool("p", 16, buffers, memory().value());
+    auto pool = BufferPool::create("p", 16, buffers, memory().value());
     EXPECT_TRUE(pool.ok()) << pool.status().message();
     return std::move(pool).value();
   }
@@ -214,7 +214,7 @@ TEST_F(SharedMemory, BatchesAreGatheredInIt) {
 TEST_F(SharedMemory, WhenItRunsOutThePoolSaysSoAndGivesBackWhatItHad) {
   const auto source = memory().value();
   mock().allocations_left = 2;
-  const auto pool = create_pool("pre.out", 16, 3, source);
+  const auto pool = BufferPool::create("pre.out", 16, 3, source);
   ASSERT_FALSE(pool.ok());
   EXPECT_EQ(pool.status().code(), Code::kFailed);
   EXPECT_EQ(pool.status().message(), "pool 'pre.out': no shared memory for 3 buffers of 16 bytes");

@@ -55,6 +55,14 @@ class LayoutCheck(unittest.TestCase):
         self.write('framework/node/c.h', '#include "tests/d.h"\n')
         self.assert_refused('framework/core/a.h:1', 'framework/node/c.h:1')
 
+    def test_a_header_brings_its_own_fixed_widths(self):
+        self.write('framework/core/a.h', '#include <string>\nstd::uint8_t a();\n')
+        self.write('framework/core/b.h', '#include <cstdint>\nstd::int64_t b();\n')
+        self.write('framework/core/c.h', '#include <string>\nstd::string c();  // no std::uint8_t\n')
+        self.assert_refused('framework/core/a.h:2', "'std::uint8_t' needs #include <cstdint>")
+        self.write('framework/core/a.h', '#include <cstdint>\nstd::uint8_t a();\n')
+        self.assert_accepted()
+
     def test_a_wrapped_library_stays_in_its_room(self):
         self.write('nodes/a.cc', '#include <oneapi/tbb/flow_graph.h>\n')
         self.write('framework/plan/b.cc', '#include <yaml-cpp/yaml.h>\n')

@@ -21,14 +21,17 @@ npm_package() { # NAME: downloads the pinned package into ./package.tgz
   echo "$sha  package.tgz" | sha256sum -c --quiet - >&2 || die "$package has another sha256 than deps.lock pins"
 }
 
+# A name that other packages only provide is known too (libdlib19.1 on Ubuntu 24.04), shown as nothing and with success.
+can_download() { [ -n "$(apt-cache show "$1" 2> /dev/null)" ]; }
+
 debian_files() { # NAME PATH...: unpacks those paths of the first known package into ./deb, without installing it
   local packages package platform sha
   read -r packages platform sha <<< "$(lock archive "$1")"
   shift
   for package in ${packages//|/ }; do
-    if apt-cache show "$package" > /dev/null 2>&1; then break; fi
+    if can_download "$package"; then break; fi
   done
-  if ! apt-cache show "$package" > /dev/null 2>&1; then refresh_package_lists; fi
+  if ! can_download "$package"; then refresh_package_lists; fi
   mkdir download
   (cd download && quietly apt-get -q -o APT::Sandbox::User=root download "$package")
   mkdir deb

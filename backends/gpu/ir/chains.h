@@ -1,6 +1,7 @@
 // Elementwise operators as chains: one kernel applies any number of steps in one pass (kernels/chain.cl).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "backends/gpu/ir/graph.h"

@@ -1,6 +1,7 @@
 // What the launches of convolutions have in common.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "backends/gpu/ops/conv_weights.h"

@@ -1,6 +1,7 @@
 // A convolution's constants as the kernels want them.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "backends/gpu/ir/graph.h"

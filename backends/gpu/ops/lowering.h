@@ -1,6 +1,7 @@
 // What operators.cc lists: checks and lowerings, by file.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "backends/gpu/ir/graph.h"

@@ -2,6 +2,7 @@
 // whose files carry no weights.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

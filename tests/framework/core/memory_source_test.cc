@@ -36,7 +36,7 @@ struct CountedSource final : MemorySource {
 
 TEST(MemorySource, EachBufferIsAnAllocationOfItsOwn) {
   auto source = std::make_shared<CountedSource>(10);
-  auto pool = create_pool("p", 100, 3, source);
+  auto pool = BufferPool::create("p", 100, 3, source);
   ASSERT_TRUE(pool.ok()) << pool.status().message();
   EXPECT_EQ((*pool)->kind(), MemoryKind::kShared);
   EXPECT_EQ((*pool)->bytes_each(), 100u);
@@ -55,7 +55,7 @@ TEST(MemorySource, EachBufferIsAnAllocationOfItsOwn) {
 
 TEST(MemorySource, GoesWithTheLastBufferOfAPool) {
   bool gone = false;
-  auto pool = create_pool("p", 64, 2, std::make_shared<CountedSource>(2, &gone));
+  auto pool = BufferPool::create("p", 64, 2, std::make_shared<CountedSource>(2, &gone));
   ASSERT_TRUE(pool.ok());
   BufferRef last = (*pool)->acquire();
   pool->reset();
@@ -67,7 +67,7 @@ TEST(MemorySource, GoesWithTheLastBufferOfAPool) {
 
 TEST(MemorySource, WhatItCannotLendIsAnErrorAndNothingIsKept) {
   auto source = std::make_shared<CountedSource>(2);
-  const auto pool = create_pool("pre.out", 1000, 3, source);
+  const auto pool = BufferPool::create("pre.out", 1000, 3, source);
   ASSERT_FALSE(pool.ok());
   EXPECT_EQ(pool.status().code(), Code::kFailed);
   EXPECT_EQ(pool.status().message(), "pool 'pre.out': no shared memory for 3 buffers of 1000 bytes");
@@ -77,7 +77,7 @@ TEST(MemorySource, WhatItCannotLendIsAnErrorAndNothingIsKept) {
 
 TEST(MemorySource, TheNextPoolHasMemoryOfTheProcessAgain) {
   auto source = std::make_shared<CountedSource>(1);
-  ASSERT_TRUE(create_pool("p", 8, 1, source).ok());
+  ASSERT_TRUE(BufferPool::create("p", 8, 1, source).ok());
   const auto own = BufferPool::create("own", 8, 1);
   ASSERT_TRUE(own.ok());
   EXPECT_EQ((*own)->kind(), MemoryKind::kHost);

@@ -2,6 +2,7 @@
 // next the most awkward does, by a seeded choice.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "framework/graph/executor.h"
