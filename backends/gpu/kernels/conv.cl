@@ -129,15 +129,9 @@ __kernel void conv_first(IN x, IN w, IN bias, OUT y, FINISH_ARGS, IN zeros, int 
   finish_tiles(a0, a1, a2, a3, ow - ox, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, y, FINISH);
 }
 
-// Transposed, gathered: one pixel per work item; weights as of `conv`.
-__kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands,
-                             int all_in_groups, int ih, int iw, int oc, int oh, int ow, int kh, int kw, int sh, int sw,
-                             int ph, int pw, int dh, int dw) {
-  const int p = get_global_id(0), ov = get_global_id(1), n = get_global_id(2);
-  if (p >= oh * ow) return;
-  const int oy = p / ow, ox = p % ow;
-  const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1];
-  tile a0 = load_tile(bias, ov);
+// One pixel of conv_transpose.
+inline tile transposed(tile sum, IN x, IN w, int wi, int first, int in_groups, int oy, int ox, int ih, int iw, int kh,
+                       int kw, int sh, int sw, int ph, int pw, int dh, int dw) {
   for (int ky = 0; ky < kh; ++ky) {
     const int ty = oy + ph - ky * dh;
     if (ty < 0 || ty % sh != 0 || ty / sh >= ih) continue;
@@ -146,13 +140,30 @@ __kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global c
       if (tx < 0 || tx % sw != 0 || tx / sw >= iw) continue;
       for (int c = 0; c < in_groups; ++c) {
         const float4 v = LOAD4(x, ((first + c) * ih + ty / sh) * iw + tx / sw);
-        const int wi = bands[3 * ov + 2] + ((c * kh + ky) * kw + kx) * 4;
-        add(&a0, v.x, load_tile(w, wi));
-        add(&a0, v.y, load_tile(w, wi + 1));
-        add(&a0, v.z, load_tile(w, wi + 2));
-        add(&a0, v.w, load_tile(w, wi + 3));
+        const int at = wi + ((c * kh + ky) * kw + kx) * 4;
+        add(&sum, v.x, load_tile(w, at));
+        add(&sum, v.y, load_tile(w, at + 1));
+        add(&sum, v.z, load_tile(w, at + 2));
+        add(&sum, v.w, load_tile(w, at + 3));
       }
     }
   }
-  finish_tiles(a0, a0, a0, a0, 1, ov * GROUPS, oc, oh * ow, p, n, y, FINISH);
+  return sum;
+}
+
+// Transposed, gathered; weights as of `conv`.
+__kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands,
+                             int all_in_groups, int ih, int iw, int oc, int oh, int ow, int kh, int kw, int sh, int sw,
+                             int ph, int pw, int dh, int dw) {
+  const int tiles = (ow + 3) / 4;
+  const int ox = (get_global_id(0) % tiles) * 4, oy = get_global_id(0) / tiles, ov = get_global_id(1),
+            n = get_global_id(2);
+  if (oy >= oh) return;
+  const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1], wi = bands[3 * ov + 2];
+  const tile b = load_tile(bias, ov);
+  const tile a0 = transposed(b, x, w, wi, first, in_groups, oy, ox, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw);
+  const tile a1 = transposed(b, x, w, wi, first, in_groups, oy, ox + 1, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw);
+  const tile a2 = transposed(b, x, w, wi, first, in_groups, oy, ox + 2, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw);
+  const tile a3 = transposed(b, x, w, wi, first, in_groups, oy, ox + 3, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw);
+  finish_tiles(a0, a1, a2, a3, ow - ox, ov * GROUPS, oc, oh * ow, oy * ow + ox, n, y, FINISH);
 }

@@ -83,7 +83,7 @@ void lower_packed(Builder& builder, const Node& node, const Shape2d& s, const Fo
     arguments.emplace_back(narrow(size));
   append_window(arguments, w, true);
   if (transposed)
-    builder.launch("conv", "conv_transpose", std::move(arguments), lanes, {s.pixels(), vectors, s.n});
+    builder.launch("conv", "conv_transpose", std::move(arguments), lanes, {s.tiles(), vectors, s.n});
   else
     builder.launch("conv", "conv", std::move(arguments), lanes, {s.tiles(), vectors, s.n});
 }

@@ -37,7 +37,7 @@ class Maker {
   std::mt19937& random() { return random_; }
 
   // A fresh input of the model: its elements are the same on both sides to the last bit.
-  Tensor input(Dims dims) {
+  Tensor input(const Dims& dims) {
     std::vector<float> elements(elements_of(dims));
     for (float& value : elements) value = number(-2, 2);
     const std::string name = "in" + std::to_string(out_.inputs.size());
