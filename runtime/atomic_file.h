@@ -16,8 +16,8 @@ namespace sluice {
 // thread.
 Status replace_file(const std::string& path, std::string_view text);
 
-// Whether `replace_file` could write there now, without touching what is there: makes and removes a file beside
-// it, so that the answer is the system's own. kFailed with the path and the reason. Any thread.
+// Whether `replace_file` could write there now, without touching what is there: makes and removes a file
+// beside it, so that the answer is the system's own. kFailed with the path and the reason. Any thread.
 Status check_replaceable(const std::string& path);
 
 // The same for a file that is written bit by bit. One thread at a time; a failure is final and comes from

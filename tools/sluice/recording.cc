@@ -57,8 +57,8 @@ void Recording::write(const std::string& lines) {
     early_ += lines;
     return;
   }
-  const bool written = file_ && std::fwrite(lines.data(), 1, lines.size(), file_) == lines.size() &&
-                       std::fflush(file_) == 0;
+  const bool written =
+      file_ && std::fwrite(lines.data(), 1, lines.size(), file_) == lines.size() && std::fflush(file_) == 0;
   if (!written) lost_ += static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
 }
 

@@ -49,8 +49,7 @@ Status check_result_names(std::span<const ResultFile> files, const std::string& 
       return invalid(fmt::format("{} is '{}', but the pipeline uses that file", file.option, file.path));
     for (const ResultFile& other : files.first(i)) {
       if (other.path.empty() || other.path == kStdout || real_name(other.path) != name) continue;
-      return invalid(
-          fmt::format("{} and {} name the same file '{}'", other.option, file.option, file.path));
+      return invalid(fmt::format("{} and {} name the same file '{}'", other.option, file.option, file.path));
     }
   }
   return {};

@@ -81,7 +81,9 @@ void refuse_shared_outputs(const Plan& plan, const RunArguments& arguments, Load
 }
 
 ResultFile report_file(const RunArguments& arguments) { return {"--report", arguments.report, true}; }
-ResultFile ranges_file(const RunArguments& arguments) { return {"--collect-ranges", arguments.collect_ranges}; }
+ResultFile ranges_file(const RunArguments& arguments) {
+  return {"--collect-ranges", arguments.collect_ranges};
+}
 
 Status check_names(const RunArguments& arguments) {
   const ResultFile files[] = {report_file(arguments),
