@@ -29,8 +29,8 @@ RunReport example() {
   DropCounts stale{};
   stale[static_cast<std::size_t>(DropReason::kStale)] = 3;
   r.sources = {{"camera", 300, 297, stale, 0, 0, 0, {}}};
-  r.sinks = {{"out", 300, 297, stale, 0, 29.9, {{}, 8.9, 11.2, {}, {}}}};
-  r.nodes = {{"pre", "preprocess", 300, 300, 0, {}, 300, {{}, 0.3, 0.4, {}, {}}, {{}, 0.0, 0.1, {}, {}}}};
+  r.sinks = {{"out", 300, 297, stale, 0, 0, 29.9, {{}, 8.9, 11.2, {}, {}}}};
+  r.nodes = {{"pre", "preprocess", 300, 300, 0, {}, 300, 0, {{}, 0.3, 0.4, {}, {}}, {{}, 0.0, 0.1, {}, {}}}};
   InferenceReport face{"face",
                        "face",
                        "w8a16",
