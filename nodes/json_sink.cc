@@ -109,7 +109,7 @@ class JsonSink final : public Node {
       append_value(fields_[edge].list, context.packets(0, edge));
     }
     line_ += "}\n";
-    return file_.write(line_, context.clock().now());
+    return file_.write(line_);
   }
 
   Status close() override { return file_.close(); }

@@ -14,6 +14,8 @@ namespace sluice {
 namespace {
 
 constexpr int kMinSide = 64;  // a bit of the clock needs two pixels
+constexpr int kWidth = 1280;
+constexpr int kHeight = 720;
 constexpr std::uint8_t kBlack = 16;
 constexpr std::uint8_t kWhite = 235;
 constexpr std::uint8_t kDark = 48;
@@ -112,22 +114,28 @@ void draw_clock(Image& image, std::uint64_t number, TimeNs media_time) {
   }
 }
 
+std::int64_t side_of(const Options& options, const char* name, std::int64_t otherwise) {
+  return options.has(name) ? options.integer(name) : otherwise;
+}
+
+Status check_side(std::string_view pattern, const Options& options, const char* name,
+                  std::int64_t otherwise) {
+  const std::int64_t side = side_of(options, name, otherwise);
+  const std::string most_name = std::string("max_") + name;
+  const std::int64_t most = options.integer(most_name);
+  if (side >= kMinSide && side % 2 == 0 && side <= most) return {};
+  return invalid(fmt::format("option '{}' is {}, allowed for test:{}: even numbers from {} to {} ({})", name,
+                             side, pattern, kMinSide, most, most_name));
+}
+
 class TestPattern final : public SourceNode {
  public:
   explicit TestPattern(std::string_view pattern) : pattern_(pattern) {}
 
   Result<SourceInfo> probe(const OpenContext& context) override {
     const Options& o = *context.options;
-    const std::int64_t width = o.has("width") ? o.integer("width") : 1280;
-    const std::int64_t height = o.has("height") ? o.integer("height") : 720;
-    if (width < kMinSide || height < kMinSide || width % 2 != 0 || height % 2 != 0) {
-      return invalid(fmt::format("test:{} of {}x{} pixels: width and height must be even and at least {}",
-                                 pattern_, width, height, kMinSide));
-    }
-    if (width > o.integer("max_width") || height > o.integer("max_height")) {
-      return invalid(fmt::format("test:{} of {}x{} pixels is larger than max_width x max_height ({}x{})",
-                                 pattern_, width, height, o.integer("max_width"), o.integer("max_height")));
-    }
+    SLUICE_RETURN_IF_ERROR(check_test_pattern(pattern_, o));
+    const std::int64_t width = side_of(o, "width", kWidth), height = side_of(o, "height", kHeight);
     info_.fps = o.has("fps") ? o.number("fps") : 30.0;
     info_.type = {PixelFormat::kNv12,
                   static_cast<int>(width),
@@ -169,6 +177,11 @@ ClockCell clock_cell(int picture_width, int picture_height, int row, int bit) {
   const int height = picture_height / 8;
   const int left = (picture_width - pitch * kClockBits) / 2;
   return {left + bit * pitch, height * (row == 0 ? 2 : 5), std::max(1, pitch * 3 / 4), height};
+}
+
+Status check_test_pattern(std::string_view pattern, const Options& options) {
+  SLUICE_RETURN_IF_ERROR(check_side(pattern, options, "width", kWidth));
+  return check_side(pattern, options, "height", kHeight);
 }
 
 std::unique_ptr<SourceNode> make_test_pattern(std::string_view pattern) {

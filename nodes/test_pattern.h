@@ -17,6 +17,10 @@ namespace sluice {
 //          ms below, most significant bit first
 std::unique_ptr<SourceNode> make_test_pattern(std::string_view pattern);
 
+// Whether the options `width` and `height` are a size it can draw: even, at least 64, within `max_width` and
+// `max_height`. kInvalid, naming the option. Any thread.
+Status check_test_pattern(std::string_view pattern, const Options& options);
+
 constexpr int kClockBits = 32;
 
 // The rectangle of one bit of the clock picture, in pixels; row 0: number, row 1: milliseconds.

@@ -70,6 +70,8 @@ class VideoSource final : public SourceNode {
 
 Result<std::vector<PortType>> check_uri(const TypeContext& context) {
   SLUICE_ASSIGN(const VideoUri uri, parse_video_uri(context.options().text("uri")));
+  if (uri.backend == VideoBackend::kTest)
+    SLUICE_RETURN_IF_ERROR(check_test_pattern(uri.target, context.options()));
   PortType type;
   type.kind = PortKind::kFrame;
   type.payload = payload_type<Image>();

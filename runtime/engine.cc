@@ -451,7 +451,7 @@ Status Engine::outcome() const {
   if (!start_status_.ok()) return start_status_;
   Status all = gave_up_;
   if (const int node = executor_->stopped_by(); node >= 0) {
-    add_failure(all, failed(failures_->decisive(node) + "; the run stops (on_error)"));
+    add_failure(all, failed(failures_->decisive(node)));
   }
   const std::vector<SourceEnd> ends = executor_->source_ends();
   for (std::size_t s = 0; s < ends.size(); ++s) {

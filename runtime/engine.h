@@ -95,6 +95,7 @@ class Engine {
   RunStatus run_status(const Status& result) const;
   void fill_process(RunReport& report, const FlowCounters& counters) const;
   void fill_sources(RunReport& report) const;
+  void fill_late_losses(RunReport& report) const;
 
   std::shared_ptr<const Plan> plan_;
   const EngineSetup setup_;

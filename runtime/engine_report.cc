@@ -1,5 +1,6 @@
 // A run's counters as a report (contract section 5).
 #include "framework/core/ticks.h"
+#include "framework/node/late_loss.h"
 #include "runtime/engine.h"
 #include "runtime/flow_report.h"
 
@@ -64,12 +65,17 @@ RunReport Engine::report() const {
   fill_flow(*plan_, flow_, counters, out);
   fill_process(out, counters);
   fill_sources(out);
+  if (finished_) fill_late_losses(out);
   for (const InferenceEntry& entry : services_ ? services_->entries() : std::vector<InferenceEntry>{}) {
     out.inference.push_back(inference_report(entry, started_at_));
     out.simulated = out.simulated || entry.simulated;
   }
   if (trace_) out.trace = trace_->figures();
-  if (telemetry_) out.device = telemetry_->report();
+  if (telemetry_) {
+    out.device = telemetry_->report();
+    if (out.device->telemetry == "simulated")
+      out.device->profile = Options(device_.telemetry).text("profile");
+  }
   std::lock_guard lock(mutex_);
   out.settings = settings_;
   return out;
@@ -121,6 +127,14 @@ void Engine::fill_process(RunReport& out, const FlowCounters& counters) const {
   out.allocations_per_frame = per_frame(steady_start_.own_allocations, now.own_allocations, frames);
   out.allocations_per_frame_total = per_frame(steady_start_.total_allocations, now.total_allocations, frames);
   out.page_faults_per_frame = per_frame(steady_start_.page_faults, now.page_faults, frames);
+}
+
+// What sinks had taken and could not write in the end.
+void Engine::fill_late_losses(RunReport& out) const {
+  for (SinkReport& sink : out.sinks) {
+    const auto* const late = dynamic_cast<const LateLoss*>(node(sink.id));
+    if (late && !abandoned_) sink.unwritten = late->unwritten();
+  }
 }
 
 // What only the feeds know.

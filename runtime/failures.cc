@@ -5,6 +5,11 @@
 #include "framework/core/log.h"
 
 namespace sluice {
+namespace {
+
+constexpr int kFailuresInARow = 30;  // contract section 3 rule 8; the flow core counts them
+
+}  // namespace
 
 void Failures::add(int node, const Status& status, const FrameInfo& frame) {
   std::string line;
@@ -30,7 +35,9 @@ void Failures::add(int node, const Status& status, const FrameInfo& frame) {
 std::string Failures::decisive(int node) const {
   std::lock_guard lock(mutex_);
   const PerNode& state = nodes_[static_cast<std::size_t>(node)];
-  return plan_.nodes[static_cast<std::size_t>(node)].stop_on_error ? state.first : state.last;
+  const bool at_once = plan_.nodes[static_cast<std::size_t>(node)].stop_on_error;
+  return at_once ? state.first + "; the run stops (on_error)"
+                 : fmt::format("{}; the run stops ({} failures in a row)", state.last, kFailuresInARow);
 }
 
 }  // namespace sluice

@@ -20,7 +20,7 @@ class Failures {
   Failures(const Plan& plan, const Clock& clock) : plan_(plan), clock_(clock), nodes_(plan.nodes.size()) {}
   void add(int node, const Status& status, const FrameInfo& frame);
   // "node 'x': frame 12 of 'camera': ...": the failure to blame when this node ended the run: the first one
-  // under on_error: stop, else the last of many; empty: none.
+  // under on_error: stop, else the last of many; and by which of these rules.
   std::string decisive(int node) const;
 
  private:

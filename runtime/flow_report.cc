@@ -53,7 +53,7 @@ void fill_flow(const Plan& plan, const FlowGraph& flow, const FlowCounters& coun
   for (std::size_t n = 0; n < plan.nodes.size(); ++n) {
     const NodeCounters& c = counters.nodes[n];
     out.nodes.push_back({plan.nodes[n].id, plan.nodes[n].declaration->type, c.in, c.processed, c.filtered,
-                         c.dropped, c.packets_out, figures_of(c.busy), figures_of(c.wait)});
+                         c.dropped, c.packets_out, c.failed_items, figures_of(c.busy), figures_of(c.wait)});
   }
 }
 

@@ -51,13 +51,15 @@ Json source(const SourceReport& s) {
 }
 
 Json sink(const SinkReport& s) {
-  return {{"id", s.id},
-          {"due", s.due},
-          {"delivered", s.delivered},
-          {"dropped", drops(s.dropped)},
-          {"filtered", s.filtered},
-          {"fps", number(s.fps)},
-          {"latency_ms", median_and_tail(s.latency)}};
+  Json out = {{"id", s.id},
+              {"due", s.due},
+              {"delivered", s.delivered},
+              {"dropped", drops(s.dropped)},
+              {"filtered", s.filtered},
+              {"fps", number(s.fps)},
+              {"latency_ms", median_and_tail(s.latency)}};
+  if (s.unwritten > 0) out["unwritten"] = s.unwritten;
+  return out;
 }
 
 Json node(const NodeReport& n) {
@@ -68,6 +70,7 @@ Json node(const NodeReport& n) {
           {"filtered", n.filtered},
           {"dropped", drops(n.dropped)},
           {"packets_out", n.packets_out},
+          {"failed_items", n.failed_items},
           {"busy_ms", median_and_tail(n.busy)},
           {"wait_ms", median_and_tail(n.wait)}};
 }

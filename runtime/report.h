@@ -45,6 +45,7 @@ struct SinkReport {
   std::uint64_t delivered = 0;
   DropCounts dropped{};
   std::uint64_t filtered = 0;
+  std::uint64_t unwritten = 0;  // delivered, but lost when the file could not be finished
   std::optional<double> fps;
   LatencyFigures latency;  // p50, p95
 };
@@ -57,8 +58,9 @@ struct NodeReport {
   std::uint64_t filtered = 0;
   DropCounts dropped{};
   std::uint64_t packets_out = 0;
-  LatencyFigures busy;  // p50, p95
-  LatencyFigures wait;  // p50, p95
+  std::uint64_t failed_items = 0;  // elements of lists that failed
+  LatencyFigures busy;             // p50, p95
+  LatencyFigures wait;             // p50, p95
 };
 
 struct DecisionReport {

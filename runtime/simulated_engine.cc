@@ -135,7 +135,7 @@ Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr
 Status SimulatedEngine::run() {
   outcome_ = run_->run();
   if (const int node = run_->stopped_by(); outcome_.ok() && node >= 0)
-    outcome_ = failed(failures_.decisive(node) + "; the run stops (on_error)");
+    outcome_ = failed(failures_.decisive(node));
   ended_ = run_->now();
   loaded_ = true;
   energy_j_ = run_->device().energy_j() - energy_at_start_j_;

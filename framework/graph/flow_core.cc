@@ -284,13 +284,19 @@ void FlowCore::trim_inbox(std::uint32_t unit, TimeNs now, Actions& actions) {
 // --- back-pressure of `block` edges
 // -----------------------------------------------------------------------------------
 
-// The oldest frame a consumer still waits for always has room: else frames that overtook it could lock it
-// out.
+// The oldest frame a consumer still waits for has room, else frames that overtook it could lock it out;
+// unless older ones fill the queue, which go without it, and each of which tells the producers when it does.
 bool FlowCore::has_room(std::uint32_t unit, Slot slot) const {
+  const auto older_in_queue = [&](std::uint32_t consumer) {
+    const std::vector<Slot>& inbox = units_[consumer].inbox;
+    return static_cast<int>(std::count_if(inbox.begin(), inbox.end(), [&](Slot s) {
+      return frames_[s].info.number < frames_[slot].info.number && cells_[s * units_.size() + consumer].held;
+    }));
+  };
   for (std::uint32_t c : units_[unit].consumers) {
     const int capacity = graph_.units[c].capacity;
-    if (capacity == 0 || units_[c].held < capacity || units_[c].cursor == slot) continue;
-    if (!cells_[slot * units_.size() + c].held) return false;
+    if (capacity == 0 || units_[c].held < capacity || cells_[slot * units_.size() + c].held) continue;
+    if (units_[c].cursor != slot || older_in_queue(c) >= capacity) return false;
   }
   return true;
 }
@@ -307,9 +313,12 @@ void FlowCore::hold_consumers(std::uint32_t unit, Slot slot) {
 // The frame no longer waits in front of `unit`: its producers may go on.
 void FlowCore::leave_queue(std::uint32_t unit, Slot slot, TimeNs now, Actions& actions) {
   UnitFrame& cell = at(slot, unit);
-  if (!cell.held) return;
-  cell.held = false;
-  --units_[unit].held;
+  if (cell.held) {
+    cell.held = false;
+    --units_[unit].held;
+  } else if (units_[unit].held < graph_.units[unit].capacity) {
+    return;  // nobody waited for it; a full unit may now wait for another frame, which has room then
+  }
   if (!graph_.lossless || graph_.units[unit].capacity == 0) return;
   for (const auto& input : units_[unit].inputs) {
     if (!graph_.units[input.producer].is_source) {

@@ -62,6 +62,38 @@ std::size_t NodeBodies::NodeContext::element_count() const {
   return count;
 }
 
+// Whether it works through a list element by element, however long the list is.
+bool NodeBodies::NodeContext::takes_elements() const {
+  if (plan_.declaration->takes_lists) return false;
+  const auto is_list = [&](int e) {
+    const PlanEdge& edge = bodies_.plan_.edges[static_cast<std::size_t>(e)];
+    const NodePlan& from = bodies_.plan_.nodes[static_cast<std::size_t>(edge.from_node)];
+    return !edge.latest && from.outputs[static_cast<std::size_t>(edge.from_output)].max_packets > 1;
+  };
+  return std::ranges::any_of(plan_.inputs,
+                             [&](const auto& port) { return std::ranges::any_of(port, is_list); });
+}
+
+// An element that failed further up.
+bool NodeBodies::NodeContext::element_is_missing() const {
+  for (std::size_t port = 0; port < plan_.inputs.size(); ++port) {
+    for (std::size_t e = 0; e < plan_.inputs[port].size(); ++e) {
+      const bool latest = bodies_.plan_.edges[static_cast<std::size_t>(plan_.inputs[port][e])].latest;
+      const std::span<const Packet> all = packets(port, e);
+      if (!latest && element_ < all.size() && all.size() > 1 && !all[element_]) return true;
+    }
+  }
+  return false;
+}
+
+// False for a list that was made of nothing but empty packets (of an empty mailbox): none of them failed.
+bool NodeBodies::NodeContext::any_element_is_there(std::size_t count) {
+  for (element_ = 0; element_ < count; ++element_) {
+    if (!element_is_missing()) return true;
+  }
+  return false;
+}
+
 // An element that gave nothing (it failed, or was turned away) keeps its place as an empty packet.
 void NodeBodies::NodeContext::pad_outputs(std::size_t size) {
   for (std::size_t o = 0; o < plan_.outputs.size(); ++o) {

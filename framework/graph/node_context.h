@@ -13,7 +13,8 @@ class NodeBodies::NodeContext final : public Context {
               std::size_t route);
 
   // Calls `body` once, or once per element of the driving list; merges the elements' results (contract
-  // section 2, Items): a failed element is an empty packet, all failed = the first failure.
+  // section 2, Items): a failed element is an empty packet, and so is it behind every later node, which does
+  // not run for it; none left = the first failure.
   template <typename Body>
   Status run_elements(Body&& body);
 
@@ -39,6 +40,9 @@ class NodeBodies::NodeContext final : public Context {
  private:
   // Elements of the driving list; 1 for nodes that take whole lists.
   std::size_t element_count() const;
+  bool takes_elements() const;
+  bool element_is_missing() const;
+  bool any_element_is_there(std::size_t count);
   void pad_outputs(std::size_t size);
   Status fill_tensor(Packet& packet, std::size_t port, OutputPools& pools);
 
@@ -59,9 +63,20 @@ class NodeBodies::NodeContext final : public Context {
 template <typename Body>
 Status NodeBodies::NodeContext::run_elements(Body&& body) {
   const std::size_t count = element_count();
-  if (count == 1) return body();
+  if (count == 1) {
+    const Status status = body();
+    if (!status.ok() && status.code() != Code::kPoolEmpty && takes_elements()) failed_items_ = 1;
+    return status;
+  }
   Status first;
+  std::size_t missing = 0;
+  const bool some_are_there = any_element_is_there(count);
   for (element_ = 0; element_ < count; ++element_) {
+    if (some_are_there && element_is_missing()) {
+      ++missing;
+      pad_outputs(element_ + 1);
+      continue;
+    }
     const Status status = body();
     if (status.code() == Code::kPoolEmpty) return status;
     if (!status.ok()) {
@@ -69,7 +84,7 @@ Status NodeBodies::NodeContext::run_elements(Body&& body) {
     }
     pad_outputs(element_ + 1);
   }
-  return count > 0 && failed_items_ == count ? first : Status{};
+  return failed_items_ > 0 && failed_items_ + missing == count ? first : Status{};
 }
 
 }  // namespace sluice

@@ -85,6 +85,21 @@ bool ParsedSpec::ok() const {
   return std::all_of(issues.begin(), issues.end(), [](const Issue& issue) { return issue.warning; });
 }
 
+namespace {
+
+// A value that could not be read is no text that stands in a wrong place: the first `said` errors are enough.
+void forget_consequences(Issues& issues, std::size_t said) {
+  const auto first = issues.begin(), read = first + static_cast<std::ptrdiff_t>(said);
+  const auto consequence = [&](const Issue& issue) {
+    return std::any_of(first, read, [&](const Issue& cause) {
+      return cause.mark.line == issue.mark.line && cause.mark.column == issue.mark.column;
+    });
+  };
+  issues.erase(std::remove_if(read, issues.end(), consequence), issues.end());
+}
+
+}  // namespace
+
 ParsedSpec parse_spec_text(std::string_view text, std::string file, std::string directory,
                            Environment environment) {
   ParsedSpec parsed;
@@ -96,7 +111,9 @@ ParsedSpec parse_spec_text(std::string_view text, std::string file, std::string 
   YamlResult yaml = read_yaml(text, environment ? environment : &process_environment);
   parsed.issues = std::move(yaml.issues);
   if (yaml.value && !yaml.value->is_null()) {
+    const std::size_t said = parsed.issues.size();
     read_graph(*yaml.value, parsed.spec, parsed.issues);
+    forget_consequences(parsed.issues, said);
   } else if (parsed.issues.empty()) {
     parsed.issues.push_back(
         {{1, 1}, "there is nothing in it; a pipeline file is a map with 'version' and 'nodes'"});

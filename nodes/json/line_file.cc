@@ -18,7 +18,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kGathered = 64 * 1024;
 constexpr mode_t kFileMode = 0666;  // before the umask
 
 // Writes to stdout wait for a slow reader, also when somebody made it non-blocking.
@@ -43,7 +42,6 @@ Status LineFile::prepare(std::string path, bool overwrite) {
   path_ = std::move(path);
   overwrite_ = overwrite;
   to_stdout_ = path_ == "-";
-  pending_.reserve(2 * kGathered);
   if (to_stdout_) return {};
   struct stat info{};
   if (stat(path_.c_str(), &info) != 0) {
@@ -67,18 +65,10 @@ Status LineFile::create() {
     return {};
   }
   struct stat info{};
-  const bool special = stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
-  const int how = special ? 0 : overwrite_ ? O_CREAT | O_TRUNC : O_CREAT | O_EXCL;
+  regular_ = stat(path_.c_str(), &info) != 0 || S_ISREG(info.st_mode);
+  const int how = !regular_ ? 0 : overwrite_ ? O_CREAT | O_TRUNC : O_CREAT | O_EXCL;
   file_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | how, kFileMode);
   return file_ < 0 ? error("create") : Status{};
-}
-
-Status LineFile::write(std::string_view line, TimeNs now) {
-  SLUICE_RETURN_IF_ERROR(create());
-  pending_ += line;
-  if (!to_stdout_ && pending_.size() < kGathered && now - last_flush_ < from_s(1)) return {};
-  last_flush_ = now;
-  return flush();
 }
 
 ssize_t LineFile::write_some(std::string_view bytes) const {
@@ -87,28 +77,32 @@ ssize_t LineFile::write_some(std::string_view bytes) const {
   return ::write(file_, bytes.data(), bytes.size());
 }
 
-Status LineFile::flush() {
-  std::string_view rest = pending_;
+Status LineFile::write(std::string_view line) {
+  SLUICE_RETURN_IF_ERROR(create());
+  std::string_view rest = line;
   while (!rest.empty()) {
     const ssize_t written = write_some(rest);
     if (written >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno == EAGAIN ? !wait_until_writable(file_) : errno != EINTR) {
       const Status status = error("write");
-      pending_.clear();
+      if (regular_) cut_back();
       return status;
     }
   }
-  pending_.clear();
+  size_ += static_cast<off_t>(line.size());
   return {};
+}
+
+// The part of a line that still had room goes.
+void LineFile::cut_back() const {
+  if (::ftruncate(file_, size_) == 0) ::lseek(file_, size_, SEEK_SET);
 }
 
 Status LineFile::close() {
   if (file_ < 0) return {};
-  Status status = flush();
   const int file = std::exchange(file_, -1);
-  if (!to_stdout_ && ::close(file) != 0 && status.ok()) status = error("close");
-  return status;
+  return !to_stdout_ && ::close(file) != 0 ? error("close") : Status{};
 }
 
 }  // namespace sluice

@@ -3,16 +3,14 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
-#include "framework/core/clock.h"
 #include "framework/core/status.h"
 
 namespace sluice {
 
-// Lines for stdout ("-") go out one by one; for a file they are gathered up to 64 KiB or about a second. The
+// Lines go out one by one: what `write` took is in the file, and a full disk leaves whole lines there. The
 // program ignores SIGPIPE, so that a reader that went away is an error here (EPIPE) and not its death. One
 // thread.
 class LineFile {
@@ -27,22 +25,22 @@ class LineFile {
   Status prepare(std::string path, bool overwrite);
   // Creates the file, or opens it and throws away what it held. Does nothing after the first call.
   Status create();
-  // Creates the file when that has not been done, and appends `line`, which ends in a newline.
-  Status write(std::string_view line, TimeNs now);
-  // Writes what is left and closes; what was never created stays so.
+  // Creates the file when that has not been done, and appends `line`, which ends in a newline. kFailed:
+  // nothing of the line is left in a regular file.
+  Status write(std::string_view line);
   Status close();
 
  private:
-  Status flush();
+  void cut_back() const;
   ssize_t write_some(std::string_view bytes) const;
   Status error(std::string_view doing) const;
 
   std::string path_;
-  std::string pending_;
   bool overwrite_ = false;
   bool to_stdout_ = false;
+  bool regular_ = false;
   int file_ = -1;
-  TimeNs last_flush_ = 0;
+  off_t size_ = 0;  // of whole lines
 };
 
 }  // namespace sluice

@@ -116,8 +116,11 @@ Status PictureWriter::write(const std::string& path) {
   }
   OutputFile file;
   SLUICE_RETURN_IF_ERROR(file.create(path, overwrite_));
-  SLUICE_RETURN_IF_ERROR(file.write({packet_->data, static_cast<std::size_t>(packet_->size)}));
-  return file.close();
+  Status status = file.write({packet_->data, static_cast<std::size_t>(packet_->size)});
+  if (status.ok()) status = file.close();
+  std::error_code error;
+  if (!status.ok()) fs::remove(path, error);  // a part is no picture
+  return status;
 }
 
 }  // namespace

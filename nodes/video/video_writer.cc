@@ -1,6 +1,7 @@
 // The part of video_sink that needs FFmpeg.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "framework/core/log.h"
+#include "framework/node/late_loss.h"
 #include "framework/node/node.h"
 #include "nodes/video/encoder.h"
 #include "nodes/video/output_file.h"
@@ -21,7 +23,7 @@ constexpr std::array<const char*, 2> kEncoders = {"libx264", "mpeg4"};
 constexpr int kTicks = 90000;          // per second, for containers with free time stamps
 constexpr double kAssumedRate = 30.0;  // where neither the option nor the source says
 
-class VideoWriter final : public Node {
+class VideoWriter final : public Node, public LateLoss {
  public:
   VideoWriter() : packet_(av_packet_alloc()) { install_libav_log(); }
   ~VideoWriter() override { avformat_free_context(format_); }
@@ -29,8 +31,12 @@ class VideoWriter final : public Node {
   Status open(const OpenContext& context) override;
   Status process(Context& context) override;
   Status close() override;
+  std::uint64_t unwritten() const override { return broken_ ? taken_ - kept_ : 0; }
 
  private:
+  Status take(const Packet& packet, const Image& image, const FrameInfo& frame);
+  Status finish_file();
+  void count_kept(bool something_was_written);
   Status begin(const Image& first, const FrameInfo& frame);
   ImageType file_type(const Image& first);
   void choose_rate(const FrameInfo& frame);
@@ -59,8 +65,14 @@ class VideoWriter final : public Node {
   AVFormatContext* format_ = nullptr;  // owned
   AVStream* stream_ = nullptr;
   LibavPtr<AVPacket> packet_;
-  bool begun_ = false;   // the file's header is written
-  Status cannot_begin_;  // why not; a second try would meet the first one's file
+  bool begun_ = false;      // the file's header is written
+  Status cannot_begin_;     // why not; a second try would meet the first one's file
+  bool needs_end_ = false;  // the container can be read only when its end is there too
+  bool gathers_ = false;    // the container writes its packets in clusters
+  bool broken_ = false;     // something could not be written
+  std::uint64_t taken_ = 0;
+  std::uint64_t held_ = 0;  // packets that the container has not written
+  std::uint64_t kept_ = 0;  // packets that are in the file for good
 };
 
 Status VideoWriter::open(const OpenContext& context) {
@@ -71,6 +83,8 @@ Status VideoWriter::open(const OpenContext& context) {
   asked_fps_ = options.has("fps") ? options.number("fps") : 0;
   source_rates_ = context.source_rates;
   constant_rate_ = std::filesystem::path(path_).extension() == ".avi";
+  needs_end_ = std::filesystem::path(path_).extension() == ".mp4";
+  gathers_ = std::filesystem::path(path_).extension() == ".mkv";
   return check_output(path_, overwrite_);
 }
 
@@ -131,7 +145,7 @@ Status VideoWriter::start_file() {
   SLUICE_RETURN_IF_ERROR(file_.create(path_, overwrite_));
   format_->pb = file_.io();
   if (format_->pb == nullptr) return failed(fmt::format("'{}': out of memory", path_));
-  format_->flags |= AVFMT_FLAG_CUSTOM_IO;
+  format_->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_FLUSH_PACKETS;
   forget_libav_log();
   const int error = avformat_write_header(format_, nullptr);
   SLUICE_RETURN_IF_ERROR(file_.status());
@@ -155,9 +169,15 @@ Status VideoWriter::process(Context& context) {
   if (image == nullptr) return {};
   if (!begun_ && cannot_begin_.ok()) cannot_begin_ = begin(*image, context.frame());
   SLUICE_RETURN_IF_ERROR(cannot_begin_);
+  const Status status = take(packet, *image, context.frame());
+  if (status.ok()) ++taken_;
+  return status;
+}
+
+Status VideoWriter::take(const Packet& packet, const Image& image, const FrameInfo& frame) {
   // Cutting an odd edge is no scaling: the planes are the same.
   ImageType wanted = type_;
-  const ImageType upright = upright_type(image->type);
+  const ImageType upright = upright_type(image.type);
   if ((upright.width & ~1) == type_.width && (upright.height & ~1) == type_.height) {
     wanted.width = upright.width;
     wanted.height = upright.height;
@@ -166,9 +186,8 @@ Status VideoWriter::process(Context& context) {
                 fmt::format("'{}': the picture's size changed to {}x{}; it is scaled to the file's {}x{}",
                             path_, upright.width, upright.height, type_.width, type_.height));
   }
-  SLUICE_ASSIGN(const Image* ready, preparer_.prepare(*image, wanted));
-  SLUICE_RETURN_IF_ERROR(
-      encoder_.send(*ready, time_stamp(context.frame()), ready == image ? packet : Packet{}));
+  SLUICE_ASSIGN(const Image* ready, preparer_.prepare(image, wanted));
+  SLUICE_RETURN_IF_ERROR(encoder_.send(*ready, time_stamp(frame), ready == &image ? packet : Packet{}));
   return drain();
 }
 
@@ -180,15 +199,37 @@ Status VideoWriter::drain() {
     if (packet_->duration == 0) packet_->duration = av_rescale_q(1, av_inv_q(rate_), time_base_);
     av_packet_rescale_ts(packet_.get(), time_base_, stream_->time_base);
     forget_libav_log();
+    const std::int64_t before = avio_tell(format_->pb);
     const int error = av_interleaved_write_frame(format_, packet_.get());
+    broken_ = broken_ || error < 0 || !file_.status().ok();
     SLUICE_RETURN_IF_ERROR(file_.status());
     if (error < 0) return failed(fmt::format("'{}' cannot be written: {}", path_, libav_error(error)));
+    count_kept(avio_tell(format_->pb) > before);
   }
 }
 
+// A container that gathers packets writes those before the one that begins the next cluster.
+void VideoWriter::count_kept(bool something_was_written) {
+  ++held_;
+  if (broken_ || !something_was_written) return;
+  const std::uint64_t still_held = gathers_ ? 1 : 0;
+  kept_ += held_ - still_held;
+  held_ = still_held;
+}
+
+// What it says of the frames that are lost is said once, here: the frames themselves are long counted.
 Status VideoWriter::close() {
   if (!begun_) return {};
   begun_ = false;
+  const Status status = finish_file();
+  broken_ = broken_ || !status.ok();
+  if (broken_ && needs_end_) kept_ = 0;
+  kept_ = std::min(kept_, taken_);
+  if (status.ok() || unwritten() == 0) return status;
+  return failed(fmt::format("{}; {} frames that it had taken are not in it", status.message(), unwritten()));
+}
+
+Status VideoWriter::finish_file() {
   Status status = encoder_.finish();
   if (status.ok()) status = drain();
   forget_libav_log();

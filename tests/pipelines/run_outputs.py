@@ -5,8 +5,11 @@
 """
 import json
 import os
+import resource
+import subprocess
 
 from faults import BARS, Faults, main
+from run_pipelines import TIMEOUT_S
 
 LINES = 'type: json_sink, options: {path: out.jsonl, overwrite: true}'
 
@@ -69,6 +72,56 @@ class Places(Faults):
         self.assertEqual(done.stdout, '')
         for option in ('--trace', '--record', '--collect-ranges', '--log-file'):
             self.refused(option, '-', code=2, says=f"{option} is '-', but what it writes is nothing for standard output")
+
+
+class FullDisks(Faults):
+    """A limit on the size of files stands for the disk: what the report calls delivered is in the file."""
+
+    def run_limited(self, limit, sink, *words, source=BARS):
+        return self.run_it(self.source_to(source, sink), *words, code=1,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+
+    def sink(self):
+        report = self.report()
+        self.assertEqual(report['status'], 'failed')
+        return report['sinks'][0]
+
+    def test_lines(self):
+        """The report itself must fit into the limit, too: so the lines are many."""
+        for limit in (20000, 20001, 20047):
+            with self.subTest(limit=limit):
+                done = self.run_limited(limit, LINES, '--frames', '2000')
+                self.assertIn("cannot write '" + self.at('out.jsonl') + "': File too large", done.stderr)
+                text = self.read('out.jsonl')
+                self.assertTrue(text.endswith('}\n'), 'a part of a line is left')
+                frames = [json.loads(line)['frame'] for line in text.splitlines()]
+                sink = self.sink()
+                self.assertEqual(frames, list(range(sink['delivered'])))
+                self.assertGreater(sink['delivered'], 100)
+                self.assertGreater(sink['dropped']['failed'], 0)
+
+    def test_pictures(self):
+        os.mkdir(self.at('pictures'))
+        self.run_limited(20000, 'type: image_sink, options: {path: pictures}', '--frames', '5',
+                         source='{uri: "test:noise", width: 640, height: 640}')
+        self.assertEqual(len(os.listdir(self.at('pictures'))), self.sink()['delivered'])
+
+    def test_videos(self):
+        """Encoders hold pictures back: what was taken and is not there has a figure of its own."""
+        noise = '{uri: "test:noise", width: 128, height: 128, fps: 30}'
+        for name in ('out.mp4', 'out.mkv', 'out.avi'):
+            with self.subTest(name=name):
+                done = self.run_limited(200000, 'type: video_sink, options: {path: %s}' % name, '--frames', '400', source=noise)
+                sink = self.sink()
+                kept = sink['delivered'] - sink['unwritten']
+                self.assertIn(f"{sink['unwritten']} frames that it had taken are not in it", done.stderr)
+                counted = subprocess.run(['ffprobe', '-v', 'error', '-count_packets', '-show_entries', 'stream=nb_read_packets',
+                                          '-of', 'csv=p=0', self.at(name)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                         text=True, timeout=TIMEOUT_S, check=False).stdout
+                # The last packet may be there in part, of an .mkv a part of its last cluster: they are not counted as kept.
+                more = int(counted.strip(',\n') or 0) - kept
+                self.assertGreaterEqual(more, 0, (counted, sink))
+                self.assertTrue(more <= 1 or name == 'out.mkv', (counted, sink))
 
 
 if __name__ == '__main__':

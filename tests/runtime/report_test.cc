@@ -29,8 +29,8 @@ RunReport example() {
   DropCounts stale{};
   stale[static_cast<std::size_t>(DropReason::kStale)] = 3;
   r.sources = {{"camera", 300, 297, stale, 0, 0, 0, {}}};
-  r.sinks = {{"out", 300, 297, stale, 0, 29.9, {{}, 8.9, 11.2, {}, {}}}};
-  r.nodes = {{"pre", "preprocess", 300, 300, 0, {}, 300, {{}, 0.3, 0.4, {}, {}}, {{}, 0.0, 0.1, {}, {}}}};
+  r.sinks = {{"out", 300, 297, stale, 0, 0, 29.9, {{}, 8.9, 11.2, {}, {}}}};
+  r.nodes = {{"pre", "preprocess", 300, 300, 0, {}, 300, 0, {{}, 0.3, 0.4, {}, {}}, {{}, 0.0, 0.1, {}, {}}}};
   InferenceReport face{"face",
                        "face",
                        "w8a16",
@@ -63,7 +63,7 @@ TEST(Report, FollowsTheContract) {
     "memory": {"peak_rss_mb": 120.5, "rss_mb": 118.0, "pool_mb": 18.0, "allocations_per_frame": 0.0, "allocations_per_frame_total": 41.0, "page_faults_per_frame": 0.5},
     "sources": [{"id": "camera", "produced": 300, "delivered": 297, "dropped": {"stale": 3}, "corrupt": 0, "reconnects": 0, "format_changes": 0}],
     "sinks": [{"id": "out", "due": 300, "delivered": 297, "dropped": {"stale": 3}, "filtered": 0, "fps": 29.9, "latency_ms": {"p50": 8.9, "p95": 11.2}}],
-    "nodes": [{"id": "pre", "type": "preprocess", "in": 300, "processed": 300, "filtered": 0, "dropped": {}, "packets_out": 300, "busy_ms": {"p50": 0.3, "p95": 0.4}, "wait_ms": {"p50": 0.0, "p95": 0.1}}],
+    "nodes": [{"id": "pre", "type": "preprocess", "in": 300, "processed": 300, "filtered": 0, "dropped": {}, "packets_out": 300, "failed_items": 0, "busy_ms": {"p50": 0.3, "p95": 0.4}, "wait_ms": {"p50": 0.0, "p95": 0.1}}],
     "inference": [{"node": "face", "model": "face", "variant": "w8a16", "backend": "htp", "simulated": true, "requested": ["htp", "gpu", "cpu"],
                    "operators": {"total": 120, "on_backend": 120, "elsewhere": {}}, "latency_ms": {"p50": 1.0, "p95": 1.2}, "saturated_fraction": 0.0,
                    "decisions": [{"at_s": 0.0, "backend": "htp", "variant": "w8a16", "performance_mode": "balanced", "step": 0, "reason": "first usable"}],

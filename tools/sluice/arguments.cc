@@ -283,6 +283,7 @@ void add_profile(CLI::App& app, ProfileArguments& args) {
                args.duration_s);
   profile->add_option("--inputs", args.inputs, "Arrays by input name, .npz (default: made-up numbers)")
       ->type_name("FILE");
+  add_shapes(*profile, args.shapes);
   profile->add_option("--soc", args.soc, "htp: as which chip (default: this one; simulated: sm8550)")
       ->type_name("NAME");
   profile->add_flag("--json", args.json, "One JSON document");

@@ -115,6 +115,7 @@ struct ProfileArguments {
   std::string scenario;        // "single_stream", "offline"; empty: a quick look
   std::string inputs;          // an .npz; empty: made-up numbers
   std::string soc;             // of backend htp; empty: the backend's choice
+  std::vector<quantize::InputShape> shapes;
   std::optional<double> duration_s;
   bool json = false;
 };

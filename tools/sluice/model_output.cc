@@ -29,7 +29,11 @@ std::string backend_line(const BackendFacts& b) {
   return out;
 }
 
+// Below it a tenth of a million says too little.
+constexpr auto kFewMacs = 10'000'000;
+
 std::string macs_text(const ModelFacts& facts) {
+  if (facts.macs && *facts.macs < kFewMacs) return fmt::format("{} multiply-accumulates", *facts.macs);
   if (facts.macs)
     return fmt::format("{:.1f} million multiply-accumulates", static_cast<double>(*facts.macs) * 1e-6);
   if (facts.without_shape == 0) return "multiply-accumulates unknown: the graph has branches or loops";

@@ -116,11 +116,12 @@ ModelSide::ModelSide(std::unique_ptr<Session> session) : session_(std::move(sess
 }
 
 Result<std::unique_ptr<ModelSide>> ModelSide::open(Backend& backend, const std::string& path,
-                                                   const OptionMap& options) {
+                                                   const OptionMap& options, const onnx::FixedDims& dims) {
   SLUICE_RETURN_IF_ERROR(backend.available().with_context("backend '" + std::string(backend.name()) + "': "));
   SessionRequest request;
   request.model.name = path;
   request.model.path = path;
+  request.model.dims = dims;
   request.backend = std::string(backend.name());
   request.options = with_defaults(request.backend, options);
   request.on_fallback = "error";

@@ -8,6 +8,7 @@
 
 #include "framework/core/status.h"
 #include "inference/inference.h"
+#include "inference/onnx/shapes.h"
 #include "quantize/samples.h"
 
 namespace sluice::cli {
@@ -17,9 +18,10 @@ class ModelSide {
  public:
   // `path`: the model's file, which stays until this is gone. Edges that are quantised stay float32 where the
   // file has the pair for it, and are converted here where it has not. kUnavailable: the backend is missing,
-  // or takes not every operator (`warnings` of the session come as its message).
+  // or takes not every operator (`warnings` of the session come as its message). `dims` fixes symbolic
+  // dimensions, by name or as 'input.0'.
   static Result<std::unique_ptr<ModelSide>> open(Backend& backend, const std::string& path,
-                                                 const OptionMap& options);
+                                                 const OptionMap& options, const onnx::FixedDims& dims = {});
 
   // Outputs of the session, in its order.
   const std::vector<std::string>& outputs() const { return output_names_; }

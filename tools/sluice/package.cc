@@ -91,12 +91,13 @@ Status copy_files(const PackageContents& contents, const fs::path& folder) {
   return {};
 }
 
-Status write_pipeline(const std::string& file, const PackageContents& contents, const fs::path& folder) {
+Status write_pipeline(const std::string& file, const std::string& name, const PackageContents& contents,
+                      const fs::path& folder) {
   std::ifstream source(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(source), {}};
   auto rewritten = rewrite_paths(text, contents.paths);
   if (!rewritten.ok()) return rewritten.status().with_context(file + ":");
-  return replace_file((folder / kPackagedPipeline).string(), *rewritten);
+  return replace_file((folder / kPackagedPipeline).string(), with_name(*rewritten, name));
 }
 
 // Chips that infer nodes with htp name; empty: none, so nothing can be compiled for them here.
@@ -166,7 +167,7 @@ Result<std::string> make_package(const PackageArguments& arguments, const Parsed
   SLUICE_ASSIGN(GrowingFolder folder, GrowingFolder::make(fs::path(arguments.output)));
   SLUICE_RETURN_IF_ERROR(package_models(contents.models, folder.path().string()));
   SLUICE_RETURN_IF_ERROR(copy_files(contents, folder.path()));
-  SLUICE_RETURN_IF_ERROR(write_pipeline(arguments.file, contents, folder.path()));
+  SLUICE_RETURN_IF_ERROR(write_pipeline(arguments.file, plan.name, contents, folder.path()));
   const std::vector<std::string> socs = socs_of(plan);
   if (!socs.empty()) SLUICE_RETURN_IF_ERROR(compile_contexts(folder.path()));
   const std::size_t contexts = count_files(folder.path() / "artifacts");

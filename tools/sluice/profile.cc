@@ -84,13 +84,13 @@ void name_operators(const onnx::ModelHeader& header, std::vector<LayerTime>& lay
 }
 
 // On the NPU the provider writes a CSV file.
-Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model, OptionMap options,
+Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model, RunPlan plan,
                                           const KeptSample& sample, bool simulated) {
   SLUICE_ASSIGN(const TemporaryFile csv, TemporaryFile::make("sluice-profile-XXXXXX.csv", {}));
-  options["profiling"] = {std::string("detailed")};
-  options["profiling_path"] = {csv.path()};
+  plan.options["profiling"] = {std::string("detailed")};
+  plan.options["profiling_path"] = {csv.path()};
   {
-    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, options));
+    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, plan.options, plan.dims));
     for (int i = 0; i < (simulated ? kSimulatedLayerRuns : kLayerRuns); ++i)
       SLUICE_RETURN_IF_ERROR(side->run(sample.sample).status());
   }
@@ -98,22 +98,57 @@ Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& m
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   SLUICE_ASSIGN(auto layers, read_qnn_profile(text));
   SLUICE_ASSIGN(const auto checked,
-                check_model({.name = model, .variant = {}, .path = model, .sha256 = {}, .dims = {}}));
+                check_model({.name = model, .variant = {}, .path = model, .sha256 = {}, .dims = plan.dims}));
   name_operators(checked->header, layers);
   return layers;
 }
 
-Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& model, const OptionMap& options,
+Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& model, const RunPlan& plan,
                                          const std::vector<KeptSample>& samples, const RunFigures& figures) {
   std::vector<KeptSample> made_up;
   if (samples.empty()) {
-    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, options));
+    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, plan.options, plan.dims));
     made_up.push_back(made_up_sample(side->session().signature()));
   }
   const KeptSample& sample = samples.empty() ? made_up[0] : samples[0];
   if (backend.name() == "cpu") return cpu_layers(model, sample);
-  if (backend.name() == "htp") return htp_layers(backend, model, options, sample, figures.simulated);
+  if (backend.name() == "htp") return htp_layers(backend, model, plan, sample, figures.simulated);
   return unavailable("this backend has no profiler");
+}
+
+// "input=1x3x8x8" as dimensions of the model: by their name where they have one, since outputs share it.
+Result<onnx::FixedDims> dims_of(const ProfileArguments& arguments) {
+  onnx::FixedDims out;
+  if (arguments.shapes.empty()) return out;
+  SLUICE_ASSIGN(
+      const auto model,
+      check_model(
+          {.name = arguments.model, .variant = {}, .path = arguments.model, .sha256 = {}, .dims = {}}));
+  for (const quantize::InputShape& shape : arguments.shapes) {
+    const auto& inputs = model->header.inputs;
+    const auto input = std::find_if(inputs.begin(), inputs.end(),
+                                    [&](const onnx::ValueInfo& value) { return value.name == shape.input; });
+    if (input == inputs.end() || input->dims.size() != shape.dims.size())
+      return invalid("--shape names '" + shape.input + "' with " + std::to_string(shape.dims.size()) +
+                     " dimensions; the model has no such input");
+    for (std::size_t i = 0; i < shape.dims.size(); ++i) {
+      const onnx::Dim& dim = input->dims[i];
+      if (dim.value >= 0 && dim.value != shape.dims[i])
+        return invalid("--shape gives dimension " + std::to_string(i) + " of '" + shape.input + "' as " +
+                       std::to_string(shape.dims[i]) + ", the model fixes it at " +
+                       std::to_string(dim.value));
+      if (dim.value >= 0) continue;
+      out.emplace_back(dim.name.empty() ? shape.input + "." + std::to_string(i) : std::string(dim.name),
+                       shape.dims[i]);
+    }
+  }
+  return out;
+}
+
+// What a model's message says of `dims` belongs into a pipeline file.
+std::string shape_hint(const ProfileArguments& arguments, const Status& status) {
+  const bool open = arguments.shapes.empty() && status.message().find("write dims:") != std::string::npos;
+  return open ? "; here: --shape NAME=DIMS, such as x=1x3x256x256" : "";
 }
 
 Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& arguments,
@@ -126,12 +161,12 @@ Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& argu
   }
   auto figures = run_profile(backend, arguments.model, samples, plan);
   if (figures.status().code() == Code::kUnavailable) {
-    out.reason = figures.status().message();
+    out.reason = figures.status().message() + shape_hint(arguments, figures.status());
     return out;
   }
   if (!figures.ok()) return figures.status();
   out.figures = std::move(*figures);
-  auto layers = layers_on(backend, arguments.model, plan.options, samples, *out.figures);
+  auto layers = layers_on(backend, arguments.model, plan, samples, *out.figures);
   if (layers.ok()) out.layers = std::move(*layers);
   if (!layers.ok()) out.layers_reason = layers.status().message();
   return out;
@@ -161,7 +196,8 @@ Result<ModelProfile> profile(const ProfileArguments& arguments, Interrupts& inte
       return invalid("--soc names a chip of backend 'htp'; leave it out");
   }
   SLUICE_ASSIGN(const std::vector<KeptSample> samples, read_samples(arguments));
-  const RunPlan plan = plan_of(arguments, interrupts);
+  RunPlan plan = plan_of(arguments, interrupts);
+  SLUICE_ASSIGN(plan.dims, dims_of(arguments));
   ModelProfile out;
   out.model = arguments.model;
   out.scenario = arguments.scenario;

@@ -161,7 +161,7 @@ Result<RunFigures> run_profile(Backend& backend, const std::string& model,
   RunFigures out;
   const ProcessStats before = read_process_stats();
   const TimeNs start = clock.now();
-  SLUICE_ASSIGN(auto first, ModelSide::open(backend, model, plan.options));
+  SLUICE_ASSIGN(auto first, ModelSide::open(backend, model, plan.options, plan.dims));
   out.open_ms = ms_between(start, clock.now());
   out.simulated = first->session().simulated();
   out.placement = first->session().placement();
@@ -173,7 +173,7 @@ Result<RunFigures> run_profile(Backend& backend, const std::string& model,
   streams.emplace_back(std::move(first), used);
   SLUICE_RETURN_IF_ERROR(warm_up(streams[0], clock, out));
   for (int i = 1; i < out.streams; ++i) {
-    SLUICE_ASSIGN(auto more, ModelSide::open(backend, model, plan.options));
+    SLUICE_ASSIGN(auto more, ModelSide::open(backend, model, plan.options, plan.dims));
     streams.emplace_back(std::move(more), used);
     SLUICE_RETURN_IF_ERROR(warm_up(streams.back(), clock, out));
   }

@@ -9,6 +9,7 @@
 
 #include "framework/core/status.h"
 #include "inference/inference.h"
+#include "inference/onnx/shapes.h"
 #include "quantize/samples.h"
 
 namespace sluice::cli {
@@ -24,6 +25,7 @@ KeptSample made_up_sample(const ModelSignature& signature);
 
 struct RunPlan {
   OptionMap options;     // of the backend
+  onnx::FixedDims dims;  // of the model
   double seconds = 0;    // at least; runs until then
   int most_runs = 0;     // 0: no limit
   bool offline = false;  // several sessions at once, as many as the backend can use

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/suggest.h"
+#include "framework/spec/yaml.h"
 
 namespace sluice::cli {
 namespace {
@@ -80,6 +81,19 @@ Result<std::string> rewrite_paths(std::string_view text, std::vector<NewPath> pa
     out.replace(at, length, scalar_of(path.to));
   }
   return out;
+}
+
+std::string with_name(std::string_view text, const std::string& name) {
+  const YamlResult yaml = read_yaml(text, nullptr);
+  std::string out(text);
+  const Value::Map* const keys = yaml.value ? yaml.value->map() : nullptr;
+  if (!keys || keys->empty() || yaml.value->find("name")) return out;
+  const Mark first = keys->front().key_mark;
+  const std::string entry = "name: " + scalar_of(name);
+  const bool in_braces = yaml.value->mark.line != first.line || yaml.value->mark.column != first.column;
+  const std::string rest =
+      in_braces ? ", " : "\n" + std::string(static_cast<std::size_t>(first.column - 1), ' ');
+  return out.insert(offset_of(text, first), entry + rest);
 }
 
 }  // namespace sluice::cli

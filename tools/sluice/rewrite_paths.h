@@ -20,4 +20,7 @@ struct NewPath {
 // kInvalid: a scalar is written in a way that cannot be replaced (over several lines, with a tag or anchor).
 Result<std::string> rewrite_paths(std::string_view text, std::vector<NewPath> paths);
 
+// The same pipeline with its name, its file's, written down; `text` has been read without errors.
+std::string with_name(std::string_view text, const std::string& name);
+
 }  // namespace sluice::cli

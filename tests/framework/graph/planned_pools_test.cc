@@ -194,7 +194,8 @@ TEST(PlannedPools, AreEnoughInTheWorstOrder) {
       retries += run.retries();
     }
   }
-  EXPECT_GE(retries, 30U) << "hardly a pool was ever empty";
+  EXPECT_EQ(retries, 0U)
+      << "a written capacity did not hold: more was made ahead than the plan has buffers for";
 }
 
 // Frames that wait for the one they overtook hold nothing that it needs to be made.

@@ -268,26 +268,22 @@ TEST_F(JsonSinkTest, BadPathsFailAtTheProbe) {
   EXPECT_EQ(open().message(), "cannot create '" + path_ + "': Permission denied");
 }
 
-TEST_F(JsonSinkTest, AFullDiskIsAFailure) {
+TEST_F(JsonSinkTest, AFullDiskIsAFailureOfTheLineItself) {
   path_ = "/dev/full";
   ASSERT_TRUE(open().ok()) << "a device is no file to replace";
   context_.set_input(0, make_packet(Detections{}));
-  ASSERT_TRUE(node_->process(context_).ok()) << "still in memory";
-  EXPECT_EQ(node_->close().message(), "cannot write '/dev/full': No space left on device");
-  ASSERT_TRUE(open().ok());
-  context_.time.advance_to(from_s(2));
   EXPECT_EQ(node_->process(context_).message(), "cannot write '/dev/full': No space left on device");
+  EXPECT_TRUE(node_->close().ok()) << "it was said";
 }
 
-TEST_F(JsonSinkTest, LinesOfAFileAreGatheredForASecond) {
+TEST_F(JsonSinkTest, WhatWasTakenIsInTheFile) {
   ASSERT_TRUE(open().ok());
   context_.set_input(0, make_packet(Detections{}));
-  ASSERT_TRUE(node_->process(context_).ok());
-  EXPECT_EQ(content(), "");
-  context_.time.advance_to(from_s(1));
-  ASSERT_TRUE(node_->process(context_).ok());
-  const std::string text = content();
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  for (int lines = 1; lines <= 2; ++lines) {
+    ASSERT_TRUE(node_->process(context_).ok());
+    const std::string text = content();
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), lines);
+  }
 }
 
 // Stands in for standard output while a test runs.

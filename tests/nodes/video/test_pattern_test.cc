@@ -92,9 +92,9 @@ TEST(TestPattern, TheClockCanBeRead) {
 
 TEST(TestPattern, RefusesSizesItCannotDraw) {
   EXPECT_THAT(pattern("test:bars", {{"width", integer(321)}}).probe().status().message(),
-              HasSubstr("must be even"));
+              HasSubstr("option 'width' is 321, allowed for test:bars: even numbers from 64 to 3840"));
   EXPECT_THAT(pattern("test:bars", {{"width", integer(4000)}}).probe().status().message(),
-              HasSubstr("3840x2160"));
+              HasSubstr("option 'width' is 4000, allowed for test:bars: even numbers from 64 to 3840"));
 }
 
 TEST(TestPattern, StopsAndCountsWhatFindsNoBuffer) {

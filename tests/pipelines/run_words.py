@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""What the program says of small mistakes and small models: once, with the place, and with what helps.
+
+  SLUICE_PROGRAM=build/release/bin/sluice run_words.py [Words.test_a_package_keeps_the_name ...]
+"""
+import json
+
+from faults import BARS, FRONT, Faults, main
+from tiny_onnx import matmul_model
+
+FAILS = 'fake: {fail_at: [%s], latency_ms: 0}' % ', '.join(str(i) for i in range(200))
+
+
+class Words(Faults):
+    def errors(self, path):
+        done = self.sluice('check', path)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        return done.stderr.replace(path, 'FILE').splitlines()
+
+    def tiny(self, rows):
+        with open(self.at('tiny.onnx'), 'wb') as target:
+            target.write(matmul_model(rows))
+        return self.at('tiny.onnx')
+
+    def test_the_size_of_a_test_pattern_is_checked_with_the_file(self):
+        for options, says in (('width: 62', "'width' is 62, allowed for test:bars: even numbers from 64 to 3840 (max_width)"),
+                              ('height: 101', "'height' is 101, allowed for test:bars: even numbers from 64 to 2160 (max_height)"),
+                              ('max_width: 640', "'width' is 1280, allowed for test:bars: even numbers from 64 to 640 (max_width)")):
+            lines = self.errors(self.source_to('{uri: "test:bars", %s}' % options))
+            self.assertEqual(lines, [f"FILE:3:10: error: node 'cam': option {says}"])
+
+    def test_a_value_that_is_no_number_is_one_error(self):
+        path = self.pipeline('id: cam, type: video_source, options: {uri: "test:bars", fps: .nan}',
+                             'id: out, type: null_sink, inputs: {in: {from: cam, capacity: .nan}}',
+                             more='flow: {max_in_flight: .inf}\nselector: {target_fps: 1e999}\n')
+        lines = self.errors(path)
+        self.assertEqual([line.split(' ')[0] for line in lines], ['FILE:3:68:', 'FILE:4:67:', 'FILE:5:23:', 'FILE:6:24:'])
+
+    def test_a_package_keeps_the_name(self):
+        """Of the file, where none is written; a name that is written stays as it is."""
+        block = 'version: 1\nnodes:\n  - {id: cam, type: video_source, options: %s}\n  - {id: out, type: null_sink, inputs: cam}\n' % BARS
+        braces = '{version: 1, nodes: [{id: cam, type: video_source, options: %s}, {id: out, type: null_sink, inputs: cam}]}\n' % BARS
+        for text, name in ((block, 'door$1'), ('# says what it is\n' + braces, 'door$1'), (block + 'name: other\n', 'other'),
+                           ('---\n  ' + block.replace('\n', '\n  '), 'door$1')):
+            with self.subTest(text=text):
+                path = self.write('door$1.yaml', text)
+                done = self.sluice('package', path, '-o', self.at('box'), '--force')
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.run_it(self.at('box'), '--frames', '1')
+                self.assertEqual(self.report()['pipeline'], name)
+
+    def test_a_simulated_device_is_named(self):
+        self.run_it(self.source_to(BARS, more='device: {telemetry: simulated, profile: qcs6490}\n'), '--frames', '1')
+        self.assertEqual(self.report()['device']['profile'], 'qcs6490')
+
+    def test_thirty_failures_in_a_row_say_so(self):
+        path = self.write('pipeline.yaml', 'version: 1\nmodels: {face: {path: %s}}\nnodes:\n' % FRONT +
+                          '  - {id: cam, type: video_source, options: %s}\n' % BARS +
+                          '  - {id: pre, type: preprocess, inputs: cam, options: {model: face}}\n'
+                          '  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [fake], %s}}\n' % FAILS +
+                          '  - {id: out, type: null_sink, inputs: face}\n')
+        for device in ('real', 'sim:qcs6490'):
+            done = self.run_it(path, '--frames', '100', '--device', device, code=1)
+            self.assertIn('; the run stops (30 failures in a row)', done.stderr)
+            self.assertEqual(self.report()['error'].count('30 failures in a row'), 1)
+
+    def test_profile_takes_the_shape_it_asks_for(self):
+        model = self.tiny('N')
+        done = self.sluice('profile', model, '--backend', 'cpu', '--duration', '50ms')
+        self.assertEqual(done.returncode, 3)
+        self.assertIn('here: --shape NAME=DIMS', done.stderr)
+        done = self.sluice('profile', model, '--backend', 'cpu', '--duration', '50ms', '--shape', 'x=1x3x4', '--json')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(json.loads(done.stdout)['backends'][0]['runs'], 0)
+
+    def test_a_small_model_has_its_number(self):
+        done = self.sluice('inspect', self.tiny(3))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(' 24 multiply-accumulates', done.stdout)
+
+
+if __name__ == '__main__':
+    main()

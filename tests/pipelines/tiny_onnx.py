@@ -1,0 +1,33 @@
+"""ONNX files of a few hundred bytes, written without any package: y = x * W."""
+import struct
+
+
+def varint(number):
+    out = b''
+    while number > 127:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def field(number, value):
+    """A varint, or a length and bytes."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def value_info(name, dims):
+    shape = b''.join(field(1, field(2, d) if isinstance(d, str) else field(1, d)) for d in dims)
+    return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+
+
+def matmul_model(rows, inner=4, columns=2):
+    """`rows`: a number, or the name of a dimension that is left open."""
+    weights = struct.pack(f'<{inner * columns}f', *range(inner * columns))
+    tensor = field(1, inner) + field(1, columns) + field(2, 1) + field(8, 'W') + field(9, weights)
+    node = field(1, 'x') + field(1, 'W') + field(2, 'y') + field(3, 'product') + field(4, 'MatMul')
+    graph = (field(1, node) + field(2, 'tiny') + field(5, tensor) + field(11, value_info('x', (1, rows, inner))) +
+             field(12, value_info('y', (1, rows, columns))))
+    return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
