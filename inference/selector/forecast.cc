@@ -16,6 +16,9 @@ constexpr double kLikely = 0.95, kMildest = 40, kWarmest = 52;
 // [assumed] of what is assumed otherwise, at best; and for how long that is believed, in s.
 constexpr double kHope = 0.5, kTriedFor = 30;
 constexpr double kCaught = 0.3, kCaughtLater = 0.5;
+// [assumed] where that makes every frame late, it counts for so much less than nothing, as a share of the
+// full rate: what is lost to the first throttling is not made up for.
+constexpr double kLateCost = 0.3;
 
 // Dies move within seconds, the case within minutes.
 double next_step(double at) { return at < 20 ? kFineStep : at < 60 ? 5 : 20; }
@@ -107,7 +110,12 @@ double Forecaster::survival(const ThermalPredictor::Path& path, double& proven_c
 }
 
 double Forecaster::rate_when_caught(std::size_t candidate) const {
-  return 0.5 * (rate_of(candidate, kCaught) + rate_of(candidate, kCaughtLater));
+  double sum = 0;
+  for (const double left : {kCaught, kCaughtLater}) {
+    const double rate = rate_of(candidate, left);
+    sum += rate > 0 ? rate : -kLateCost * rate_of(candidate, 1);
+  }
+  return 0.5 * sum;
 }
 
 double Forecaster::latency_now(std::size_t candidate) const {

@@ -138,8 +138,8 @@ class Real(Thermal):
         self.assertEqual(variants, [{None}, {'small'}], 'a sixth of the arithmetic')
 
 
-class Interrupted(Thermal):
-    """Ctrl-C: what there is has been written, and a resumed test loses no window."""
+class Loaded(Thermal):
+    """A real test of eight seconds that can be interrupted at a frame."""
 
     def write_pipeline(self):
         """A camera of 100 frames per second without an inference engine, whose lines go into a pipe."""
@@ -158,11 +158,11 @@ nodes:
         checked = self.sluice('check', self.at('loaded.yaml'))
         self.assertEqual(checked.returncode, 0, checked.stderr)
 
-    def start(self, *words):
+    def start(self, *words, cool_down='0', env=None):
         # pylint: disable-next=consider-using-with  # the callers wait for it
         process = subprocess.Popen([PROGRAM, 'thermal', self.at('loaded.yaml'), '--json', self.at('result.json'),
-                                    '--duration', '8s', '--cool-down', '0', '--recovery', '0', *words],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+                                    '--duration', '8s', '--cool-down', cool_down, '--recovery', '0', *words],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env)
         self.addCleanup(process.kill)
         return process
 
@@ -173,6 +173,20 @@ nodes:
                 if number == lines:
                     process.send_signal(signal.SIGINT)
         return process.communicate(timeout=TIMEOUT_S)
+
+    def windows_kept(self):
+        """Interrupts a test in its load; returns the windows of that."""
+        process = self.start()
+        _, errors = self.interrupted_after(process, 350)
+        self.assertEqual(process.returncode, 0, errors)
+        return self.result()['windows']
+
+    def result(self):
+        return json.loads(self.read('result.json'))['runs'][0]
+
+
+class Interrupted(Loaded):
+    """Ctrl-C: what there is has been written, and a resumed test loses no window."""
 
     def test_in_the_load_and_resumed(self):
         self.write_pipeline()
@@ -199,6 +213,51 @@ nodes:
         _, errors = self.interrupted_after(process, 0)
         self.assertEqual(process.returncode, 0, errors)
         self.assertFalse(json.loads(self.read('result.json'))['runs'][0]['complete'])
+
+
+class CoolDown(Loaded):
+    """Ctrl-C while the device, of which a fixture stands for the sensors, is left to cool before the load."""
+
+    def in_the_cool_down(self, *words):
+        """Interrupts a test that has looked at the temperature a few times; it is steady after sixty."""
+        process = self.start(*words, cool_down='10m', env={
+            **os.environ, 'LD_PRELOAD': os.environ['SLUICE_FIXTURE_SYSFS'], 'FIXTURE_SYSFS': self.at('sys'),
+            'FIXTURE_LOOKS': self.at('looks')})
+        with open(self.at('looks'), 'rb') as looks:
+            for _ in range(6):
+                self.assertEqual(looks.read(1), b't')
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn('interrupted; what there is has been written, --resume goes on', errors)
+        run = self.result()
+        self.assertFalse(run['complete'])
+        self.assertEqual(run['cool_down'], 'interrupted')
+        return run
+
+    def setUp(self):
+        super().setUp()
+        zone = self.at('sys/class/thermal/thermal_zone0')
+        os.makedirs(zone)
+        self.write(zone + '/type', 'nsp0-thermal\n')
+        self.write(zone + '/temp', '41000\n')
+        os.mkfifo(self.at('looks'))
+        self.write_pipeline()
+
+    def test_before_anything_has_run(self):
+        self.assertEqual(self.in_the_cool_down()['windows'], [])
+
+    def test_of_a_resumed_test_loses_no_window(self):
+        kept = self.windows_kept()
+        self.assertGreaterEqual(len(kept), 2)
+        self.assertEqual(self.in_the_cool_down('--resume')['windows'], kept)
+        process = self.start('--resume')
+        _, errors = self.interrupted_after(process, 1 << 30)
+        self.assertEqual(process.returncode, 0, errors)
+        whole = self.result()
+        self.assertTrue(whole['complete'])
+        loaded = [window for window in kept if window['phase'] == 'load']
+        self.assertEqual(whole['windows'][:len(loaded)], loaded)
 
 
 class Refused(Thermal):

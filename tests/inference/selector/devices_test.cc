@@ -44,6 +44,19 @@ TEST(RandomDevices, WhatKeepsTheLimitIsNotLeftForAnAttempt) {
   }
 }
 
+// Devices whose governor of the case, once met, leaves too little for any frame to be in time, for minutes:
+// it is met later, or not at all.
+TEST(RandomDevices, WhatWouldLoseEveryFrameIsApproachedWithCare) {
+  for (const std::uint64_t seed : {552, 5237}) {
+    const TrueDevice device = random_device(seed);
+    OptimumRequest request;
+    request.grid_c = 2;
+    RunRequest run;
+    run.policy = device.policy(PolicyKind::kSustained);
+    EXPECT_GT(run_selector(device, run).frames, 0.8 * optimum(device, request).frames) << "seed " << seed;
+  }
+}
+
 // What is reached today, with the shortfall against the bars in `tools/dev bench selector`.
 TEST(RandomDevices, LimitsAreKeptOnMostDevicesThatCanKeepThem) {
   int heat = 0, hot = 0, power = 0, over = 0;
