@@ -186,7 +186,8 @@ class Writer {
     static const std::vector<std::string> kFamilies = {"make1",  "make1", "make2", "make3", "make4", "join",
                                                        "join",   "many",  "infer", "infer", "pass",  "filter",
                                                        "switch", "carry", "edit",  "edit"};
-    const std::string family = kFamilies[static_cast<std::size_t>(below(static_cast<int>(kFamilies.size())))];
+    const std::string& family =
+        kFamilies[static_cast<std::size_t>(below(static_cast<int>(kFamilies.size())))];
     const bool wants_frame = family == "edit";
     Output* first = choose([&](const Output& o) { return o.frame || !wants_frame; });
     const int source = first->source;
