@@ -406,35 +406,55 @@ TEST(TbbExecutor, ADecoderAtWorkKeepsItsCoreUntilItWaits) {
   EXPECT_EQ(executor.counters().delivered, BusyFeed::kFrames);
 }
 
-// A pipeline of two workers whose bodies wait until they are opened.
-struct GatedPipeline {
-  explicit GatedPipeline(Clock& clock) : executor(make_setup(clock)) {
-    feed.let_go();
-    executor.start();
+// A frame each ten milliseconds until it is told to end.
+class TickingFeed final : public SourceFeed {
+ public:
+  TimeNs next_due() override { return from_ms(10) * static_cast<TimeNs>(number_ + 1); }
+  Result<FrameInfo> next() override {
+    if (ended_ || number_ == limit_) return end_of_stream();
+    FrameInfo frame;
+    frame.number = number_++;
+    return frame;
   }
-  ExecutorSetup make_setup(Clock& clock) {
+  TimeNs enter_due() override { return 0; }
+  void store(Slot) override {}
+  void discard() override {}
+  void interrupt() override {}
+  void limit(std::uint64_t frames) { limit_ = frames; }
+  void end() { ended_ = true; }
+
+ private:
+  std::uint64_t number_ = 0;
+  std::uint64_t limit_ = ~std::uint64_t{0};
+  std::atomic<bool> ended_{false};
+};
+
+struct PacedPipeline {
+  PacedPipeline() { bodies.open(); }
+  ExecutorSetup setup() {
     ExecutorSetup setup = line_of_workers(1, bodies, bodies, feed, clock);
-    setup.graph.units[1].concurrency = 2;
-    setup.graph.sources = {{0, 3, 3}};
-    setup.workers = 2;
+    setup.graph.lossless = false;
+    setup.workers = 1;
     return setup;
   }
 
-  BusyFeed feed;
+  SteadyClock clock;
+  TickingFeed feed;
   CountedBodies bodies;
-  TbbExecutor executor;
 };
 
-TEST(TbbExecutor, APipelineDoesNotWaitForTheWorkersOfAnother) {
-  SteadyClock clock;
-  GatedPipeline first(clock);
-  first.bodies.wait_until_inside(2);
-  GatedPipeline second(clock);
-  second.bodies.open();
-  EXPECT_TRUE(second.executor.wait(60));
-  first.bodies.open();
-  ASSERT_TRUE(first.executor.wait(60));
-  EXPECT_EQ(second.executor.counters().delivered, BusyFeed::kFrames);
+TEST(TbbExecutor, AWorkerThatRestsIsNotKeptFromAnotherPipeline) {
+  PacedPipeline first;
+  TbbExecutor goes_on(first.setup());
+  ASSERT_TRUE(goes_on.start().ok());
+  first.bodies.wait_until_inside(10);
+  PacedPipeline second;
+  second.feed.limit(10);
+  TbbExecutor ends(second.setup());
+  ASSERT_TRUE(ends.start().ok());
+  EXPECT_TRUE(ends.wait(60));
+  first.feed.end();
+  EXPECT_TRUE(goes_on.wait(60));
 }
 
 }  // namespace
