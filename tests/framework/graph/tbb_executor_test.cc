@@ -406,56 +406,5 @@ TEST(TbbExecutor, ADecoderAtWorkKeepsItsCoreUntilItWaits) {
   EXPECT_EQ(executor.counters().delivered, BusyFeed::kFrames);
 }
 
-// A frame each ten milliseconds until it is told to end.
-class TickingFeed final : public SourceFeed {
- public:
-  TimeNs next_due() override { return from_ms(10) * static_cast<TimeNs>(number_ + 1); }
-  Result<FrameInfo> next() override {
-    if (ended_ || number_ == limit_) return end_of_stream();
-    FrameInfo frame;
-    frame.number = number_++;
-    return frame;
-  }
-  TimeNs enter_due() override { return 0; }
-  void store(Slot) override {}
-  void discard() override {}
-  void interrupt() override {}
-  void limit(std::uint64_t frames) { limit_ = frames; }
-  void end() { ended_ = true; }
-
- private:
-  std::uint64_t number_ = 0;
-  std::uint64_t limit_ = ~std::uint64_t{0};
-  std::atomic<bool> ended_{false};
-};
-
-struct PacedPipeline {
-  PacedPipeline() { bodies.open(); }
-  ExecutorSetup setup() {
-    ExecutorSetup setup = line_of_workers(1, bodies, bodies, feed, clock);
-    setup.graph.lossless = false;
-    setup.workers = 1;
-    return setup;
-  }
-
-  SteadyClock clock;
-  TickingFeed feed;
-  CountedBodies bodies;
-};
-
-TEST(TbbExecutor, AWorkerThatRestsIsNotKeptFromAnotherPipeline) {
-  PacedPipeline first;
-  TbbExecutor goes_on(first.setup());
-  ASSERT_TRUE(goes_on.start().ok());
-  first.bodies.wait_until_inside(10);
-  PacedPipeline second;
-  second.feed.limit(10);
-  TbbExecutor ends(second.setup());
-  ASSERT_TRUE(ends.start().ok());
-  EXPECT_TRUE(ends.wait(60));
-  first.feed.end();
-  EXPECT_TRUE(goes_on.wait(60));
-}
-
 }  // namespace
 }  // namespace sluice::testing
