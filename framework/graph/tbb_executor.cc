@@ -22,18 +22,24 @@ namespace {
 using UnitNode = tbb::flow::multifunction_node<Message, std::tuple<Message>, tbb::flow::lightweight>;
 using SourceOut = tbb::flow::broadcast_node<Message>;
 
-// TBB makes as many workers as the arenas of the process ask for. Those of ours that rest must not keep them
-// from another pipeline, nor from what else uses TBB.
-constexpr std::size_t kMostThreads = 256;
 // How long a worker without a job stays in its task. A TBB worker that finds no task looks for one for some
 // 0.3 ms of CPU before it sleeps: for each frame of a camera, whose next one comes much later. Longer than
 // the time between two frames of a slow camera; a pipeline that pauses gives its workers back. As fast as
 // possible the next job comes soon, and a worker that still looks takes it without being woken.
 constexpr std::chrono::milliseconds kLinger{150};
 
-std::chrono::nanoseconds linger(const ExecutorSetup& setup) {
-  return setup.graph.lossless ? std::chrono::nanoseconds(0) : kLinger;
-}
+// How many executors there are in this process: TBB has threads for the workers of one, so that those of
+// several take turns.
+class Counted {
+ public:
+  Counted() { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  static bool alone() { return count_ == 1; }
+
+ private:
+  static inline std::atomic<int> count_{0};
+};
 
 // Joins TBB's worker threads with the last executor, unless something else in the process uses them too.
 struct Scheduler {
@@ -50,8 +56,8 @@ struct TbbExecutor::Impl {
 
   explicit Impl(TbbExecutor& executor, int workers)
       : owner(executor),
-        limit(tbb::global_control::max_allowed_parallelism, kMostThreads),
-        crew(static_cast<std::size_t>(workers), linger(executor.setup_)) {
+        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
+        crew(static_cast<std::size_t>(workers)) {
     // A worker only, no place kept for the calling thread.
     for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
     arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
@@ -70,6 +76,7 @@ struct TbbExecutor::Impl {
   void deliver(std::uint32_t unit, Slot slot);
   void run(std::uint32_t unit, Slot slot);
   void work(std::size_t worker);
+  std::chrono::nanoseconds linger() const;
   void wake_workers();
   void source_rests(bool rests);
   void source_thread(int source);
@@ -84,6 +91,7 @@ struct TbbExecutor::Impl {
   void unbusy();
 
   TbbExecutor& owner;
+  Counted counted;
   tbb::global_control limit;  // before the scheduler, so that TBB starts with it
   Scheduler scheduler;
   // One per worker. TBB wakes as many workers as an arena may have, however few tasks it got, and each that
@@ -305,13 +313,18 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
 // --- workers
 // ----------------------------------------------------------------------------------------------------------
 
+std::chrono::nanoseconds TbbExecutor::Impl::linger() const {
+  const bool rests = !owner.setup_.graph.lossless && Counted::alone();
+  return rests ? kLinger : std::chrono::nanoseconds(0);
+}
+
 // A task of the worker's arena: runs jobs until there has been none for a while.
 void TbbExecutor::Impl::work(std::size_t worker) {
   crew.arrive();
   do {
     Turn turn(*this);
     while (const std::optional<Job> job = crew.take()) turn.run_chain(*job);
-  } while (crew.rest(worker));
+  } while (crew.rest(worker, linger()));
 }
 
 void TbbExecutor::Impl::wake_workers() {

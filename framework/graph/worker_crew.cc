@@ -4,8 +4,7 @@
 
 namespace sluice {
 
-WorkerCrew::WorkerCrew(std::size_t workers, std::chrono::nanoseconds linger)
-    : workers_(workers), linger_(linger), places_(workers) {
+WorkerCrew::WorkerCrew(std::size_t workers) : workers_(workers), places_(workers) {
   for (std::size_t i = workers; i > 0; --i) idle_.push_back(i - 1);
   resting_.reserve(workers);
 }
@@ -44,18 +43,19 @@ std::optional<Job> WorkerCrew::take() {
   return ready_.take();
 }
 
-bool WorkerCrew::rest(std::size_t worker) {
+bool WorkerCrew::rest(std::size_t worker, std::chrono::nanoseconds linger) {
   std::unique_lock lock(mutex_);
-  if (has_work() || (linger_.count() > 0 && is_called(worker, lock))) return true;
+  if (has_work() || (linger.count() > 0 && is_called(worker, linger, lock))) return true;
   idle_.push_back(worker);
   if (idle_.size() == workers_) all_idle_.notify_all();
   return false;
 }
 
-bool WorkerCrew::is_called(std::size_t worker, std::unique_lock<std::mutex>& lock) {
+bool WorkerCrew::is_called(std::size_t worker, std::chrono::nanoseconds linger,
+                           std::unique_lock<std::mutex>& lock) {
   Place& place = places_[worker];
   resting_.push_back(worker);
-  place.called.wait_for(lock, linger_, [&] { return place.is_called || closed_; });
+  place.called.wait_for(lock, linger, [&] { return place.is_called || closed_; });
   if (std::exchange(place.is_called, false)) {
     --coming_;
     return true;

@@ -16,9 +16,7 @@ namespace sluice {
 // Any thread.
 class WorkerCrew {
  public:
-  // A worker without a job rests here for `linger`, asleep, before it goes back to where it came from. 0: it
-  // goes at once.
-  WorkerCrew(std::size_t workers, std::chrono::nanoseconds linger);
+  explicit WorkerCrew(std::size_t workers);
 
   // Room for this many jobs; before the first one.
   void reserve(std::size_t most) { ready_.reserve(most); }
@@ -30,9 +28,9 @@ class WorkerCrew {
   void arrive();
   // The next job of a worker; none: `rest`.
   std::optional<Job> take();
-  // Blocks until there is more to do (true), or nothing was for as long as workers linger: false, then the
-  // worker has gone, and nothing of this object is touched any more.
-  bool rest(std::size_t worker);
+  // Blocks, asleep, until there is more to do (true), or nothing was for as long as `linger`, which may be 0:
+  // false, then the worker has gone, and nothing of this object is touched any more.
+  bool rest(std::size_t worker, std::chrono::nanoseconds linger);
   // A source that neither sleeps nor waits has a core to itself, because nothing makes up for a decoder that
   // was held up; one that waits for the graph lends its core to a worker.
   void source_rests(bool rests);
@@ -46,15 +44,14 @@ class WorkerCrew {
     bool is_called = false;
   };
 
-  // Waits in its place; false: for as long as workers linger.
-  bool is_called(std::size_t worker, std::unique_lock<std::mutex>& lock);
+  // Waits in its place; false: nobody called.
+  bool is_called(std::size_t worker, std::chrono::nanoseconds linger, std::unique_lock<std::mutex>& lock);
   // How many workers are at work or coming, and how many may be.
   std::size_t at_work() const { return workers_ - idle_.size() - resting_.size(); }
   std::size_t room() const { return workers_ > busy_sources_ ? workers_ - busy_sources_ : 1; }
   bool has_work() const { return !ready_.empty() && at_work() <= room(); }
 
   const std::size_t workers_;
-  const std::chrono::nanoseconds linger_;
   std::mutex mutex_;  // guards what follows
   ReadyJobs ready_;
   std::vector<std::size_t> resting_;  // the last to rest is called first: its caches are warm

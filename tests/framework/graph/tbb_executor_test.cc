@@ -406,36 +406,5 @@ TEST(TbbExecutor, ADecoderAtWorkKeepsItsCoreUntilItWaits) {
   EXPECT_EQ(executor.counters().delivered, BusyFeed::kFrames);
 }
 
-// A pipeline of two workers whose bodies wait until they are opened.
-struct GatedPipeline {
-  explicit GatedPipeline(Clock& clock) : executor(make_setup(clock)) {
-    feed.let_go();
-    executor.start();
-  }
-  ExecutorSetup make_setup(Clock& clock) {
-    ExecutorSetup setup = line_of_workers(1, bodies, bodies, feed, clock);
-    setup.graph.units[1].concurrency = 2;
-    setup.graph.sources = {{0, 3, 3}};
-    setup.workers = 2;
-    return setup;
-  }
-
-  BusyFeed feed;
-  CountedBodies bodies;
-  TbbExecutor executor;
-};
-
-TEST(TbbExecutor, APipelineDoesNotWaitForTheWorkersOfAnother) {
-  SteadyClock clock;
-  GatedPipeline first(clock);
-  first.bodies.wait_until_inside(2);
-  GatedPipeline second(clock);
-  second.bodies.open();
-  EXPECT_TRUE(second.executor.wait(60));
-  first.bodies.open();
-  ASSERT_TRUE(first.executor.wait(60));
-  EXPECT_EQ(second.executor.counters().delivered, BusyFeed::kFrames);
-}
-
 }  // namespace
 }  // namespace sluice::testing

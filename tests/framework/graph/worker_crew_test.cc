@@ -16,7 +16,9 @@ using std::chrono::nanoseconds;
 // Sends for workers as the executor does: a thread each, which works until it has rested long enough.
 class CrewWithThreads {
  public:
-  CrewWithThreads(std::size_t workers, nanoseconds linger) : crew_(workers, linger) { crew_.reserve(64); }
+  CrewWithThreads(std::size_t workers, nanoseconds linger) : crew_(workers), linger_(linger) {
+    crew_.reserve(64);
+  }
   ~CrewWithThreads() { close(); }
 
   void put(std::uint32_t unit) {
@@ -50,10 +52,11 @@ class CrewWithThreads {
         ++done_;
         done_.notify_all();
       }
-    } while (crew_.rest(worker));
+    } while (crew_.rest(worker, linger_));
   }
 
   WorkerCrew crew_;
+  const nanoseconds linger_;
   std::vector<std::thread> threads_;
   int sent_for_ = 0;
   std::atomic<int> done_{0};
@@ -78,7 +81,7 @@ TEST(WorkerCrew, NoMoreWorkersAreSentForThanThereAre) {
 }
 
 TEST(WorkerCrew, AWorkerThatHasRestedLongEnoughGoesAndIsSentForAgain) {
-  WorkerCrew crew(1, nanoseconds(0));
+  WorkerCrew crew(1);
   crew.reserve(4);
   for (int job = 0; job < 3; ++job) {
     crew.put({0, 0});
@@ -86,7 +89,7 @@ TEST(WorkerCrew, AWorkerThatHasRestedLongEnoughGoesAndIsSentForAgain) {
     crew.arrive();
     EXPECT_TRUE(crew.take());
     EXPECT_FALSE(crew.take());
-    EXPECT_FALSE(crew.rest(0));
+    EXPECT_FALSE(crew.rest(0, nanoseconds(0)));
   }
 }
 
@@ -109,7 +112,7 @@ TEST(WorkerCrew, ClosingSendsThoseThatRestAway) {
 }
 
 TEST(WorkerCrew, ClosingACrewThatNeverWorkedReturns) {
-  WorkerCrew crew(3, hours(1));
+  WorkerCrew crew(3);
   crew.close();
 }
 
