@@ -8,10 +8,11 @@
 #include <tuple>
 
 #include <tbb/flow_graph.h>
-#include <tbb/global_control.h>
+#include <tbb/global_control.h>  // attach, finalize
 #include <tbb/task_arena.h>
 
 #include "framework/core/guarded.h"
+#include "framework/graph/tbb_threads.h"
 #include "framework/graph/worker_crew.h"
 
 namespace sluice {
@@ -28,19 +29,6 @@ using SourceOut = tbb::flow::broadcast_node<Message>;
 // possible the next job comes soon, and a worker that still looks takes it without being woken.
 constexpr std::chrono::milliseconds kLinger{150};
 
-// How many executors there are in this process: TBB has threads for the workers of one, so that those of
-// several take turns.
-class Counted {
- public:
-  Counted() { ++count_; }
-  ~Counted() { --count_; }
-  Counted(const Counted&) = delete;
-  static bool alone() { return count_ == 1; }
-
- private:
-  static inline std::atomic<int> count_{0};
-};
-
 // Joins TBB's worker threads with the last executor, unless something else in the process uses them too.
 struct Scheduler {
   tbb::task_scheduler_handle handle{tbb::attach{}};
@@ -56,7 +44,7 @@ struct TbbExecutor::Impl {
 
   explicit Impl(TbbExecutor& executor, int workers)
       : owner(executor),
-        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers) + 1),
+        thread_limit(static_cast<std::size_t>(workers)),
         crew(static_cast<std::size_t>(workers)) {
     // A worker only, no place kept for the calling thread.
     for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
@@ -91,8 +79,7 @@ struct TbbExecutor::Impl {
   void unbusy();
 
   TbbExecutor& owner;
-  Counted counted;
-  tbb::global_control limit;  // before the scheduler, so that TBB starts with it
+  TbbThreads thread_limit;  // before the scheduler, so that TBB starts with it
   Scheduler scheduler;
   // One per worker. TBB wakes as many workers as an arena may have, however few tasks it got, and each that
   // finds nothing spins for some 0.3 ms, perhaps on the core of a decoder.
@@ -314,8 +301,7 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
 // ----------------------------------------------------------------------------------------------------------
 
 std::chrono::nanoseconds TbbExecutor::Impl::linger() const {
-  const bool rests = !owner.setup_.graph.lossless && Counted::alone();
-  return rests ? kLinger : std::chrono::nanoseconds(0);
+  return owner.setup_.graph.lossless ? std::chrono::nanoseconds(0) : kLinger;
 }
 
 // A task of the worker's arena: runs jobs until there has been none for a while.

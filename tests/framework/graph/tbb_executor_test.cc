@@ -125,6 +125,8 @@ class PushedFeed final : public SourceFeed {
 class GatedBodies final : public Bodies, public FlowStorage {
  public:
   Outcome run(std::uint32_t, Slot, const FrameInfo&) override {
+    running_ = true;
+    running_.notify_all();
     gate_.wait(0);
     static constexpr NodeRun kRun{1000, 1, 0};
     Outcome out;
@@ -137,8 +139,10 @@ class GatedBodies final : public Bodies, public FlowStorage {
     gate_ = 1;
     gate_.notify_all();
   }
+  void wait_until_one_runs() { running_.wait(false); }
 
  private:
+  std::atomic<bool> running_{false};
   std::atomic<int> gate_{0};
 };
 
@@ -314,6 +318,28 @@ TEST(TbbExecutor, AWorkerGoesOnWithItsFrame) {
   TbbExecutor executor(line_of_workers(8, bodies, bodies, feed, clock));
   EXPECT_EQ(push_one_by_one(executor, 200).delivered, 200u);
   EXPECT_EQ(bodies.changes(), 0) << "a frame changed its worker although nothing else was to do";
+}
+
+// A body of one pipeline that never ends takes no thread from another one.
+TEST(TbbExecutor, EachExecutorHasItsOwnThreads) {
+  SteadyClock clock;
+  PushedFeed feed;
+  GatedBodies held;
+  WorkerBodies free(Outcome::Kind::kData);
+  ExecutorSetup one = line_of_workers(1, held, held, feed, clock);
+  ExecutorSetup other = line_of_workers(1, free, free, feed, clock);
+  one.workers = other.workers = 1;
+  TbbExecutor first(std::move(one));
+  ASSERT_TRUE(first.start().ok());
+  ASSERT_EQ(first.push(0, FrameInfo{}), Executor::Offered::kAdmitted);
+  held.wait_until_one_runs();
+  {
+    TbbExecutor second(std::move(other));
+    EXPECT_EQ(push_one_by_one(second, 10).sources[0].delivered, 10u);
+  }
+  held.open();
+  first.end_source(0, {});
+  EXPECT_TRUE(first.wait(60));
 }
 
 TEST(TbbExecutor, AbsencesTravelFarWithoutADeepStack) {
