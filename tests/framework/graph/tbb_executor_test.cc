@@ -147,6 +147,12 @@ class GatedBodies final : public Bodies, public FlowStorage {
 };
 
 class Pushed : public ::testing::TestWithParam<bool> {
+ public:
+  ~Pushed() override {
+    bodies_.open();
+    executor_.reset();
+  }
+
  protected:
   // source -> sink on its own thread; two credits.
   Pushed() {
@@ -170,10 +176,6 @@ class Pushed : public ::testing::TestWithParam<bool> {
     setup.clock = &clock_;
     executor_.emplace(std::move(setup));
     EXPECT_TRUE(executor_->start().ok());
-  }
-  ~Pushed() override {
-    bodies_.open();
-    executor_.reset();
   }
   Executor::Offered push() {
     FrameInfo frame;
@@ -299,7 +301,7 @@ class WorkerBodies final : public Bodies, public FlowStorage {
 };
 
 FlowCounters push_one_by_one(TbbExecutor& executor, int frames) {
-  executor.start();
+  EXPECT_TRUE(executor.start().ok());
   for (int i = 0; i < frames; ++i) {
     FrameInfo frame;
     frame.number = static_cast<std::uint64_t>(i);
@@ -421,7 +423,7 @@ TEST(TbbExecutor, ADecoderAtWorkKeepsItsCoreUntilItWaits) {
   setup.graph.sources = {{0, 3, 3}};
   setup.workers = 2;
   TbbExecutor executor(std::move(setup));
-  executor.start();
+  EXPECT_TRUE(executor.start().ok());
   feed.wait_until_decoding();
   bodies.wait_until_inside(1);
   EXPECT_EQ(bodies.inside(), 1) << "two workers and a decoder on two cores";
