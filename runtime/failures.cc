@@ -3,13 +3,9 @@
 #include <fmt/format.h>
 
 #include "framework/core/log.h"
+#include "framework/graph/failures_in_a_row.h"
 
 namespace sluice {
-namespace {
-
-constexpr int kFailuresInARow = 30;  // contract section 3 rule 8; the flow core counts them
-
-}  // namespace
 
 void Failures::add(int node, const Status& status, const FrameInfo& frame) {
   std::string line;

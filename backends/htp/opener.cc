@@ -89,9 +89,8 @@ std::string integer_advice(const onnx::ModelHeader& header) {
   for (const auto& [type, count] : found)
     list += (list.empty() ? "" : ", ") + std::to_string(count) + " " + type;
   return "; the model is quantised in operators of their own (" + list +
-         "), the NPU takes float operators between QuantizeLinear and DequantizeLinear (QDQ): export it in "
-         "that "
-         "form, or run 'sluice quantize' on the float model it was made from";
+         "), the NPU takes float operators between QuantizeLinear and DequantizeLinear (QDQ): export it "
+         "in that form, or run 'sluice quantize' on the float model it was made from";
 }
 
 }  // namespace

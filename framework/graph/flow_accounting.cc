@@ -1,13 +1,12 @@
 // The flow core's books: what became of each frame, per node, sink and source (contract section 3 rule 4).
 #include <cassert>
 
+#include "framework/graph/failures_in_a_row.h"
 #include "framework/graph/flow_core.h"
 #include "framework/graph/flow_state.h"
 
 namespace sluice {
 namespace {
-
-constexpr std::uint32_t kFailuresInARow = 30;  // contract section 3 rule 8
 
 std::size_t index(DropReason reason) { return static_cast<std::size_t>(reason); }
 

@@ -1,5 +1,4 @@
 // Backend htp on a mock provider library that counts votes, fails with each code, hangs and resets.
-#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +13,7 @@
 #include "framework/core/allocation_scope.h"
 #include "inference/session_table.h"
 #include "tests/backends/log_capture.h"
-#include "tests/backends/mock/mock_provider.h"
+#include "tests/backends/mock/mock_control.h"
 #include "tests/inference/support.h"
 
 namespace {
@@ -37,15 +36,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using namespace sluice::testing;
-
-MockControl& mock() {
-  static MockControl* const control = [] {
-    void* library = ::dlopen(SLUICE_MOCK_PROVIDER, RTLD_NOW | RTLD_LOCAL);
-    const auto get = reinterpret_cast<MockControlFunction>(::dlsym(library, "mock_control"));
-    return get();
-  }();
-  return *control;
-}
 
 class HtpFaults : public ::testing::Test {
  public:

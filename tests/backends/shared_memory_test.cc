@@ -1,6 +1,5 @@
 // Memory that the processor and the NPU share, on a mock provider whose allocator counts: there is none on
 // x86-64.
-#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,7 +10,7 @@
 #include "inference/memory_offer.h"
 #include "inference/session_table.h"
 #include "tests/backends/log_capture.h"
-#include "tests/backends/mock/mock_provider.h"
+#include "tests/backends/mock/mock_control.h"
 #include "tests/inference/support.h"
 
 namespace sluice {
@@ -20,15 +19,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace sluice::testing;
-
-MockControl& mock() {
-  static MockControl* const control = [] {
-    void* library = ::dlopen(SLUICE_MOCK_PROVIDER, RTLD_NOW | RTLD_LOCAL);
-    const auto get = reinterpret_cast<MockControlFunction>(::dlsym(library, "mock_control"));
-    return get();
-  }();
-  return *control;
-}
 
 // A tensor in a pool's buffer.
 Tensor tensor_in(const BufferRef& buffer, const TensorType& type) {

@@ -1,6 +1,5 @@
 // A pipeline's buffers around an NPU that shares memory, on the mock provider: nothing is copied between
 // preprocess and the NPU, and the report says what is shared or why nothing is.
-#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +12,7 @@
 #include "runtime/builtin.h"
 #include "runtime/engine.h"
 #include "tests/backends/log_capture.h"
-#include "tests/backends/mock/mock_provider.h"
+#include "tests/backends/mock/mock_control.h"
 #include "tests/inference/support.h"
 
 namespace sluice {
@@ -23,15 +22,6 @@ using ::testing::HasSubstr;
 using namespace sluice::testing;
 
 constexpr int kFrames = 20;
-
-MockControl& mock() {
-  static MockControl* const control = [] {
-    void* library = ::dlopen(SLUICE_MOCK_PROVIDER, RTLD_NOW | RTLD_LOCAL);
-    const auto get = reinterpret_cast<MockControlFunction>(::dlsym(library, "mock_control"));
-    return get();
-  }();
-  return *control;
-}
 
 class SharedPoolsTest : public ::testing::Test {
  protected:
