@@ -1,6 +1,8 @@
 include(CMakePackageConfigHelpers)
 
 get_property(modules GLOBAL PROPERTY SLUICE_MODULES)
+# The program and what it loads, without tests, benchmarks and apps.
+add_custom_target(sluice_with_modules DEPENDS sluice_program ${modules})
 set_target_properties(sluice PROPERTIES INSTALL_RPATH "$ORIGIN")
 install(TARGETS sluice EXPORT sluice LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ${modules} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/sluice)

@@ -64,8 +64,7 @@ void apply_softmax(std::vector<float>& scores) {
 // classify: the best classes of a classification model.
 //
 // Inputs   tensor   one score per class, [1,c] (further dimensions of 1 allowed): float32, float16, or
-// integers
-//                   quantised per tensor, which are read as they are
+//                   integers quantised per tensor, which are read as they are
 // Outputs  classes  the top_k best, best first; of equal scores the lower index first
 // Options  top_k    1..1000, default 5, live
 //          labels   list or file, one name per class, default the numbers

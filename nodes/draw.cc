@@ -95,7 +95,7 @@ class FpsMeter {
 // draw: draws what was found into the picture.
 //
 // Inputs   image       a frame of any format, edited in place when nobody else reads it, else in a pooled
-// copy
+//                      copy
 //          detections  boxes, labels, scores and keypoints in pixels of the upright frame; optional
 //          classes     the best classes, as lines in the top left corner; optional
 //          text        quadrilaterals around text, and what it says; optional

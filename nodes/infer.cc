@@ -1,16 +1,16 @@
 // infer: runs a model on the first usable of its backends, or where the selector chooses (ModelUser).
 //
 // inputs   one tensor per input of the model, by its name (a single one: any name); dense, of exactly the
-// model's type outputs  one tensor per output of the model, by its name, with the geometry of the first input
-// options  model; backends [cpu]; on_fallback warn|error|allow; concurrency auto|1..256; batch {max 1..64
-// (1), wait_ms 0..1000
-//          (0)}; priority -10..10 (0); finish_within_ms (0); rate_hz (none); the keys of `selector`; maps
-//          htp, gpu, cpu, fake
-// drops    failed: the backend failed, or an output is NaN or infinite; timeout: the run hung and was given
-// up;
+//          model's type
+// outputs  one tensor per output of the model, by its name, with the geometry of the first input
+// options  model; backends [cpu]; on_fallback warn|error|allow; concurrency auto|1..256;
+//          batch {max 1..64 (1), wait_ms 0..1000 (0)}; priority -10..10 (0); finish_within_ms (0);
+//          rate_hz (none); the keys of `selector`; maps htp, gpu, cpu, fake
+// drops    failed: the backend failed, or an output is NaN or infinite;
+//          timeout: the run hung and was given up;
 //          pool_empty: no output buffer. Filters by rate_hz.
 // thread   worker when all listed backends compute (cpu), lane when one waits or runs are batched; several
-// frames at once
+//          frames at once
 #include <algorithm>
 #include <array>
 #include <atomic>

@@ -71,8 +71,7 @@ Node* Engine::node(std::string_view id) const {
   return nullptr;
 }
 
-// --- opening
-// ----------------------------------------------------------------------------------------------------------
+// --- opening -----------------------------------------------------------------------------------------------
 
 void Engine::make_services(const RunOptions& options) {
   InferenceSetup setup;
@@ -267,8 +266,7 @@ void Engine::connect_app_sources() {
   }
 }
 
-// --- running
-// ----------------------------------------------------------------------------------------------------------
+// --- running -----------------------------------------------------------------------------------------------
 
 Status Engine::start(const RunOptions& options) {
   if (started_ || !start_status_.ok()) return invalid("the pipeline was already started");

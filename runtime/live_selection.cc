@@ -75,8 +75,7 @@ void LiveSelection::add_node(std::size_t plan_node) {
   nodes_.push_back(std::move(node));
 }
 
-// --- before the first frame
-// ----------------------------------------------------------------------------------------------------------
+// --- before the first frame --------------------------------------------------------------------------------
 
 Status LiveSelection::open() {
   for (LiveNode& node : nodes_) {
@@ -261,8 +260,7 @@ void LiveSelection::say_blind() {
   }
 }
 
-// --- while frames run
-// ----------------------------------------------------------------------------------------------------------
+// --- while frames run --------------------------------------------------------------------------------------
 
 // Under a manual clock a thread would make runs differ from one another: there, nothing changes.
 void LiveSelection::start(TimeNs started) {
@@ -407,8 +405,7 @@ bool LiveSelection::change_over(std::size_t n, std::size_t c, TimeNs now) {
   return true;
 }
 
-// --- probes
-// ----------------------------------------------------------------------------------------------------------
+// --- probes ------------------------------------------------------------------------------------------------
 
 void LiveSelection::probe_one(TimeNs now) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
@@ -450,8 +447,7 @@ void LiveSelection::probe(std::size_t n, std::size_t c, TimeNs now) {
     if (same_session(candidate_of(n, other), candidate_of(n, c))) node.loaded[other].reset();
 }
 
-// --- what others change
-// ----------------------------------------------------------------------------------------------------------
+// --- what others change ------------------------------------------------------------------------------------
 
 void LiveSelection::hold(std::string_view model) {
   std::lock_guard lock(mutex_);

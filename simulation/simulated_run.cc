@@ -197,8 +197,7 @@ void SimulatedRun::lose(int node, const Status& status, const FrameInfo& frame, 
   out.reason = status.code() == Code::kTimeout ? DropReason::kTimeout : DropReason::kFailed;
 }
 
-// --- accelerators: whose turn it is, as in inference/lane.h
-// ----------------------------------------------------------------------------------------------------------
+// --- accelerators: whose turn it is, as in inference/lane.h ------------------------------------------------
 
 // Backends that compute run in the workers, and the fake one beside the device: in the order of arrival.
 // What waits has a unit of the flow to itself.

@@ -70,8 +70,7 @@ int FlowCore::slots_high_water(int source) const {
   return sources_[static_cast<std::size_t>(source)].high_water;
 }
 
-// --- entering
-// ---------------------------------------------------------------------------------------------------------
+// --- entering ----------------------------------------------------------------------------------------------
 
 std::optional<Slot> FlowCore::offer(int source, const FrameInfo& frame, TimeNs now, Actions& actions) {
   ++counters_.sources[static_cast<std::size_t>(source)].produced;
@@ -154,8 +153,7 @@ void FlowCore::enter(int source, Slot slot, TimeNs now, Actions& actions) {
   actions.push_back({Action::Kind::kDeliver, unit, slot});
 }
 
-// --- joins and queues
-// -------------------------------------------------------------------------------------------------
+// --- joins and queues --------------------------------------------------------------------------------------
 
 void FlowCore::arrive(std::uint32_t producer, std::uint32_t consumer, Slot slot, TimeNs now,
                       Actions& actions) {
@@ -281,8 +279,7 @@ void FlowCore::trim_inbox(std::uint32_t unit, TimeNs now, Actions& actions) {
   }
 }
 
-// --- back-pressure of `block` edges
-// -----------------------------------------------------------------------------------
+// --- back-pressure of `block` edges ------------------------------------------------------------------------
 
 // The oldest frame a consumer still waits for has room, else frames that overtook it could lock it out;
 // unless older ones fill the queue, which go without it, and each of which tells the producers when it does.
@@ -333,8 +330,7 @@ void FlowCore::leave_queue(std::uint32_t unit, Slot slot, TimeNs now, Actions& a
   }
 }
 
-// --- results
-// ----------------------------------------------------------------------------------------------------------
+// --- results -----------------------------------------------------------------------------------------------
 
 void FlowCore::finished(std::uint32_t unit, Slot slot, const Outcome& outcome, TimeNs now, Actions& actions) {
   UnitState& u = units_[unit];
@@ -416,8 +412,7 @@ void FlowCore::free_slot(Slot slot, Actions& actions) {
   return_credit(f, actions);
 }
 
-// --- for the watchdog
-// -------------------------------------------------------------------------------------------------
+// --- for the watchdog --------------------------------------------------------------------------------------
 
 std::vector<Waiting> FlowCore::waiting() const {
   std::vector<Waiting> out;

@@ -1,8 +1,7 @@
 #include "framework/graph/node_bodies.h"
 
 #include <algorithm>
-
-#include <boost/container/small_vector.hpp>
+#include <utility>
 
 #include "framework/core/allocation_scope.h"
 #include "framework/core/guarded.h"
@@ -49,27 +48,27 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
       mailboxes_(plan.edges.size()),
       routes_(plan.choices.size()),
       frame_routes_(total_slots(flow) * plan.choices.size()),
-      latest_out_(plan.nodes.size()) {
+      latest_out_(plan.nodes.size()),
+      ns_per_tick_(ns_per_tick()) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     nodes_[n].node = nodes[n];
-    nodes_[n].options = plan.nodes[n].options;
-    nodes_[n].first_output = lists_per_slot_;
-    lists_per_slot_ += plan.nodes[n].outputs.size();
+    describe_node(n);
   }
+  for (std::size_t n = 0; n < nodes_.size(); ++n) describe_inputs(nodes_[n], plan.nodes[n]);
   const std::size_t slots = total_slots(flow);
   lists_.resize(slots * lists_per_slot_);
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    for (std::size_t o = 0; o < plan.nodes[n].outputs.size(); ++o) {
-      const int most = plan.nodes[n].outputs[o].max_packets;
-      for (Slot s = 0; s < slots; ++s)
-        list(s, static_cast<int>(n), o).reserve(static_cast<std::size_t>(most));
+    for (std::size_t o = 0; o < nodes_[n].most.size(); ++o) {
+      for (Slot s = 0; s < slots; ++s) list(s, static_cast<int>(n), o).reserve(nodes_[n].most[o]);
     }
   }
   find_unread();
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
     if (!plan.edges[e].latest) continue;
     latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
-    nodes_[static_cast<std::size_t>(plan.edges[e].to_node)].latest_in.push_back(static_cast<int>(e));
+    NodeState& reader = nodes_[static_cast<std::size_t>(plan.edges[e].to_node)];
+    reader.latest_in.push_back(static_cast<int>(e));
+    reader.reads_mailboxes = true;
   }
   snapshots_.resize(slots * plan.edges.size());
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
@@ -82,6 +81,33 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
   for (Slot s = 0; s < slots; ++s) {
     for (std::size_t u = 0; u < flow.units.size(); ++u) {
       runs(s, static_cast<std::uint32_t>(u)).resize(flow.units[u].nodes.size());
+    }
+  }
+}
+
+void NodeBodies::describe_node(std::size_t node) {
+  NodeState& state = nodes_[node];
+  const NodePlan& plan = plan_.nodes[node];
+  state.options = plan.options;
+  state.choice = plan.choice;
+  state.runs_alone = plan.concurrency == 1;
+  state.takes_lists = plan.declaration->takes_lists;
+  state.first_output = lists_per_slot_;
+  for (const OutputPlan& output : plan.outputs)
+    state.most.push_back(static_cast<std::uint32_t>(output.max_packets));
+  lists_per_slot_ += state.most.size();
+}
+
+// Once every node knows where its outputs lie.
+void NodeBodies::describe_inputs(NodeState& state, const NodePlan& plan) {
+  for (const std::vector<int>& port : plan.inputs) {
+    state.ports.push_back(
+        {static_cast<std::uint32_t>(state.inputs.size()), static_cast<std::uint32_t>(port.size())});
+    for (const int e : port) {
+      const PlanEdge& edge = plan_.edges[static_cast<std::size_t>(e)];
+      const std::size_t output = nodes_[static_cast<std::size_t>(edge.from_node)].first_output +
+                                 static_cast<std::size_t>(edge.from_output);
+      state.inputs.push_back({edge.latest ? static_cast<std::size_t>(e) : output, edge.latest});
     }
   }
 }
@@ -111,35 +137,34 @@ Outcome NodeBodies::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
   const FlowUnit& spec = flow_.units[unit];
   std::vector<NodeRun>& all = runs(slot, unit);
   std::size_t& done = done_[slot * flow_.units.size() + unit];
-  Outcome out;
+  ChainResult result;
   std::uint64_t ticks = read_ticks();
-  for (std::size_t i = done; i < spec.nodes.size(); ++i) {
+  std::size_t i = std::exchange(done, 0);
+  for (; i < spec.nodes.size(); ++i) {
     all[i] = {};
-    ChainResult result;
     if (i > 0 && flow_.deadline > 0 && clock_.now() - frame.captured > flow_.deadline) {
       all[i].busy = -1;  // it did not start
       result = {Outcome::Kind::kDropped, DropReason::kStale, 0};
     } else {
       result = run_node(spec.nodes[i], slot, frame, all[i], ticks);
     }
-    if (i > 0 && result.kind != Outcome::Kind::kRetry) clear_outputs(slot, spec.nodes[i - 1]);
-    out.kind = result.kind;
-    out.reason = result.reason;
-    out.filtered_outputs = result.filtered_outputs;
-    out.runs = std::span<const NodeRun>(all).first(i + 1);
-    if (result.kind == Outcome::Kind::kData) {
-      clear_unread(slot, spec.nodes[i]);
-      continue;
-    }
-    clear_outputs(slot, spec.nodes[i]);
     if (result.kind == Outcome::Kind::kRetry) {
       done = i;
-      return out;
+      break;
     }
-    break;
+    if (i > 0) destroy_outputs(slot, spec.nodes[i - 1]);
+    if (result.kind != Outcome::Kind::kData) break;
+    destroy_unread(slot, spec.nodes[i]);
   }
-  done = 0;
-  turned_away_[slot * flow_.units.size() + unit] = out.filtered_outputs;
+  const bool all_ran = i == spec.nodes.size();
+  if (!all_ran) destroy_outputs(slot, spec.nodes[i]);
+  Outcome out;
+  out.kind = result.kind;
+  out.reason = result.reason;
+  out.filtered_outputs = result.filtered_outputs;
+  out.runs = std::span<const NodeRun>(all).first(all_ran ? i : i + 1);
+  if (result.kind != Outcome::Kind::kRetry)
+    turned_away_[slot * flow_.units.size() + unit] = result.filtered_outputs;
   return out;
 }
 
@@ -148,14 +173,15 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   NodeState& state = nodes_[static_cast<std::size_t>(index)];
   if (times_runs_) run.begin = clock_.now();
   const std::uint64_t begin = ticks;
-  snapshot_mailboxes(state, slot);
+  if (state.reads_mailboxes) snapshot_mailboxes(state, slot);
   OptionsPtr held;
-  NodeContext context(*this, index, slot, frame, options_for_run(index, held), route_of(index, slot));
+  NodeContext context(*this, state, slot, frame, options_for_run(index, held),
+                      state.choice < 0 ? 0 : route_of(state.choice, slot));
   const Status status =
       context.run_elements([&] { return guarded([&] { return state.node->process(context); }); });
-  clear_snapshots(state, slot);
+  if (state.reads_mailboxes) destroy_snapshots(state, slot);
   ticks = read_ticks();
-  run.busy = ticks_to_ns(ticks - begin);
+  run.busy = static_cast<TimeNs>(static_cast<double>(ticks - begin) * ns_per_tick_);
   if (times_runs_) {
     run.thread = this_thread();
     // What the report counts, unless the ticks run ahead of the clock: slices of a thread may not overlap.
@@ -193,7 +219,7 @@ void NodeBodies::tell_failure(int node, const Status& status, const FrameInfo& f
 // itself, the others in `held`.
 const Options& NodeBodies::options_for_run(int node, OptionsPtr& held) {
   NodeState& state = nodes_[static_cast<std::size_t>(node)];
-  if (plan_.nodes[static_cast<std::size_t>(node)].concurrency > 1) return *(held = options(node));
+  if (!state.runs_alone) return *(held = options(node));
   const std::uint64_t version = state.version.load(std::memory_order_acquire);
   if (version != state.current_version) {
     state.current = options(node);
@@ -220,9 +246,7 @@ void NodeBodies::set_route(int choice, std::size_t route) {
 }
 
 // Two branches may reach their first dependent node at once: the first to ask decides for both.
-std::size_t NodeBodies::route_of(int node, Slot slot) {
-  const int choice = plan_.nodes[static_cast<std::size_t>(node)].choice;
-  if (choice < 0) return 0;
+std::size_t NodeBodies::route_of(int choice, Slot slot) {
   std::atomic<int>& chosen = frame_routes_[slot * routes_.size() + static_cast<std::size_t>(choice)];
   int expected = -1;
   const int now = routes_[static_cast<std::size_t>(choice)].load(std::memory_order_relaxed);
@@ -231,7 +255,6 @@ std::size_t NodeBodies::route_of(int node, Slot slot) {
 }
 
 void NodeBodies::snapshot_mailboxes(const NodeState& node, Slot slot) {
-  if (node.latest_in.empty()) return;
   const TimeNs now = clock_.now();
   for (const int e : node.latest_in) {
     const PlanEdge& edge = plan_.edges[static_cast<std::size_t>(e)];
@@ -271,30 +294,28 @@ void NodeBodies::clear_mailboxes() {
   }
 }
 
+// Under the core's lock, where nothing may be destroyed.
 void NodeBodies::release(std::uint32_t unit, Slot slot) {
-  clear_outputs(slot, flow_.units[unit].nodes.back());
+  const int node = flow_.units[unit].nodes.back();
+  auto& bin = trash;  // finding a thread's own variable has its price
+  for (PacketList& list : outputs(slot, node)) {
+    for (Packet& p : list) bin.push_back(std::move(p));
+    list.clear();
+  }
 }
 
-void NodeBodies::clear_outputs(Slot slot, int node) {
-  for (std::size_t o = 0; o < plan_.nodes[static_cast<std::size_t>(node)].outputs.size(); ++o)
-    discard(list(slot, node, o));
+void NodeBodies::destroy_outputs(Slot slot, int node) {
+  for (PacketList& list : outputs(slot, node)) list.clear();
 }
 
 // Frames that wait for an older one to be delivered must not hold what that one needs to be made.
-void NodeBodies::clear_unread(Slot slot, int node) {
-  for (const std::size_t o : nodes_[static_cast<std::size_t>(node)].unread) discard(list(slot, node, o));
+void NodeBodies::destroy_unread(Slot slot, int node) {
+  for (const std::size_t o : nodes_[static_cast<std::size_t>(node)].unread) list(slot, node, o).clear();
 }
 
-void NodeBodies::clear_snapshots(const NodeState& node, Slot slot) {
+void NodeBodies::destroy_snapshots(const NodeState& node, Slot slot) {
   for (const int e : node.latest_in)
-    discard(snapshots_[slot * plan_.edges.size() + static_cast<std::size_t>(e)]);
-}
-
-void NodeBodies::discard(PacketList& list) {
-  if (list.empty()) return;
-  auto& bin = trash;  // finding a thread's own variable has its price
-  for (Packet& p : list) bin.push_back(std::move(p));
-  list.clear();
+    snapshots_[slot * plan_.edges.size() + static_cast<std::size_t>(e)].clear();
 }
 
 // One by one: a packet's end may wake a unit, whose end sweeps again.

@@ -7,7 +7,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
+
+#include <boost/container/small_vector.hpp>
 
 #include "framework/core/packet.h"
 #include "framework/graph/executor.h"
@@ -56,16 +59,34 @@ class NodeBodies final : public Bodies, public FlowStorage {
     FrameInfo frame;
     bool any = false;
   };
+  // Where an edge's packets of a frame lie.
+  struct InputList {
+    std::size_t at = 0;   // into the slot's lists, or into its snapshots
+    bool latest = false;  // which of the two
+  };
+  struct InputPort {
+    std::uint32_t first = 0;  // of its edges, into `inputs`
+    std::uint32_t edges = 0;
+  };
+  // What a run needs of the plan lies together: a chain of cheap nodes costs as much as the cache lines that
+  // its nodes touch.
   struct NodeState {
     Node* node = nullptr;
-    mutable std::mutex mutex;  // guards the pointer below
-    OptionsPtr options;
-    std::atomic<std::uint64_t> version{0};
     OptionsPtr current;  // the snapshot in use; touched by the node's own runs only
     std::uint64_t current_version = UINT64_MAX;
-    std::size_t first_output = 0;     // into a slot's lists
-    std::vector<int> latest_in;       // edges
+    std::atomic<std::uint64_t> version{0};
+    int choice = -1;          // of Plan::choices, whose route its frames take; -1: it depends on none
+    bool runs_alone = true;   // one run at a time
+    bool takes_lists = true;  // its declaration's
+    bool reads_mailboxes = false;
+    std::size_t first_output = 0;                           // into a slot's lists
+    boost::container::small_vector<std::uint32_t, 4> most;  // packets, by output
+    boost::container::small_vector<InputPort, 2> ports;
+    boost::container::small_vector<InputList, 2> inputs;
     std::vector<std::size_t> unread;  // outputs that nobody reads
+    std::vector<int> latest_in;       // edges
+    mutable std::mutex mutex;         // guards the pointer below
+    OptionsPtr options;
   };
   struct ChainResult {
     Outcome::Kind kind = Outcome::Kind::kData;
@@ -79,19 +100,25 @@ class NodeBodies final : public Bodies, public FlowStorage {
   std::vector<NodeRun>& runs(Slot slot, std::uint32_t unit) {
     return runs_[slot * flow_.units.size() + unit];
   }
-  std::size_t route_of(int node, Slot slot);
+  std::span<PacketList> outputs(Slot slot, int node) {
+    const NodeState& state = nodes_[static_cast<std::size_t>(node)];
+    return std::span(lists_).subspan(slot * lists_per_slot_ + state.first_output, state.most.size());
+  }
+  std::size_t route_of(int choice, Slot slot);
   // `ticks`: in: the start of the node's time; out: its end, which is the start of the next one's in a chain
   // (a read of the counter costs up to 25 ns on virtual machines: one per node, not two).
   ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run, std::uint64_t& ticks);
   void tell_failure(int node, const Status& status, const FrameInfo& frame) noexcept;
+  void describe_node(std::size_t node);
+  void describe_inputs(NodeState& state, const NodePlan& plan);
   void find_unread();
   void reserve_mailbox(std::size_t edge, std::size_t slots);
   const Options& options_for_run(int node, OptionsPtr& held);
   void snapshot_mailboxes(const NodeState& node, Slot slot);
-  void clear_outputs(Slot slot, int node);
-  void clear_unread(Slot slot, int node);
-  void clear_snapshots(const NodeState& node, Slot slot);
-  void discard(PacketList& list);
+  // With no lock held: a packet's end may wake a unit that waits for a pool.
+  void destroy_outputs(Slot slot, int node);
+  void destroy_unread(Slot slot, int node);
+  void destroy_snapshots(const NodeState& node, Slot slot);
 
   const Plan& plan_;
   const FlowGraph& flow_;
@@ -111,6 +138,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
   std::vector<std::atomic<int>> routes_;    // by choice: of frames to come
   std::vector<std::atomic<int>> frame_routes_;  // [slot][choice]; -1: not chosen yet
   std::vector<std::vector<int>> latest_out_;    // by node: latest edges that leave it
+  const double ns_per_tick_;
 };
 
 }  // namespace sluice

@@ -23,23 +23,18 @@ void copy_planes(const Image& from, Image& to) {
 
 }  // namespace
 
-NodeBodies::NodeContext::NodeContext(NodeBodies& bodies, int node, Slot slot, const FrameInfo& frame,
-                                     const Options& options, std::size_t route)
-    : bodies_(bodies),
-      plan_(bodies.plan_.nodes[static_cast<std::size_t>(node)]),
-      node_(node),
-      slot_(slot),
-      frame_(frame),
-      options_(options),
-      route_(route) {}
+NodeBodies::NodeContext::NodeContext(NodeBodies& bodies, const NodeState& state, Slot slot,
+                                     const FrameInfo& frame, const Options& options, std::size_t route)
+    : bodies_(bodies), state_(state), slot_(slot), frame_(frame), options_(options), route_(route) {}
+
+std::span<const Packet> NodeBodies::NodeContext::list_of(const InputList& input) const {
+  if (input.latest) return bodies_.snapshots_[slot_ * bodies_.plan_.edges.size() + input.at];
+  return bodies_.lists_[slot_ * bodies_.lists_per_slot_ + input.at];
+}
 
 std::span<const Packet> NodeBodies::NodeContext::packets(std::size_t port, std::size_t edge) const {
-  if (port >= plan_.inputs.size() || edge >= plan_.inputs[port].size()) return {};
-  const int e = plan_.inputs[port][edge];
-  const PlanEdge& spec = bodies_.plan_.edges[static_cast<std::size_t>(e)];
-  if (spec.latest)
-    return bodies_.snapshots_[slot_ * bodies_.plan_.edges.size() + static_cast<std::size_t>(e)];
-  return bodies_.list(slot_, spec.from_node, static_cast<std::size_t>(spec.from_output));
+  if (port >= state_.ports.size() || edge >= state_.ports[port].edges) return {};
+  return list_of(state_.inputs[state_.ports[port].first + edge]);
 }
 
 const Packet& NodeBodies::NodeContext::packet(std::size_t port, std::size_t edge) const {
@@ -49,41 +44,35 @@ const Packet& NodeBodies::NodeContext::packet(std::size_t port, std::size_t edge
 }
 
 std::size_t NodeBodies::NodeContext::element_count() const {
-  if (plan_.declaration->takes_lists) return 1;
+  if (state_.takes_lists) return 1;
   std::size_t count = 1;
-  for (std::size_t port = 0; port < plan_.inputs.size(); ++port) {
-    for (std::size_t e = 0; e < plan_.inputs[port].size(); ++e) {
-      if (bodies_.plan_.edges[static_cast<std::size_t>(plan_.inputs[port][e])].latest) continue;
-      const std::size_t size = packets(port, e).size();
-      if (size == 0) return 0;
-      count = std::max(count, size);
-    }
+  for (const InputList& input : state_.inputs) {
+    if (input.latest) continue;
+    const std::size_t size = list_of(input).size();
+    if (size == 0) return 0;
+    count = std::max(count, size);
   }
   return count;
 }
 
 // Whether it works through a list element by element, however long the list is.
 bool NodeBodies::NodeContext::takes_elements() const {
-  if (plan_.declaration->takes_lists) return false;
+  if (state_.takes_lists) return false;
   const auto is_list = [&](int e) {
     const PlanEdge& edge = bodies_.plan_.edges[static_cast<std::size_t>(e)];
-    const NodePlan& from = bodies_.plan_.nodes[static_cast<std::size_t>(edge.from_node)];
-    return !edge.latest && from.outputs[static_cast<std::size_t>(edge.from_output)].max_packets > 1;
+    const NodeState& from = bodies_.nodes_[static_cast<std::size_t>(edge.from_node)];
+    return !edge.latest && from.most[static_cast<std::size_t>(edge.from_output)] > 1;
   };
-  return std::ranges::any_of(plan_.inputs,
+  return std::ranges::any_of(plan().inputs,
                              [&](const auto& port) { return std::ranges::any_of(port, is_list); });
 }
 
 // An element that failed further up.
 bool NodeBodies::NodeContext::element_is_missing() const {
-  for (std::size_t port = 0; port < plan_.inputs.size(); ++port) {
-    for (std::size_t e = 0; e < plan_.inputs[port].size(); ++e) {
-      const bool latest = bodies_.plan_.edges[static_cast<std::size_t>(plan_.inputs[port][e])].latest;
-      const std::span<const Packet> all = packets(port, e);
-      if (!latest && element_ < all.size() && all.size() > 1 && !all[element_]) return true;
-    }
-  }
-  return false;
+  return std::ranges::any_of(state_.inputs, [&](const InputList& input) {
+    const std::span<const Packet> all = list_of(input);
+    return !input.latest && element_ < all.size() && all.size() > 1 && !all[element_];
+  });
 }
 
 // False for a list that was made of nothing but empty packets (of an empty mailbox): none of them failed.
@@ -96,16 +85,16 @@ bool NodeBodies::NodeContext::any_element_is_there(std::size_t count) {
 
 // An element that gave nothing (it failed, or was turned away) keeps its place as an empty packet.
 void NodeBodies::NodeContext::pad_outputs(std::size_t size) {
-  for (std::size_t o = 0; o < plan_.outputs.size(); ++o) {
-    PacketList& out = bodies_.list(slot_, node_, o);
-    if (out.size() < size && out.size() < out.capacity()) out.emplace_back();
+  for (std::size_t o = 0; o < state_.most.size(); ++o) {
+    PacketList& out = output(o);
+    if (out.size() < size && out.size() < state_.most[o]) out.emplace_back();
   }
   if (dropped_ == DropReason::kFiltered) dropped_ = DropReason::kNone;
 }
 
 Result<Packet> NodeBodies::NodeContext::make(std::size_t port) {
-  OutputPools& pools = bodies_.pools_.at(node_, static_cast<int>(port));
-  if (!pools.packets) return failed("output '" + plan_.outputs[port].name + "' makes no packets of its own");
+  OutputPools& pools = bodies_.pools_.at(node(), static_cast<int>(port));
+  if (!pools.packets) return failed("output '" + plan().outputs[port].name + "' makes no packets of its own");
   Packet packet = pools.packets->acquire(frame_);
   if (!packet) return pool_empty();
   if (packet.type() == payload_type<Tensor>()) SLUICE_RETURN_IF_ERROR(fill_tensor(packet, port, pools));
@@ -113,7 +102,7 @@ Result<Packet> NodeBodies::NodeContext::make(std::size_t port) {
 }
 
 Status NodeBodies::NodeContext::fill_tensor(Packet& packet, std::size_t port, OutputPools& pools) {
-  const PortType& type = plan_.routes[std::min(route_, plan_.routes.size() - 1)].outputs[port];
+  const PortType& type = plan().routes[std::min(route_, plan().routes.size() - 1)].outputs[port];
   Tensor& tensor = *packet.edit<Tensor>();
   if (tensor.type != type.tensor) {
     SLUICE_ASSIGN(tensor.bytes, byte_size(type.tensor->dtype, type.tensor->shape));
@@ -127,9 +116,9 @@ Status NodeBodies::NodeContext::fill_tensor(Packet& packet, std::size_t port, Ou
 }
 
 Result<Packet> NodeBodies::NodeContext::make_image(std::size_t port, const ImageType& type) {
-  OutputPools& pools = bodies_.pools_.at(node_, static_cast<int>(port));
+  OutputPools& pools = bodies_.pools_.at(node(), static_cast<int>(port));
   if (!pools.packets || !pools.buffers)
-    return failed("output '" + plan_.outputs[port].name + "' makes no pictures");
+    return failed("output '" + plan().outputs[port].name + "' makes no pictures");
   SLUICE_ASSIGN(const std::size_t bytes, image_bytes(type, kRowAlign));
   if (bytes > pools.buffers->bytes_each()) return failed("a picture is larger than the pool was made for");
   Packet packet = pools.packets->acquire(frame_);
@@ -143,18 +132,18 @@ Result<Packet> NodeBodies::NodeContext::take_for_edit(std::size_t port) {
   const Packet& input = packet(port, 0);
   const Image* image = input.get<Image>();
   if (!image)
-    return failed("there is no picture to edit on input '" + plan_.declaration->inputs[port].name + "'");
-  const auto output = std::ranges::find(plan_.outputs, static_cast<int>(port), &OutputPlan::edited_input);
-  if (output == plan_.outputs.end() || !output->pooled_copy_for_edit) return input;
-  SLUICE_ASSIGN(Packet copy,
-                make_image(static_cast<std::size_t>(output - plan_.outputs.begin()), image->type));
+    return failed("there is no picture to edit on input '" + plan().declaration->inputs[port].name + "'");
+  const std::vector<OutputPlan>& outputs = plan().outputs;
+  const auto edited = std::ranges::find(outputs, static_cast<int>(port), &OutputPlan::edited_input);
+  if (edited == outputs.end() || !edited->pooled_copy_for_edit) return input;
+  SLUICE_ASSIGN(Packet copy, make_image(static_cast<std::size_t>(edited - outputs.begin()), image->type));
   copy_planes(*image, *copy.edit<Image>());
   return copy;
 }
 
 void NodeBodies::NodeContext::emit(std::size_t port, Packet packet) {
-  PacketList& out = bodies_.list(slot_, node_, port);
-  if (out.size() >= static_cast<std::size_t>(plan_.outputs[port].max_packets)) {
+  PacketList& out = output(port);
+  if (out.size() >= state_.most[port]) {
     dropped_ = DropReason::kTooMany;
     return;
   }

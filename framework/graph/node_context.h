@@ -9,8 +9,8 @@ namespace sluice {
 
 class NodeBodies::NodeContext final : public Context {
  public:
-  NodeContext(NodeBodies& bodies, int node, Slot slot, const FrameInfo& frame, const Options& options,
-              std::size_t route);
+  NodeContext(NodeBodies& bodies, const NodeState& state, Slot slot, const FrameInfo& frame,
+              const Options& options, std::size_t route);
 
   // Calls `body` once, or once per element of the driving list; merges the elements' results (contract
   // section 2, Items): a failed element is an empty packet, and so is it behind every later node, which does
@@ -41,14 +41,19 @@ class NodeBodies::NodeContext final : public Context {
   // Elements of the driving list; 1 for nodes that take whole lists.
   std::size_t element_count() const;
   bool takes_elements() const;
+  int node() const { return static_cast<int>(&state_ - bodies_.nodes_.data()); }
+  const NodePlan& plan() const { return bodies_.plan_.nodes[static_cast<std::size_t>(node())]; }
+  std::span<const Packet> list_of(const InputList& input) const;
+  PacketList& output(std::size_t port) {
+    return bodies_.lists_[slot_ * bodies_.lists_per_slot_ + state_.first_output + port];
+  }
   bool element_is_missing() const;
   bool any_element_is_there(std::size_t count);
   void pad_outputs(std::size_t size);
   Status fill_tensor(Packet& packet, std::size_t port, OutputPools& pools);
 
   NodeBodies& bodies_;
-  const NodePlan& plan_;
-  const int node_;
+  const NodeState& state_;
   const Slot slot_;
   const FrameInfo& frame_;
   const Options& options_;

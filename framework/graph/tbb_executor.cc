@@ -297,8 +297,7 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
   finish_later(unit, slot, frame, outcome);
 }
 
-// --- workers
-// ----------------------------------------------------------------------------------------------------------
+// --- workers -----------------------------------------------------------------------------------------------
 
 std::chrono::nanoseconds TbbExecutor::Impl::linger() const {
   return owner.setup_.graph.lossless ? std::chrono::nanoseconds(0) : kLinger;
@@ -383,8 +382,7 @@ void TbbExecutor::Impl::dispatch(Job job, Turn& turn) {
   }
 }
 
-// --- sources
-// ----------------------------------------------------------------------------------------------------------
+// --- sources -----------------------------------------------------------------------------------------------
 
 void TbbExecutor::Impl::source_thread(int source) {
   while (true) {
@@ -445,8 +443,7 @@ void TbbExecutor::wake_sources() {
   }
 }
 
-// --- the end
-// ----------------------------------------------------------------------------------------------------------
+// --- the end -----------------------------------------------------------------------------------------------
 
 bool TbbExecutor::wait(double timeout_real_s) {
   std::unique_lock lock(mutex_);

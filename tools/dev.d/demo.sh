@@ -3,7 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: tools/dev demo [arguments of sluice run]"; exit 0; fi
-"$ROOT/tools/dev" build release
+"$ROOT/tools/dev" build release sluice_with_modules
 
 out=$ROOT/build/demo
 mkdir -p "$out"

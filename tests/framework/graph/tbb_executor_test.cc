@@ -107,8 +107,7 @@ TEST(TbbExecutor, LeavesNoThreadBehind) {
   EXPECT_LE(threads_of_this_process(), threads_at_start);
 }
 
-// --- sources that are pushed to
-// ---------------------------------------------------------------------------------------
+// --- sources that are pushed to ----------------------------------------------------------------------------
 
 class PushedFeed final : public SourceFeed {
  public:
@@ -248,8 +247,7 @@ TEST_P(Pushed, AStopEndsAPushThatWaits) {
 INSTANTIATE_TEST_SUITE_P(Modes, Pushed, ::testing::Bool(),
                          [](const auto& mode) { return mode.param ? "Lossless" : "Realtime"; });
 
-// --- workers
-// ---------------------------------------------------------------------------------------
+// --- workers -----------------------------------------------------------------------------------------------
 
 // source -> worker unit -> ... -> worker unit that is a sink; one frame at a time.
 ExecutorSetup line_of_workers(int units, Bodies& bodies, FlowStorage& storage, SourceFeed& feed,

@@ -153,8 +153,7 @@ void stop_at_random_moments(int moments) {
 TEST(StoppedRun, AtRandomMomentsOfTheRealOne) { stop_at_random_moments(20); }
 TEST(StoppedRunSlow, AtAHundredRandomMomentsOfTheRealOne) { stop_at_random_moments(100); }
 
-// --- clocks that jump
-// -------------------------------------------------------------------------------------------------
+// --- clocks that jump --------------------------------------------------------------------------------------
 
 // A steady clock whose hands somebody moves. Whoever sleeps wakes early when they jump over his time; a jump
 // back does not make him sleep longer than he meant to.
