@@ -130,7 +130,7 @@ Status SimulatedRun::run() {
   if (setup_.duration_s)
     clock_.at(from_s(*setup_.duration_s), TimerKey{-3, 0}, [this] { executor_->stop(); });
   clock_.at(from_s(setup_.period_s), TimerKey{-2, 0}, [this] { tick(); });
-  executor_->start();
+  SLUICE_RETURN_IF_ERROR(executor_->start());
   if (executor_->wait(0) && idle_periods_ >= 0) return {};
   return failed(fmt::format("the simulated run stalled at {:.1f} s", to_s(clock_.now())));
 }

@@ -182,7 +182,7 @@ double NodeChain::run(int frames) {
   setup.clock = &chain.clock;
   setup.workers = 1;
   chain.executor = std::make_unique<TbbExecutor>(std::move(setup));
-  chain.executor->start();
+  if (!chain.executor->start().ok()) fail("the executor did not start");
   const auto start = std::chrono::steady_clock::now();
   chain.push();
   if (!chain.executor->wait(600)) fail("the chain stalled");
