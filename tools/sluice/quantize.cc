@@ -59,6 +59,7 @@ Result<quantize::Request> request_of(const QuantizeArguments& arguments, const M
   quantize::Request out;
   if (!arguments.encodings.empty()) {
     SLUICE_ASSIGN(out.encodings, read_text(arguments.encodings));
+    out.encodings_path = "--encodings '" + arguments.encodings + "'";
   }
   SLUICE_ASSIGN(out.ranges, read_ranges(arguments.ranges));
   out.equalize = arguments.equalize;
