@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sluice::quantize {
 namespace {
@@ -40,6 +41,21 @@ std::optional<double> number(const Json& json, const char* key) {
   return found->get<double>();
 }
 
+// Numbers in quotes would be read as if they were not there.
+Status check_numbers(const Json& json) {
+  for (const char* const key : {"scale", "offset", "min", "max"}) {
+    const Json* const found = find(json, key);
+    if (!found || found->is_null()) continue;
+    for (const Json& item : found->is_array() ? *found : Json::array({*found})) {
+      if (!item.is_number())
+        return invalid(fmt::format("has the {} {}, which is no number", key, item.dump()));
+      if (key == std::string_view("offset") && item.get<double>() != std::round(item.get<double>()))
+        return invalid(fmt::format("has the offset {}, which is no whole number", item.dump()));
+    }
+  }
+  return {};
+}
+
 // What zero point the numbers of one channel mean, and with which scale.
 struct Meaning {
   double scale = 0;
@@ -47,10 +63,13 @@ struct Meaning {
   bool positive_offset = false;
 };
 
-Result<Meaning> from_range(const Numbers& n, double steps) {
+Result<Meaning> from_range(const Numbers& n, double steps, bool symmetric) {
   if (!n.min || !n.max || !(*n.max > *n.min))
     return invalid("has neither scale and offset nor min below max");
   const double scale = (*n.max - *n.min) / steps;
+  // Such integers have one more below zero than above it.
+  if (symmetric && std::abs(*n.max + *n.min) > 1.01 * scale)
+    return invalid(fmt::format("is symmetric with min {} and max {}", *n.min, *n.max));
   return Meaning{scale, std::llround(-*n.min / scale), false};
 }
 
@@ -76,7 +95,7 @@ Status check_agreement(const Meaning& meaning, const Numbers& n, double steps) {
 
 Result<Meaning> meaning_of(const Numbers& n, int bits, bool symmetric) {
   const double steps = std::exp2(bits) - 1;
-  if (!n.scale) return from_range(n, steps);
+  if (!n.scale) return from_range(n, steps, symmetric);
   if (!(*n.scale > 0) || !std::isfinite(*n.scale)) return invalid(fmt::format("has a scale of {}", *n.scale));
   const double middle = std::exp2(bits - 1);
   // Signed integers around zero are written without an offset, or with that of unsigned ones (or one less:
@@ -106,8 +125,11 @@ Status append(EncodingEntry& entry, const Numbers& numbers) {
 
 Status read_head(const Json& json, int default_bits, EncodingEntry& entry) {
   entry.bits = default_bits;
-  if (const Json* const bits = find(json, "bitwidth", "bw"); bits && bits->is_number_integer())
+  SLUICE_RETURN_IF_ERROR(check_numbers(json));
+  if (const Json* const bits = find(json, "bitwidth", "bw")) {
+    if (!bits->is_number_integer()) return invalid("has " + bits->dump() + " bits, allowed: 8, 16");
     entry.bits = bits->get<int>();
+  }
   if (entry.bits != 8 && entry.bits != 16)
     return invalid(fmt::format("has {} bits, allowed: 8, 16", entry.bits));
   if (const Json* const symmetric = find(json, "is_symmetric", "is_sym"))

@@ -1,6 +1,7 @@
 #include "quantize/encodings_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -47,9 +48,9 @@ class EncodingsReader {
 
   Result<GivenEncodings> read(const Json& json) {
     SLUICE_RETURN_IF_ERROR(check_form(json));
-    defaults_.activation = json.value("activation_bitwidth", 8);
-    defaults_.parameter = json.value("param_bitwidth", 8);
-    defaults_.bias = json.value("bias_bitwidth", 32);
+    activation_bits_ = default_bits(json, "activation_bitwidth", {8, 16});
+    parameter_bits_ = default_bits(json, "param_bitwidth", {8, 16});
+    default_bits(json, "bias_bitwidth", {32});
     each(json, "activation_encodings",
          [this](const std::string& name, const Json& entry) { activation(name, entry); });
     each(json, "param_encodings",
@@ -63,6 +64,11 @@ class EncodingsReader {
       out_.notes.push_back(fmt::format(
           "{} encodings have positive offsets: taken for zero points (an offset is their negative)",
           positive_));
+    if (misplaced_ > 0)
+      out_.notes.push_back(fmt::format(
+          "{} encodings stand under activations but are of constants, or the other way round: taken as what "
+          "the tensors are",
+          misplaced_));
     if (folded_ > 0)
       out_.notes.push_back(
           fmt::format("{} encodings are of tensors that preparing the model folded away", folded_));
@@ -85,6 +91,16 @@ class EncodingsReader {
       return invalid("has neither activation_encodings nor param_encodings");
     return {};
   }
+  // The first of `allowed` when the file does not say, or says something else (a problem).
+  int default_bits(const Json& json, const char* key, const std::vector<int>& allowed) {
+    const auto found = json.find(key);
+    if (found == json.end()) return allowed[0];
+    if (found->is_number_integer() &&
+        std::find(allowed.begin(), allowed.end(), found->get<std::int64_t>()) != allowed.end())
+      return found->get<int>();
+    problems_.push_back(fmt::format("{} is {}, allowed: {}", key, found->dump(), fmt::join(allowed, ", ")));
+    return allowed[0];
+  }
   template <typename Visit>
   void each(const Json& json, const char* section, Visit visit) {
     const auto found = json.find(section);
@@ -105,7 +121,11 @@ class EncodingsReader {
   }
 
   bool known(const std::string& name, const std::set<std::string>& names, const char* section) {
-    if (names.contains(name)) return true;
+    if (names.contains(name)) {
+      if (seen_.insert(name).second) return true;
+      problems_.push_back(std::string(section) + ": " + in_quotes(name) + " is there twice");
+      return false;
+    }
     if (original_.contains(name)) {
       ++folded_;
       return false;
@@ -116,9 +136,25 @@ class EncodingsReader {
     return false;
   }
 
+  // AIMET lists constants among the activations too: an entry is taken as what its tensor is.
+  bool misplaced(const std::string& name, const std::set<std::string>& others) {
+    misplaced_ += others.contains(name);
+    return others.contains(name);
+  }
+
   void activation(const std::string& name, const Json& json) {
+    if (misplaced(name, parameters_)) return take_parameter(name, json);
+    take_activation(name, json);
+  }
+
+  void parameter(const std::string& name, const Json& json) {
+    if (misplaced(name, activations_)) return take_activation(name, json);
+    take_parameter(name, json);
+  }
+
+  void take_activation(const std::string& name, const Json& json) {
     if (!known(name, activations_, "activation_encodings")) return;
-    auto entry = parse_entry(json, defaults_.activation);
+    auto entry = parse_entry(json, activation_bits_);
     if (entry.ok() && entry->scale.size() != 1)
       entry = invalid("has one encoding per channel; activations have one");
     const auto encoding = entry.ok() ? unsigned_encoding(*entry) : Result<Encoding>(entry.status());
@@ -130,14 +166,14 @@ class EncodingsReader {
     out_.activations[name] = *encoding;
   }
 
-  void parameter(const std::string& name, const Json& json) {
+  void take_parameter(const std::string& name, const Json& json) {
     if (!known(name, parameters_, "param_encodings")) return;
     const bool bias = is_bias(graph_, index_, name);
     if (bias) {
       ++biases_;
       return;
     }
-    const auto entry = parse_entry(json, defaults_.parameter);
+    const auto entry = parse_entry(json, parameter_bits_);
     auto encoding = entry.ok() ? weight_encoding(*entry) : Result<Encoding>(entry.status());
     if (encoding.ok() && encoding->scale.size() > 1) {
       encoding->axis = axis_of(graph_, index_, name);
@@ -154,18 +190,14 @@ class EncodingsReader {
     out_.parameters[name] = *encoding;
   }
 
-  struct Defaults {
-    int activation = 8, parameter = 8, bias = 32;
-  };
-
   const pb::GraphProto& graph_;
   const GraphIndex index_;
   const std::set<std::string>& original_;
-  std::set<std::string> activations_, parameters_;
-  Defaults defaults_;
+  std::set<std::string> activations_, parameters_, seen_;
+  int activation_bits_ = 8, parameter_bits_ = 8;
   GivenEncodings out_;
   std::vector<std::string> problems_;
-  int positive_ = 0, folded_ = 0, biases_ = 0;
+  int positive_ = 0, folded_ = 0, biases_ = 0, misplaced_ = 0;
 };
 
 Json json_of(const std::string& name, const Encoding& encoding) {

@@ -25,11 +25,12 @@ struct GivenEncodings {
 // and `bias_bitwidth` where an entry has no `bitwidth` (`bw`). An entry has scale and offset, or min and max,
 // or all of them; symmetric or not; one, or one per channel. `//` comments are allowed. An offset is
 // -zero_point; a positive one, which is seen too, is the zero point itself, and a note says so. Biases follow
-// from their layer's input and weights: their entries are left out, with a note. `graph` is the prepared
+// from their layer's input and weights: their entries are left out, with a note. An entry under the other
+// key's name is taken as what its tensor is, with a note. `graph` is the prepared
 // network, `original` the names of tensors in the file that it was made from: what preparing it folded away
-// is left out with a note. kInvalid, with every problem on a line of its own: no JSON, unknown tensors, bit
-// widths other than 8 and 16, float encodings, scales that contradict min and max, another number of channels
-// than the tensor has.
+// is left out with a note. kInvalid, with every problem on a line of its own: no JSON, unknown tensors,
+// tensors that are there twice, bit widths other than 8 and 16 (biases: 32), float encodings, scales that
+// contradict min and max, another number of channels than the tensor has.
 Result<GivenEncodings> read_encodings(std::string_view text, const pb::GraphProto& graph,
                                       const std::set<std::string>& original);
 

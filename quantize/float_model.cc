@@ -11,6 +11,7 @@
 #include "framework/core/suggest.h"
 #include "inference/checked_model.h"
 #include "quantize/fold_affine.h"
+#include "quantize/gemm_bias.h"
 #include "quantize/graph_index.h"
 #include "quantize/infer_types.h"
 #include "quantize/tensor_data.h"
@@ -46,7 +47,7 @@ Status refuse_subgraphs(const pb::GraphProto& graph) {
     for (const pb::AttributeProto& attribute : node.attribute()) {
       if (attribute.has_g() || attribute.graphs_size() > 0)
         return unavailable(
-            "operator '" + node.name() + "' (" + node.op_type() +
+            "operator '" + (node.name().empty() ? node.output(0) : node.name()) + "' (" + node.op_type() +
             ") is a branch or loop; only straight networks can be quantised: export the model without it");
     }
   }
@@ -208,6 +209,7 @@ Status prepare(pb::ModelProto& model, const std::vector<InputShape>& shapes) {
   if (!model.ParseFromString(simple)) return failed("ONNX Runtime wrote a model that cannot be read");
   SLUICE_RETURN_IF_ERROR(refuse_subgraphs(model.graph()));
   SLUICE_RETURN_IF_ERROR(turn_gemms(*model.mutable_graph()));
+  SLUICE_RETURN_IF_ERROR(free_gemm_biases(*model.mutable_graph()));
   SLUICE_RETURN_IF_ERROR(infer_types(model));
   drop_idle_casts(*model.mutable_graph());
   SLUICE_RETURN_IF_ERROR(fold_affine(*model.mutable_graph()));

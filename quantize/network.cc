@@ -73,7 +73,8 @@ class OnnxNetwork final : public Network {
           std::find_if(layers_.begin(), layers_.end(), [&](const auto& l) { return l.tensor == tensor; });
       const auto shape = index.shape(layer == layers_.end() ? tensor : layer->name);
       if (!shape) continue;
-      for (const std::int64_t dim : *shape) type.mutable_shape()->add_dim()->set_dim_value(dim);
+      auto& dims = *type.mutable_shape();  // there even for a single number, which has none
+      for (const std::int64_t dim : *shape) dims.add_dim()->set_dim_value(dim);
     }
     return out.SerializeAsString();
   }

@@ -186,11 +186,17 @@ Status Work::join_ranges() {
   return {};
 }
 
+Status on_each_line(const std::string& place, const Status& status) {
+  std::string message = place;
+  for (const char c : status.message()) message += c == '\n' ? "\n" + place : std::string(1, c);
+  return {status.code(), message};
+}
+
 Status Work::read_given() {
   GivenEncodings given;
   if (!request_.encodings.empty()) {
     auto read = read_encodings(request_.encodings, network_.graph(), original_);
-    if (!read.ok()) return read.status().with_context("the encodings file: ");
+    if (!read.ok()) return on_each_line(request_.encodings_path + ": ", read.status());
     given = std::move(*read);
     out_.notes.insert(out_.notes.end(), given.notes.begin(), given.notes.end());
   }

@@ -24,6 +24,7 @@ struct Request {
   // Of every output on held-out samples. `mixed` raises operators until they hold.
   std::optional<double> max_mse, min_snr;
   std::string encodings;                         // the text of an encodings file; empty: none
+  std::string encodings_path;                    // where that text came from, for errors
   std::map<std::string, ValueHistogram> ranges;  // seen elsewhere, by tensor: join what the samples show
   std::map<std::string, std::string> metadata;   // written into the model, by key
 };

@@ -117,6 +117,9 @@ Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr
   SLUICE_ASSIGN(setup.profile, load_profile(device.name.substr(kPrefix.size())));
   if (!options.timings.empty()) {
     SLUICE_ASSIGN(setup.timings, read_timings(options.timings));
+    if (std::ranges::none_of(plan->nodes, [&](const NodePlan& n) { return setup.timings.contains(n.id); }))
+      return invalid(fmt::format("--timings: {} has times of no node of this pipeline; it is of another one",
+                                 options.timings));
   }
   SLUICE_ASSIGN(setup.sources, read_source_headers(*plan));
   setup.plan = std::move(plan);

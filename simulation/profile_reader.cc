@@ -9,7 +9,9 @@
 #include <span>
 
 #include "framework/core/suggest.h"
+#include "framework/node/htp_section.h"
 #include "framework/spec/yaml.h"
+#include "inference/backend_options.h"
 #include "simulation/profile_fields.h"
 
 namespace sluice {
@@ -23,6 +25,13 @@ std::vector<std::string> names_of(const std::vector<T>& items) {
   std::vector<std::string> out;
   for (const T& item : items) out.push_back(item.name);
   return out;
+}
+
+// What nobody asks for by its name would stay without effect.
+void check_name(const Fields& fields, Mark mark, const std::string& name,
+                const std::vector<std::string>& names, const std::string& problem) {
+  if (std::find(names.begin(), names.end(), name) == names.end())
+    fields.issue(mark, problem + allowed(name, std::span<const std::string>(names)));
 }
 
 class ProfileReader {
@@ -53,6 +62,7 @@ class ProfileReader {
 
   ProfileFields root_;
   Issues& issues_;
+  Mark thermal_mark_;
   DeviceProfile out_;
 };
 
@@ -96,6 +106,7 @@ void ProfileReader::read_thermal() {
   thermal.fields().only(kKeys);
   out_.thermal_origin = thermal.origin();
   if (const Value* const nodes = thermal.fields().map("nodes")) {
+    thermal_mark_ = map->mark;
     for (const Value::Entry& entry : *nodes->map()) {
       const ProfileFields all(*nodes, "thermal", issues_);
       if (entry.key == "ambient") issue(entry.key_mark, "thermal: 'ambient' is the surroundings, no node");
@@ -141,9 +152,8 @@ void ProfileReader::check_network() {
   }
   for (std::size_t n = 0; n < cools.size(); ++n) {
     if (!cools[n])
-      issue(root_.fields().mark(),
-            fmt::format("thermal: node '{}' has no way to 'ambient'; its heat could not leave",
-                        out_.nodes[n].name));
+      issue(thermal_mark_, fmt::format("thermal: node '{}' has no way to 'ambient'; its heat could not leave",
+                                       out_.nodes[n].name));
   }
 }
 
@@ -175,6 +185,7 @@ void ProfileReader::read_backends() {
                                                      "gmacs_per_s", "base_ms", "jitter", "modes"};
   const std::vector<std::string> units = names_of(out_.units);
   each("backends", kKeys, [&](const ProfileFields& fields, const std::string& name) {
+    check_name(fields.fields(), fields.fields().mark(), name, backend_names(), "it is no backend");
     BackendProfile backend;
     backend.name = name;
     backend.unit = fields.one_of("unit", units, "units");
@@ -192,8 +203,13 @@ void ProfileReader::read_modes(const ProfileFields& fields, BackendProfile& back
   const Value* const modes = fields.fields().map("modes");
   if (!modes) return;
   const ProfileFields speeds(*modes, fmt::format("backends '{}': modes", backend.name), issues_);
-  for (const Value::Entry& mode : *modes->map())
+  // `auto` is the selector's to resolve, and no clock.
+  std::vector<std::string> names = htp_performance_modes();
+  std::erase(names, "auto");
+  for (const Value::Entry& mode : *modes->map()) {
+    check_name(speeds.fields(), mode.key_mark, mode.key, names, in_quotes(mode.key) + " is no mode");
     backend.modes.push_back({mode.key, speeds.number(mode.key, {0.01, 1, "share of the full clock"}, 1)});
+  }
 }
 
 void ProfileReader::read_models() {

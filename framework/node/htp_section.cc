@@ -96,12 +96,23 @@ constexpr std::array kOtherNames = {
     Refused{"extended_udma", "dma"},
     Refused{"enable_htp_spill_fill_buffer", "spill_fill"},
     Refused{"enable_htp_shared_memory_allocator", "shared_memory: on"},
+    Refused{"mem_type", "shared_memory: on"},
+    Refused{"vtcm_size_in_mb", "vtcm_mb"},
+    Refused{"use_extended_udma", "dma"},
+    Refused{"graph_priority", "context_priority"},
 };
 
 constexpr std::string_view kOnlyHtp =
     "only QNN's HTP backend is used; with its gpu, ir and saver, runs succeed and their outputs mean nothing";
 constexpr std::string_view kMeaningless = "runs succeed with it and their outputs mean nothing";
 constexpr std::string_view kNoSuchSetting = "ONNX Runtime's provider has no such setting";
+
+constexpr std::string_view kOneGraph = "a session has one graph, and these settings are its";
+constexpr std::string_view kOneNpu = "there is one NPU";
+constexpr std::string_view kOwnFiles =
+    "it makes the provider write files of its own; sluice inspect and sluice profile tell what is in them";
+constexpr std::string_view kSplits = "every run fails with a split graph (QNN error 1100)";
+constexpr std::string_view kUntried = "what it does to results and times has never been measured here";
 
 constexpr std::array kNotTaken = {
     Refused{"backend_type", kOnlyHtp},
@@ -115,12 +126,45 @@ constexpr std::array kNotTaken = {
     Refused{"rpc_polling_time", kNoSuchSetting},
     Refused{"offload_graph_io_quantization", "the plan decides where edges are quantised"},
     Refused{"enable_htp_prepare_only", "use sluice compile"},
-    Refused{"device_id", "there is one NPU"},
+    Refused{"device_id", kOneNpu},
+    Refused{"core_id", kOneNpu},
+    Refused{"num_cores", kNoSuchSetting},
+    Refused{"pd_session", kNoSuchSetting},
+    Refused{"hmx_timeout_us", kNoSuchSetting},
+    Refused{"adaptive_polling_time", kNoSuchSetting},
+    Refused{"finalize_config", kNoSuchSetting},
+    Refused{"weights_packing", kNoSuchSetting},
+    Refused{"short_depth_conv_on_hmx_off", kNoSuchSetting},
+    Refused{"advanced_activation_fusion", kNoSuchSetting},
+    Refused{"memory_limit_hint", kNoSuchSetting},
+    Refused{"file_read_memory_budget_in_mb", kNoSuchSetting},
+    Refused{"io_memory_estimation", kNoSuchSetting},
+    Refused{"graph_names", kOneGraph},
+    Refused{"enable_graphs", kOneGraph},
+    Refused{"dump_qnn_ir_dlc_dir", kMeaningless},
+    Refused{"dump_json_qnn_graph", kOwnFiles},
+    Refused{"json_qnn_graph_dir", kOwnFiles},
+    Refused{"dump_qnn_ep_input_graph", kOwnFiles},
+    Refused{"dump_qnn_ep_input_graph_dir", kOwnFiles},
+    Refused{"enable_framework_op_trace", kOwnFiles},
+    Refused{"framework_op_trace_dir", kOwnFiles},
+    Refused{"op_affinity", "all operators run on the HTP"},
+    Refused{"genie_log_level", "there is one log level for all: --log-level"},
+    Refused{"enable_htp_prepare_and_load", "what was compiled is kept and loaded by Sluice's own cache"},
+    Refused{"num_graph_prepare_threads", kSplits},
+    Refused{"htp_graph_splitting_num_prepare_threads", kSplits},
+    Refused{"enable_dx12_shared_memory_allocator", "it is for Windows"},
+    Refused{"enable_htp_monolithic_lstm", kUntried},
+    Refused{"enable_block_quant_weight_optimization", kUntried},
+    Refused{"enable_vtcm_backup_buffer_sharing", kUntried},
+    Refused{"htp_share_resource_optimization", kUntried},
+    Refused{"htp_reused_io_limit_mb", kUntried},
+    Refused{"disable_file_mapped_weights", kUntried},
     Refused{"op_packages", "operators from outside would be native code on the NPU"},
     Refused{"skip_backend_op_validation", "operators that the NPU cannot run would be given to it"},
     Refused{"skip_qnn_version_check", "libraries that do not fit would be loaded"},
     Refused{"htp_bf16_enable", "no chip that `soc` knows computes in bf16"},
-    Refused{"enable_htp_graph_splitting", "every run fails with it (QNN error 1100)"},
+    Refused{"enable_htp_graph_splitting", kSplits},
 };
 
 }  // namespace

@@ -1,11 +1,14 @@
 #include "runtime/thermal/thermal_test.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <set>
 
+#include "inference/selection/node_setup.h"
 #include "runtime/builtin.h"
 #include "runtime/snapshot.h"
 #include "runtime/telemetry_thread.h"
@@ -28,6 +31,15 @@ std::vector<ThermalLimit> limits_of(const DeviceProfile& profile) {
   return out;
 }
 
+// What the file's own infer nodes ask for; nodes that differ are joined: "balanced+sustained".
+std::string policy_of(const Plan& plan) {
+  std::set<std::string> all;
+  for (const NodePlan& node : plan.nodes) {
+    if (node.declaration->infers) all.emplace(name_of(selector_policy(*node.options, 0).kind));
+  }
+  return all.empty() ? std::string(name_of(PolicyKind::kFixed)) : fmt::format("{}", fmt::join(all, "+"));
+}
+
 // False when the test was stopped before.
 bool wait_until(Clock& clock, TimeNs until, const std::atomic<bool>& stopped) {
   // In steps: nobody wakes this clock when the test is stopped.
@@ -48,7 +60,7 @@ ThermalTest::ThermalTest(ThermalOptions options, OnWindow on_window)
   report_.ambient_c = options_.ambient_c;
 }
 
-// Files loop for as long as the load lasts.
+// Files loop for as long as the load lasts. An empty policy: the file's own.
 LoadOptions ThermalTest::load_options(const std::string& policy) const {
   LoadOptions out;
   out.set = options_.set;
@@ -58,7 +70,7 @@ LoadOptions ThermalTest::load_options(const std::string& policy) const {
   const ParsedSpec spec = parse_spec_file(options_.file);
   for (const NodeSpec& node : spec.spec.nodes) {
     if (node.type == "video_source") out.set.emplace_back(node.id + ".loop", "true");
-    if (node.type == "infer") out.set.emplace_back(node.id + ".policy", policy);
+    if (node.type == "infer" && !policy.empty()) out.set.emplace_back(node.id + ".policy", policy);
     // stdout is for the test's own result; the lines are made all the same.
     const Value* const path = node.options.map() ? node.options.find("path") : nullptr;
     if (node.type == "json_sink" && path && path->text() && *path->text() == "-")
@@ -69,9 +81,11 @@ LoadOptions ThermalTest::load_options(const std::string& policy) const {
 
 bool ThermalTest::check(LoadIssues& issues) {
   std::optional<Pipeline> pipeline =
-      Pipeline::load(options_.file, builtin_registry(), load_options(options_.policies.front()), issues);
+      Pipeline::load(options_.file, builtin_registry(),
+                     load_options(options_.policies.empty() ? "" : options_.policies.front()), issues);
   if (pipeline) {
     report_.pipeline = pipeline->plan().name;
+    file_policy_ = policy_of(pipeline->plan());
     device_ = pipeline->plan().device;
   }
   if (!pipeline || !simulated()) return pipeline.has_value();
@@ -114,8 +128,10 @@ void ThermalTest::stop() {
 }
 
 Status ThermalTest::run() {
+  const std::vector<std::string> policies =
+      options_.policies.empty() ? std::vector{file_policy_} : options_.policies;
   for (int repetition = 1; repetition <= options_.repeat; ++repetition) {
-    for (const std::string& policy : options_.policies) {
+    for (const std::string& policy : policies) {
       ThermalRun* run = find(policy, repetition);
       if (run && run->complete) continue;
       if (stopped_) return {};
@@ -148,8 +164,8 @@ Status ThermalTest::run_one(ThermalRun& run) {
   if (!simulated()) cool_down(run);
   if (stopped_) return {};
   LoadIssues issues;
-  std::optional<Pipeline> pipeline =
-      Pipeline::load(options_.file, builtin_registry(), load_options(run.policy), issues);
+  std::optional<Pipeline> pipeline = Pipeline::load(
+      options_.file, builtin_registry(), load_options(options_.policies.empty() ? "" : run.policy), issues);
   if (!pipeline) return issues.status();
   std::erase_if(run.windows, [](const ThermalWindow& w) { return !w.load; });
   const bool loaded = !run.windows.empty() && run.windows.back().t_s + 1e-6 >= options_.duration_s;

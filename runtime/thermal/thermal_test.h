@@ -30,7 +30,7 @@ struct ThermalOptions {
   double duration_s = 1800;  // of the load
   double cool_down_s = 600;  // at most
   double recovery_s = 60;
-  std::vector<std::string> policies = {"fixed"};
+  std::vector<std::string> policies;  // one run each; empty: one run as the file says
   int repeat = 1;
   // Readings of the phases in which nothing runs, and their clock, on a real device. None: what the file's
   // `device` section asks for, and a SteadyClock.
@@ -88,6 +88,7 @@ class ThermalTest {
   SteadyClock steady_clock_;
   Clock& clock_;
   OptionMap device_;  // the file's section
+  std::string file_policy_ = "fixed";
   ThermalReport report_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # emulated_test.sh BUILD EMULATOR...: installs a cross build and runs the installed program under the emulator as a board
-# would: doctor knows the machine and says why there is no NPU, a test pattern runs, a model finds a face in a video.
+# would: doctor knows the machine and says why there is no NPU, a test pattern runs, a model finds a face in a video, and a
+# simulated device does what it does on x86-64, to the byte.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -34,3 +35,4 @@ sluice "$@" "$scratch/board/bin/sluice" run pipelines/hello.yaml --frames 4 --qu
 [ "$(wc -l < "$scratch/lines")" = 2 ] || fail "hello wrote: $(cat "$scratch/lines")"
 sluice "$@" "$scratch/board/bin/sluice" run pipelines/face_fast.yaml --frames 2 --quiet > "$scratch/faces"
 [ "$(grep -c '"label": "face"' "$scratch/faces")" = 2 ] || fail "face_fast wrote: $(cat "$scratch/faces")"
+tests/install/simulated_bits.sh "$@" "$scratch/board/bin/sluice" || fail "a simulated device is another one here"

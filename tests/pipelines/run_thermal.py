@@ -308,6 +308,10 @@ class Refused(Thermal):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(says, done.stderr)
 
+    def test_times_of_another_pipeline(self):
+        other = self.write('other.json', '{"nodes": [{"id": "other", "busy_ms": {"p50": 1}}]}')
+        self.refused(('--timings', other), 'has times of no node of this pipeline', code=2)
+
     def test_results(self):
         good = self.at('good.json')
         self.thermal(*SIMULATED, '--duration', '1m', '--json', good)

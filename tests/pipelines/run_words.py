@@ -8,6 +8,20 @@ import json
 from faults import BARS, FRONT, Faults, main
 from tiny_onnx import matmul_model
 
+# As they stand in the provider's library, and in the configuration files of QNN's own tools.
+PROVIDER_KEYS = '''
+backend_type backend_path profiling_level profiling_file_path rpc_control_latency htp_performance_mode qnn_context_priority
+htp_graph_finalization_optimization_mode soc_model htp_arch device_id enable_htp_fp16_precision enable_htp_fp16_clamp_overflow
+htp_bf16_enable offload_graph_io_quantization enable_htp_shared_memory_allocator enable_dx12_shared_memory_allocator
+enable_htp_spill_fill_buffer extended_udma enable_htp_monolithic_lstm enable_block_quant_weight_optimization
+enable_vtcm_backup_buffer_sharing htp_share_resource_optimization htp_reused_io_limit_mb disable_file_mapped_weights
+enable_htp_prepare_only enable_htp_prepare_and_load enable_htp_graph_splitting htp_graph_splitting_num_prepare_threads
+num_graph_prepare_threads op_packages op_affinity dump_json_qnn_graph json_qnn_graph_dir dump_qnn_ep_input_graph
+dump_qnn_ep_input_graph_dir dump_qnn_ir_dlc dump_qnn_ir_dlc_dir qnn_ir_backend_path qnn_saver_path enable_framework_op_trace
+framework_op_trace_dir skip_backend_op_validation skip_qnn_version_check genie_log_level
+soc_id dsp_arch perf_profile rpc_polling_time core_id pd_session graph_names enable_graphs vtcm_size_in_mb O dlbc hvx_threads
+fp16_relaxed_precision weight_sharing_enabled mem_type
+'''.split()
 FAILS = 'fake: {fail_at: [%s], latency_ms: 0}' % ', '.join(str(i) for i in range(200))
 
 
@@ -48,6 +62,13 @@ class Words(Faults):
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.run_it(self.at('box'), '--frames', '1')
                 self.assertEqual(self.report()['pipeline'], name)
+
+    def test_each_setting_of_the_npus_provider_is_refused_with_ours_or_the_reason(self):
+        path = self.source_to(BARS, more='backends:\n  htp:\n' + ''.join(f'    {key}: 1\n' for key in PROVIDER_KEYS))
+        lines = self.errors(path)
+        self.assertEqual(len(lines), len(PROVIDER_KEYS))
+        for line, key in zip(lines, PROVIDER_KEYS):
+            self.assertRegex(line, rf"^FILE:\d+:5: error: backends: key 'htp\.{key}' is not taken: \w")
 
     def test_a_simulated_device_is_named(self):
         self.run_it(self.source_to(BARS, more='device: {telemetry: simulated, profile: qcs6490}\n'), '--frames', '1')

@@ -1,5 +1,7 @@
 """ONNX files of a few hundred bytes, written without any package: y = x * W."""
+import io
 import struct
+import zipfile
 
 
 def varint(number):
@@ -31,3 +33,26 @@ def matmul_model(rows, inner=4, columns=2):
     graph = (field(1, node) + field(2, 'tiny') + field(5, tensor) + field(11, value_info('x', (1, rows, inner))) +
              field(12, value_info('y', (1, rows, columns))))
     return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
+
+
+def scalar_model():
+    """y = x + sum(x), whose sum is a tensor without dimensions and whose type the file does not give."""
+    def node(kind, inputs, output, *attributes):
+        return (b''.join(field(1, name) for name in inputs) + field(2, output) + field(3, kind) + field(4, kind) +
+                b''.join(field(5, attribute) for attribute in attributes))
+    keep = field(1, 'keepdims') + field(3, 0) + field(20, 2)
+    graph = (field(1, node('ReduceSum', ['x'], 's', keep)) + field(1, node('Add', ['x', 's'], 'y')) + field(2, 'tiny') +
+             field(11, value_info('x', (1, 4))) + field(12, value_info('y', (1, 4))))
+    return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
+
+
+def npz(**arrays):
+    """An .npz of float32 arrays: name = (shape, numbers)."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w') as target:
+        for name, (shape, numbers) in arrays.items():
+            head = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }" % (tuple(shape),)
+            head = head.ljust(118 - 1) + '\n'
+            target.writestr(name + '.npy', b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode() +
+                            struct.pack(f'<{len(numbers)}f', *numbers))
+    return out.getvalue()

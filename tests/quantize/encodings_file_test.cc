@@ -79,6 +79,17 @@ TEST(EncodingsFile, APositiveOffsetIsTheZeroPointAndSaidSo) {
               ElementsAre(HasSubstr("1 encodings have positive offsets: taken for zero points")));
 }
 
+// It was left out as "folded away".
+TEST(EncodingsFile, AnEntryUnderTheOtherKeyIsTakenAsWhatItsTensorIs) {
+  const auto given = read(R"({"activation_encodings": {"w": [{"scale": 0.01, "offset": -7}]},
+                              "param_encodings": {"x": [{"scale": 0.02, "offset": -9}]}})",
+                          {"w", "x"});
+  ASSERT_TRUE(given.ok()) << given.status().message();
+  EXPECT_EQ(given->parameters.at("w").zero_point[0], 7);
+  EXPECT_EQ(given->activations.at("x").zero_point[0], 9);
+  EXPECT_THAT(given->notes, ElementsAre(HasSubstr("2 encodings stand under activations but")));
+}
+
 TEST(EncodingsFile, AllProblemsAtOnceWithTheirNames) {
   EXPECT_EQ(problem(R"({"activation_encodings": {
       "xx": [{"scale": 1, "offset": 0}],
@@ -104,6 +115,18 @@ TEST(EncodingsFile, WhatCannotBeMeant) {
   EXPECT_THAT(of(R"({"min": 1, "max": 1})"), HasSubstr("'x' has neither scale and offset nor min below max"));
   EXPECT_THAT(of(R"({"dtype": "float", "bitwidth": 16})"),
               HasSubstr("'x' has the type 'float', only int can be given"));
+  EXPECT_THAT(of(R"({"scale": "0.1", "offset": 0})"),
+              HasSubstr("'x' has the scale \"0.1\", which is no number"));
+  EXPECT_THAT(of(R"({"scale": 1, "offset": -1.5})"),
+              HasSubstr("'x' has the offset -1.5, which is no whole number"));
+  EXPECT_THAT(of(R"({"bitwidth": 8.5, "scale": 1, "offset": 0})"), HasSubstr("'x' has 8.5 bits, allowed: 8"));
+  EXPECT_THAT(of(R"({"is_symmetric": "True", "min": 0, "max": 4})"),
+              HasSubstr("'x' is symmetric with min 0 and max 4"));
+  EXPECT_THAT(problem(R"({"activation_bitwidth": 12, "bias_bitwidth": 8, "param_encodings": {}})"),
+              ::testing::Eq("activation_bitwidth is 12, allowed: 8, 16\nbias_bitwidth is 8, allowed: 32"));
+  EXPECT_THAT(problem(R"({"activation_encodings": [{"name": "x", "scale": [1], "offset": [0]},
+                                                   {"name": "x", "scale": [2], "offset": [0]}]})"),
+              HasSubstr("activation_encodings: 'x' is there twice"));
   EXPECT_THAT(problem("[1]"), HasSubstr("is no JSON object"));
   EXPECT_THAT(problem("{"), HasSubstr("cannot be read"));
 }

@@ -318,7 +318,9 @@ void add_thermal(CLI::App& app, ThermalArguments& args) {
   add_duration(*thermal, "--cool-down", "Most time to idle until steady before it (10m; 0: none)",
                args.cool_down_s, true);
   add_duration(*thermal, "--recovery", "Time to watch afterwards (60s; 0: none)", args.recovery_s, true);
-  thermal->add_option("--policies", args.policies, "Selector policies, one run each (fixed)")
+  thermal
+      ->add_option("--policies", args.policies,
+                   "Selector policies, one run each (default: one run, as the file says)")
       ->delimiter(',')
       ->check(CLI::IsMember({"fixed", "latency", "throughput", "efficiency", "balanced", "sustained"}));
   thermal

@@ -129,7 +129,7 @@ struct ThermalArguments {
   std::string timings;
   std::optional<double> ambient_c;
   double duration_s = 1800, cool_down_s = 600, recovery_s = 60;
-  std::vector<std::string> policies = {"fixed"};
+  std::vector<std::string> policies;  // empty: the file's own
   int repeat = 1;
   bool resume = false;
   std::string report, json, csv;     // paths; empty: none

@@ -194,11 +194,13 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
 
 // Every output must hold what is demanded; each that does not is named.
 bool missed(const CompareArguments& arguments, const Comparison& comparison) {
+  const bool demanded = arguments.max_mse || arguments.min_snr;
   bool out = false;
   for (const ComparedTensor& tensor : comparison.outputs) {
     const quantize::ErrorMeter& meter = tensor.meter;
     const auto miss = [&](const std::string& what) {
-      print_error("output " + in_quotes(tensor.name) + ": " + what);
+      const std::string line = "output " + in_quotes(tensor.name) + ": " + what;
+      demanded ? print_error(line) : print_note("warning: " + line);
       out = true;
     };
     if (meter.not_finite() > 0) miss(fmt::format("{} values are NaN or infinite", meter.not_finite()));
@@ -207,7 +209,7 @@ bool missed(const CompareArguments& arguments, const Comparison& comparison) {
     if (arguments.min_snr && meter.snr_db() < *arguments.min_snr)
       miss(fmt::format("SNR is {:.2f} dB, demanded: at least {:.2f}", meter.snr_db(), *arguments.min_snr));
   }
-  return out && (arguments.max_mse || arguments.min_snr);
+  return out && demanded;
 }
 
 }  // namespace

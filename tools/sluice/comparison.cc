@@ -10,14 +10,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Every value was NaN or infinite on one side: there is nothing to say of the others.
+bool unknown(const ComparedTensor& t) { return t.meter.count() == 0 && t.meter.not_finite() > 0; }
+
+std::string numbers(const ComparedTensor& t) {
+  if (unknown(t)) return fmt::format("{:>12}  {:>9}  {:>10}  {:>11}", "-", "-", "-", "-");
+  return fmt::format("{:>12.6g}  {:>9.2f}  {:>10.7f}  {:>11.6g}", t.meter.mse(), t.meter.snr_db(),
+                     t.meter.cosine(), t.meter.max_abs());
+}
+
 std::string table(const std::vector<ComparedTensor>& tensors, const char* head) {
   std::size_t width = std::string_view(head).size();
   for (const ComparedTensor& t : tensors) width = std::max(width, t.name.size());
   std::string out = fmt::format("{:<{}}  {:>12}  {:>9}  {:>10}  {:>11}\n", head, width, "MSE", "SNR dB",
                                 "cosine", "max error");
   for (const ComparedTensor& t : tensors) {
-    out += fmt::format("{:<{}}  {:>12.6g}  {:>9.2f}  {:>10.7f}  {:>11.6g}", t.name, width, t.meter.mse(),
-                       t.meter.snr_db(), t.meter.cosine(), t.meter.max_abs());
+    out += fmt::format("{:<{}}  {}", t.name, width, numbers(t));
     if (t.meter.not_finite() > 0) out += fmt::format("  {} NaN or infinite", t.meter.not_finite());
     out += t.type.empty() ? "\n" : "  " + t.type + "\n";
   }
@@ -25,11 +33,12 @@ std::string table(const std::vector<ComparedTensor>& tensors, const char* head) 
 }
 
 Json json_of(const ComparedTensor& t) {
+  const auto known = [&t](double value) { return unknown(t) ? Json(nullptr) : Json(value); };
   Json out = {{"name", t.name},
-              {"mse", t.meter.mse()},
-              {"snr_db", t.meter.snr_db()},
-              {"cosine", t.meter.cosine()},
-              {"max_abs", t.meter.max_abs()}};
+              {"mse", known(t.meter.mse())},
+              {"snr_db", known(t.meter.snr_db())},
+              {"cosine", known(t.meter.cosine())},
+              {"max_abs", known(t.meter.max_abs())}};
   if (t.meter.not_finite() > 0) out["not_finite"] = t.meter.not_finite();
   if (!t.type.empty()) out["operator"] = t.type;
   return out;
@@ -53,9 +62,11 @@ std::string comparison_text(const Comparison& comparison, double least) {
   if (comparison.layers.empty()) return out;
   out += table(comparison.layers, "layer");
   const ComparedTensor* const wrong = first_wrong(comparison, least);
-  return out + (wrong ? fmt::format("first layer that goes wrong (below {} dB): {} ({}), {:.2f} dB\n", least,
-                                    wrong->name, wrong->type, wrong->meter.snr_db())
-                      : fmt::format("no layer goes wrong (below {} dB)\n", least));
+  if (!wrong) return out + fmt::format("no layer goes wrong (below {} dB)\n", least);
+  return out + fmt::format("first layer that goes wrong (below {} dB): {} ({}), {}\n", least, wrong->name,
+                           wrong->type,
+                           wrong->meter.not_finite() > 0 ? "NaN or infinite"
+                                                         : fmt::format("{:.2f} dB", wrong->meter.snr_db()));
 }
 
 std::string comparison_json(const Comparison& comparison, double least) {

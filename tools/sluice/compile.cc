@@ -12,6 +12,7 @@
 #include "runtime/atomic_file.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
+#include "tools/sluice/result_files.h"
 #include "tools/sluice/soc.h"
 
 namespace sluice::cli {
@@ -46,9 +47,12 @@ Status check(const CompileArguments& arguments) {
     return invalid("--soc names chips of backend 'htp'; leave it out");
   if (arguments.tune && arguments.backend != "gpu")
     return invalid("--tune measures kernels of backend 'gpu'; leave it out");
-  for (const Target& target : targets(arguments))
+  for (const Target& target : targets(arguments)) {
+    if (real_name(target.path) == real_name(arguments.model))
+      return invalid("-o and MODEL name the same file '" + target.path + "'");
     if (!arguments.force && fs::exists(target.path))
       return failed("'" + target.path + "' exists; use --force to replace it");
+  }
   return {};
 }
 

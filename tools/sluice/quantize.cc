@@ -16,6 +16,7 @@
 #include "tools/sluice/output_file.h"
 #include "tools/sluice/progress_bar.h"
 #include "tools/sluice/ranges_file.h"
+#include "tools/sluice/result_files.h"
 
 namespace sluice::cli {
 namespace {
@@ -59,6 +60,7 @@ Result<quantize::Request> request_of(const QuantizeArguments& arguments, const M
   quantize::Request out;
   if (!arguments.encodings.empty()) {
     SLUICE_ASSIGN(out.encodings, read_text(arguments.encodings));
+    out.encodings_path = "--encodings '" + arguments.encodings + "'";
   }
   SLUICE_ASSIGN(out.ranges, read_ranges(arguments.ranges));
   out.equalize = arguments.equalize;
@@ -97,8 +99,25 @@ Result<quantize::Outcome> make_model(const QuantizeArguments& arguments, Interru
   return outcome;
 }
 
+// --force replaces an earlier result, never what the result is made from or the other result.
+Status check_paths(const QuantizeArguments& arguments) {
+  const std::string output = real_name(arguments.output);
+  for (const auto& [option, path] : {std::pair("MODEL", arguments.model), std::pair("--data", arguments.data),
+                                     std::pair("--encodings", arguments.encodings),
+                                     std::pair("--write-encodings", arguments.write_encodings)}) {
+    if (!path.empty() && real_name(path) == output)
+      return invalid(fmt::format("-o and {} name the same file '{}'", option, arguments.output));
+  }
+  if (!arguments.write_encodings.empty() &&
+      real_name(arguments.write_encodings) == real_name(arguments.model))
+    return invalid(
+        fmt::format("--write-encodings and MODEL name the same file '{}'", arguments.write_encodings));
+  return {};
+}
+
 // Everything but the target, whose miss is no failure.
 Status run(const QuantizeArguments& arguments, Interrupts& interrupts, bool& met) {
+  SLUICE_RETURN_IF_ERROR(check_paths(arguments));
   SLUICE_RETURN_IF_ERROR(may_write(arguments.output, arguments.force));
   if (!arguments.write_encodings.empty())
     SLUICE_RETURN_IF_ERROR(may_write(arguments.write_encodings, arguments.force));

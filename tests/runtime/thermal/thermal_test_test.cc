@@ -66,6 +66,23 @@ TEST(ThermalTest, RunsAreTheSameToTheByte) {
   EXPECT_EQ(thermal_json(report_of(options())), thermal_json(report_of(options())));
 }
 
+// A file that says `policy: latency` was tested under `fixed` unless told otherwise.
+TEST(ThermalTest, WithoutPoliciesTheFilesOwnHold) {
+  ThermalOptions wanted = options(20);
+  wanted.set = {{"near.policy", "sustained"}};
+  const ThermalReport mixed = report_of(wanted);
+  ASSERT_EQ(mixed.runs.size(), 1u);
+  EXPECT_EQ(mixed.runs[0].policy, "fixed+sustained");
+  const auto& infer = mixed.runs[0].windows.front().infer;
+  EXPECT_THAT(infer[0].reason, HasSubstr("policy sustained"));
+  EXPECT_THAT(infer[1].reason, HasSubstr("policy fixed"));
+  wanted.file = "pipelines/adaptive.yaml";
+  wanted.set.clear();
+  EXPECT_EQ(report_of(wanted).runs[0].policy, "latency");
+  wanted.policies = {"fixed"};
+  EXPECT_EQ(report_of(wanted).runs[0].policy, "fixed");
+}
+
 TEST(ThermalTest, ForcesBackendsAndRepeats) {
   ThermalOptions wanted = options(60);
   wanted.backends = {{"near", "cpu"}};
