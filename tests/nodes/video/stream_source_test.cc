@@ -256,9 +256,10 @@ TEST(StreamSource, ASizeThatChangesIsAnnouncedAndEachFrameHasItsOwn) {
 }
 
 TEST(StreamSource, LoopsWithTimesGoingOn) {
-  for (const char* name : {"small.mp4", "raw.h264"}) {
+  for (const char* name : {"small.mp4", "raw.h264", "one_key.ts"}) {
     SCOPED_TRACE(name);
     small_video();
+    make_media("one_key.ts", "-i '" + small_video() + "' -c:v libx264 -bf 3 -g 250");
     make_media("raw.h264", "-i '" + small_video() + "' -c copy -bsf:v h264_mp4toannexb");
     FakeSource source = open_video(scratch(name), {{"loop", flag(true)}});
     const Result<SourceInfo> info = source.probe();
