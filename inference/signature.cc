@@ -1,5 +1,6 @@
 // read_signature: from a checked header to tensor types the plan can work with.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "inference/checked_model.h"
@@ -47,6 +48,9 @@ class Dimensions {
  public:
   explicit Dimensions(const ModelRequest& request) : request_(request) {}
 
+  // Remembers the sizes that the request writes for named dimensions, wherever one is written: 'N', or
+  // 'input.0' where that is N. Called for all values before the first is fixed.
+  Status learn(const std::vector<onnx::ValueInfo>& values);
   Result<Shape> fix(const onnx::ValueInfo& value, bool output);
   bool batch_is_free() const { return values_ > 0 && free_first_ == values_; }
   Status all_used() const;
@@ -57,19 +61,40 @@ class Dimensions {
   bool is_batch(const std::string& name, std::size_t index, bool output) const;
 
   const ModelRequest& request_;
+  std::map<std::string, std::int64_t> sizes_;  // of named dimensions
   std::set<std::string> used_, symbolic_;
   std::set<std::string> batch_names_;  // of the inputs
   int values_ = 0;
   int free_first_ = 0;
 };
 
+Status Dimensions::learn(const std::vector<onnx::ValueInfo>& values) {
+  for (const onnx::ValueInfo& value : values) {
+    for (std::size_t i = 0; i < value.dims.size(); ++i) {
+      const std::string name(value.dims[i].name);
+      if (value.dims[i].value >= 0 || name.empty()) continue;
+      const std::string place = std::string(value.name) + "." + std::to_string(i);
+      for (const auto& [key, size] : request_.dims) {
+        if (key != place && key != name) continue;
+        const auto [known, first] = sizes_.emplace(name, size);
+        if (!first && known->second != size)
+          return unavailable("dims gives '" + name + "' two sizes, " + std::to_string(known->second) +
+                             " and " + std::to_string(size) + " ('" + place + "' is '" + name + "')");
+      }
+    }
+  }
+  return {};
+}
+
 std::optional<std::int64_t> Dimensions::written(const std::string& name, const std::string& place) {
+  std::optional<std::int64_t> found;
   for (const auto& [key, size] : request_.dims) {
     if (key != place && (name.empty() || key != name)) continue;
     used_.insert(key);
-    return size;
+    found = size;
   }
-  return std::nullopt;
+  const auto known = sizes_.find(name);
+  return found || known == sizes_.end() ? found : known->second;
 }
 
 bool Dimensions::is_batch(const std::string& name, std::size_t index, bool output) const {
@@ -167,7 +192,9 @@ Result<ModelSignature> read_signature(const ModelRequest& request,
     }
     return {};
   };
-  Status status = add(header.inputs, model->edges.inputs, false, signature.inputs);
+  Status status = builder.dimensions.learn(header.inputs);
+  if (status.ok()) status = builder.dimensions.learn(header.outputs);
+  if (status.ok()) status = add(header.inputs, model->edges.inputs, false, signature.inputs);
   if (status.ok()) status = add(header.outputs, model->edges.outputs, true, signature.outputs);
   if (status.ok()) status = builder.dimensions.all_used();
   if (status.ok() && (signature.inputs.empty() || signature.outputs.empty()))

@@ -24,6 +24,12 @@ int depth_of(const Value& value) {
   return deepest + 1;
 }
 
+// A digest may have no letter, or one 'e' that makes it look like a float: it is a text all the same.
+bool is_digest(std::string_view key, std::string_view text) {
+  return key == "sha256" && text.size() == 64 &&
+         text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
 std::string place(Mark mark) { return std::to_string(mark.line) + ":" + std::to_string(mark.column); }
 
 }  // namespace
@@ -61,7 +67,8 @@ void ValueBuilder::scalar(Mark mark, std::string_view text, bool plain, AnchorId
     value = expanded.status();
   } else {
     charge(mark, 1, expanded->size());
-    value = plain ? resolve_scalar(*expanded, mark) : Value{*expanded, mark};
+    const bool resolves = plain && (open_.empty() || !is_digest(open_.back().key, *expanded));
+    value = resolves ? resolve_scalar(*expanded, mark) : Value{*expanded, mark};
   }
   if (!value.ok()) {
     issue(mark, value.status().message());

@@ -35,13 +35,14 @@ std::size_t cells_of(const Geometry& input, bool p6) {
   return cells;
 }
 
-std::optional<bool> has_objectness(const Head& head, const Geometry& input) {
+// A number of boxes that is neither's leaves the exporters' habit: v5 writes [1,n,c], v8 [1,c,n].
+bool has_objectness(const Head& head, const Geometry& input) {
   if (head.objectness != Objectness::kBySize) return head.objectness == Objectness::kYes;
   for (const bool p6 : {false, true}) {
     if (head.boxes == cells_of(input, p6)) return false;
     if (head.boxes == 3 * cells_of(input, p6)) return true;
   }
-  return std::nullopt;
+  return !head.channel_major;
 }
 
 class Yolo final : public Decoder {
@@ -58,16 +59,10 @@ class Yolo final : public Decoder {
 
   Status decode(std::span<const Tensor* const> tensors, float min_score, Candidates& out) override {
     const Tensor& tensor = *tensors.front();
-    const std::optional<bool> objectness = has_objectness(head_, tensor.geometry);
-    if (!objectness) {
-      return failed(
-          fmt::format("decoder 'yolo' cannot tell whether {} boxes of {} channels for an input of {}x{} hold "
-                      "an objectness; give `labels`, one name per class",
-                      head_.boxes, head_.channels, tensor.geometry.grid_width, tensor.geometry.grid_height));
-    }
+    const bool objectness = has_objectness(head_, tensor.geometry);
     hits_.clear();
     with_elements(tensor, [&](const auto& elements) {
-      if (*objectness)
+      if (objectness)
         scan_objects(elements, min_score);
       else
         scan_classes(elements, min_score);

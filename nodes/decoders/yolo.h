@@ -11,8 +11,8 @@ namespace sluice {
 //
 // Which dimension is c and whether it holds an objectness follows from `label_count` (the number of class
 // names, 0 when unknown): c is 4 or 5 more. Without names, c is the smaller dimension, and the number of
-// boxes tells: v8 has one per cell of strides 8, 16, 32 (and 64), v5 three. Fails (kInvalid) for other
-// shapes.
+// boxes tells: v8 has one per cell of strides 8, 16, 32 (and 64), v5 three. For another number the order of
+// the dimensions tells: [1,n,c] is v5, [1,c,n] is v8. Fails (kInvalid) for other shapes.
 Result<DecoderPtr> make_yolo(std::span<const TensorType> types, std::size_t label_count);
 
 }  // namespace sluice

@@ -102,7 +102,10 @@ void append_decimal(std::string& out, double value, int decimals) {
   out += text;
 }
 
-void append_float(std::string& out, float value) {
+namespace {
+
+template <typename T>
+void append_shortest(std::string& out, T value) {
   if (!std::isfinite(value)) {
     out += "null";
     return;
@@ -113,5 +116,11 @@ void append_float(std::string& out, float value) {
   out += text;
   if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
 }
+
+}  // namespace
+
+void append_float(std::string& out, float value) { append_shortest(out, value); }
+
+void append_float(std::string& out, double value) { append_shortest(out, value); }
 
 }  // namespace sluice

@@ -19,7 +19,8 @@ void append_integer(std::string& out, std::int64_t value);
 // At most `decimals` digits after the point, at least one ("400.0", "12.25"); `null` when not finite.
 void append_decimal(std::string& out, double value, int decimals);
 
-// As many digits as it takes to read the same float back; `null` when not finite.
+// As many digits as it takes to read the same number back; `null` when not finite.
 void append_float(std::string& out, float value);
+void append_float(std::string& out, double value);
 
 }  // namespace sluice

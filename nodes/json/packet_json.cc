@@ -181,6 +181,40 @@ void append(std::string& out, const Masks& masks) {
   out += ']';
 }
 
+// Comma-separated, by `append_one(i)`.
+template <typename F>
+void append_elements(std::string& out, const Tensor& tensor, F&& append_one) {
+  out += '[';
+  for (std::size_t i = 0; i < tensor.bytes / size_of(tensor.type->dtype); ++i) {
+    if (i > 0) out += ", ";
+    append_one(i);
+  }
+  out += ']';
+}
+
+// Real numbers; plain integers and truth values stay what they are. Integers with a scale per axis: null.
+void append_values(std::string& out, const Tensor& tensor) {
+  const TensorType& type = *tensor.type;
+  if (type.dtype == DType::kFloat64) {
+    const auto* values = reinterpret_cast<const double*>(tensor.data);
+    append_elements(out, tensor, [&](std::size_t i) { append_float(out, values[i]); });
+  } else if (type.dtype == DType::kBool) {
+    append_elements(out, tensor,
+                    [&](std::size_t i) { out += tensor.data[i] != std::byte{0} ? "true" : "false"; });
+  } else if (!is_readable(type)) {
+    out += "null";
+  } else {
+    with_elements(tensor, [&](const auto& elements) {
+      append_elements(out, tensor, [&](std::size_t i) {
+        if constexpr (std::remove_cvref_t<decltype(elements)>::kIsInteger) {
+          if (!type.quant) return append_integer(out, elements.raw(i));
+        }
+        append_float(out, elements[i]);
+      });
+    });
+  }
+}
+
 void append(std::string& out, const Tensor& tensor) {
   const TensorType& type = *tensor.type;
   out += "{\"dtype\": ";
@@ -191,18 +225,8 @@ void append(std::string& out, const Tensor& tensor) {
     append_integer(out, dim);
   }
   out += "], \"values\": ";
-  if (!is_readable(type)) {
-    out += "null}";
-    return;
-  }
-  out += '[';
-  with_elements(tensor, [&](const auto& elements) {
-    for (std::size_t i = 0; i < tensor.bytes / size_of(type.dtype); ++i) {
-      if (i > 0) out += ", ";
-      append_float(out, elements[i]);
-    }
-  });
-  out += "]}";
+  append_values(out, tensor);
+  out += '}';
 }
 
 void append(std::string& out, const Image& image) {

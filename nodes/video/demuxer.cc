@@ -148,7 +148,13 @@ bool Demuxer::ended_early() const {
 Status Demuxer::rewind() {
   const std::int64_t start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
   forget_libav_log();
-  const int error = avformat_seek_file(format_, stream_->index, INT64_MIN, start, start, 0);
+  // MPEG streams are searched by time among pictures that may need earlier ones: their first byte is the
+  // start.
+  constexpr int kNoBytes = AVFMT_NOBINSEARCH | AVFMT_NO_BYTE_SEEK;
+  const int flags = format_->iformat->flags;
+  const bool by_bytes = (flags & AVFMT_TS_DISCONT) != 0 && (flags & kNoBytes) == 0;
+  const int error = by_bytes ? av_seek_frame(format_, -1, 0, AVSEEK_FLAG_BYTE)
+                             : avformat_seek_file(format_, stream_->index, INT64_MIN, start, start, 0);
   if (error < 0) return explain(error, "cannot be read from its start again");
   packets_ = 0;
   return {};

@@ -33,9 +33,9 @@ PixelFormat nearest_format(AVPixelFormat format) {
   if (d == nullptr) return PixelFormat::kI420;
   if (d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) return PixelFormat::kRgb;
   if (d->nb_components < 3) return PixelFormat::kGray;
-  if (d->log2_chroma_w == 0 && d->log2_chroma_h == 0) return PixelFormat::kI444;
-  if (d->log2_chroma_w == 1 && d->log2_chroma_h == 0) return PixelFormat::kI422;
-  return PixelFormat::kI420;
+  // No chroma is lost: 4:4:0 goes to 4:4:4 and 4:1:1 to 4:2:2.
+  if (d->log2_chroma_w == 0) return PixelFormat::kI444;
+  return d->log2_chroma_h == 0 ? PixelFormat::kI422 : PixelFormat::kI420;
 }
 
 AVPixelFormat libav_format(PixelFormat format, ColorRange range) {

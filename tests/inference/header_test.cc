@@ -181,6 +181,18 @@ TEST_F(Dimensions, FixedByNameOrPlace) {
   EXPECT_EQ(signature->inputs[0].shape, (Shape{2, 3, 16, 24}));
   EXPECT_FALSE(signature->symbolic_batch);
 }
+TEST_F(Dimensions, APlaceFixesItsNameEverywhere) {
+  auto signature = read({"N", 3, "h", "w"}, {"N", "w", "h"}, {{"x:0.2", 16}, {"x:0.3", 24}, {"w", 24}});
+  ASSERT_TRUE(signature.ok()) << signature.status().message();
+  EXPECT_EQ(signature->inputs[0].shape, (Shape{1, 3, 16, 24}));
+  EXPECT_EQ(signature->outputs[0].shape, (Shape{1, 24, 16}));
+  EXPECT_TRUE(signature->symbolic_batch);
+  signature = read({"N", "w"}, {"N", "w"}, {{"y.0", 2}, {"y.1", 7}});
+  ASSERT_TRUE(signature.ok()) << signature.status().message();
+  EXPECT_EQ(signature->inputs[0].shape, (Shape{2, 7}));
+  EXPECT_THAT(read({"N", "w"}, {"N", "w"}, {{"w", 24}, {"y.1", 25}}).status().message(),
+              HasSubstr("dims gives 'w' two sizes, 24 and 25 ('y.1' is 'w')"));
+}
 TEST_F(Dimensions, UnfixedSaysWhatToWrite) {
   EXPECT_THAT(read({1, 3, "h", 8}, {1, 10}).status().message(),
               HasSubstr("input 'x:0' has the symbolic dimension 'h', which must be fixed; write dims: {h: "

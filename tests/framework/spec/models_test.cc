@@ -15,6 +15,16 @@ std::vector<std::string> issues_of(const std::string& model) {
   return testing::issues_of(testing::with_node("models:\n  face: " + model + "\n"));
 }
 
+TEST(Models, AHashWithoutQuotesIsATextWhateverItsDigits) {
+  for (const std::string& hash :
+       {std::string(64, '0'), std::string(64, '7'), std::string(30, '1') + "e" + std::string(33, '9')}) {
+    const auto parsed =
+        testing::parse(testing::with_node("models:\n  face: {path: x, sha256: " + hash + "}\n"));
+    ASSERT_TRUE(parsed.ok()) << hash;
+    EXPECT_EQ(parsed.spec.models.at(0).sha256, hash);
+  }
+}
+
 TEST(Models, ReadsAll) {
   const auto parsed = testing::parse(testing::with_node(R"(models:
   face:

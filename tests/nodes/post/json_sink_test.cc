@@ -193,6 +193,22 @@ TEST_F(JsonSinkTest, MergesInputsUnderTheNamesOfTheMapElseOfTheType) {
   EXPECT_EQ(nlohmann::json::parse(text).size(), 7U);
 }
 
+TEST_F(JsonSinkTest, EveryElementTypeIsWritten) {
+  input(tensor_port(tensor_type("e", {2}, DType::kInt64)), "long");
+  input(tensor_port(tensor_type("e", {2}, DType::kFloat64)), "double");
+  input(tensor_port(tensor_type("e", {2}, DType::kBool)), "truth");
+  const TensorType truth = tensor_type("e", {2}, DType::kBool);
+  context_.set_input(
+      0, make_tensor(tensor_type("e", {2}, DType::kInt64), std::vector<std::int64_t>{9007199254740993, -1}),
+      0);
+  context_.set_input(0, make_tensor(tensor_type("e", {2}, DType::kFloat64), std::vector<double>{0.1, 3}), 1);
+  context_.set_input(0, make_tensor(truth, std::vector<std::uint8_t>{1, 0}), 2);
+  const std::string text = line();
+  EXPECT_THAT(text, HasSubstr(R"("shape": [2], "values": [9007199254740993, -1])"));
+  EXPECT_THAT(text, HasSubstr(R"("shape": [2], "values": [0.1, 3.0])"));
+  EXPECT_THAT(text, HasSubstr(R"("shape": [2], "values": [true, false])"));
+}
+
 TEST_F(JsonSinkTest, ABoxNeverReachesBeyondWhatItWas) {
   Detections d;
   d.add() = {1000.305F, 0.005F, 279.695F, 719.995F, 1, 0, {}};

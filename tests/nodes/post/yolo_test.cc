@@ -92,16 +92,16 @@ TEST(Yolo, TheNumberOfNamesDecidesOverTheSizes) {
   EXPECT_EQ(run(outputs_of(few, false), 0.5F, 8).boxes.at(0).label, 2);
 }
 
-TEST(Yolo, SaysWhenItCannotTell) {
+TEST(Yolo, AnotherNumberOfBoxesIsReadByTheOrderOfTheDimensions) {
   Head head{50, 7};
-  const Outputs outputs = outputs_of(head, false);
-  auto decoder = make_yolo(outputs.types, 0);
-  ASSERT_TRUE(decoder.ok());
-  Candidates candidates;
-  const Status status = (*decoder)->decode(outputs.tensors(), 0.5F, candidates);
-  EXPECT_EQ(status.code(), Code::kFailed);
-  EXPECT_THAT(status.message(), HasSubstr("50 boxes of 7 channels for an input of 64x64"));
-  EXPECT_THAT(status.message(), HasSubstr("give `labels`"));
+  head.set(1, {20, 30, 8, 6, 0.9F, 0.2F, 0.8F});
+  const Candidates v5 = run(outputs_of(head, false)), v8 = run(outputs_of(head, true));
+  ASSERT_EQ(v5.boxes.size(), 1U);
+  EXPECT_EQ(v5.boxes[0].label, 1);
+  EXPECT_FLOAT_EQ(v5.boxes[0].score, 0.9F * 0.8F);
+  ASSERT_EQ(v8.boxes.size(), 1U);
+  EXPECT_EQ(v8.boxes[0].label, 0);
+  EXPECT_FLOAT_EQ(v8.boxes[0].score, 0.9F);
 }
 
 TEST(Yolo, KnowsHeadsWithAFourthStride) {
