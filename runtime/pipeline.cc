@@ -57,17 +57,42 @@ PlanResult plan_for(const GraphSpec& spec, const Registry& registry, const LoadO
   return out;
 }
 
+bool before_in_line(Mark a, Mark b) { return a.line == b.line && a.column < b.column; }
+
+// Where the nodes and models begin: what is missing in one of them as a whole is said there.
+std::vector<Mark> whole_places(const GraphSpec& spec) {
+  std::vector<Mark> out;
+  for (const NodeSpec& node : spec.nodes) out.push_back(node.mark);
+  for (const ModelSpec& model : spec.models) out.push_back(model.path_mark);
+  return out;
+}
+
+// Whether `said`, an error of the file's form, may be why the plan has `issue`: it is of the same value, or
+// of the node or model (written on one line) that lacks something as a whole.
+bool may_follow_from(const Issue& issue, const Issue& said, const std::vector<Mark>& wholes) {
+  const auto is_at = [](Mark place) {
+    return [place](Mark mark) { return mark.line == place.line && mark.column == place.column; };
+  };
+  if (is_at(said.mark)(issue.mark)) return true;
+  if (std::none_of(wholes.begin(), wholes.end(), is_at(issue.mark))) return false;
+  const auto between = [&](Mark mark) {
+    return before_in_line(issue.mark, mark) && !before_in_line(said.mark, mark);
+  };
+  return before_in_line(issue.mark, said.mark) && std::none_of(wholes.begin(), wholes.end(), between);
+}
+
 // A file that is already wrong is planned all the same, so that all its errors come at once; what the plan
 // says of a place that has an error already is a consequence.
 void add_plan_issues(const GraphSpec& spec, const Registry& registry, const LoadOptions& options,
                      LoadIssues& issues) {
   const std::size_t before = issues.issues.size();
+  const std::vector<Mark> wholes = whole_places(spec);
   for (Issue& issue : plan_for(spec, registry, options).issues) {
     const auto end = issues.issues.begin() + static_cast<std::ptrdiff_t>(before);
     // A model without a place has no path that could be read: its error is said already.
     if (issue.mark.line == 0 && issue.code == Code::kUnavailable) continue;
-    const auto same_line = [&](const Issue& other) { return other.mark.line == issue.mark.line; };
-    if (std::none_of(issues.issues.begin(), end, same_line)) issues.issues.push_back(std::move(issue));
+    const auto why = [&](const Issue& said) { return may_follow_from(issue, said, wholes); };
+    if (std::none_of(issues.issues.begin(), end, why)) issues.issues.push_back(std::move(issue));
   }
   std::stable_sort(issues.issues.begin(), issues.issues.end(), [](const Issue& a, const Issue& b) {
     return std::pair(a.mark.line, a.mark.column) < std::pair(b.mark.line, b.mark.column);

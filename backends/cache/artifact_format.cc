@@ -1,5 +1,6 @@
 #include "backends/cache/artifact_format.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -27,6 +28,21 @@ T read(std::string_view bytes, std::size_t at) {
   return value;
 }
 
+// "'onnxruntime=1.20', not 'onnxruntime=1.22'": the first line that differs.
+std::string first_difference(std::string_view stored, std::string_view wanted) {
+  const auto take_line = [](std::string_view& text) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    return line;
+  };
+  std::string_view was, is;
+  do {
+    was = take_line(stored);
+    is = take_line(wanted);
+  } while (was == is && !(stored.empty() && wanted.empty()));
+  return "'" + std::string(was) + "', not '" + std::string(is) + "'";
+}
+
 }  // namespace
 
 std::string pack_artifact(std::string_view key_text, std::string_view payload) {
@@ -50,8 +66,9 @@ Result<std::string_view> unpack_artifact(std::string_view bytes, std::string_vie
   const std::size_t room = bytes.size() - kHeader;
   if (key_length > room || length != room - key_length)
     return invalid("has lengths that contradict its size");
-  if (bytes.substr(kHeader, key_length) != key_text)
-    return invalid("was made for another model, device, version or set of options");
+  if (const auto stored = bytes.substr(kHeader, key_length); stored != key_text)
+    return invalid("was made for another model, device, version or set of options (" +
+                   first_difference(stored, key_text) + ")");
   return bytes.substr(kHeader + key_length);
 }
 

@@ -3,21 +3,33 @@
 #include "inference/sha256.h"
 
 namespace sluice {
+namespace {
 
-ArtifactKey& ArtifactKey::add(std::string_view name, std::string_view value) {
-  text_.append(name).push_back('=');
+void append_line(std::string& text, std::string_view name, std::string_view value) {
+  text.append(name).push_back('=');
   for (const char c : value) {
     if (c == '\\')
-      text_ += "\\\\";
+      text += "\\\\";
     else if (c == '\n')
-      text_ += "\\n";
+      text += "\\n";
     else
-      text_.push_back(c);
+      text.push_back(c);
   }
-  text_.push_back('\n');
+  text.push_back('\n');
+}
+
+}  // namespace
+
+ArtifactKey& ArtifactKey::add(std::string_view name, std::string_view value) {
+  append_line(made_from_, name, value);
   return *this;
 }
 
-std::string ArtifactKey::hash() const { return sha256_hex(text_); }
+ArtifactKey& ArtifactKey::add_version(std::string_view name, std::string_view value) {
+  append_line(versions_, name, value);
+  return *this;
+}
+
+std::string ArtifactKey::hash() const { return sha256_hex(made_from_); }
 
 }  // namespace sluice

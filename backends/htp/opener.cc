@@ -278,8 +278,8 @@ ArtifactKey Opener::key_of(std::string_view model, Share share) const {
   key.add("batch", std::to_string(std::max(1, request_.batch)));
   key.add("share", share == Share::kWhole ? "whole" : "split");
   for (const auto& [name, value] : options_.provider) key.add("option " + name, value);
-  key.add("provider", provider_->fingerprint());
-  return key.add("onnxruntime", provider_->runtime()->library().version);
+  key.add_version("provider", provider_->fingerprint());
+  return key.add_version("onnxruntime", provider_->runtime()->library().version);
 }
 
 }  // namespace sluice::htp

@@ -56,6 +56,15 @@ std::string folder_of_this_library() {
   return fs::path(info.dli_fname).parent_path();
 }
 
+// The provider asks for it by its bare name. What is loaded already has that name: neither another release in
+// LD_LIBRARY_PATH, nor AddressSanitizer (whose dlopen looks beside itself instead of beside the caller) comes
+// between. Never unloaded, as the backend.
+Status load_system(const std::string& path) {
+  if (::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return {};
+  const char* why = ::dlerror();
+  return unavailable(why ? why : path + ": cannot be loaded");
+}
+
 std::string state_of(const std::string& path) {
   const auto stamp = ModelFile::stamp_of(path);
   if (!stamp.ok()) return {};
@@ -108,6 +117,7 @@ Result<std::shared_ptr<Provider>> Provider::open(const ProviderFiles& files) {
   SLUICE_ASSIGN(auto runtime, ort::Runtime::get());
   std::shared_ptr<Provider> provider(new Provider(std::move(runtime)));
   if (!files.backend.empty()) SLUICE_RETURN_IF_ERROR(provider->load_backend(files.backend));
+  if (!files.system.empty()) SLUICE_RETURN_IF_ERROR(load_system(files.system));
   SLUICE_RETURN_IF_ERROR(provider->register_at_runtime(files.provider));
   provider->fingerprint_ =
       provider->version_ + " " + state_of(files.provider) + " " + state_of(files.backend);

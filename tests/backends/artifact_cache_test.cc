@@ -3,13 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,6 +17,7 @@
 #include "backends/cache/artifact_format.h"
 #include "tests/backends/log_capture.h"
 #include "tests/inference/support.h"
+#include "tests/runtime/file_limit.h"
 
 namespace sluice {
 namespace {
@@ -74,6 +73,23 @@ TEST_F(ArtifactCacheTest, GivesBackWhatWasStored) {
   EXPECT_EQ(cache.counts().misses, 2u);
   EXPECT_EQ(cache.counts().stored, 2u);
   EXPECT_THAT(log_.warnings(), IsEmpty());
+}
+
+TEST_F(ArtifactCacheTest, AStaleEntryIsToldOnceAndReplaced) {
+  const auto key_by = [](const std::string& release) { return key_for().add_version("release", release); };
+  EXPECT_EQ(key_by("1.9").hash(), key_by("2.0").hash());
+  EXPECT_NE(key_by("1.9").hash(), key_for("qcs6490").add_version("release", "1.9").hash());
+  ArtifactCache cache(folder_);
+  cache.store(key_by("1.9"), "old");
+  EXPECT_EQ(cache.load(key_by("2.0")), std::nullopt);
+  EXPECT_EQ(cache.load(key_by("2.0")), std::nullopt);
+  EXPECT_THAT(log_.warnings(),
+              ElementsAre(AllOf(HasSubstr("another model, device, version"),
+                                HasSubstr("('release=1.9', not 'release=2.0')"), HasSubstr("made again"))));
+  cache.store(key_by("2.0"), "new");
+  EXPECT_EQ(cache.load(key_by("2.0")), "new");
+  EXPECT_EQ(cache.counts().rejected, 1u);
+  EXPECT_EQ(log_.warnings().size(), 1u);
 }
 
 TEST_F(ArtifactCacheTest, IsForNobodyElse) {
@@ -237,15 +253,11 @@ TEST_F(ArtifactCacheTest, WithoutAFolderThereIsNoCacheAndNoWarning) {
 // A limit on the size of files stands for a full disk: writing fails half-way.
 TEST_F(ArtifactCacheTest, AFullFolderIsOneWarningAndLeavesNothing) {
   ArtifactCache cache(folder_);
-  rlimit before{};
-  ::getrlimit(RLIMIT_FSIZE, &before);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit tight{.rlim_cur = 1000, .rlim_max = before.rlim_max};
-  ::setrlimit(RLIMIT_FSIZE, &tight);
-  cache.store(key_for(), std::string(5000, 'x'));
-  cache.store(key_for(), std::string(5000, 'x'));
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  {
+    const FileLimit full(1000);
+    cache.store(key_for(), std::string(5000, 'x'));
+    cache.store(key_for(), std::string(5000, 'x'));
+  }
   EXPECT_THAT(log_.warnings(), ElementsAre(AllOf(HasSubstr("takes no entry"), HasSubstr("not kept"))));
   EXPECT_EQ(cache.load(key_for()), std::nullopt);
   EXPECT_TRUE(fs::is_empty(folder_));

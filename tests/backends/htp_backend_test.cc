@@ -3,23 +3,24 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
-#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
 
+#include "backends/cache/artifact_format.h"
 #include "backends/cpu/cpu_backend.h"
 #include "framework/node/htp_socs.h"
 #include "tests/backends/htp_models.h"
 #include "tests/backends/log_capture.h"
 #include "tests/inference/support.h"
+#include "tests/runtime/file_limit.h"
 
 namespace sluice {
 namespace {
@@ -39,6 +40,16 @@ std::vector<float> ramp(std::size_t count) {
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The two parts that pack_artifact() put together behind magic, hash and lengths.
+void split_artifact(const std::string& bytes, std::string& key_text, std::string& payload) {
+  constexpr std::size_t kLengths = 8 + 64, kHeader = kLengths + 4 + 8;
+  std::uint32_t key_length = 0;
+  ASSERT_GT(bytes.size(), kHeader);
+  std::memcpy(&key_length, bytes.data() + kLengths, sizeof key_length);
+  key_text = bytes.substr(kHeader, key_length);
+  payload = bytes.substr(kHeader + key_length);
 }
 
 class HtpBackendTest : public ::testing::Test {
@@ -297,26 +308,6 @@ TEST_F(HtpBackendTest, ASecondProcessLoadsWhatTheFirstCompiled) {
   EXPECT_EQ(cache_->counts().stored, 3u);
 }
 
-// No file of this process grows beyond so many bytes while it lives: what a full disk does to a writer.
-class FileLimit {
- public:
-  explicit FileLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit now{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &now);
-  }
-  ~FileLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileLimit(const FileLimit&) = delete;
-  FileLimit& operator=(const FileLimit&) = delete;
-
- private:
-  void (*const handler_)(int);
-  rlimit before_{};
-};
-
 TEST_F(HtpBackendTest, OnAFullDiskASessionRunsAndACompilationSaysWhy) {
   const SessionRequest wanted = request(write_model(npu_model()));
   const auto expected = result_of(*must_open(wanted));
@@ -337,6 +328,26 @@ TEST_F(HtpBackendTest, OnAFullDiskASessionRunsAndACompilationSaysWhy) {
   EXPECT_EQ(cache_->counts().stored, 0u);
   must_open(wanted);
   EXPECT_EQ(cache_->counts().stored, 1u);  // once there is room again
+}
+
+TEST_F(HtpBackendTest, AnEntryOfAnotherReleaseIsMadeAgainWithOneWarning) {
+  const SessionRequest wanted = request(write_model(npu_model()));
+  const auto expected = result_of(*must_open(wanted));
+  std::string made_from, payload;
+  split_artifact(read_file(only_entry()), made_from, payload);
+  const std::size_t release = made_from.find("provider=QAIRT 2.");
+  ASSERT_NE(release, std::string::npos) << made_from;
+  made_from.replace(release, 17, "provider=QAIRT 1.");
+  std::ofstream(only_entry(), std::ios::binary | std::ios::trunc) << pack_artifact(made_from, payload);
+  renew();
+  EXPECT_EQ(result_of(*must_open(wanted)), expected);
+  EXPECT_EQ(cache_->counts().hits, 0u);
+  EXPECT_EQ(cache_->counts().stored, 1u);
+  ASSERT_EQ(log_.warnings().size(), 1u);
+  EXPECT_THAT(log_.warnings()[0], AllOf(HasSubstr("'provider=QAIRT 1."), HasSubstr("not 'provider=QAIRT 2."),
+                                        HasSubstr("it is made again")));
+  must_open(wanted);  // in place of the old one
+  EXPECT_EQ(cache_->counts().hits, 1u);
 }
 
 TEST_F(HtpBackendTest, WithoutACacheItCompilesEachTime) {

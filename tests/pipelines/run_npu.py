@@ -52,8 +52,8 @@ class Chatter(Program):
 
     LINE = 'LIBNATIVE'
 
-    def run_npu(self, *words):
-        done = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '1', *words)
+    def run_npu(self, *words, **more):
+        done = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '1', *words, **more)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done
 
@@ -64,6 +64,11 @@ class Chatter(Program):
         for command in (('inspect', MODEL), ('doctor',)):
             done = self.sluice(*command)
             self.assertNotIn(self.LINE, done.stdout + done.stderr, command)
+
+    def test_another_release_in_the_search_path_is_not_taken(self):
+        """The provider asks for one of its libraries by the bare name."""
+        self.write('libQnnSystem.so', 'no library')
+        self.run_npu(env={**os.environ, 'LD_LIBRARY_PATH': self.folder, 'SLUICE_ARTIFACTS': 'off'})
 
     def test_the_log_has_it_at_debug(self):
         done = self.run_npu('--log-level', 'debug', '--log-file', self.at('log'))

@@ -8,7 +8,7 @@ import os
 import resource
 import subprocess
 
-from faults import BARS, Faults, main
+from faults import BARS, FACES, FRONT, Faults, main
 from run_pipelines import TIMEOUT_S
 
 LINES = 'type: json_sink, options: {path: out.jsonl, overwrite: true}'
@@ -122,6 +122,35 @@ class FullDisks(Faults):
                 more = int(counted.strip(',\n') or 0) - kept
                 self.assertGreaterEqual(more, 0, (counted, sink))
                 self.assertTrue(more <= 1 or name == 'out.mkv', (counted, sink))
+
+    def limited(self, limit, *words):
+        return self.sluice(*words, env={**os.environ, 'SLUICE_ARTIFACTS': 'off'},
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+
+    def test_packages(self):
+        """Wherever the disk is full, the file is named, and neither the package nor a part of it is there."""
+        model, video = os.path.getsize(FRONT), os.path.getsize(FACES)
+        for limit, name in ((model - 1, FRONT), (video - 1, FACES), (100, 'pipeline.yaml')):
+            with self.subTest(limit=limit):
+                pipeline = self.shipped('face_fast') if limit > 100 else self.source_to(BARS, more='# ' + 100 * 'x' + '\n')
+                done = self.limited(limit, 'package', pipeline, '-o', self.at('made'))
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(os.path.basename(name), done.stderr)
+                self.assertIn('File too large', done.stderr)
+                self.assertEqual((done.stdout, done.stderr.count('\n')), ('', 1))
+                self.assertEqual([each for each in os.listdir(self.folder) if each != 'pipeline.yaml'], [])
+
+    def test_compiled_models(self):
+        """Neither where the result goes nor where the compiler writes: nothing is left, and the reason is said."""
+        words = ('compile', FRONT, '--backend', 'htp', '--soc', 'sm8550', '--force', '-o')
+        done = self.limited(resource.RLIM_INFINITY, *words, '/dev/full')
+        self.assertEqual((done.returncode, done.stdout), (1, ''))
+        self.assertIn("'/dev/full' cannot be written: No space left on device", done.stderr)
+        done = self.limited(10000, *words, self.at('out.onnx'))
+        self.assertEqual((done.returncode, done.stdout), (3, ''))
+        self.assertIn('no room for the compiled model in the folder for temporary files (TMPDIR)', done.stderr)
+        self.assertEqual(done.stderr.count('\n'), 1)
+        self.assertEqual(os.listdir(self.folder), [])
 
 
 if __name__ == '__main__':

@@ -2,14 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "tests/runtime/file_limit.h"
 
 namespace sluice {
 namespace {
@@ -100,14 +100,10 @@ TEST_F(AtomicFile, DevicesAreWrittenInPlace) {
 
 TEST_F(AtomicFile, AFailedWriteLeavesTheOldFileAndNothingElse) {
   ASSERT_TRUE(replace_file(at("a"), "old").ok());
-  const auto old_action = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const rlimit small{1000, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const Status status = replace_file(at("a"), std::string(5000, 'x'));
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, old_action);
+  const Status status = [this] {
+    const sluice::testing::FileLimit full(1000);
+    return replace_file(at("a"), std::string(5000, 'x'));
+  }();
   EXPECT_THAT(status.message(), ::testing::EndsWith("cannot be written: File too large"));
   EXPECT_EQ(read(at("a")), "old");
   EXPECT_EQ(entries(), 1u);

@@ -9,6 +9,7 @@
 
 #include "framework/graph/discrete_executor.h"
 #include "tests/runtime/faults/fault_run.h"
+#include "tests/runtime/faults/jumping_clock.h"
 
 namespace sluice::testing {
 namespace {
@@ -154,30 +155,6 @@ TEST(StoppedRun, AtRandomMomentsOfTheRealOne) { stop_at_random_moments(20); }
 TEST(StoppedRunSlow, AtAHundredRandomMomentsOfTheRealOne) { stop_at_random_moments(100); }
 
 // --- clocks that jump --------------------------------------------------------------------------------------
-
-// A steady clock whose hands somebody moves. Whoever sleeps wakes early when they jump over his time; a jump
-// back does not make him sleep longer than he meant to.
-class JumpingClock final : public Clock {
- public:
-  TimeNs now() const override { return steady_.now() + offset_.load(); }
-  TimerId at(TimeNs due, TimerKey key, std::function<void()> callback) override {
-    return steady_.at(due - offset_.load(), key, std::move(callback));
-  }
-  void cancel(TimerId id) override { steady_.cancel(id); }
-  bool sleep_until(TimeNs due, const std::function<bool()>& woken) override {
-    const auto over = [&] { return woken() || now() >= due; };
-    return steady_.sleep_until(due - offset_.load(), over) || !woken();
-  }
-  void interrupt() override { steady_.interrupt(); }
-  void jump(TimeNs by) {
-    offset_ += by;
-    steady_.interrupt();
-  }
-
- private:
-  SteadyClock steady_;
-  std::atomic<TimeNs> offset_{0};
-};
 
 void run_with_jump(TimeNs by, const LoadOptions& options, const std::string& flow) {
   auto clock = std::make_unique<JumpingClock>();

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -79,6 +80,26 @@ TEST_F(Program, CheckTellsAllErrorsAndExitsWithTwo) {
   EXPECT_THAT(err_, HasSubstr(bad + ":3:13: error: node 'a': unknown key 'typ', allowed: id, type, inputs, "
                                     "options, on_error; did you mean 'type'?\n"));
   EXPECT_THAT(err_, HasSubstr(bad + ":4:10: error: node 2: 'id' is 'on'"));
+}
+
+// Of one line too: a wrong key hides neither a wrong type nor a wrong input; what is missing because of it is
+// its consequence, and said of the other node of the line all the same.
+TEST_F(Program, CheckTellsAllErrorsOfOneLine) {
+  const std::string bad =
+      write("line.yaml",
+            "version: 1\nnodes: [{id: a, type: video_source, optoins: {uri: test:bars}}, "
+            "{id: b, type: video_source}, {id: c, type: nul_sink, inputs: a, on_error: x},\n"
+            "  {id: d, type: null_sink, inputs: [e], on_error: y}]\n");
+  EXPECT_EQ(run({"check", bad}), 2);
+  const auto error = [&](const std::string& rest) { return HasSubstr(bad + rest); };
+  EXPECT_THAT(err_, error(":2:37: error: node 'a': unknown key 'optoins'"));
+  EXPECT_THAT(err_, error(":2:70: error: node 'b': option 'uri' is missing\n"));
+  EXPECT_THAT(err_, error(":2:70: error: node 'b': nobody uses its outputs"));
+  EXPECT_THAT(err_, error(":2:108: error: node 'c': unknown type 'nul_sink'"));
+  EXPECT_THAT(err_, error(":2:139: error: node 'c': 'on_error' is 'x'"));
+  EXPECT_THAT(err_, error(":3:37: error: node 'd': input 'e' names no node"));
+  EXPECT_THAT(err_, error(":3:51: error: node 'd': 'on_error' is 'y'"));
+  EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 7) << err_;
 }
 
 TEST_F(Program, CheckOfValidFiles) {
