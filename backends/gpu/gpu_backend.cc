@@ -111,7 +111,7 @@ class GpuSession final : public Session {
   Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override {
     for (;;) {
       int generation = 0;
-      const Status status = run_once(slot, inputs, outputs, generation);
+      Status status = run_once(slot, inputs, outputs, generation);
       if (status.ok()) {
         failures_.store(0, std::memory_order_relaxed);
         return status;
