@@ -13,6 +13,7 @@
 #include <set>
 #include <shared_mutex>
 
+#include "backends/cache/artifact_cache.h"
 #include "backends/gpu/ep/plugin.h"
 #include "backends/ort/session.h"
 #include "framework/core/log.h"
@@ -110,7 +111,7 @@ class GpuSession final : public Session {
   Status run(int slot, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs) override {
     for (;;) {
       int generation = 0;
-      const Status status = run_once(slot, inputs, outputs, generation);
+      Status status = run_once(slot, inputs, outputs, generation);
       if (status.ok()) {
         failures_.store(0, std::memory_order_relaxed);
         return status;
@@ -294,8 +295,18 @@ Status run_once(Session& session) {
   return session.run(0, inputs, outputs);
 }
 
+// What compiling makes is kept in the artefact cache and nowhere else.
+Status cache_is_open() {
+  const std::string path = ArtifactCache::default_folder();
+  const std::string lost =
+      "what compiling for 'gpu' makes, and what tuning measures, would be kept nowhere: ";
+  if (path.empty()) return unavailable(lost + "the artefact cache is off; set SLUICE_ARTIFACTS to a folder");
+  return CacheFolder::open(path).status().with_context(lost + "artefact cache: ");
+}
+
 Result<std::string> GpuBackend::compile(const SessionRequest& request) {
   SLUICE_RETURN_IF_ERROR(available());
+  SLUICE_RETURN_IF_ERROR(cache_is_open());
   SLUICE_ASSIGN(const auto model, check_model(request.model));
   const Options options(request.options);
   {

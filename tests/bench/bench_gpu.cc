@@ -1,5 +1,6 @@
 // The gpu backend against ONNX Runtime's CPU provider, one thread each, in one run: ratios, kernels, memory.
-//   bench_gpu [--profile] [NAME ...]     of tests/backends/gpu/zoo.cc; default: all
+//   bench_gpu [--profile] [--open] [NAME ...]     of tests/backends/gpu/zoo.cc; default: all
+// With --open only what opening costs.
 // Rounds are interleaved, so that what else the machine does touches all alike; beside the time of the clock
 // stands the processor time of the whole process, which a busy machine disturbs less. Then what a session
 // costs to open when its programs are in the caches, and what a run costs beside the device's work: measured
@@ -178,6 +179,7 @@ int main(int count, char** arguments) {
   std::vector<std::string> names(arguments + 1, arguments + count);
   const bool profiled = std::erase(names, "--profile") > 0;
   const bool host = std::erase(names, "--host") > 0;
+  const bool open = std::erase(names, "--open") > 0;
   std::optional<Artifacts> artifacts;
   if (!host) artifacts.emplace();
   if (const Status status = gpu_available(); !status.ok()) {
@@ -191,9 +193,11 @@ int main(int count, char** arguments) {
       good = host_cost(model) && good;
       continue;
     }
-    good = compare(model) && good;
+    if (open) std::printf("%s\n", model.name.c_str());
+    good = (open || compare(model)) && good;
     if (profiled) profile(model);
     open_warm(model);
+    if (open) continue;
     measure_host_cost(model, std::filesystem::read_symlink("/proc/self/exe").string());
   }
   return good ? 0 : 1;

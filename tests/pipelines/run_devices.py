@@ -113,6 +113,20 @@ class OpenCl(Program):
         self.assertEqual(refused.returncode, 2)
         self.assertIn("--tune measures kernels of backend 'gpu'", refused.stderr)
 
+    def test_nothing_is_compiled_for_a_cache_that_cannot_keep_it(self):
+        """Off, or no folder: an error before minutes of measuring, and no file that looks like a result."""
+        model = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
+        with open(self.at('no_folder'), 'w', encoding='utf-8'):
+            pass
+        for cache, why in (('off', 'the artefact cache is off'), (self.at('no_folder'), 'symbolic link or no folder')):
+            with self.subTest(cache=cache):
+                done = self.sluice('compile', model, '--backend', 'gpu', '--tune', '-o', self.at('kept.onnx'),
+                                   env={**os.environ, 'SLUICE_ARTIFACTS': cache})
+                self.assertEqual(done.returncode, 3, done.stderr)
+                self.assertIn(why, done.stderr)
+                self.assertIn('kept nowhere', done.stderr)
+                self.assertFalse(os.path.exists(self.at('kept.onnx')))
+
 
 class Unfolded(Program):
     """Conversions as nodes of their own, for the integer model of the NPU's pipeline."""

@@ -1,5 +1,5 @@
 // Elementwise operations: any number of them in one pass over the tensor.
-inline vec apply_one(vec v, int op, float a, float b) {
+static inline vec apply_one(vec v, int op, float a, float b) {
   switch (op) {
     case OP_AFFINE: return a * v + b;
     case OP_ELU: return fmax(v, (vec)(0.0f)) + a * (exp(fmin(v, (vec)(0.0f))) - 1.0f);
@@ -21,19 +21,19 @@ inline vec apply_one(vec v, int op, float a, float b) {
   }
 }
 // What has no vector form: one lane after the other.
-inline float apply_lane(float v, int op) {
+static inline float apply_lane(float v, int op) {
   if (op == OP_NONZERO) return v != 0.0f ? 1.0f : 0.0f;
   ushort bits;
   vstore_half_rte(v, 0, (half*)&bits);
   return vload_half(0, (half*)&bits);
 }
-inline vec apply_lanes(vec v, int op) {
+static inline vec apply_lanes(vec v, int op) {
   float lanes[SLUICE_LANES];
   VSTORE(v, 0, lanes);
   for (int k = 0; k < SLUICE_LANES; ++k) lanes[k] = apply_lane(lanes[k], op);
   return VLOAD(0, lanes);
 }
-inline vec apply_two(vec x, vec y, int op) {
+static inline vec apply_two(vec x, vec y, int op) {
   switch (op) {
     case OP_ADD: return x + y;
     case OP_SUB: return x - y;
@@ -51,7 +51,7 @@ inline vec apply_two(vec x, vec y, int op) {
 }
 
 // Lanes of `vec` number i from a smaller tensor: plain counts elements, NC4HW4 groups of four.
-inline vec cycle(IN p, int i, int inner, int count, int packed) {
+static inline vec cycle(IN p, int i, int inner, int count, int packed) {
   float lanes[SLUICE_LANES];
   for (int g = 0; g < GROUPS; ++g) {
     const int at = i * GROUPS + g;
@@ -64,7 +64,7 @@ inline vec cycle(IN p, int i, int inner, int count, int packed) {
   return VLOAD(0, lanes);
 }
 // Zero in the lanes beyond the last channel.
-inline vec without_padding(vec v, int i, int inner, int groups, int channels) {
+static inline vec without_padding(vec v, int i, int inner, int groups, int channels) {
   float lanes[SLUICE_LANES];
   VSTORE(v, 0, lanes);
   for (int k = 0; k < SLUICE_LANES; ++k) {

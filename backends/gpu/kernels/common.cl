@@ -49,7 +49,7 @@ typedef float4 vec;
 #define GROUPS 1
 #endif
 
-#define ALWAYS inline __attribute__((always_inline))
+#define ALWAYS static inline __attribute__((always_inline))
 
 // The activations that convolutions and matrix products apply before they store.
 #define DEFINE_ACTIVATE(name, type)                                                                  \

@@ -10,7 +10,7 @@ __kernel void pack(IN b, OUT packed, int batches, int k, int n, int stride_batch
   STORE1(column < n ? LOAD1(b, batch * stride_batch + row * stride_k + column * stride_n) : 0.0f, i, packed);
 }
 
-inline void put(vec v, int at, int left, OUT y) {
+static inline void put(vec v, int at, int left, OUT y) {
   float lanes[SLUICE_LANES];
   VSTORE(v, 0, lanes);
   for (int k = 0; k < SLUICE_LANES && k < left; ++k) STORE1(lanes[k], at + k, y);

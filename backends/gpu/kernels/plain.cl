@@ -38,7 +38,7 @@ __kernel void conv_plain(IN x, IN w, IN bias, OUT y, __global const int* restric
 }
 
 // Where in the input the output position o took part through tap k; -1: nowhere.
-inline int source(int o, int k, int stride, int pad, int dilation, int size) {
+static inline int source(int o, int k, int stride, int pad, int dilation, int size) {
   const int t = o + pad - k * dilation;
   return t >= 0 && t % stride == 0 && t / stride < size ? t / stride : -1;
 }

@@ -1,10 +1,10 @@
 // Pools on NC4HW4: 4 channels of 4 pixels of a row per work item.
 // How many of the `count` taps from `first` on, `step` apart, lie before `end`.
-inline int taps_before(int first, int step, int count, int end) {
+static inline int taps_before(int first, int step, int count, int end) {
   if (first + (count - 1) * step < end) return count;
   return max(0, (end - first + step - 1) / step);
 }
-inline float16 four_pixels(IN x, int at, int step) {
+static inline float16 four_pixels(IN x, int at, int step) {
   if (step == 1) return LOAD16(x, at);
   return (float16)(LOAD4(x, at), LOAD4(x, at + step), LOAD4(x, at + 2 * step), LOAD4(x, at + 3 * step));
 }

@@ -54,7 +54,7 @@ void lower_first(Builder& builder, const Node& node, const Shape2d& s, const Fol
                                   nhwc ? s.ic : 1, w.in[1], w.in[2], s.oc, w.out[1], w.out[2]})
     arguments.emplace_back(narrow(size));
   append_window(arguments, w, true);
-  builder.launch("conv", "conv_first", std::move(arguments), lanes,
+  builder.launch("conv_first", "conv_first", std::move(arguments), lanes,
                  {s.tiles(), (s.oc + lanes - 1) / lanes, s.n});
 }
 
@@ -76,14 +76,15 @@ void lower_packed(Builder& builder, const Node& node, const Shape2d& s, const Fo
   const std::int64_t vectors = (s.oc + lanes - 1) / lanes;
   if (point) {
     for (const std::int64_t size : {s.oc, s.pixels()}) arguments.emplace_back(narrow(size));
-    builder.launch("conv", "conv1x1", std::move(arguments), lanes, {(s.pixels() + 3) / 4, vectors, s.n});
+    builder.launch("conv1x1", "conv1x1", std::move(arguments), lanes, {(s.pixels() + 3) / 4, vectors, s.n});
     return;
   }
   for (const std::int64_t size : {w.in[1], w.in[2], s.oc, w.out[1], w.out[2]})
     arguments.emplace_back(narrow(size));
   append_window(arguments, w, true);
   if (transposed)
-    builder.launch("conv", "conv_transpose", std::move(arguments), lanes, {s.tiles(), vectors, s.n});
+    builder.launch("conv_transpose", "conv_transpose", std::move(arguments), lanes,
+                   {s.tiles(), vectors, s.n});
   else
     builder.launch("conv", "conv", std::move(arguments), lanes, {s.tiles(), vectors, s.n});
 }

@@ -211,7 +211,7 @@ Status lower_transpose(Builder& builder, const Node& node) {
     const Planes planes = planes_of(x);
     const SlotId from = builder.packed(node.inputs[0]);
     builder.launch(
-        "move", "from_c4",
+        "layout", "from_c4",
         {Reads{from}, Writes{builder.make_plain(node.outputs[0])}, narrow(planes.channels),
          narrow(planes.pixels), narrow(planes.channels * planes.pixels), 1, narrow(planes.channels)},
         {planes.pixels, planes.groups(), planes.n});

@@ -74,7 +74,7 @@ SlotId Builder::make_packed(ValueId id) {
 
 // Between the layouts: kernel to_c4 or from_c4.
 void Builder::convert(const char* kernel, const Planes& planes, SlotId from, SlotId to) {
-  launch("move", kernel,
+  launch("layout", kernel,
          {Reads{from}, Writes{to}, narrow(planes.channels), narrow(planes.pixels),
           narrow(planes.channels * planes.pixels), narrow(planes.pixels), 1},
          {planes.pixels, planes.groups(), planes.n});

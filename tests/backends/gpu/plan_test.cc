@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "backends/gpu/device/kernel_sources.h"
 #include "backends/gpu/ep/partition.h"
 #include "backends/gpu/ir/chains.h"
 #include "backends/gpu/ir/simplify.h"
@@ -249,6 +250,23 @@ TEST(GpuResize, TapsOfTheModes) {
   const auto nearest = resize_taps({.mode = "nearest", .coordinates = "asymmetric", .nearest = "floor"},
                                    {.in = 2, .out = 4, .scale = 2});
   EXPECT_THAT(nearest.index, ElementsAre(0, 0, 1, 1));
+}
+
+// What a model does not launch is not loaded with what it does: a driver reads all of a program.
+TEST(GpuKernels, TheHeavyOnesAreProgramsOfTheirOwn) {
+  const auto kernels_of = [](std::string_view text) {
+    constexpr std::string_view kWord = "__kernel void ";
+    int count = 0;
+    for (auto at = text.find(kWord); at != text.npos; at = text.find(kWord, at + 1)) ++count;
+    return count;
+  };
+  int heavy = 0;
+  for (const KernelSource& source : kernel_sources()) {
+    if (!source.unit.starts_with("conv") && source.unit != "separable") continue;
+    EXPECT_EQ(kernels_of(source.text), 1) << source.unit;
+    ++heavy;
+  }
+  EXPECT_EQ(heavy, 5);
 }
 
 }  // namespace
