@@ -295,7 +295,8 @@ EXPORT cl_int clReleaseKernel(cl_kernel handle) { return release("clReleaseKerne
 EXPORT cl_int clSetKernelArg(cl_kernel, cl_uint index, size_t size, const void* value) {
   if (const cl_int error = enter("clSetKernelArg")) return error;
   const std::lock_guard lock(mutex);
-  if (index < arguments.size() && size == sizeof(cl_mem)) std::memcpy(&arguments[index], value, size);
+  if (index < arguments.size() && size == sizeof(cl_mem))
+    std::memcpy(static_cast<void*>(&arguments[index]), value, size);
   return CL_SUCCESS;
 }
 EXPORT cl_int clEnqueueNDRangeKernel(cl_command_queue, cl_kernel, cl_uint, const size_t*, const size_t*,

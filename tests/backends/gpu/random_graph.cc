@@ -30,10 +30,11 @@ bool conv(Maker& m, const Tensor& x) {
   const int kind = m.pick(0, 3);
   const std::int64_t groups = kind == 0 ? c : kind == 1 && c % 2 == 0 ? 2 : 1;
   const std::int64_t oc = kind == 0 ? c : groups * m.pick(1, 10);
-  const float scale = 1.0F / std::sqrt(static_cast<float>(c / groups * k * k));
+  const std::int64_t terms = c / groups * k * k;  // of a sum
+  const float scale = 1.0F / std::sqrt(static_cast<float>(terms));
   std::vector<std::string> inputs = {x.name, m.constant({oc, c / groups, k, k}, -scale, scale)};
   if (m.pick(0, 1)) inputs.push_back(m.constant({oc}, -1, 1));
-  m.accumulate(static_cast<double>(c / groups * k * k));
+  m.accumulate(static_cast<double>(terms));
   m.put("Conv", inputs, {x.dims[0], oc, h, w},
         {{"kernel_shape", {k, k}},
          {"strides", {s, s}},
@@ -314,7 +315,7 @@ bool resize(Maker& m, const Tensor& x) {
   static const std::vector<std::string> kModes = {"nearest", "linear", "cubic"};
   static const std::vector<std::string> kCoordinates = {"half_pixel", "align_corners", "asymmetric",
                                                         "pytorch_half_pixel"};
-  const std::string mode = kModes[static_cast<std::size_t>(m.pick(0, 2))];
+  const std::string& mode = kModes[static_cast<std::size_t>(m.pick(0, 2))];
   std::string coordinates = kCoordinates[static_cast<std::size_t>(m.pick(0, 3))];
   if (mode == "nearest") coordinates = "asymmetric";
   std::map<std::string, std::string> strings = {{"mode", mode},

@@ -43,7 +43,7 @@ class Maker {
     const std::string name = "in" + std::to_string(out_.inputs.size());
     out_.inputs.push_back(HostTensor::floats(name, dims, elements));
     declare(*graph_->add_input(), name, onnx::TensorProto::FLOAT, dims);
-    return {name, std::move(dims), true};
+    return {name, dims, true};
   }
 
   std::string constant(const Dims& dims, float low, float high) {
