@@ -25,14 +25,16 @@ class Latch {
     ++hung_;
     changed_.notify_all();
     changed_.wait(lock, [&] { return generation_ != mine; });
-    --hung_;
+    --leaving_;
     changed_.notify_all();
   }
+  // Blocks until all that hang now have left; others may hang meanwhile.
   void release() {
     std::unique_lock lock(mutex_);
     ++generation_;
+    leaving_ += std::exchange(hung_, 0);
     changed_.notify_all();
-    changed_.wait(lock, [&] { return hung_ == 0; });
+    changed_.wait(lock, [&] { return leaving_ == 0; });
   }
   void wait_for(int threads) {
     std::unique_lock lock(mutex_);
@@ -43,7 +45,8 @@ class Latch {
   std::mutex mutex_;
   std::condition_variable changed_;
   int generation_ = 0;
-  int hung_ = 0;
+  int hung_ = 0;     // of this generation
+  int leaving_ = 0;  // of earlier ones
 };
 
 // Never destroyed: a thread may still stand in it when static objects go.
