@@ -50,6 +50,7 @@ class Chooser {
   void pick(Board& board) const;
   double hoped_peak(std::size_t c) const;
   double hoped_power(std::size_t c) const;
+  bool worth_attempt(const Forecaster& future, std::size_t c) const;
   double heat_badness(std::size_t c) const;
   int least_bad(const Board& board) const;
   Cause ladder_step(Board& board) const;

@@ -197,6 +197,14 @@ double Forecaster::peak(std::size_t candidate, double seconds, double doubts) co
   return hottest;
 }
 
+double Forecaster::hottest_now() const {
+  const HeatValues now = state_.heat.now();
+  double hottest = 0;
+  for (std::size_t die = 0; die < kDies.size(); ++die)
+    if (wanted_[die]) hottest = std::max(hottest, now[die]);
+  return hottest;
+}
+
 Forecaster::Ride Forecaster::ride(std::size_t candidate) const {
   const CandidateState& c = state_.candidates[candidate];
   const UnitRole unit = candidates_[candidate].unit;

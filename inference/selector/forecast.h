@@ -53,6 +53,8 @@ class Forecaster {
   // temperature is too near max_temperature_c.
   bool too_hot(double celsius) const { return limited_ && celsius > limit_c_; }
   double peak(std::size_t candidate, double seconds, double doubts = kDoubts) const;
+  // Of the dies, as the readings show them.
+  double hottest_now() const;
   // max_temperature_c is as good as met.
   bool over_limit_now() const;
 

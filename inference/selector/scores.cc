@@ -10,7 +10,9 @@ namespace {
 constexpr double kHeldShare = 0.9;  // of the rate wanted: a step of the ladder that gives less does not hold
 constexpr double kRegained =
     0.97;  // of the rate wanted, over the whole horizon, before the ladder is climbed again
-constexpr double kPowerTolerance = 1.02;
+// Of power_budget_w, which 5 % more still keep: what runs is left above the one, others are taken below the
+// other, so that the noise of the readings moves nothing.
+constexpr double kPowerKept = 1.03, kPowerTaken = 1.01;
 constexpr double kCoolShare = 0.01, kCoolLeast = 0.05;  // frames per second that coolness counts for at most
 // A mode that asks for more than a governor leaves counts for so much less, by its clock: the slower cools
 // sooner.
@@ -49,7 +51,8 @@ Exclusion Chooser::rank_limits(const Forecaster& future, std::size_t c, Forecast
     if (future.too_hot(current ? future.peak(c, kNear) : forecast.peak_c)) return Exclusion::kTooHot;
   }
   const double power = power_of(c);
-  if (policy_.power_budget_w && power > *policy_.power_budget_w * kPowerTolerance) return Exclusion::kPower;
+  const double tolerance = current ? kPowerKept : kPowerTaken;
+  if (policy_.power_budget_w && power > *policy_.power_budget_w * tolerance) return Exclusion::kPower;
   // Policy sustained counts late frames as none instead: a slow candidate may let the others cool.
   const bool late = policy_.latency_budget_ms && forecast.latency_ms > *policy_.latency_budget_ms;
   if (late && policy_.kind != PolicyKind::kSustained) return Exclusion::kTooSlow;

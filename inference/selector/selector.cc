@@ -27,6 +27,9 @@ constexpr double kLeastShare = 0.05;
 constexpr double kLongNear = 60;
 // K by which an attempt is worse than what is sure to keep the limit, if without the usual margin.
 constexpr double kAttempt = 1000;
+// Such an attempt may draw this much more than what runs [assumed powers], until that is over the limit by
+// more than readings stray, in K.
+constexpr double kAttemptWatts = 1.5, kPlainlyOver = 0.3;
 
 }  // namespace
 
@@ -36,13 +39,22 @@ double Chooser::hoped_peak(std::size_t c) const {
   return future.peak(c, std::max(kLongNear, policy_.dwell_s), -Forecaster::kDoubts);
 }
 
+// False for what would heat far more than what runs: its hope is great only because nothing is known of it.
+bool Chooser::worth_attempt(const Forecaster& future, std::size_t c) const {
+  if (state_.current < 0) return true;
+  const auto current = static_cast<std::size_t>(state_.current);
+  if (state_.candidates[c].watts <= kAttemptWatts * state_.candidates[current].watts) return true;
+  return future.hottest_now() > *policy_.max_temperature_c + kPlainlyOver;
+}
+
 // Of candidates that are all nearer to the limit than the margin: one that keeps the limit itself, for as far
 // as is predicted and whatever is not known of it, is not left for an attempt with another that may heat far
 // more.
 double Chooser::heat_badness(std::size_t c) const {
   const Forecaster future(candidates_, state_, policy_, policy_.target_fps);
   const double surely = future.peak(c, Forecaster::kHorizon);
-  return surely <= *policy_.max_temperature_c ? surely : kAttempt + hoped_peak(c);
+  if (surely <= *policy_.max_temperature_c) return surely;
+  return (worth_attempt(future, c) ? kAttempt : 2 * kAttempt) + hoped_peak(c);
 }
 
 int Chooser::least_bad(const Board& board) const {

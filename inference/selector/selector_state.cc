@@ -16,6 +16,7 @@ constexpr double kUntriedDoubt = 1.6;                 // [assumed] of a unit tha
 constexpr double kTried = 15;                         // s
 constexpr double kFullClock = 0.95;                   // of full speed, the noise of latencies allowed for
 constexpr double kPowerMemory = 1.5, kScaleTime = 8;  // s
+constexpr double kPowerJump = 0.15;                   // of a reading: far more than its noise
 constexpr double kShortestPeriod = 0.05, kLongestPeriod = 5;  // s; a suspended machine wakes after hours
 constexpr TimeNs kMoveForgiven = from_s(900);
 
@@ -46,7 +47,10 @@ void learn_power(CandidateState& c, double load_w, double watts, double dt, doub
     c.watts_scale = c.watts_scale > 0 ? approach(c.watts_scale, now, dt, kPowerMemory) : now;
     c.scaled_s += dt;
   } else {
-    rest_w = std::max(0.0, approach(rest_w, watts - c.watts_scale * load_w, dt, kPowerMemory));
+    // A jump counts at once: part of it would be learned as the power of what is switched to because of it.
+    const double rest = watts - c.watts_scale * load_w;
+    const bool jumped = std::abs(rest - rest_w) > kPowerJump * watts;
+    rest_w = std::max(0.0, jumped ? rest : approach(rest_w, rest, dt, kPowerMemory));
   }
 }
 

@@ -44,6 +44,33 @@ TEST(RandomDevices, WhatKeepsTheLimitIsNotLeftForAnAttempt) {
   }
 }
 
+// Devices on which all that is known gets too hot in the long run: what would heat far more than what runs is
+// no way out.
+TEST(RandomDevices, WhatHeatsFarMoreIsNoAttempt) {
+  for (const std::uint64_t seed : {5091, 9046}) {
+    const TrueDevice device = random_device(seed);
+    RunRequest run;
+    run.policy = device.policy(PolicyKind::kSustained);
+    run.policy.max_temperature_c = heat_limit_of(device);
+    EXPECT_LE(run_selector(device, run).over_limit_s, 2) << "seed " << seed;
+  }
+}
+
+// Devices whose other loads begin to draw more while the budget is nearly used up: that is not taken for the
+// power of the candidate that follows (5059), and a budget that is just met is not left and entered again,
+// until it happens right after an entry (9046).
+TEST(RandomDevices, BudgetHoldsWhenOtherLoadsGrow) {
+  for (const std::uint64_t seed : {5059, 9046}) {
+    const TrueDevice device = random_device(seed);
+    RunRequest run;
+    run.policy = device.policy(PolicyKind::kSustained);
+    run.policy.power_budget_w = power_budget_of(device);
+    run.power = true;
+    run.energies = seed % 2 == 0;
+    EXPECT_LE(run_selector(device, run).highest_10s_w, 1.05 * *run.policy.power_budget_w) << "seed " << seed;
+  }
+}
+
 // Devices whose governor of the case, once met, leaves too little for any frame to be in time, for minutes:
 // it is met later, or not at all.
 TEST(RandomDevices, WhatWouldLoseEveryFrameIsApproachedWithCare) {
@@ -82,7 +109,7 @@ TEST(RandomDevices, LimitsAreKeptOnMostDevicesThatCanKeepThem) {
     }
   }
   EXPECT_GT(heat, SLUICE_RANDOM_DEVICES / 2);
-  EXPECT_LE(hot * 100, heat * 5);
+  EXPECT_LE(hot * 100, heat * 3);
   EXPECT_GT(power, SLUICE_RANDOM_DEVICES / 2);
   EXPECT_LE(over * 100, power * 2);
 }
