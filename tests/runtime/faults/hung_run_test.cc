@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 
 #include <future>
+#include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/runtime/faults/fault_run.h"
@@ -15,20 +17,25 @@ using ::testing::HasSubstr;
 
 // The watchdog's time passes when a test says so: a busy machine is never taken for a run that hangs.
 class HungRun : public ::testing::Test {
+ public:
+  ~HungRun() override {
+    if (abandoned_runs() > abandoned_) keep(std::move(clock_));
+  }
+
  protected:
   static constexpr TimeNs kPeriod = from_ms(20), kPatience = from_s(600), kStandstill = from_s(1800);
 
   EngineSetup setup() {
     EngineSetup out;
-    out.clock = &clock_;
+    out.clock = clock_.get();
     out.limits = {kPeriod, kPatience, kStandstill, 5};
     return out;
   }
   // The watchdog looks at least once afterwards: its timer is due before this one.
   void pass(TimeNs time) {
-    clock_.jump(time);
+    clock_->jump(time);
     std::promise<void> looked;
-    clock_.at(clock_.now() + 2 * kPeriod, {}, [&] { looked.set_value(); });
+    clock_->at(clock_->now() + 2 * kPeriod, {}, [&] { looked.set_value(); });
     looked.get_future().wait();
   }
   Status end_of(FaultRun& run) {
@@ -41,11 +48,12 @@ class HungRun : public ::testing::Test {
 
  private:
   // What was abandoned uses its clock for ever.
-  JumpingClock& clock_ = *kept_for_ever();
-  static JumpingClock* kept_for_ever() {
-    static auto* const kAll = new std::vector<JumpingClock*>();
-    return kAll->emplace_back(new JumpingClock());
+  static void keep(std::unique_ptr<JumpingClock> clock) {
+    static auto* const kAll = new std::vector<std::unique_ptr<JumpingClock>>();
+    kAll->push_back(std::move(clock));
   }
+  const std::size_t abandoned_ = abandoned_runs();
+  std::unique_ptr<JumpingClock> clock_ = std::make_unique<JumpingClock>();
 };
 
 constexpr const char* kOneHangs =
