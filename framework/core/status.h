@@ -57,7 +57,7 @@ inline Status end_of_stream() { return {Code::kEndOfStream, {}}; }
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : data_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: implicit by design
+  Result(T made) : data_(std::in_place_index<0>, std::move(made)) {}          // NOLINT: implicit by design
   Result(Status status) : data_(std::in_place_index<1>, std::move(status)) {  // NOLINT: implicit by design
     assert(!std::get<1>(data_).ok() && "a Result without a value needs a failure");
   }
@@ -83,9 +83,10 @@ class [[nodiscard]] Result {
 #define SLUICE_CONCAT_INNER(a, b) a##b
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_INNER(a, b)
 // Returns the failure from the enclosing function.
-#define SLUICE_RETURN_IF_ERROR(expr)                                      \
-  do {                                                                    \
-    if (::sluice::Status status_ = (expr); !status_.ok()) return status_; \
+#define SLUICE_RETURN_IF_ERROR(expr) SLUICE_RETURN_IF_ERROR_IMPL(SLUICE_CONCAT(status_, __LINE__), expr)
+#define SLUICE_RETURN_IF_ERROR_IMPL(tmp, expr)                \
+  do {                                                        \
+    if (::sluice::Status tmp = (expr); !tmp.ok()) return tmp; \
   } while (false)
 // `SLUICE_ASSIGN(auto x, make());` declares x or returns the failure.
 #define SLUICE_ASSIGN(lhs, expr) SLUICE_ASSIGN_IMPL(SLUICE_CONCAT(result_, __LINE__), lhs, expr)

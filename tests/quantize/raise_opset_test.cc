@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
              [](NetworkBuilder& b) { b.output("y", {1, 1, 1, 1}).node("ReduceSum", {"x"}, {"y"}); }},
         Case{"Dropout", 10,
              [](NetworkBuilder& b) { b.output("y", {2, 3, 4, 6}).node("Dropout", {"x"}, {"y"}); }}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& test) { return std::string(test.param.name); });
 
 TEST(RaiseOpsetRules, WhatHasNoEqualIsNamed) {
   NetworkBuilder b(18);

@@ -49,7 +49,9 @@ TEST_P(TurnGemm, ComputesTheSameWithDataFirst) {
   ASSERT_TRUE(status.ok()) << status.message();
   for (const pb::NodeProto& node : b.model.graph().node()) {
     EXPECT_NE(node.op_type(), "Gemm");
-    if (node.op_type() == "MatMul") EXPECT_EQ(node.input(1), "a_turned");
+    if (node.op_type() == "MatMul") {
+      EXPECT_EQ(node.input(1), "a_turned");
+    }
   }
   const std::vector<float> after = run(b.model, data, x);
   ASSERT_EQ(before.size(), after.size());
