@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "framework/core/suggest.h"
@@ -12,6 +13,9 @@ namespace sluice {
 namespace {
 
 using Row = std::vector<std::string>;
+
+// A longer list of allowed words stands behind the explanation, so that the table stays readable.
+constexpr std::size_t kWidestValue = 60;
 
 // Columns as wide as their longest cell, two spaces apart; the last one is not padded.
 std::string table(const std::vector<Row>& rows, const std::string& indent) {
@@ -103,6 +107,8 @@ std::string kind_of(const OptionDeclaration& option) {
       return "name of a model";
     case OptionKind::kTexts:
       return choices.empty() ? "text or list" : "any of " + choices;
+    case OptionKind::kNumberSet:
+      return "text, whole number or list";
     case OptionKind::kTextsOrPath:
       return "list, or path of a text file";
     case OptionKind::kMap:
@@ -122,7 +128,12 @@ std::string default_of(const OptionDeclaration& option) {
 
 void add_options(const std::string& prefix, const OptionDeclaration& option, std::vector<Row>& rows) {
   const std::string live = option.live ? " (can change while running)" : "";
-  rows.push_back({prefix + option.name, kind_of(option), default_of(option), option.doc + live});
+  std::string value = kind_of(option), doc = option.doc + live;
+  if (value.size() > kWidestValue) {
+    doc += " Allowed: " + value + ".";
+    value = "one word";
+  }
+  rows.push_back({prefix + option.name, std::move(value), default_of(option), std::move(doc)});
   for (const OptionDeclaration& child : option.children) add_options(prefix + option.name + ".", child, rows);
 }
 

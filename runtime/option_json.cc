@@ -55,8 +55,13 @@ Json value_schema(const OptionDeclaration& option) {
     case OptionKind::kNumbers:
       return or_choices(option, any_of({ranged("number", option), array_of(ranged("number", option))}));
     case OptionKind::kTexts:
-    case OptionKind::kTextsOrPath:
       return any_of({words, array_of(words)});
+    case OptionKind::kTextsOrPath:
+      return any_of({text, array_of(any_of({text, ranged("integer", option)}))});
+    case OptionKind::kNumberSet: {
+      const Json item = any_of({text, ranged("integer", option)});
+      return any_of({item, array_of(item)});
+    }
     case OptionKind::kMap:
       return options_schema(option.children);
     case OptionKind::kMaps:

@@ -32,10 +32,12 @@ enum class OptionKind : std::uint8_t {
   kModel,        // the name of an entry of `models`
   kNumbers,      // a number or a list of numbers
   kTexts,        // a text or a list of texts
+  kNumberSet,    // a text such as "0,4-7", a whole number, or a list of both; becomes the text
   kRate,         // one of `choices`, or a positive number (fps)
   kMap,          // nested declaration in `children`
   kMaps,         // list of maps, each after `children`
-  kTextsOrPath,  // a list of texts, or a path of a text file with one per line (read by the node)
+  kTextsOrPath,  // a list of texts or whole numbers (which become texts), or a path of a text file with one
+                 // per line (read by the node)
   kUri,  // like kPath, but a text that starts with a scheme of two or more letters ("rtsp:", "test:") stays
          // as it is
 };

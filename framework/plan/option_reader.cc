@@ -60,9 +60,11 @@ class Reader {
   OptionValue integer(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue number(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue text(const std::string& name, const OptionDeclaration& option, const Value& written);
+  OptionValue name_or_digits(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue choice(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue path(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue list_of(const std::string& name, const OptionDeclaration& option, const Value& written);
+  OptionValue number_set(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue maps(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue element(const std::string& name, const OptionDeclaration& option, const Value& written);
 
@@ -131,6 +133,8 @@ OptionValue Reader::value(const std::string& name, const OptionDeclaration& opti
     case OptionKind::kTexts:
     case OptionKind::kTextsOrPath:
       return list_of(name, option, written);
+    case OptionKind::kNumberSet:
+      return number_set(name, option, written);
     case OptionKind::kMap:
       if (!written.map()) return wrong_type(name, option, written, "a map");
       return {map(name + ".", declared(option.children), written)};
@@ -157,6 +161,8 @@ OptionValue Reader::element(const std::string& name, const OptionDeclaration& op
     case OptionKind::kPathOut:
     case OptionKind::kUri:
       return path(name, option, written);
+    case OptionKind::kTextsOrPath:
+      return name_or_digits(name, option, written);
     default:
       return text(name, option, written);
   }
@@ -209,6 +215,13 @@ OptionValue Reader::text(const std::string& name, const OptionDeclaration& optio
   return wrong_type(name, option, written, "a text");
 }
 
+// Classes may be called by a number.
+OptionValue Reader::name_or_digits(const std::string& name, const OptionDeclaration& option,
+                                   const Value& written) {
+  if (const auto* whole = std::get_if<std::int64_t>(&written.data)) return {std::to_string(*whole)};
+  return text(name, option, written);
+}
+
 OptionValue Reader::choice(const std::string& name, const OptionDeclaration& option, const Value& written) {
   if (among_choices(option, written)) return {scalar_text(written)};
   return wrong(name, written, allowed(scalar_text(written), option.choices).substr(2));
@@ -227,6 +240,22 @@ OptionValue Reader::list_of(const std::string& name, const OptionDeclaration& op
   OptionList out;
   for (const Value& item : *items) out.push_back(element(name, option, item));
   return {std::move(out)};
+}
+
+OptionValue Reader::number_set(const std::string& name, const OptionDeclaration& option,
+                               const Value& written) {
+  std::string set;
+  const auto add = [&set](const Value& item) {
+    const auto* whole = std::get_if<std::int64_t>(&item.data);
+    if (!whole && (!item.text() || item.text()->empty())) return false;
+    set += (set.empty() ? "" : ",") + (whole ? std::to_string(*whole) : *item.text());
+    return true;
+  };
+  const Value::List* items = written.list();
+  const bool right = items ? std::all_of(items->begin(), items->end(), add) : add(written);
+  if (!right || set.empty())
+    return wrong_type(name, option, written, "a text such as 0,4-7, a whole number or a list of both");
+  return {std::move(set)};
 }
 
 OptionValue Reader::maps(const std::string& name, const OptionDeclaration& option, const Value& written) {

@@ -5,7 +5,7 @@
 """
 import json
 
-from faults import BARS, FRONT, Faults, main
+from faults import BARS, FACES, FRONT, Faults, main
 from tiny_onnx import matmul_model
 
 # As they stand in the provider's library, and in the configuration files of QNN's own tools.
@@ -93,6 +93,20 @@ class Words(Faults):
         done = self.sluice('profile', model, '--backend', 'cpu', '--duration', '50ms', '--shape', 'x=1x3x4', '--json')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(json.loads(done.stdout)['backends'][0]['runs'], 0)
+
+    def test_names_of_classes_and_cores_may_be_numbers(self):
+        text = ('version: 1\nmodels: {face: {path: %s}}\nnodes:\n' % FRONT +
+                '  - {id: cam, type: video_source, options: {uri: %s}}\n' % FACES +
+                '  - {id: pre, type: preprocess, inputs: cam, options: {model: face, mean: 127.5, std: 127.5}}\n'
+                '  - {id: face, type: infer, inputs: pre, options: {model: face, cpu: {cores: [0]}}}\n'
+                '  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface, labels: %s}}\n'
+                '  - {id: out, type: json_sink, inputs: boxes, options: {path: "-"}}\n')
+        done = self.sluice('run', self.write('pipeline.yaml', text % '[7]'), '--frames', '1', '--quiet')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)['detections'][0]['label'], '7')
+        lines = self.errors(self.write('pipeline.yaml', text % '[0.5]'))
+        self.assertEqual(len(lines), 1)
+        self.assertIn("option 'labels' is 0.5, but must be a text", lines[0])
 
     def test_a_small_model_has_its_number(self):
         done = self.sluice('inspect', self.tiny(3))

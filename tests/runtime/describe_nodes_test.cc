@@ -39,6 +39,16 @@ TEST(DescribeNodes, PortsAndOptionsOfAllKinds) {
   }
 }
 
+TEST(DescribeNodes, ALongListOfWordsDoesNotWidenTheTable) {
+  NodeDeclaration node;
+  node.option("mode", OptionKind::kChoice).any_of(std::vector<std::string>(20, "word")).doc = "How.";
+  node.option("other", false).doc = "Whether.";
+  const std::string text = describe_node(node);
+  EXPECT_NE(text.find("  mode    one word     -        How. Allowed: word, word, "), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("  other   true, false  false    Whether.\n"), std::string::npos) << text;
+}
+
 TEST(DescribeNodes, SinksStopOnErrors) {
   EXPECT_EQ(describe_node(testing::sink_declaration()),
             "out: Takes frames.\n"

@@ -62,7 +62,8 @@ TEST_F(Schema, Options) {
   EXPECT_EQ(filter["batch"]["properties"]["max"]["description"], "Most per run.");
   EXPECT_EQ(filter["batch"]["additionalProperties"], false);
   EXPECT_EQ(filter["steps"]["items"]["properties"].contains("rate_hz"), true);
-  EXPECT_EQ(filter["labels"]["anyOf"][1]["items"]["type"], "string");
+  EXPECT_EQ(filter["labels"]["anyOf"][1]["items"],
+            Json::parse(R"({"anyOf": [{"type": "string"}, {"type": "integer"}]})"));
 }
 
 TEST_F(Schema, SectionsComeFromTheirDeclarations) {

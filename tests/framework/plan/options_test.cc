@@ -141,6 +141,21 @@ TEST(Options, TheCommandLineWinsOverOptionsOverSectionsOverDefaults) {
   EXPECT_EQ(threads(plan_of(own, inputs)).at("threads"), OptionValue{std::int64_t{4}});
 }
 
+TEST(Options, ASetOfNumbersIsATextANumberOrAList) {
+  const auto cores = [](const std::string& written) {
+    return node(plan_of(with_infer("cpu: {cores: " + written + "}")), "face").options->map("cpu").at("cores");
+  };
+  EXPECT_EQ(cores("'0,4-7'"), OptionValue{std::string("0,4-7")});
+  EXPECT_EQ(cores("3"), OptionValue{std::string("3")});
+  EXPECT_EQ(cores("[0, 2]"), OptionValue{std::string("0,2")});
+  EXPECT_EQ(cores("[0, 4-7]"), OptionValue{std::string("0,4-7")});
+  for (const std::string wrong : {"1.5", "[]", "[0, 1.5]", "{a: 1}", "true", "''"}) {
+    EXPECT_THAT(issues_of(with_infer("cpu: {cores: " + wrong + "}")),
+                ElementsAre(HasSubstr("a text such as 0,4-7, a whole number or a list of both")))
+        << wrong;
+  }
+}
+
 TEST(Options, SetIsCheckedLikeTheFile) {
   PlanInputs inputs = plan_inputs();
   inputs.set = {{"pre.fit", "krop"}, {"prex.fit", "crop"}, {"pre", "1"}, {"pre.nothing", "1"}};
