@@ -57,6 +57,7 @@ std::string notes_of(const PortDeclaration& port) {
 std::string ports(const char* title, const std::deque<PortDeclaration>& declared) {
   if (declared.empty()) return {};
   std::vector<Row> rows;
+  rows.reserve(declared.size());
   for (const PortDeclaration& port : declared) rows.push_back({port.name, type_of(port), notes_of(port)});
   return std::string(title) + "\n" + table(rows, "  ");
 }
@@ -76,7 +77,7 @@ std::string range_of(const OptionDeclaration& option) {
 }
 
 std::string kind_of(const OptionDeclaration& option) {
-  const std::string choices = comma_list(option.choices);
+  std::string choices = comma_list(option.choices);
   const std::string range = range_of(option);
   const auto with_range = [&](const std::string& kind) {
     const std::string numbers = range.empty() ? kind : kind + " " + range;
@@ -98,7 +99,6 @@ std::string kind_of(const OptionDeclaration& option) {
     case OptionKind::kText:
       return choices.empty() ? "text" : choices;
     case OptionKind::kPath:
-      return "path";
     case OptionKind::kPathOut:
       return "path";
     case OptionKind::kUri:

@@ -39,7 +39,7 @@ Json or_choices(const OptionDeclaration& option, const Json& schema) {
 }
 
 Json value_schema(const OptionDeclaration& option) {
-  const Json text = {{"type", "string"}};
+  Json text = {{"type", "string"}};
   const Json words = option.choices.empty() ? text : one_of(option.choices);
   switch (option.kind) {
     case OptionKind::kBool:

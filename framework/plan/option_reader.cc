@@ -55,6 +55,8 @@ class Reader {
   OptionMap map(const std::string& prefix, const Declared& declared, const Value& written);
 
  private:
+  // What is said of a key that is not declared.
+  std::string why_refused(const std::string& name, const std::string& key, const Declared& declared) const;
   OptionValue value(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue flag(const std::string& name, const OptionDeclaration& option, const Value& written);
   OptionValue integer(const std::string& name, const OptionDeclaration& option, const Value& written);
@@ -106,21 +108,25 @@ OptionMap Reader::map(const std::string& prefix, const Declared& declared, const
   for (const Value::Entry& entry : *entries) {
     const auto found = std::find_if(declared.begin(), declared.end(),
                                     [&](const OptionDeclaration* d) { return d->name == entry.key; });
-    if (found != declared.end()) {
-      out.insert_or_assign(entry.key, value(prefix + entry.key, **found, entry.value));
-      continue;
-    }
-    if (const std::string reason = why_not_taken(prefix + entry.key); !reason.empty()) {
-      issues_.push_back({entry.key_mark, subject(prefix + entry.key) + " is not taken: " + reason});
-      continue;
-    }
-    std::vector<std::string> names;
-    for (const OptionDeclaration* d : declared) names.push_back(d->name);
-    const std::string rest = names.empty() ? ", there are none" : allowed(entry.key, names);
-    issues_.push_back({entry.key_mark, place_.owner + ": unknown " + place_.noun + " " +
-                                           in_quotes(prefix + entry.key) + rest});
+    std::string name = prefix;
+    name += entry.key;
+    if (found != declared.end())
+      out.insert_or_assign(entry.key, value(name, **found, entry.value));
+    else
+      issues_.push_back({entry.key_mark, why_refused(name, entry.key, declared)});
   }
   return out;
+}
+
+std::string Reader::why_refused(const std::string& name, const std::string& key,
+                                const Declared& declared) const {
+  if (const std::string reason = why_not_taken(name); !reason.empty())
+    return subject(name) + " is not taken: " + reason;
+  std::vector<std::string> names;
+  names.reserve(declared.size());
+  for (const OptionDeclaration* d : declared) names.push_back(d->name);
+  const std::string rest = names.empty() ? ", there are none" : allowed(key, names);
+  return place_.owner + ": unknown " + place_.noun + " " + in_quotes(name) + rest;
 }
 
 OptionValue Reader::value(const std::string& name, const OptionDeclaration& option, const Value& written) {
