@@ -48,8 +48,7 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
       mailboxes_(plan.edges.size()),
       routes_(plan.choices.size()),
       frame_routes_(total_slots(flow) * plan.choices.size()),
-      latest_out_(plan.nodes.size()),
-      ns_per_tick_(ns_per_tick()) {
+      latest_out_(plan.nodes.size()) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     nodes_[n].node = nodes[n];
     describe_node(n);
@@ -66,9 +65,7 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
     if (!plan.edges[e].latest) continue;
     latest_out_[static_cast<std::size_t>(plan.edges[e].from_node)].push_back(static_cast<int>(e));
-    NodeState& reader = nodes_[static_cast<std::size_t>(plan.edges[e].to_node)];
-    reader.latest_in.push_back(static_cast<int>(e));
-    reader.reads_mailboxes = true;
+    nodes_[static_cast<std::size_t>(plan.edges[e].to_node)].latest_in.push_back(static_cast<int>(e));
   }
   snapshots_.resize(slots * plan.edges.size());
   for (std::size_t e = 0; e < plan.edges.size(); ++e) {
@@ -173,15 +170,16 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   NodeState& state = nodes_[static_cast<std::size_t>(index)];
   if (times_runs_) run.begin = clock_.now();
   const std::uint64_t begin = ticks;
-  if (state.reads_mailboxes) snapshot_mailboxes(state, slot);
+  const bool reads_mailboxes = !state.latest_in.empty();
+  if (reads_mailboxes) snapshot_mailboxes(state, slot);
   OptionsPtr held;
   NodeContext context(*this, state, slot, frame, options_for_run(index, held),
                       state.choice < 0 ? 0 : route_of(state.choice, slot));
   const Status status =
       context.run_elements([&] { return guarded([&] { return state.node->process(context); }); });
-  if (state.reads_mailboxes) destroy_snapshots(state, slot);
+  if (reads_mailboxes) destroy_snapshots(state, slot);
   ticks = read_ticks();
-  run.busy = static_cast<TimeNs>(static_cast<double>(ticks - begin) * ns_per_tick_);
+  run.busy = ticks_to_ns(ticks - begin);
   if (times_runs_) {
     run.thread = this_thread();
     // What the report counts, unless the ticks run ahead of the clock: slices of a thread may not overlap.

@@ -75,16 +75,15 @@ class NodeBodies final : public Bodies, public FlowStorage {
     OptionsPtr current;  // the snapshot in use; touched by the node's own runs only
     std::uint64_t current_version = UINT64_MAX;
     std::atomic<std::uint64_t> version{0};
-    int choice = -1;          // of Plan::choices, whose route its frames take; -1: it depends on none
-    bool runs_alone = true;   // one run at a time
-    bool takes_lists = true;  // its declaration's
-    bool reads_mailboxes = false;
-    std::size_t first_output = 0;                           // into a slot's lists
+    int choice = -1;               // of Plan::choices, whose route its frames take; -1: it depends on none
+    bool runs_alone = true;        // one run at a time
+    bool takes_lists = true;       // its declaration's
+    std::size_t first_output = 0;  // into a slot's lists
+    std::vector<int> latest_in;    // edges
     boost::container::small_vector<std::uint32_t, 4> most;  // packets, by output
     boost::container::small_vector<InputPort, 2> ports;
     boost::container::small_vector<InputList, 2> inputs;
     std::vector<std::size_t> unread;  // outputs that nobody reads
-    std::vector<int> latest_in;       // edges
     mutable std::mutex mutex;         // guards the pointer below
     OptionsPtr options;
   };
@@ -138,7 +137,6 @@ class NodeBodies final : public Bodies, public FlowStorage {
   std::vector<std::atomic<int>> routes_;    // by choice: of frames to come
   std::vector<std::atomic<int>> frame_routes_;  // [slot][choice]; -1: not chosen yet
   std::vector<std::vector<int>> latest_out_;    // by node: latest edges that leave it
-  const double ns_per_tick_;
 };
 
 }  // namespace sluice

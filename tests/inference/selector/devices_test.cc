@@ -32,28 +32,24 @@ TEST(RandomDevices, NoFlapping) {
   }
 }
 
+void expect_heat_limit_kept(std::uint64_t seed) {
+  const TrueDevice device = random_device(seed);
+  RunRequest run;
+  run.policy = device.policy(PolicyKind::kSustained);
+  run.policy.max_temperature_c = heat_limit_of(device);
+  EXPECT_LE(run_selector(device, run).over_limit_s, 2) << "seed " << seed;
+}
+
 // Devices on which the margin to the limit is used up while the limit itself is kept by what runs: it is not
 // left for a try of what nobody knows.
 TEST(RandomDevices, WhatKeepsTheLimitIsNotLeftForAnAttempt) {
-  for (const std::uint64_t seed : {66, 91}) {
-    const TrueDevice device = random_device(seed);
-    RunRequest run;
-    run.policy = device.policy(PolicyKind::kSustained);
-    run.policy.max_temperature_c = heat_limit_of(device);
-    EXPECT_LE(run_selector(device, run).over_limit_s, 2) << "seed " << seed;
-  }
+  for (const std::uint64_t seed : {66, 91}) expect_heat_limit_kept(seed);
 }
 
 // Devices on which all that is known gets too hot in the long run: what would heat far more than what runs is
 // no way out.
 TEST(RandomDevices, WhatHeatsFarMoreIsNoAttempt) {
-  for (const std::uint64_t seed : {5091, 9046}) {
-    const TrueDevice device = random_device(seed);
-    RunRequest run;
-    run.policy = device.policy(PolicyKind::kSustained);
-    run.policy.max_temperature_c = heat_limit_of(device);
-    EXPECT_LE(run_selector(device, run).over_limit_s, 2) << "seed " << seed;
-  }
+  for (const std::uint64_t seed : {5091, 9046}) expect_heat_limit_kept(seed);
 }
 
 // Devices whose other loads begin to draw more while the budget is nearly used up: that is not taken for the
