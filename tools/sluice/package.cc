@@ -14,6 +14,7 @@
 #include "runtime/logging.h"
 #include "runtime/pipeline.h"
 #include "tools/sluice/commands.h"
+#include "tools/sluice/copied_files.h"
 #include "tools/sluice/output.h"
 #include "tools/sluice/package_contents.h"
 #include "tools/sluice/package_manifest.h"
@@ -80,14 +81,11 @@ Status may_replace(const PackageArguments& arguments) {
                           "); --force does not replace it");
 }
 
-Status copy_files(const PackageContents& contents, const fs::path& folder) {
-  fs::create_directories(folder / "output");
-  for (const auto& [from, to] : contents.files) {
-    std::error_code error;
-    fs::create_directories((folder / to).parent_path(), error);
-    if (!error) fs::copy(from, folder / to, fs::copy_options::recursive, error);
-    if (error) return failed(in_quotes(from) + " cannot be packaged: " + error.message());
-  }
+Status copy_others(const PackageContents& contents, const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder / "output", error);
+  if (error) return failed(in_quotes((folder / "output").string()) + " cannot be made: " + error.message());
+  for (const auto& [from, to] : contents.files) SLUICE_RETURN_IF_ERROR(copy_files(from, folder / to));
   return {};
 }
 
@@ -166,7 +164,7 @@ Result<std::string> make_package(const PackageArguments& arguments, const Parsed
   SLUICE_ASSIGN(const PackageContents contents, package_contents(parsed.spec, builtin_registry()));
   SLUICE_ASSIGN(GrowingFolder folder, GrowingFolder::make(fs::path(arguments.output)));
   SLUICE_RETURN_IF_ERROR(package_models(contents.models, folder.path().string()));
-  SLUICE_RETURN_IF_ERROR(copy_files(contents, folder.path()));
+  SLUICE_RETURN_IF_ERROR(copy_others(contents, folder.path()));
   SLUICE_RETURN_IF_ERROR(write_pipeline(arguments.file, plan.name, contents, folder.path()));
   const std::vector<std::string> socs = socs_of(plan);
   if (!socs.empty()) SLUICE_RETURN_IF_ERROR(compile_contexts(folder.path()));

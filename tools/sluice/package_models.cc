@@ -8,6 +8,7 @@
 #include "framework/core/suggest.h"
 #include "inference/checked_model.h"
 #include "runtime/atomic_file.h"
+#include "tools/sluice/copied_files.h"
 #include "tools/sluice/model_encodings.h"
 #include "tools/sluice/model_facts.h"
 
@@ -55,15 +56,6 @@ std::set<std::string> files_beside(const CheckedModel& model) {
   return out;
 }
 
-Status copy_one(const fs::path& from, const fs::path& to) {
-  std::error_code error;
-  fs::create_directories(to.parent_path(), error);
-  if (!error) fs::copy_file(from, to, error);
-  return error ? failed(in_quotes(from.string()) + " cannot be copied to " + in_quotes(to.string()) + ": " +
-                        error.message())
-               : Status{};
-}
-
 // A binary beside the model is named by the model, which may come from anywhere.
 Status copy_beside(const fs::path& model, const std::string& file, const fs::path& to) {
   const fs::path path(file);
@@ -71,7 +63,7 @@ Status copy_beside(const fs::path& model, const std::string& file, const fs::pat
   if (file.empty() || outside)
     return unavailable(in_quotes(model.string()) + " reads " + in_quotes(file) +
                        ", which is not inside its own folder; only such files can be packaged");
-  return copy_one(model.parent_path() / path, to.parent_path() / path);
+  return copy_files(model.parent_path() / path, to.parent_path() / path);
 }
 
 Json tensors_json(const std::vector<TensorFacts>& tensors) {
@@ -113,7 +105,7 @@ Status package_models(const std::vector<PackagedModel>& models, const std::strin
   for (const PackagedModel& packaged : models) {
     SLUICE_ASSIGN(const auto model, check_model(packaged.request));
     const fs::path from(packaged.request.path), to = root / packaged.file;
-    SLUICE_RETURN_IF_ERROR(copy_one(from, to));
+    SLUICE_RETURN_IF_ERROR(copy_files(from, to));
     for (const std::string& file : files_beside(*model)) SLUICE_RETURN_IF_ERROR(copy_beside(from, file, to));
     const ModelFacts facts = facts_of(*model);
     const std::string name = name_of(packaged.request);

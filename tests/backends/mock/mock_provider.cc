@@ -112,14 +112,17 @@ struct ComputeInfo : OrtNodeComputeInfo {
       const Ort::ConstValue input = context.GetInput(0);
       const auto shape = input.GetTensorTypeAndShapeInfo().GetShape();
       Ort::UnownedValue output = context.GetOutput(0, shape);
-      control.last_input = input.GetTensorRawData();
-      control.last_output = output.GetTensorMutableRawData();
-      OrtStatus* status = count_memory(input.GetTensorMemoryInfo(), control.last_input, sharing,
-                                       control.shared_inputs, control.own_inputs);
+      // `control` is for the test to read: another run may write to it meanwhile.
+      const void* const from = input.GetTensorRawData();
+      void* const to = output.GetTensorMutableRawData();
+      control.last_input = from;
+      control.last_output = to;
+      OrtStatus* status =
+          count_memory(input.GetTensorMemoryInfo(), from, sharing, control.shared_inputs, control.own_inputs);
       if (!status)
-        status = count_memory(output.GetTensorMemoryInfo(), control.last_output, sharing,
-                              control.shared_outputs, control.own_outputs);
-      if (!status) std::memcpy(control.last_output, control.last_input, input.GetTensorSizeInBytes());
+        status = count_memory(output.GetTensorMemoryInfo(), to, sharing, control.shared_outputs,
+                              control.own_outputs);
+      if (!status) std::memcpy(to, from, input.GetTensorSizeInBytes());
       return status;
     } catch (const Ort::Exception& error) {
       return Ort::GetApi().CreateStatus(error.GetOrtErrorCode(), error.what());
