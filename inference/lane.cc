@@ -1,7 +1,8 @@
 #include "inference/lane.h"
 
 #include <algorithm>
-#include <cstdio>
+
+#include <fmt/format.h>
 
 namespace sluice {
 
@@ -169,9 +170,7 @@ Status Lane::give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const 
   }
   given_up = true;
   job->session_.cancel(job->slot_);
-  char text[96];
-  std::snprintf(text, sizeof text, "the run took longer than %g ms and was given up", to_ms(timeout));
-  return timed_out(text);
+  return timed_out(fmt::format("the run took longer than {:g} ms and was given up", to_ms(timeout)));
 }
 
 }  // namespace sluice

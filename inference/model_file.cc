@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
+
+#include <fmt/format.h>
 
 namespace sluice {
 namespace {
@@ -21,9 +22,7 @@ Status cannot_open(const std::string& path, int error) {
 }
 
 std::string gibibytes(std::int64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f GiB", static_cast<double>(bytes) / (1024.0 * 1024 * 1024));
-  return text;
+  return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / (1024.0 * 1024 * 1024));
 }
 
 Status check(const std::string& path, const struct stat& info) {

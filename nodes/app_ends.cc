@@ -1,5 +1,6 @@
 #include "nodes/app_ends.h"
 
+#include <cmath>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -11,6 +12,12 @@ namespace sluice {
 namespace {
 
 constexpr int kMostPixels = 16384;  // per side, as image_bytes allows
+constexpr double kMostMs = 1e10;    // 115 days: far from where a time in nanoseconds overflows
+
+Status check_time(const char* what, double ms) {
+  if (ms >= 0 && ms <= kMostMs) return {};  // false for NaN
+  return invalid(fmt::format("the {} of a pushed frame is {}, allowed: 0 to {:.0f}", what, ms, kMostMs));
+}
 
 void copy_pixels(const Frame& from, Image& to) {
   for (int p = 0; p < plane_count(from.format); ++p) {
@@ -72,6 +79,8 @@ Status AppSource::check(const Frame& frame) const {
                                frame.width, frame.height, name_of(frame.format), type_.width, type_.height,
                                name_of(type_.format)));
   }
+  SLUICE_RETURN_IF_ERROR(check_time("age_ms", frame.age_ms));
+  SLUICE_RETURN_IF_ERROR(check_time("media_time_ms", frame.media_time_ms.value_or(0)));
   for (int p = 0; p < plane_count(type_.format); ++p) {
     const auto plane = static_cast<std::size_t>(p);
     const PlaneSize size = plane_size(type_, p);
@@ -112,12 +121,12 @@ Status AppSource::push(const Frame& frame) {
   return offer_(make_capture(frame));
 }
 
+// The stream ends either way: a run that is stopping has nothing left to be told.
 void AppSource::close_stream() {
-  std::unique_lock lock(mutex_);
-  if (ended_ || !wait_until_connected(lock).ok()) return;
+  const std::lock_guard lock(mutex_);
+  if (ended_) return;
   ended_ = true;
-  // The stream ends either way: a run that is stopping has nothing left to be told.
-  static_cast<void>(offer_(end_of_stream()));
+  if (state_ == State::kConnected) static_cast<void>(offer_(end_of_stream()));
 }
 
 void AppSource::connect(SourceContext& context, Offer offer) {
@@ -126,6 +135,7 @@ void AppSource::connect(SourceContext& context, Offer offer) {
   offer_ = std::move(offer);
   state_ = State::kConnected;
   state_changed_.notify_all();
+  if (ended_) static_cast<void>(offer_(end_of_stream()));  // closed before the run began
 }
 
 void AppSource::disconnect() {
@@ -153,7 +163,16 @@ void AppSink::describe(NodeDeclaration& d) {
   d.takes_lists = true;
 }
 
+Status AppSink::on_packet(Callback callback) {
+  const std::lock_guard lock(mutex_);
+  if (open_) return invalid("on_packet() was called after start(): the callback stays what it was");
+  callback_ = std::move(callback);
+  return {};
+}
+
 Status AppSink::open(const OpenContext&) {
+  const std::lock_guard lock(mutex_);
+  open_ = true;
   if (!callback_) return failed("app_sink has no callback: call on_packet() before start()");
   return {};
 }

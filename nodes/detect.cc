@@ -25,11 +25,11 @@ Result<DecoderPtr> make_decoder(const Options& options, std::span<const TensorTy
   if (decoder == "blazeface") return make_blazeface(types);
   if (decoder == "yolo") return make_yolo(types, label_count);
   const std::string& order = options.text("box_order");
-  return make_ssd(types,
-                  order == "yxyx"   ? BoxOrder::kYxyx
-                  : order == "xyxy" ? BoxOrder::kXyxy
-                                    : BoxOrder::kAuto,
-                  label_count);
+  SsdOptions ssd;
+  ssd.order = order == "yxyx" ? BoxOrder::kYxyx : order == "xyxy" ? BoxOrder::kXyxy : BoxOrder::kAuto;
+  ssd.unit = options.text("box_unit") == "pixels" ? BoxUnit::kPixels : BoxUnit::kParts;
+  ssd.label_count = label_count;
+  return make_ssd(types, ssd);
 }
 
 // The names to use where the file gives none.
@@ -111,8 +111,11 @@ bool place(const Candidate& from, const Geometry& g, Detection& to) {
 //          labels          list or file, default "face" for blazeface, else the numbers
 //          nms             weighted or hard; default weighted for blazeface, else hard
 //          box_order       auto, yxyx or xyxy, for ssd; default auto
-// Drops    nothing; fails a frame whose scores are no probabilities or whose tensors do not come from a
-// picture Thread   worker
+//          box_unit        parts or pixels of the model's input, for ssd; default parts
+// Drops    nothing; fails a frame whose scores are no probabilities, whose boxes are in pixels unannounced,
+// or
+//          whose tensors do not come from a picture
+// Thread   worker
 class Detect final : public Node {
  public:
   static void describe(NodeDeclaration& d) {
@@ -142,6 +145,10 @@ class Detect final : public Node {
                                        "ssd: order of a box's corners; auto: yxyx, but xyxy beside scores "
                                        "[1,n,c] or integer classes.");
     order.fallback = OptionValue{std::string("auto")};
+    OptionDeclaration& unit = d.option("box_unit", OptionKind::kChoice)
+                                  .any_of({"parts", "pixels"})
+                                  .help("ssd: what corners are measured in, of the model's input.");
+    unit.fallback = OptionValue{std::string("parts")};
     d.infer_types = infer_types;
     d.fold = reads_itself;
   }

@@ -16,8 +16,21 @@ namespace {
 
 constexpr std::size_t kRowAlign = 64;
 constexpr std::uint64_t kWarmUpFrames = 30;  // contract section 5
+constexpr double kMostSeconds = 1e9;         // 31 years: far from where a time in nanoseconds overflows
 
 SourceNode* as_source(Node* node) { return dynamic_cast<SourceNode*>(node); }
+
+// A NaN among them would end the run at once or never.
+Status check_options(const RunOptions& options) {
+  constexpr int kMostWorkers = 1024;
+  if (options.frames.value_or(0) < 0)
+    return invalid(fmt::format("RunOptions::frames is {}, allowed: at least 0", *options.frames));
+  if (const double s = options.duration_s.value_or(0); !(s >= 0 && s <= kMostSeconds))
+    return invalid(fmt::format("RunOptions::duration_s is {:g}, allowed: 0 to {:g}", s, kMostSeconds));
+  if (options.workers < 0 || options.workers > kMostWorkers)
+    return invalid(fmt::format("RunOptions::workers is {}, allowed: 0 to {}", options.workers, kMostWorkers));
+  return {};
+}
 
 // Several failures as one: its code decides the exit code, its message has one line each.
 void add_failure(Status& all, const Status& one) {
@@ -183,6 +196,7 @@ void Engine::pool_available(int node) {
 }
 
 Status Engine::probe(const RunOptions& options) {
+  SLUICE_RETURN_IF_ERROR(check_options(options));
   if (probed_) return {};
   SLUICE_ASSIGN(device_, choose_device(options.device, plan_->device));
   make_services(options);
@@ -195,7 +209,7 @@ Status Engine::probe(const RunOptions& options) {
   connect_clip_meters(*plan_, *services_);
   {
     std::lock_guard lock(models_mutex_);
-    models_open_ = true;
+    nodes_open_ = true;
   }
   sensors_ = std::move(*sensors);
   failures_ = std::make_unique<Failures>(*plan_, clock_);
@@ -423,7 +437,7 @@ Status Engine::finish() {
 
 Status Engine::close_nodes() {
   std::lock_guard lock(models_mutex_);
-  models_open_ = false;
+  nodes_open_ = false;
   Status all;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     if (!opened_[n] || hangs(n)) continue;
@@ -464,7 +478,7 @@ Status Engine::outcome() const {
 Status Engine::set(std::string_view node, std::string_view option, std::string_view value) {
   for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
     if (plan_->nodes[n].id != node) continue;
-    if (!bodies_) return invalid("options are set while the pipeline runs: start it first");
+    if (!nodes_open_) return invalid("options are set while the pipeline runs");
     std::lock_guard lock(mutex_);  // two at once must not undo one another
     NodePlan current = plan_->nodes[n];
     current.options = bodies_->options(static_cast<int>(n));

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <array>
-#include <cstdio>
+
+#include <fmt/format.h>
 
 #include "runtime/render_plan.h"
 
@@ -8,11 +8,7 @@ namespace sluice {
 namespace plan_words {
 namespace {
 
-std::string fixed(double number, int decimals) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", decimals, number);
-  return text.data();
-}
+std::string fixed(double number, int decimals) { return fmt::format("{:.{}f}", number, decimals); }
 
 std::string picture(const ImageType& image) {
   std::string out = "frame";

@@ -1,6 +1,6 @@
-#include <array>
-#include <cstdio>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "runtime/plan_layout.h"
 #include "runtime/render_plan.h"
@@ -9,11 +9,7 @@
 namespace sluice {
 namespace {
 
-std::string number(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f", value);
-  return text.data();
-}
+std::string number(double value) { return fmt::format("{:.1f}", value); }
 
 std::string head(const PlanLayout& layout) {
   const std::string width = number(layout.width), height = number(layout.height);

@@ -346,6 +346,17 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
+// A value that could not be read is no text that stands in a wrong place: the first `said` errors are enough.
+void drop_followers(Issues& issues, std::size_t said) {
+  const auto first = issues.begin(), read = first + static_cast<std::ptrdiff_t>(said);
+  const auto follows = [&](const Issue& issue) {
+    return std::any_of(first, read, [&](const Issue& cause) {
+      return cause.mark.line == issue.mark.line && cause.mark.column == issue.mark.column;
+    });
+  };
+  issues.erase(std::remove_if(read, issues.end(), follows), issues.end());
+}
+
 }  // namespace
 
 Status ParsedProfile::status() const {
@@ -369,7 +380,9 @@ ParsedProfile parse_profile(std::string_view text, std::string file) {
     out.issues.push_back({yaml.value->mark, "a profile is a map, this is " + describe(*yaml.value)});
     return out;
   }
+  const std::size_t said = out.issues.size();
   DeviceProfile profile = ProfileReader(*yaml.value, out.issues).read();
+  drop_followers(out.issues, said);
   if (out.status().ok() && profile.nodes.empty())
     out.issues.push_back({yaml.value->mark, "thermal: nodes: there are none"});
   if (out.status().ok()) out.profile = std::move(profile);
@@ -389,7 +402,7 @@ Result<DeviceProfile> load_profile(const std::string& name_or_path) {
     file = name_or_path;
   }
   ParsedProfile parsed = parse_profile(text, file);
-  SLUICE_RETURN_IF_ERROR(parsed.status());
+  SLUICE_RETURN_IF_ERROR(parsed.status().with_context("the profile of the device has errors:\n"));
   return std::move(*parsed.profile);
 }
 

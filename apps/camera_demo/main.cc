@@ -2,7 +2,8 @@
 //
 //   camera_demo [SOURCE] [MODEL.onnx] [OUTPUT.mp4]
 //
-// Shows a window where there is a display, else writes OUTPUT (camera_demo.mp4). A window closes with q.
+// Shows a window where there is a display and no OUTPUT is named, else writes OUTPUT (camera_demo.mp4). A
+// window closes with q.
 #include <sluice/sluice.h>
 
 #include <csignal>
@@ -15,16 +16,23 @@
 
 namespace {
 
+// A text as YAML takes it whatever it holds; a dollar sign would name a variable of the environment.
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' || c == '$' ? std::string(2, c) : std::string(1, c);
+  return out + "'";
+}
+
 std::string pipeline_text(const std::string& source, const std::string& model, const std::string& sink) {
   return "version: 1\n"
          "name: camera_demo\n"
-         "models: {face: {path: '" +
-         model +
-         "'}}\n"
+         "models: {face: {path: " +
+         quoted(model) +
+         "}}\n"
          "nodes:\n"
-         "  - {id: camera, type: video_source, options: {uri: '" +
-         source +
-         "', pace: realtime}}\n"
+         "  - {id: camera, type: video_source, options: {uri: " +
+         quoted(source) +
+         ", pace: realtime}}\n"
          "  - {id: pre, type: preprocess, inputs: camera, options: {model: face, fit: letterbox, mean: "
          "127.5, std: 127.5}}\n"
          "  - {id: face, type: infer, inputs: pre, options: {model: face}}\n"
@@ -50,10 +58,12 @@ int main(int argc, char** argv) {
   const std::string source = argc > 1 ? argv[1] : (data / "videos/movie-hello.mp4").string();
   const std::string model = argc > 2 ? argv[2] : (data / "models/face_detection_back_256x256.onnx").string();
   const std::string output = argc > 3 ? argv[3] : "camera_demo.mp4";
-  const bool display = std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr;
+  const bool display =
+      argc <= 3 && (std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr);
   const std::string sink =
-      display ? "  - {id: screen, type: app_sink, inputs: overlay}\n"
-              : "  - {id: file, type: video_sink, inputs: overlay, options: {path: '" + output + "'}}\n";
+      display
+          ? "  - {id: screen, type: app_sink, inputs: overlay}\n"
+          : "  - {id: file, type: video_sink, inputs: overlay, options: {path: " + quoted(output) + "}}\n";
 
   auto pipeline = sluice::Pipeline::load(pipeline_text(source, model, sink), sluice::builtin_registry());
   if (!pipeline.ok()) return fail(pipeline.status());
@@ -63,7 +73,7 @@ int main(int argc, char** argv) {
         pipeline->app_sink("screen").on_packet([&](const sluice::Packet& packet) { window.offer(packet); });
     if (!status.ok()) return fail(status);
   }
-  std::signal(SIGINT, [](int) { interrupted = 1; });
+  for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { interrupted = 1; });
   if (auto status = pipeline->start(); !status.ok()) return fail(status);
   while (!pipeline->wait_for(0.02)) {
     if (interrupted || (display && !window.show())) pipeline->stop();

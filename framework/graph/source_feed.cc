@@ -1,5 +1,7 @@
 #include "framework/graph/source_feed.h"
 
+#include <charconv>
+
 #include "framework/core/allocation_scope.h"
 #include "framework/core/guarded.h"
 
@@ -13,7 +15,9 @@ constexpr std::size_t kRowAlign = 64;
 Pace Pace::parse(const std::string& text) {
   if (text == "realtime") return {Kind::kRealtime, 0};
   if (text == "max" || text.empty()) return {Kind::kMax, 0};
-  return {Kind::kRate, std::stod(text)};
+  Pace pace{Kind::kRate, 0};  // std::stod would read the number as the application's locale writes it
+  std::from_chars(text.data(), text.data() + text.size(), pace.fps);
+  return pace;
 }
 
 NodeFeed::NodeFeed(Setup setup)
@@ -95,9 +99,7 @@ Status NodeFeed::push(Result<Capture> capture) {
       executor_->lose(setup_.source, DropReason::kPoolEmpty);
       return capture.status();
     }
-    const bool regular = capture.status().code() == Code::kEndOfStream;
-    executor_->end_source(setup_.source, regular ? Status{} : capture.status());
-    return {};
+    return end_pushed(capture.status());
   }
   kept_frame_ = keep(std::move(*capture));
   switch (executor_->push(setup_.source, kept_frame_)) {
@@ -111,6 +113,14 @@ Status NodeFeed::push(Result<Capture> capture) {
   }
   discard();
   return cancelled("the run is over");
+}
+
+// A run that is over has no error of its source; whoever pushed is told that the frame is not in it.
+Status NodeFeed::end_pushed(const Status& why) {
+  const bool regular = why.code() == Code::kEndOfStream;
+  const bool over = why.code() == Code::kCancelled;
+  executor_->end_source(setup_.source, regular || over ? Status{} : why);
+  return regular ? Status{} : over ? cancelled("the run is over") : why;
 }
 
 template <typename T, typename Acquire>

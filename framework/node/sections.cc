@@ -6,7 +6,7 @@ namespace sluice {
 namespace {
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
-constexpr double kSmallest = 1e-9;  // "more than nothing"
+constexpr double kSmallest = 0.001;  // of a rate, a time or a power: more than nothing
 
 OptionDeclaration option(std::string name, OptionKind kind, OptionValue fallback, std::string doc) {
   OptionDeclaration o;

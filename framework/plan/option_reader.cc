@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
+
+#include <fmt/format.h>
 
 #include "framework/core/suggest.h"
 #include "framework/node/sections.h"
@@ -13,11 +14,8 @@
 namespace sluice::planning {
 namespace {
 
-std::string number_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
+// Not printf's, which writes the comma of the application's locale.
+std::string number_text(double value) { return fmt::format("{:g}", value); }
 
 std::string shown(const Value& value) { return value.text() ? in_quotes(*value.text()) : describe(value); }
 

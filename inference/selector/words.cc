@@ -1,35 +1,31 @@
 // Decisions in words.
-#include <cstdio>
+#include <fmt/format.h>
 
 #include "inference/selector/selector.h"
 
 namespace sluice {
 namespace {
 
-std::string number(const char* format, double value) {
-  char text[48];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
+std::string number(std::string_view format, double value) { return fmt::format(fmt::runtime(format), value); }
 
 const SelectorCandidate& at(std::span<const SelectorCandidate> candidates, int index) {
   return candidates[static_cast<std::size_t>(index)];
 }
 
-std::string percent(double gain) { return number("%.0f %%", gain * 100); }
+std::string percent(double gain) { return number("{:.0f} %", gain * 100); }
 
 std::string why_left(const Decision& decision, const SelectorPolicy& policy, std::string_view name) {
   const Forecast& left = decision.forecasts[static_cast<std::size_t>(decision.rival)];
   std::string text(name);
   switch (left.exclusion) {
     case Exclusion::kTooHot:
-      return text + number(" may reach %.1f degrees C", left.peak_c) +
-             number(", max_temperature_c is %g", policy.max_temperature_c.value_or(0));
+      return text + number(" may reach {:.1f} degrees C", left.peak_c) +
+             number(", max_temperature_c is {:g}", policy.max_temperature_c.value_or(0));
     case Exclusion::kTooSlow:
-      return text + number(" takes %.1f ms", left.latency_ms) +
-             number(", latency_budget_ms is %g", policy.latency_budget_ms.value_or(0));
+      return text + number(" takes {:.1f} ms", left.latency_ms) +
+             number(", latency_budget_ms is {:g}", policy.latency_budget_ms.value_or(0));
     case Exclusion::kPower:
-      return text + number(" draws more than power_budget_w, %g", policy.power_budget_w.value_or(0));
+      return text + number(" draws more than power_budget_w, {:g}", policy.power_budget_w.value_or(0));
     default:
       return text + ": " + std::string(name_of(left.exclusion));
   }
@@ -76,9 +72,9 @@ std::string headline(std::span<const SelectorCandidate> candidates, const Select
 std::string prediction(const SelectorCandidate& candidate, const Forecast& forecast) {
   std::string text = describe(candidate) + " ";
   if (forecast.exclusion != Exclusion::kNone) return text + std::string(name_of(forecast.exclusion));
-  text += number("%.1f fps", forecast.fps) + number(", %.1f ms", forecast.latency_ms);
+  text += number("{:.1f} fps", forecast.fps) + number(", {:.1f} ms", forecast.latency_ms);
   if (forecast.limit_in_s < Forecaster::kHorizon)
-    text += forecast.limit_in_s > 0 ? number(", throttled in %.0f s", forecast.limit_in_s) : ", throttled";
+    text += forecast.limit_in_s > 0 ? number(", throttled in {:.0f} s", forecast.limit_in_s) : ", throttled";
   return text;
 }
 

@@ -13,6 +13,7 @@ namespace sluice {
 namespace {
 
 constexpr float kMostScore = 1.01F;  // quantised probabilities may round a little above 1
+constexpr float kMostParts = 8;      // how far from the picture a box in parts of it may reach
 
 // Which tensor is what, and how to read it.
 struct Head {
@@ -25,6 +26,7 @@ struct Head {
   std::size_t background = 0;  // columns before the first class
   int first_label = 0;         // label of the first class's column
   bool x_first = false;
+  bool pixels = false;
 };
 
 class Ssd final : public Decoder {
@@ -58,8 +60,8 @@ class Ssd final : public Decoder {
   Status add(std::span<const Tensor* const> tensors, std::size_t row, std::size_t column, float score,
              Candidates& out) const {
     const Tensor& boxes = *tensors[head_.boxes];
-    const auto width = static_cast<float>(boxes.geometry.grid_width);
-    const auto height = static_cast<float>(boxes.geometry.grid_height);
+    const float width = head_.pixels ? 1 : static_cast<float>(boxes.geometry.grid_width);
+    const float height = head_.pixels ? 1 : static_cast<float>(boxes.geometry.grid_height);
     const auto corner = [&](std::size_t i) { return element(boxes, row * 4 + i); };
     const std::size_t x = head_.x_first ? 0 : 1;
     Candidate box{corner(x) * width, corner(1 - x) * height, corner(2 + x) * width, corner(3 - x) * height};
@@ -67,6 +69,7 @@ class Ssd final : public Decoder {
     const float number = head_.classes ? element(*tensors[*head_.classes], row) : 0;
     if (!std::isfinite(box.x0 + box.y0 + box.x1 + box.y1 + score + number)) return {};
     if (box.x1 <= box.x0 || box.y1 <= box.y0) return {};
+    if (!head_.pixels) SLUICE_RETURN_IF_ERROR(check_parts(boxes, row));
     if (score > kMostScore) {
       return failed(fmt::format(
           "decoder 'ssd' found a score of {:.3g}, scores are 0..1: export the model with its last "
@@ -77,6 +80,18 @@ class Ssd final : public Decoder {
     box.score = std::min(score, 1.0F);
     box.order = static_cast<std::uint32_t>(row * head_.columns + column);
     out.boxes.push_back(box);
+    return {};
+  }
+
+  static Status check_parts(const Tensor& boxes, std::size_t row) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      const float corner = element(boxes, row * 4 + i);
+      if (std::abs(corner) <= kMostParts) continue;
+      return failed(fmt::format(
+          "decoder 'ssd' found a box that reaches to {:g} times the picture: these are pixels; write option "
+          "box_unit: pixels",
+          corner));
+    }
     return {};
   }
 
@@ -159,7 +174,8 @@ std::optional<Head> head_of(std::span<const TensorType> types) {
 
 }  // namespace
 
-Result<DecoderPtr> make_ssd(std::span<const TensorType> types, BoxOrder order, std::size_t label_count) {
+Result<DecoderPtr> make_ssd(std::span<const TensorType> types, const SsdOptions& options) {
+  const std::size_t label_count = options.label_count;
   std::optional<Head> head = head_of(types);
   if (!head) {
     return invalid(
@@ -177,8 +193,9 @@ Result<DecoderPtr> make_ssd(std::span<const TensorType> types, BoxOrder order, s
                     label_count, head->columns, head->columns - 1));
   }
   const bool integer_classes = head->classes && is_number_per_class(types[*head->classes]);
-  head->x_first =
-      order == BoxOrder::kXyxy || (order == BoxOrder::kAuto && (head->columns > 1 || integer_classes));
+  head->pixels = options.unit == BoxUnit::kPixels;
+  head->x_first = options.order == BoxOrder::kXyxy ||
+                  (options.order == BoxOrder::kAuto && (head->columns > 1 || integer_classes));
   return DecoderPtr(std::make_unique<Ssd>(*head));
 }
 

@@ -7,6 +7,7 @@
 
 #include "framework/core/allocation_scope.h"
 #include "framework/core/redact.h"
+#include "nodes/video/declared_size.h"
 
 namespace sluice {
 namespace {
@@ -58,6 +59,7 @@ Status Demuxer::open(const VideoUri& uri, TimeNs timeout) {
   close();
   name_ = fmt::format("'{}'", redact_url(uri.target));
   network_ = uri.backend == VideoBackend::kNetwork;
+  path_ = network_ ? std::string() : uri.target;
   timeout_ = timeout;
   start_deadline();
   if (!network_) SLUICE_RETURN_IF_ERROR(check_file(uri.target, name_));
@@ -128,21 +130,24 @@ Demuxer::Read Demuxer::read(AVPacket& packet) {
     failure_ = explain(error, "stopped");
     return Read::kFailed;
   }
-  if (error == AVERROR_EOF && !ended_early()) return Read::kEnd;
   if (error == AVERROR_INVALIDDATA && ++broken_in_a_row_ < kMostBrokenReads) return Read::kBroken;
   if (error == AVERROR_EOF) {
-    failure_ = failed(fmt::format("{} ends after {} of {} pictures: the file is cut off; copy it again",
-                                  name_, packets_, avformat_index_get_entries_count(stream_)));
+    const std::string part = part_read();
+    if (part.empty()) return Read::kEnd;
+    failure_ = failed(fmt::format("{} ends after {}: the file is cut off; copy it again", name_, part));
   } else {
     failure_ = explain(error, "cannot be read on");
   }
   return Read::kFailed;
 }
 
-// Only MP4 and its kin say before the data how many pictures there are.
-bool Demuxer::ended_early() const {
+// Only MP4 and its kin say before the data how many pictures there are, and some others how many bytes.
+std::string Demuxer::part_read() const {
   const bool indexed = std::string_view(format_->iformat->name).find("mp4") != std::string_view::npos;
-  return indexed && stream_->nb_frames > 0 && packets_ < avformat_index_get_entries_count(stream_);
+  const int pictures = avformat_index_get_entries_count(stream_);
+  if (indexed && stream_->nb_frames > 0 && packets_ < pictures)
+    return fmt::format("{} of {} pictures", packets_, pictures);
+  return path_.empty() ? std::string() : missing_bytes(path_);
 }
 
 Status Demuxer::rewind() {

@@ -52,14 +52,15 @@ class Demuxer {
   static int should_stop(void* self);
   Status open_input(const VideoUri& uri);
   Status choose_stream();
-  // Whether a file whose index is known ended before the index does.
-  bool ended_early() const;
+  // "3 of 30 pictures", "1000 of 2000 bytes": of a file that ended before what it says of itself; else empty.
+  std::string part_read() const;
   void start_deadline();
   bool deadline_passed() const;
   // Why a call failed with `error`, in words.
   Status explain(int error, std::string_view what) const;
 
   std::string name_;
+  std::string path_;  // of a file
   AVFormatContext* format_ = nullptr;
   const AVStream* stream_ = nullptr;
   bool live_ = false;

@@ -50,6 +50,17 @@ class Words(Faults):
         lines = self.errors(path)
         self.assertEqual([line.split(' ')[0] for line in lines], ['FILE:3:68:', 'FILE:4:67:', 'FILE:5:23:', 'FILE:6:24:'])
 
+    def test_errors_of_a_profile_have_their_place_once(self):
+        profile = self.write('hot.yaml', 'version: 1\nambient_c: .nan\n')
+        path = self.source_to(BARS, more=f'device: {{telemetry: simulated, profile: {profile}}}\n')
+        lines = self.errors(path)
+        self.assertEqual(lines[0], 'FILE:5:41: error: device: profile: the profile of the device has errors:')
+        found = lines[1:]
+        self.assertEqual(len([line for line in found if line.startswith(profile + ':2:12: error: ')]), 1, found)
+        done = self.sluice('run', self.source_to(BARS), '--device', 'sim:' + profile)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(done.stderr.splitlines(), ['sluice: error: the profile of the device has errors:'] + found)
+
     def test_a_package_keeps_the_name(self):
         """Of the file, where none is written; a name that is written stays as it is."""
         block = 'version: 1\nnodes:\n  - {id: cam, type: video_source, options: %s}\n  - {id: out, type: null_sink, inputs: cam}\n' % BARS

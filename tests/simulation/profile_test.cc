@@ -137,6 +137,14 @@ TEST(Profiles, AnUnknownNameSaysWhatThereIs) {
   EXPECT_THAT(load_profile("./nothing.yaml").status().message(), HasSubstr("./nothing.yaml: cannot be read"));
 }
 
+TEST(ProfileReader, AValueThatIsNoNumberIsOneError) {
+  std::string text(shipped_profile("qcs6490"));
+  text.replace(text.find("ambient_c: 25"), 13, "ambient_c: .nan");
+  const std::string message = parse_profile(text, "hot.yaml").status().message();
+  EXPECT_THAT(message, HasSubstr("'.nan' is not finite"));
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 0) << message;
+}
+
 TEST(ProfileReader, AnEmptyFileIsNone) {
   for (const char* text : {"", "# nothing\n", "---\n", "null\n"}) {
     const ParsedProfile parsed = parse_profile(text, "empty.yaml");

@@ -10,11 +10,15 @@
 namespace sluice::cli {
 namespace {
 
+// A line of another file's errors: that says "FILE:LINE:COLUMN: error:" itself.
+bool has_place(std::string_view line) { return line.find(": error: ") != std::string_view::npos; }
+
 void print_lines(std::string_view head, std::string_view message) {
   std::string out;
   while (!message.empty()) {
     const std::size_t end = message.find('\n');
-    out += std::string(head) + redact_url(message.substr(0, end)) + "\n";
+    const std::string_view line = message.substr(0, end);
+    out += std::string(has_place(line) ? "" : head) + redact_url(line) + "\n";
     message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
   }
   std::fwrite(out.data(), 1, out.size(), stderr);

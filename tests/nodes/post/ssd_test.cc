@@ -19,7 +19,7 @@ using testing::tensor_type;
 const Geometry kInput = plain_geometry(200, 100);  // wider than high, so that swapped corners show
 
 Candidates run(const Outputs& outputs, BoxOrder order = BoxOrder::kAuto, std::size_t labels = 0) {
-  auto decoder = make_ssd(outputs.types, order, labels);
+  auto decoder = make_ssd(outputs.types, {.order = order, .label_count = labels});
   EXPECT_TRUE(decoder.ok()) << decoder.status().message();
   return decode(**decoder, outputs, 0.5F);
 }
@@ -42,7 +42,7 @@ TEST(Ssd, OneScorePerBoxIsTensorFlowsOrder) {
   EXPECT_FLOAT_EQ(found.boxes[0].score, 0.9F);
   EXPECT_EQ(found.boxes[0].label, 0);
   expect_box(run(outputs, BoxOrder::kXyxy).boxes.at(0), 20, 20, 100, 40);
-  EXPECT_TRUE((*make_ssd(outputs.types, BoxOrder::kAuto, 0))->needs_suppression());
+  EXPECT_TRUE((*make_ssd(outputs.types, {}))->needs_suppression());
 }
 
 TEST(Ssd, AColumnPerClassSkipsTheBackground) {
@@ -58,7 +58,7 @@ TEST(Ssd, AColumnPerClassSkipsTheBackground) {
   EXPECT_EQ(run(outputs, BoxOrder::kAuto, 2).boxes.at(0).label, 0);
   EXPECT_EQ(run(outputs, BoxOrder::kAuto, 3).boxes.at(0).label, 1) << "the names count the background";
   EXPECT_EQ(
-      make_ssd(outputs.types, BoxOrder::kAuto, 9).status().message(),
+      make_ssd(outputs.types, {.label_count = 9}).status().message(),
       "option 'labels' has 9 names, but the model's scores have 3 columns: 2 classes and the background");
 }
 
@@ -79,7 +79,7 @@ TEST(Ssd, PostProcessedOutputsCountTheirBoxes) {
   expect_box(found.boxes[0], 40, 10, 80, 50);
   EXPECT_EQ(found.boxes[0].label, 7);
   EXPECT_EQ(found.boxes[1].label, 3);
-  EXPECT_FALSE((*make_ssd(post_processed(2).types, BoxOrder::kAuto, 0))->needs_suppression());
+  EXPECT_FALSE((*make_ssd(post_processed(2).types, {}))->needs_suppression());
 }
 
 TEST(Ssd, ACountOutOfRangeIsHarmless) {
@@ -138,9 +138,26 @@ TEST(Ssd, LeavesOutWhatIsNotFiniteAndFailsOnLogits) {
   logits.add(tensor_type("boxes", {1, 1, 4}), std::vector<float>{0, 0, 1, 1}, kInput);
   logits.add(tensor_type("scores", {1, 1}), std::vector<float>{3}, kInput);
   Candidates candidates;
-  const Status status =
-      (*make_ssd(logits.types, BoxOrder::kAuto, 0))->decode(logits.tensors(), 0.5F, candidates);
+  const Status status = (*make_ssd(logits.types, {}))->decode(logits.tensors(), 0.5F, candidates);
   EXPECT_THAT(status.message(), HasSubstr("a score of 3, scores are 0..1"));
+}
+
+// torchvision's: corners in pixels of the model's input, classes as integers.
+TEST(Ssd, BoxesInPixelsAreReadOrRefusedNeverLost) {
+  Outputs outputs;
+  outputs.add(tensor_type("boxes", {1, 2, 4}), std::vector<float>{20, 20, 100, 40, -3, 1, 2, 4}, kInput);
+  outputs.add(tensor_type("scores", {1, 2}), std::vector<float>{0.9F, 0.8F}, kInput);
+  outputs.add(tensor_type("labels", {1, 2}, DType::kInt64), std::vector<std::int64_t>{12, 3}, kInput);
+  Candidates candidates;
+  EXPECT_EQ((*make_ssd(outputs.types, {}))->decode(outputs.tensors(), 0.5F, candidates).message(),
+            "decoder 'ssd' found a box that reaches to 20 times the picture: these are pixels; write option "
+            "box_unit: pixels");
+  auto decoder = make_ssd(outputs.types, {.unit = BoxUnit::kPixels});
+  const Candidates found = decode(**decoder, outputs, 0.5F);
+  ASSERT_EQ(found.boxes.size(), 2U);
+  expect_box(found.boxes[0], 20, 20, 100, 40);
+  EXPECT_EQ(found.boxes[0].label, 12);
+  expect_box(found.boxes[1], -3, 1, 2, 4);
 }
 
 TEST(Ssd, RefusesOtherShapes) {
@@ -154,7 +171,7 @@ TEST(Ssd, RefusesOtherShapes) {
       {tensor_type("boxes", {1, 10, 4}), tensor_type("a", {1, -1})},
   };
   for (const auto& types : wrong) {
-    const auto decoder = make_ssd(types, BoxOrder::kAuto, 0);
+    const auto decoder = make_ssd(types, {});
     ASSERT_FALSE(decoder.ok()) << shapes_text(types);
     EXPECT_THAT(decoder.status().message(), HasSubstr("it takes boxes [1,n,4] with scores [1,n]"));
   }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include "nodes/video_nodes.h"
 #include "tests/nodes/fake_source.h"
 #include "tests/nodes/video/media.h"
@@ -309,6 +311,36 @@ TEST(StreamSource, AFileThatIsCutOffEndsByError) {
               AllOf(HasSubstr("cut.mp4"), HasSubstr("of 30 pictures"), HasSubstr("cut off")));
   EXPECT_GT(seen.count(), 3u);
   EXPECT_LT(seen.count(), 30u);
+}
+
+// Containers that tell their size first; a recording that was never finished tells none, and ends where it
+// ends.
+TEST(StreamSource, OtherContainersThatAreCutOffEndByErrorWhereTheyTellTheirSize) {
+  for (const std::string name : {"cut.mkv", "cut.avi", "cut.webm"}) {
+    SCOPED_TRACE(name);
+    const std::string codec = name == "cut.webm" ? "-c:v libvpx -b:v 200k" : "-c copy";
+    std::vector<std::uint8_t> bytes =
+        read_file(make_media("whole_" + name, "-i '" + small_video() + "' " + codec));
+    const std::size_t whole = bytes.size();
+    bytes.resize(whole / 2);
+    write_file(scratch(name), bytes);
+    FakeSource source = open_video(scratch(name));
+    ASSERT_TRUE(source.probe().ok());
+    const Seen seen = read_all(source);
+    EXPECT_EQ(seen.end.code(), Code::kFailed);
+    EXPECT_THAT(
+        seen.end.message(),
+        HasSubstr(fmt::format("{}' ends after {} of {} bytes: the file is cut off", name, whole / 2, whole)));
+    EXPECT_GT(seen.count(), 3u);
+    EXPECT_LT(seen.count(), 30u);
+  }
+  const std::string live = make_media("live.mkv", "-i '" + small_video() + "' -c copy -f matroska -live 1");
+  std::vector<std::uint8_t> bytes = read_file(live);
+  bytes.resize(bytes.size() / 2);
+  write_file(live, bytes);
+  FakeSource source = open_video(live);
+  ASSERT_TRUE(source.probe().ok());
+  EXPECT_EQ(read_all(source).end.code(), Code::kEndOfStream);
 }
 
 TEST(StreamSource, SaysWhatIsWrongWithAFile) {

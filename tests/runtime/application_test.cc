@@ -1,0 +1,215 @@
+// What an application does with a pipeline that it feeds and reads itself (contract section 7), in the right
+// order and in the wrong one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <clocale>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "framework/graph/source_feed.h"
+#include "runtime/builtin.h"
+#include "runtime/pipeline.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr int kWidth = 32, kHeight = 16;
+
+class Picture {
+ public:
+  Frame frame() const {
+    Frame out{.format = PixelFormat::kGray, .width = kWidth, .height = kHeight};
+    out.planes[0] = pixels_.data();
+    out.strides[0] = kWidth;
+    return out;
+  }
+
+ private:
+  std::array<std::uint8_t, kWidth * kHeight> pixels_{};
+};
+
+// An application: `live` or not, with `between` in the middle, and what came out of it.
+class Application {
+ public:
+  explicit Application(bool live, const std::string& between = "type: rate_limit, options: {rate_hz: 100000}",
+                       const Registry& registry = builtin_registry())
+      : pipeline_(Pipeline::load("version: 1\nname: application\nnodes:\n"
+                                 "  - {id: mine, type: app_source, options: {width: 32, height: 16, format: "
+                                 "gray, live: " +
+                                     std::string(live ? "true" : "false") +
+                                     "}}\n  - {id: middle, inputs: mine, " + between +
+                                     "}\n  - {id: out, type: app_sink, inputs: middle}\n",
+                                 registry)) {
+    EXPECT_TRUE(pipeline_.ok()) << pipeline_.status().message();
+    EXPECT_TRUE(sink().on_packet([this](const Packet& p) { numbers_.push_back(p.frame().number); }).ok());
+  }
+  Pipeline& pipeline() { return *pipeline_; }
+  AppSourceHandle source() { return pipeline_->app_source("mine"); }
+  AppSinkHandle sink() { return pipeline_->app_sink("out"); }
+  Status push(double media_ms) {
+    Frame frame = picture_.frame();
+    frame.media_time_ms = media_ms;
+    return source().push(frame);
+  }
+  // Of the sink's thread; read after wait().
+  const std::vector<std::uint64_t>& numbers() const { return numbers_; }
+
+ private:
+  Picture picture_;
+  std::vector<std::uint64_t> numbers_;
+  Result<Pipeline> pipeline_;
+};
+
+class Refuses final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Fails.");
+    d.input("in", PortKind::kFrame);
+    d.output("out", PortKind::kDetections);
+  }
+  Status process(Context&) override { throw std::runtime_error("not today"); }
+};
+
+TEST(Application, ThatClosesBeforeTheStartHasARunWithoutFrames) {
+  Application app(false);
+  app.source().close();
+  ASSERT_TRUE(app.pipeline().start().ok());
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  EXPECT_EQ(app.pipeline().report().status, RunStatus::kCompleted);
+  EXPECT_THAT(app.numbers(), ElementsAre());
+  EXPECT_FALSE(app.push(0).ok());
+}
+
+TEST(Application, CannotChangeItsCallbackOnceTheRunHasBegun) {
+  Application app(false);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  EXPECT_EQ(app.sink().on_packet([](const Packet&) { FAIL(); }).message(),
+            "on_packet() was called after start(): the callback stays what it was");
+  ASSERT_TRUE(app.push(0).ok());
+  ASSERT_TRUE(app.push(1).ok());
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  EXPECT_THAT(app.numbers(), ElementsAre(0U, 1U));
+  EXPECT_EQ(app.sink().on_packet({}).code(), Code::kInvalid);
+}
+
+TEST(Application, SetsOptionsOnlyWhileThePipelineRuns) {
+  Application app(false);
+  const std::string refused = "options are set while the pipeline runs";
+  EXPECT_EQ(app.pipeline().set("middle", "rate_hz", "10").message(), refused);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  ASSERT_TRUE(app.push(0).ok());
+  ASSERT_TRUE(app.pipeline().set("middle", "rate_hz", "10").ok());
+  for (const double ms : {50.0, 90.0, 150.0}) ASSERT_TRUE(app.push(ms).ok());
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  EXPECT_EQ(app.pipeline().set("middle", "rate_hz", "20").message(), refused);
+  ASSERT_EQ(app.pipeline().report().settings.size(), 1U);
+  EXPECT_EQ(app.pipeline().report().settings[0].value, "10");
+  EXPECT_LT(app.numbers().size(), 4U);
+}
+
+TEST(Application, PushesTimesThatAreNone) {
+  Application app(false);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  Frame frame = Picture().frame();
+  for (const double ms : {std::nan(""), -1.0, 1e300, HUGE_VAL}) {
+    frame.age_ms = ms;
+    EXPECT_THAT(app.source().push(frame).message(), HasSubstr("the age_ms of a pushed frame is "));
+    EXPECT_THAT(app.push(ms).message(), HasSubstr("the media_time_ms of a pushed frame is "));
+  }
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  EXPECT_EQ(app.pipeline().report().sources[0].produced, 0U);
+}
+
+// Ok means that the frame is in the flow, also when the run has just ended by itself; and the end of the run
+// is told once.
+TEST(Application, IsToldOfEveryFrameThatIsNotInTheRun) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<Refuses>("refuses").ok());
+  Application app(false, "type: refuses", registry);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  std::uint64_t taken = 0;
+  for (int i = 0; i < 200; ++i) taken += app.push(i).ok() ? 1 : 0;
+  EXPECT_EQ(app.push(200).message(), "the run is over");
+  const Status status = app.pipeline().wait();
+  EXPECT_THAT(status.message(), HasSubstr("not today; the run stops (30 failures in a row)"));
+  EXPECT_THAT(status.message(), Not(HasSubstr("\n")));
+  const SourceReport source = app.pipeline().report().sources[0];
+  EXPECT_LE(taken, source.produced);
+  EXPECT_GE(taken + 1, source.produced) << "one may have been produced and then cancelled";
+}
+
+TEST(Application, IsRefusedALimitThatIsNone) {
+  const auto refusal = [](const RunOptions& options) {
+    Application app(false);
+    const Status status = app.pipeline().start(options);
+    EXPECT_EQ(status.code(), Code::kInvalid);
+    return status.message();
+  };
+  EXPECT_EQ(refusal({.frames = -1}), "RunOptions::frames is -1, allowed: at least 0");
+  EXPECT_EQ(refusal({.duration_s = -1}), "RunOptions::duration_s is -1, allowed: 0 to 1e+09");
+  EXPECT_EQ(refusal({.duration_s = std::nan("")}), "RunOptions::duration_s is nan, allowed: 0 to 1e+09");
+  EXPECT_EQ(refusal({.workers = -1}), "RunOptions::workers is -1, allowed: 0 to 1024");
+}
+
+TEST(Application, RunsTwoPipelinesAtOnceAndDropsThemInAnyState) {
+  Application lossless(false), live(true);
+  ASSERT_TRUE(lossless.pipeline().start().ok());
+  ASSERT_TRUE(live.pipeline().start().ok());
+  std::thread other([&] {
+    for (int i = 0; i < 300; ++i) static_cast<void>(live.push(i));
+  });
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(lossless.push(i).ok());
+  other.join();
+  lossless.source().close();
+  EXPECT_TRUE(lossless.pipeline().wait().ok());
+  EXPECT_EQ(lossless.numbers().size(), 300U);
+  live.pipeline().stop();
+  EXPECT_TRUE(live.pipeline().wait().ok());
+  EXPECT_EQ(live.pipeline().report().sources[0].produced, 300U);
+  for (int frames = 0; frames < 4; ++frames) {
+    Application gone(frames % 2 == 0);
+    ASSERT_TRUE(gone.pipeline().start().ok());
+    for (int i = 0; i < frames; ++i) static_cast<void>(gone.push(i));
+  }
+}
+
+// A desktop program calls setlocale(): numbers of the file and of messages keep their point.
+TEST(Application, InALocaleWithDecimalCommas) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("sluice-locale-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string made = (folder / "de_DE.UTF-8").string();
+  const bool there =
+      std::system(("localedef --no-archive -i de_DE -f UTF-8 " + made + " >/dev/null 2>&1").c_str()) == 0;
+  ::setenv("LOCPATH", folder.c_str(), 1);
+  const char* const set = there ? std::setlocale(LC_ALL, "de_DE.UTF-8") : nullptr;
+  std::filesystem::remove_all(folder);
+  if (!set) GTEST_SKIP() << "localedef makes no locale with commas here";
+  ASSERT_EQ(std::to_string(1.5), "1,500000");
+  EXPECT_EQ(Pace::parse("12.5").fps, 12.5);
+  const auto refused = Pipeline::load(
+      "version: 1\nnodes:\n  - {id: cam, type: video_source, options: {uri: 'test:bars', "
+      "fps: 1000.5}}\n  - {id: out, type: null_sink, inputs: cam}\n",
+      builtin_registry());
+  EXPECT_THAT(refused.status().message(), HasSubstr("option 'fps' is 1000.5, allowed: 0.001 to 1000 1/s"));
+  std::setlocale(LC_ALL, "C");
+}
+
+}  // namespace
+}  // namespace sluice
