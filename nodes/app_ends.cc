@@ -1,6 +1,5 @@
 #include "nodes/app_ends.h"
 
-#include <cmath>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -163,16 +162,7 @@ void AppSink::describe(NodeDeclaration& d) {
   d.takes_lists = true;
 }
 
-Status AppSink::on_packet(Callback callback) {
-  const std::lock_guard lock(mutex_);
-  if (open_) return invalid("on_packet() was called after start(): the callback stays what it was");
-  callback_ = std::move(callback);
-  return {};
-}
-
 Status AppSink::open(const OpenContext&) {
-  const std::lock_guard lock(mutex_);
-  open_ = true;
   if (!callback_) return failed("app_sink has no callback: call on_packet() before start()");
   return {};
 }

@@ -24,8 +24,8 @@ struct Frame {
   int height = 0;
   std::array<const std::uint8_t*, 3> planes{};
   std::array<std::ptrdiff_t, 3> strides{};
-  double age_ms = 0;                    // how long ago it was captured: 0 to 1e10
-  std::optional<double> media_time_ms;  // since the first frame, 0 to 1e10; none: by the times of capture
+  double age_ms = 0;                    // how long ago it was captured
+  std::optional<double> media_time_ms;  // since the first frame; none: by the times of capture
 };
 
 // app_source: frames that the application pushes.
@@ -50,12 +50,11 @@ class AppSource final : public SourceNode {
   // --- for the application, from any thread
   // --------------------------------------------------------------------------- Copies the frame and hands it
   // over. Ok: it is in the flow. kPoolEmpty: it was dropped as overload and is counted (realtime, which never
-  // blocks). kInvalid: not running yet, already closed, or a frame of another size or format or without a
-  // time; kCancelled: the run is over. In lossless it blocks until there is room. Waits for the run's first
-  // moment when it has only just been started.
+  // blocks). kInvalid: not running yet, already closed, or a frame of another size or format; kCancelled: the
+  // run is over. In lossless it blocks until there is room. Waits for the run's first moment when it has only
+  // just been started.
   Status push(const Frame& frame);
-  // Ends the stream: what was pushed is still delivered. Before the start it makes that a run without frames.
-  // Later calls do nothing.
+  // Ends the stream: what was pushed is still delivered. Later calls do nothing.
   void close_stream();
 
   // --- for the runtime
@@ -104,16 +103,14 @@ class AppSink final : public Node {
 
   static void describe(NodeDeclaration& declaration);
 
-  // Before `start()` (kInvalid afterwards); without one the pipeline does not open. An exception from it
-  // counts as a failure of the node.
-  Status on_packet(Callback callback);
+  // Before `start()`; without one the pipeline does not open. An exception from it counts as a failure of the
+  // node.
+  void on_packet(Callback callback) { callback_ = std::move(callback); }
 
   Status open(const OpenContext& context) override;
   Status process(Context& context) override;
 
  private:
-  std::mutex mutex_;  // of the two below, until the sink is open
-  bool open_ = false;
   Callback callback_;
 };
 

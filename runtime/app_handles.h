@@ -20,7 +20,7 @@ class AppSourceHandle {
   Status push(const Frame& frame) {
     return node_ ? node_->push(frame) : invalid("the pipeline has no app_source '" + id_ + "'");
   }
-  // Ends the stream; what was pushed is still delivered. Before start(): the run has no frames.
+  // Ends the stream; what was pushed is still delivered.
   void close() {
     if (node_) node_->close_stream();
   }
@@ -35,11 +35,11 @@ class AppSinkHandle {
  public:
   AppSinkHandle(std::string_view id, AppSink* node) : id_(id), node_(node) {}
   explicit operator bool() const { return node_ != nullptr; }
-  // Before start(), kInvalid afterwards. Called from the sink's own thread, once per packet, in order per
-  // source; it may block.
+  // Before start(). Called from the sink's own thread, once per packet, in order per source; it may block.
   Status on_packet(AppSink::Callback callback) {
-    return node_ ? node_->on_packet(std::move(callback))
-                 : invalid("the pipeline has no app_sink '" + id_ + "'");
+    if (!node_) return invalid("the pipeline has no app_sink '" + id_ + "'");
+    node_->on_packet(std::move(callback));
+    return {};
   }
 
  private:

@@ -209,7 +209,7 @@ Status Engine::probe(const RunOptions& options) {
   connect_clip_meters(*plan_, *services_);
   {
     std::lock_guard lock(models_mutex_);
-    nodes_open_ = true;
+    models_open_ = true;
   }
   sensors_ = std::move(*sensors);
   failures_ = std::make_unique<Failures>(*plan_, clock_);
@@ -437,7 +437,7 @@ Status Engine::finish() {
 
 Status Engine::close_nodes() {
   std::lock_guard lock(models_mutex_);
-  nodes_open_ = false;
+  models_open_ = false;
   Status all;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     if (!opened_[n] || hangs(n)) continue;
@@ -478,7 +478,8 @@ Status Engine::outcome() const {
 Status Engine::set(std::string_view node, std::string_view option, std::string_view value) {
   for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
     if (plan_->nodes[n].id != node) continue;
-    if (!nodes_open_) return invalid("options are set while the pipeline runs");
+    if (std::lock_guard lock(models_mutex_); !models_open_ || !bodies_)
+      return invalid("options are set while the pipeline runs");
     std::lock_guard lock(mutex_);  // two at once must not undo one another
     NodePlan current = plan_->nodes[n];
     current.options = bodies_->options(static_cast<int>(n));

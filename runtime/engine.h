@@ -117,7 +117,7 @@ class Engine {
   std::unique_ptr<Failures> failures_;
   std::unique_ptr<Watchdog> watchdog_;
   std::mutex models_mutex_;  // one change of models at a time, and none once the nodes are closed
-  std::atomic<bool> nodes_open_{false};
+  bool models_open_ = false;
   std::unique_ptr<Telemetry> sensors_;          // between probe and start
   std::unique_ptr<TelemetryThread> telemetry_;  // null: nothing is read
   bool probed_ = false;

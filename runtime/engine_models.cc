@@ -57,7 +57,7 @@ Status Engine::open_selection(const RunOptions& options) {
 // All nodes load it before the first changes over, so that a failure changes nothing.
 Status Engine::replace_model(std::string_view name, const std::string& path) {
   std::lock_guard lock(models_mutex_);
-  if (!nodes_open_) return invalid("models are replaced while the pipeline runs");
+  if (!models_open_) return invalid("models are replaced while the pipeline runs");
   if (std::ranges::find(plan_->models, name, &ModelPlan::name) == plan_->models.end())
     return no_model(*plan_, name);
   SLUICE_ASSIGN(ModelRequest model, services_->model(name));
@@ -85,7 +85,7 @@ Status Engine::replace_model(std::string_view name, const std::string& path) {
 
 Status Engine::use_variant(std::string_view model, std::string_view variant) {
   std::lock_guard lock(models_mutex_);
-  if (!nodes_open_) return invalid("variants are chosen while the pipeline runs");
+  if (!models_open_) return invalid("variants are chosen while the pipeline runs");
   const auto plan = std::ranges::find(plan_->models, model, &ModelPlan::name);
   if (plan == plan_->models.end()) return no_model(*plan_, model);
   const std::string name(variant);

@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::size_t kRowAlign = 64;
 
+// A run that is over has no error of its source; whoever pushed is told that the frame is not in it.
+Status end_pushed(Executor& executor, int source, const Status& why) {
+  const bool regular = why.code() == Code::kEndOfStream;
+  const bool over = why.code() == Code::kCancelled;
+  executor.end_source(source, regular || over ? Status{} : why);
+  return regular ? Status{} : over ? cancelled("the run is over") : why;
+}
+
 }  // namespace
 
 Pace Pace::parse(const std::string& text) {
@@ -99,7 +107,7 @@ Status NodeFeed::push(Result<Capture> capture) {
       executor_->lose(setup_.source, DropReason::kPoolEmpty);
       return capture.status();
     }
-    return end_pushed(capture.status());
+    return end_pushed(*executor_, setup_.source, capture.status());
   }
   kept_frame_ = keep(std::move(*capture));
   switch (executor_->push(setup_.source, kept_frame_)) {
@@ -113,14 +121,6 @@ Status NodeFeed::push(Result<Capture> capture) {
   }
   discard();
   return cancelled("the run is over");
-}
-
-// A run that is over has no error of its source; whoever pushed is told that the frame is not in it.
-Status NodeFeed::end_pushed(const Status& why) {
-  const bool regular = why.code() == Code::kEndOfStream;
-  const bool over = why.code() == Code::kCancelled;
-  executor_->end_source(setup_.source, regular || over ? Status{} : why);
-  return regular ? Status{} : over ? cancelled("the run is over") : why;
 }
 
 template <typename T, typename Acquire>

@@ -74,7 +74,6 @@ class NodeFeed final : public SourceFeed, public SourceContext {
   template <typename T, typename Acquire>
   Result<T> acquire_or_wait(Acquire&& acquire);
   FrameInfo keep(Capture capture);
-  Status end_pushed(const Status& why);
   OutputPools& pools() { return setup_.pools->at(node_index_, 0); }
 
   Setup setup_;

@@ -93,19 +93,6 @@ TEST(Application, ThatClosesBeforeTheStartHasARunWithoutFrames) {
   EXPECT_FALSE(app.push(0).ok());
 }
 
-TEST(Application, CannotChangeItsCallbackOnceTheRunHasBegun) {
-  Application app(false);
-  ASSERT_TRUE(app.pipeline().start().ok());
-  EXPECT_EQ(app.sink().on_packet([](const Packet&) { FAIL(); }).message(),
-            "on_packet() was called after start(): the callback stays what it was");
-  ASSERT_TRUE(app.push(0).ok());
-  ASSERT_TRUE(app.push(1).ok());
-  app.source().close();
-  EXPECT_TRUE(app.pipeline().wait().ok());
-  EXPECT_THAT(app.numbers(), ElementsAre(0U, 1U));
-  EXPECT_EQ(app.sink().on_packet({}).code(), Code::kInvalid);
-}
-
 TEST(Application, SetsOptionsOnlyWhileThePipelineRuns) {
   Application app(false);
   const std::string refused = "options are set while the pipeline runs";

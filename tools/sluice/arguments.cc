@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <cmath>
 
 #include "framework/core/suggest.h"
 #include "runtime/library.h"
@@ -410,6 +411,20 @@ void declare(CLI::App& app, All& all) {
   add_fit(app, all.fit);
 }
 
+// CLI11's ranges let NaN through: no comparison with it holds, so no threshold would either.
+void refuse_nan(CLI::App& command) {
+  const CLI::Validator number(
+      [](const std::string& text) {
+        double value = 0;
+        std::from_chars(text.data(), text.data() + text.size(), value);
+        return std::isnan(value) ? in_quotes(text) + " is no number" : std::string();
+      },
+      "");
+  for (CLI::Option* const option : command.get_options()) {
+    if (option->get_type_name().starts_with("FLOAT")) option->check(number);
+  }
+}
+
 Arguments chosen(const CLI::App& app, All&& all) {
   const std::string name = app.get_subcommands().front()->get_name();
   if (name == "run") return std::move(all.run);
@@ -447,6 +462,7 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
   CLI::App app("Sluice: dataflow for camera AI at the edge", "sluice");
   All all;
   declare(app, all);
+  for (CLI::App* const command : app.get_subcommands(nullptr)) refuse_nan(*command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -143,6 +143,10 @@ TEST(CommandLine, WrongUseIsTwo) {
                                              {"plan", "a", "--format", "png"},
                                              {"eval", "a"},
                                              {"eval", "a", "--labels", "l", "--iou", "2"},
+                                             {"eval", "a", "--labels", "l", "--iou", "nan"},
+                                             {"eval", "a", "--labels", "l", "--min-recall", "NaN"},
+                                             {"thermal", "a", "--min-fps", "nan"},
+                                             {"run", "a", "--ambient", "-nan"},
                                              {"check"}}) {
     EXPECT_EQ(code(words), 2) << (words.empty() ? "" : words.back());
   }
