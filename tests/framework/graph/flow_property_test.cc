@@ -1,5 +1,6 @@
 // The equations of contract section 3 over random graphs x drops x filters x 0..n packets x both modes.
 #include <cstdlib>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,9 @@ namespace sluice::testing {
 namespace {
 
 constexpr int kGraphs = 20000;
+
+// What travels along TBB's edges is a handle: copying it can neither fail nor cost.
+static_assert(std::is_trivially_copyable_v<Message> && sizeof(Message) <= 8);
 
 struct RunResult {
   Findings findings;
