@@ -13,11 +13,11 @@ from faults import FACES, FRONT
 from run_pipelines import ROOT, TIMEOUT_S, Program
 
 DEMO = os.path.abspath(os.environ.get('SLUICE_CAMERA_DEMO', os.path.join(ROOT, 'build/release/bin/camera_demo')))
-WIDTH, HEIGHT = 1280, 720
+WIDTH, HEIGHT = 320, 180  # of the pictures that are compared
 
 
 class CameraDemo(Program):
-    """A video in; out comes one of the same length with a box around the face."""
+    """A video in; out comes one with a box around the face."""
 
     def setUp(self):
         super().setUp()
@@ -35,22 +35,23 @@ class CameraDemo(Program):
 
     @staticmethod
     def luma(video):
-        done = subprocess.run(['ffmpeg', '-v', 'error', '-i', video, '-pix_fmt', 'gray', '-f', 'rawvideo', '-'], check=True,
-                              capture_output=True)
+        """The small grey pictures of a video; none is repeated where one was dropped."""
+        done = subprocess.run(['ffmpeg', '-v', 'error', '-i', video, '-vsync', 'passthrough', '-vf', f'scale={WIDTH}:{HEIGHT}',
+                               '-pix_fmt', 'gray', '-f', 'rawvideo', '-'], check=True, capture_output=True)
         size = WIDTH * HEIGHT
         return [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
 
     def test_boxes_are_drawn_into_a_video(self):
-        """Whatever the files are called."""
+        """Whatever the files are called. In real time a busy machine may lose pictures."""
         source, written = self.short("it's $HOME, \"1\": .mp4"), self.at("out's $1.mp4")
         done = self.demo(source, FRONT, written)
         before, after = self.luma(source), self.luma(written)
-        self.assertEqual(len(after), len(before))
-        self.assertTrue(done.stdout.startswith(f'{len(before)} frames, '), done.stdout)
+        self.assertTrue(1 <= len(after) <= len(before))
+        self.assertTrue(done.stdout.startswith(f'{len(after)} frames, '), done.stdout)
         self.assertIn(f'written to {written}', done.stdout)
-        for old, new in zip(before, after):
-            changed = sum(abs(a - b) > 40 for a, b in zip(old, new))
-            self.assertGreater(changed, 1000, 'the frame of a box of some hundred pixels')
+        for new in after:
+            changed = min(sum(abs(a - b) > 30 for a, b in zip(old, new)) for old in before)
+            self.assertGreater(changed, 150, 'a box of 80 pixels a side')
             self.assertLess(changed, WIDTH * HEIGHT // 10)
         again = self.demo(source, FRONT, written, code=1)
         self.assertIn('exists', again.stderr)
