@@ -31,6 +31,7 @@ PlanResult make_plan(const GraphSpec& spec, const PlanInputs& inputs) {
   planning::check_sinks(draft);
   planning::decide_mode(draft);
   planning::check_infer(draft);
+  if (!draft.failed()) planning::choose_devices(draft);
   if (draft.failed()) return finish(draft);
 
   planning::read_models(draft);
