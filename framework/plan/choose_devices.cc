@@ -1,5 +1,7 @@
 // Which nodes with `device: auto` work on the gpu: those whose readers all are infer nodes that run there
 // first.
+#include "framework/plan/choose_devices.h"
+
 #include <algorithm>
 
 #include "framework/node/chosen_device.h"

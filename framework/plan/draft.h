@@ -84,15 +84,14 @@ struct Draft {
 };
 
 // Stage 'file'.
-void read_sections(Draft& draft);   // selector, backends, device
-void list_models(Draft& draft);     // paths and marks; nothing is opened
-void read_nodes(Draft& draft);      // types, options, --set, --pace
-void link_nodes(Draft& draft);      // inputs -> links
-void check_graph(Draft& draft);     // cycles, kinds, missing inputs, sources, unused nodes
-void check_sinks(Draft& draft);     // two on one path
-void decide_mode(Draft& draft);     // sources, realtime or lossless, what contradicts it
-void check_infer(Draft& draft);     // nodes that share a session, ladders
-void choose_devices(Draft& draft);  // nodes with `device: auto` before infer nodes on the gpu; no errors
+void read_sections(Draft& draft);  // selector, backends, device
+void list_models(Draft& draft);    // paths and marks; nothing is opened
+void read_nodes(Draft& draft);     // types, options, --set, --pace
+void link_nodes(Draft& draft);     // inputs -> links
+void check_graph(Draft& draft);    // cycles, kinds, missing inputs, sources, unused nodes
+void check_sinks(Draft& draft);    // two on one path
+void decide_mode(Draft& draft);    // sources, realtime or lossless, what contradicts it
+void check_infer(Draft& draft);    // nodes that share a session, ladders
 
 // Stage 'models'.
 void read_models(Draft& draft);   // signatures, batches

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/plan/choose_devices.h"
 #include "framework/plan/draft.h"
 
 namespace sluice {
