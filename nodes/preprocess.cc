@@ -176,7 +176,7 @@ class Preprocess : public Node {
   // `loud`: nobody else says why. Where there is no gpu at all, the infer node behind it does.
   void leave_device(const Status& why, bool loud) {
     on_device_.clear();
-    log_message(loud ? LogLevel::kWarning : LogLevel::kInfo,
+    log_message(loud ? LogLevel::kWarning : LogLevel::kDebug,
                 "node '" + node_ + "': its tensors are made on the cpu from now on: " + why.message());
   }
 

@@ -291,11 +291,49 @@ Status lower_split(Builder& builder, const Node& node) {
   return {};
 }
 
+namespace {
+
+// By axis of x.
+struct Pads {
+  Dims before, after;
+};
+
+Pads pads_of(const Graph& graph, const Node& node) {
+  const std::size_t rank = graph.input(node, 0).dims.size();
+  const auto pads = integers_at(graph, node, 1, "pads");
+  auto axes = integers_at(graph, node, 3, "axes");
+  if (axes.empty()) {
+    axes.resize(rank);
+    std::iota(axes.begin(), axes.end(), 0);
+  }
+  Pads out{Dims(rank, 0), Dims(rank, 0)};
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    out.before[axis_of(axes[i], rank)] = pads[i];
+    out.after[axis_of(axes[i], rank)] = pads[axes.size() + i];
+  }
+  return out;
+}
+
+// Within one turn: beyond it, and where an axis is cut, ONNX Runtime's numbers are its own.
+bool wraps_plainly(const Graph& graph, const Node& node) {
+  const Dims& x = graph.input(node, 0).dims;
+  const auto [before, after] = pads_of(graph, node);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    for (const std::int64_t pad : {before[i], after[i]})
+      if (pad < 0 || pad > x[i]) return false;
+  return true;
+}
+
+}  // namespace
+
 std::string check_pad(const Graph& graph, const Node& node) {
   if (std::string why = check_constants(graph, node, 1, 1); !why.empty()) return why;
   if (std::string why = check_constants(graph, node, 3, 3); !why.empty()) return why;
   if (node.has_input(2) && !constant_floats(graph.input(node, 2)))
     return "has a value that only the run knows";
+  if (node.text("mode", "constant") == "wrap" && !wraps_plainly(graph, node))
+    return "wraps more than one turn, or an axis that it also cuts, which ONNX and ONNX Runtime do "
+           "differently";
   return {};
 }
 
@@ -303,14 +341,7 @@ Status lower_pad(Builder& builder, const Node& node) {
   const Graph& graph = builder.graph();
   const Dims& x = graph.input(node, 0).dims;
   const Dims& y = graph.output(node).dims;
-  const auto pads = integers_at(graph, node, 1, "pads");
-  auto axes = integers_at(graph, node, 3, "axes");
-  if (axes.empty()) {
-    axes.resize(x.size());
-    std::iota(axes.begin(), axes.end(), 0);
-  }
-  Dims before(x.size(), 0);
-  for (std::size_t i = 0; i < axes.size(); ++i) before[axis_of(axes[i], x.size())] = pads[i];
+  const Dims before = pads_of(graph, node).before;
   const float value = node.has_input(2)
                           ? constant_floats(graph.input(node, 2)).value_or(std::vector<float>{0})[0]
                           : node.number("value", 0);

@@ -11,23 +11,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Folder {
- public:
-  Folder() {
-    path_ = (fs::temp_directory_path() / "sluice_gpu_tuning_XXXXXX").string();
-    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
-    use();
+// Of this process, whose first session opens it.
+class GpuTuned : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = (fs::temp_directory_path() / "sluice_gpu_tuning_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
+    ::setenv("SLUICE_ARTIFACTS", folder_.c_str(), 1);
   }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
+  static void TearDownTestSuite() {
     std::error_code ignored;
-    fs::remove_all(path_, ignored);
+    fs::remove_all(folder_, ignored);
   }
-  void use() const { ::setenv("SLUICE_ARTIFACTS", path_.c_str(), 1); }
-
- private:
-  std::string path_;
+  static inline std::string folder_;
 };
 
 EdgeModel point_convolution(std::int64_t size) {
@@ -55,9 +51,8 @@ Opened open(const EdgeModel& made, const Loaded::Options& options) {
   return out;
 }
 
-TEST(GpuTuned, WhatWasMeasuredIsKeptAndUsed) {
+TEST_F(GpuTuned, WhatWasMeasuredIsKeptAndUsed) {
   ASSERT_TRUE(gpu_available().ok()) << gpu_available().message();
-  const Folder kept;
   const EdgeModel made = point_convolution(8);
   EXPECT_EQ(open(made, {}).tuned, 0u) << "nobody measured yet";
   const Opened measuring = open(made, {{"tune", "1"}});
@@ -71,10 +66,6 @@ TEST(GpuTuned, WhatWasMeasuredIsKeptAndUsed) {
 
   EXPECT_EQ(open(point_convolution(9), {}).tuned, 0u) << "of another shape";
   EXPECT_EQ(open(made, {{"kernels", "float4"}}).tuned, 0u) << "a set that was asked for is taken as it is";
-  const Folder other;
-  EXPECT_EQ(open(made, {}).tuned, 0u) << "another cache";
-  kept.use();
-  EXPECT_EQ(open(made, {}).tuned, 1u);
 }
 
 }  // namespace
