@@ -327,15 +327,7 @@ inline const std::vector<Edge> kEdgeMoves = {
      {Axes{{-2, 3, 3, -2}}},
      {{"mode", "wrap"}},
      1,
-     "wraps more than one turn"},
-    {"PadWrapTwice",
-     "Pad",
-     19,
-     {3, 4},
-     {Axes{{7, 3, 8, 9}}},
-     {{"mode", "wrap"}},
-     1,
-     "wraps more than one turn"},
+     "wraps an axis that it also cuts"},
     {"PadOneAxis", "Pad", 18, {2, 5, 6}, {Axes{{2, 1}}, Scalar{0.3F}, Axes{{-1}}}, {}},
     {"PadByAttributes", "Pad", 7, {4, 3}, {}, {{"pads", EdgeDims{1, 0, 2, 2}}, {"mode", "reflect"}}},
     {"DepthToSpaceColumnsFirst", "DepthToSpace", 13, {2, 18, 3, 4}, {}, {{"blocksize", 3}, {"mode", "CRD"}}},
@@ -431,7 +423,6 @@ inline const std::vector<Edge> kEdgeResizes = {
      {{"mode", "linear"},
       {"coordinate_transformation_mode", "tf_crop_and_resize"},
       {"extrapolation_value", 7.5F}}},
-    {"ResizeOneDimension", "Resize", 13, {7}, {Absent{}, Factors{{2.2F}}}, {{"mode", "linear"}}},
     {"ResizeKeepsAspect",
      "Resize",
      18,
@@ -440,7 +431,6 @@ inline const std::vector<Edge> kEdgeResizes = {
      {{"mode", "linear"}, {"axes", EdgeDims{2, 3}}, {"keep_aspect_ratio_policy", "not_larger"}},
      1,
      "keeps the aspect ratio"},
-    {"ResizeOfTheRun", "Resize", 13, {1, 3, 6, 7}, {Absent{}, Given{{4}}}, {}, 1, "has output"},
 };
 
 }  // namespace sluice::testing
