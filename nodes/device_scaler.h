@@ -15,6 +15,9 @@ class DeviceScaler {
   // `services`: OpenContext::services. `device`: the backend's option. kUnavailable: why there is no gpu.
   static Result<DeviceScaler> open(void* services, const std::string& device, const pixels::Target& target);
 
+  // Ok: there is a gpu. kUnavailable: why not.
+  static Status available(void* services);
+
   // As PictureScaler::run; waits for the device. Allocates when the type of the pictures changes.
   Status run(const Image& image, std::byte* out);
   // Of the last picture.

@@ -16,14 +16,17 @@
 //          mean (0), std (1): one number or one per channel of the tensor, in pixel units
 //          pad_value (0; 0..255): around a letterboxed picture, in pixel units, normalised like a pixel
 //          device (auto): cpu; gpu: by backend `gpu`, in one kernel (exit 3 where there is none); auto is the
-//          cpu, because the next node reads the tensor in host memory
-//          gpu {device (auto)}: which OpenCL device, by name; inherited from `backends`
+//          gpu where every reader is an infer node whose first backend is `gpu` (the plan says so), else the
+//          cpu. A gpu that was so chosen and is not there, or fails, leaves the work to the cpu
+//          gpu {device (auto)}: which OpenCL device, by name; inherited from `backends`, else the reader's
 // drops    nothing
 // thread   worker; own for the gpu, which is waited for. One frame at a time: the tables and the scratch of
 // the current picture size belong to the node
 
 #include <vector>
 
+#include "framework/core/log.h"
+#include "framework/node/chosen_device.h"
 #include "framework/node/node.h"
 #include "inference/services.h"
 #include "nodes/declare.h"
@@ -35,7 +38,12 @@
 namespace sluice {
 namespace {
 
-bool on_gpu(const Options& options) { return options.text("device") == "gpu"; }
+// By the plan, not by the file.
+bool chosen_for_gpu(const Options& options) {
+  return options.text("device") == "auto" && options.has(kChosenDevice);
+}
+
+bool on_gpu(const Options& options) { return options.text("device") == "gpu" || chosen_for_gpu(options); }
 
 std::string gpu_device(const Options& options) {
   const Options gpu(options.map("gpu"));
@@ -104,7 +112,7 @@ class Preprocess : public Node {
     d.option("pad_value", 0.0).in_unit("pixel value").range(0, 255).help("Around a letterboxed picture.");
     d.option("device", "auto")
         .any_of({"auto", "cpu", "gpu"})
-        .help("Where it runs. auto: the cpu, because the next node reads the tensor in host memory.");
+        .help("Where it runs. auto: the gpu before infer nodes whose first backend is gpu, else the cpu.");
     OptionDeclaration device;
     device.name = "device";
     device.fallback = OptionValue{std::string("auto")};
@@ -120,29 +128,20 @@ class Preprocess : public Node {
 
   Status open(const OpenContext& context) override {
     const Options& options = *context.options;
-    for (const NodeRoute& route : context.routes) {
-      const TensorType& type = *route.outputs.at(0).tensor;
-      if (on_gpu(options)) {
-        SLUICE_ASSIGN(const pixels::Target target, preprocess_target(options, type));
-        SLUICE_ASSIGN(DeviceScaler scaler, DeviceScaler::open(context.services, gpu_device(options), target));
-        on_device_.push_back(std::move(scaler));
-        continue;
-      }
-      SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(options, type));
-      on_cpu_.push_back(std::move(scaler));
-      auto* services = static_cast<InferenceServices*>(context.services);
-      if (services && type.quant && !clipping_)
-        clipping_ = &services->add_clip_meter(context.node_id, type.name);
-    }
-    return {};
+    if (!on_gpu(options)) return open_on_cpu(context);
+    const Status there = open_on_device(context);
+    if (!chosen_for_gpu(options)) return there;
+    node_ = context.node_id;
+    if (!there.ok()) leave_device(there, DeviceScaler::available(context.services).ok());
+    return open_on_cpu(context);
   }
 
   Status process(Context& context) override {
-    const std::size_t route = context.route();
-    if (!on_device_.empty()) return make(context, on_device_[route]);
-    pixels::PictureScaler& scaler = on_cpu_[route];
-    SLUICE_RETURN_IF_ERROR(make(context, scaler));
-    if (clipping_ && scaler.elements() > 0) clipping_->add(scaler.clipped(), scaler.elements());
+    const Image* image = context.input<Image>();
+    if (!image) return failed("preprocess got no picture");
+    SLUICE_ASSIGN(Packet packet, context.make());
+    SLUICE_RETURN_IF_ERROR(make(context.route(), *image, *packet.edit<Tensor>()));
+    context.emit(std::move(packet));
     return {};
   }
 
@@ -152,19 +151,57 @@ class Preprocess : public Node {
   }
 
  private:
-  template <typename Scaler>
-  static Status make(Context& context, Scaler& scaler) {
-    const Image* image = context.input<Image>();
-    if (!image) return failed("preprocess got no picture");
-    SLUICE_ASSIGN(Packet packet, context.make());
-    Tensor& tensor = *packet.edit<Tensor>();
-    SLUICE_RETURN_IF_ERROR(scaler.run(*image, tensor.data));
-    tensor.geometry = scaler.geometry();
-    context.emit(std::move(packet));
+  Status open_on_device(const OpenContext& context) {
+    const Options& options = *context.options;
+    for (const NodeRoute& route : context.routes) {
+      SLUICE_ASSIGN(const pixels::Target target, preprocess_target(options, *route.outputs.at(0).tensor));
+      SLUICE_ASSIGN(DeviceScaler scaler, DeviceScaler::open(context.services, gpu_device(options), target));
+      on_device_.push_back(std::move(scaler));
+    }
     return {};
   }
 
-  // By route; one of them is empty.
+  Status open_on_cpu(const OpenContext& context) {
+    auto* services = static_cast<InferenceServices*>(context.services);
+    for (const NodeRoute& route : context.routes) {
+      const TensorType& type = *route.outputs.at(0).tensor;
+      SLUICE_ASSIGN(pixels::PictureScaler scaler, scaler_for(*context.options, type));
+      on_cpu_.push_back(std::move(scaler));
+      if (services && type.quant && !clipping_ && on_device_.empty())
+        clipping_ = &services->add_clip_meter(context.node_id, type.name);
+    }
+    return {};
+  }
+
+  // `loud`: nobody else says why. Where there is no gpu at all, the infer node behind it does.
+  void leave_device(const Status& why, bool loud) {
+    on_device_.clear();
+    log_message(loud ? LogLevel::kWarning : LogLevel::kDebug,
+                "node '" + node_ + "': its tensors are made on the cpu from now on: " + why.message());
+  }
+
+  Status make(std::size_t route, const Image& image, Tensor& tensor) {
+    if (!on_device_.empty()) {
+      const Status there = write(on_device_[route], image, tensor);
+      // kInvalid: a picture that the cpu cannot take either.
+      if (there.ok() || on_cpu_.empty() || there.code() == Code::kInvalid) return there;
+      leave_device(there, true);
+    }
+    pixels::PictureScaler& scaler = on_cpu_[route];
+    SLUICE_RETURN_IF_ERROR(write(scaler, image, tensor));
+    if (clipping_ && scaler.elements() > 0) clipping_->add(scaler.clipped(), scaler.elements());
+    return {};
+  }
+
+  template <typename Scaler>
+  static Status write(Scaler& scaler, const Image& image, Tensor& tensor) {
+    SLUICE_RETURN_IF_ERROR(scaler.run(image, tensor.data));
+    tensor.geometry = scaler.geometry();
+    return {};
+  }
+
+  std::string node_;
+  // By route. Both: the plan chose the device, and the cpu takes over when it fails.
   std::vector<pixels::PictureScaler> on_cpu_;
   std::vector<DeviceScaler> on_device_;
   // The services'; of all routes that are quantised. The device counts nothing: unknown there.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "framework/node/chosen_device.h"
 #include "runtime/render_plan.h"
 
 namespace sluice {
@@ -63,7 +64,8 @@ std::string device(const NodePlan& node) {
   const auto option = std::ranges::find(declared, "device", &OptionDeclaration::name);
   if (option == declared.end() || option->choices.empty() || !node.options) return {};
   const std::string& written = node.options->text("device");
-  return "on the " + (written == "auto" ? "cpu" : written) + " (device: " + written + ")";
+  const std::string chosen = node.options->has(kChosenDevice) ? node.options->text(kChosenDevice) : "cpu";
+  return "on the " + (written == "auto" ? chosen : written) + " (device: " + written + ")";
 }
 
 std::string_view name_of(WhenFull when_full) {

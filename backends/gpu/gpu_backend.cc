@@ -315,6 +315,9 @@ Result<std::string> GpuBackend::compile(const SessionRequest& request) {
       return unavailable("backend 'gpu' takes no operator of '" + request.model.path + "'");
     SLUICE_RETURN_IF_ERROR(run_once(*session));
   }
+  // What a `preprocess` before it runs on the same device.
+  const Options with(with_defaults("gpu", request.options));
+  SLUICE_RETURN_IF_ERROR(open_pictures(with.text("device")).status());
   return std::string(model->file->bytes());
 }
 

@@ -74,7 +74,7 @@ bool compare(const ZooModel& entry) {
     contenders.push_back({name, std::move(*loaded), plugin_counts(), {}, {}, 1});
     return true;
   };
-  if (!add("cpu provider", Where::kCpu, {}) || !add("gpu, tuned set", Where::kGpu, {}) ||
+  if (!add("cpu provider", Where::kCpu, {}) || !add("gpu, tuned set", Where::kGpu, {{"tune", "1"}}) ||
       !add("gpu, float4 set", Where::kGpu, {{"kernels", "float4"}}))
     return false;
   const std::vector inputs{zoo_input(entry, contenders[0].model.input_name(), 1)};

@@ -34,7 +34,10 @@ class OpenCl(Program):
         words = ('--set', 'pre.device=gpu', '--frames', '30')
         done, _ = self.run_pipeline('face_fast_gpu', *words)
         lines = self.check_lines(done.stdout, range(30), 'camera', 'detections')
-        cpu = self.run_pipeline('face_fast_gpu', '--frames', '30')[0].stdout
+        chosen = self.run_pipeline('face_fast_gpu', '--frames', '30')[0].stdout
+        self.assertEqual(done.stdout, chosen, 'auto is the gpu there')
+        cpu = self.run_pipeline('face_fast_gpu', '--set', 'pre.device=cpu', '--frames', '30')[0].stdout
+        self.assertNotEqual(cpu, chosen)
         for ours, theirs in zip(lines, self.check_lines(cpu, range(30), 'camera', 'detections')):
             self.assertEqual(len(ours['detections']), len(theirs['detections']))
             for a, b in zip(ours['detections'], theirs['detections']):
@@ -43,8 +46,11 @@ class OpenCl(Program):
                     self.assertAlmostEqual(p, q, delta=1)
         plan = self.sluice('plan', self.shipped('face_fast_gpu'), *words[:2]).stdout
         self.assertIn('pre: preprocess, own thread, on the gpu (device: gpu)', plan)
+        chosen = self.sluice('plan', self.shipped('face_fast_gpu')).stdout
+        self.assertIn('pre: preprocess, own thread, on the gpu (device: auto)', chosen)
+        self.assertIn("node 'pre' works on the gpu: node 'face' reads its output there", chosen)
         self.assertIn('pre: preprocess, worker thread, on the cpu (device: auto)',
-                      self.sluice('plan', self.shipped('face_fast_gpu')).stdout)
+                      self.sluice('plan', self.shipped('face_fast_gpu'), '--set', 'face.backends=[cpu]').stdout)
         with open(self.shipped('face_fast_gpu'), encoding='utf-8') as source:
             text = source.read().replace('../data', os.path.join(ROOT, 'data')).replace('gpu: {device: auto, precision: fp32}', '')
         path = self.write('named.yaml', text + 'backends: {gpu: {device: adreno 9999}}\n')

@@ -46,6 +46,15 @@ def scalar_model():
     return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
 
 
+def unary_model(*kinds, dims=(1, 1, 4, 4)):
+    """y = ...kinds[1](kinds[0](x)): operators without attributes, named like their kinds."""
+    names = ['x'] + [f't{i}' for i in range(len(kinds) - 1)] + ['y']
+    nodes = b''.join(field(1, field(1, names[i]) + field(2, names[i + 1]) + field(3, kind) + field(4, kind))
+                     for i, kind in enumerate(kinds))
+    graph = nodes + field(2, 'tiny') + field(11, value_info('x', dims)) + field(12, value_info('y', dims))
+    return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
+
+
 def npz(**arrays):
     """An .npz of float32 arrays: name = (shape, numbers)."""
     out = io.BytesIO()

@@ -248,6 +248,9 @@ void add_compare(CLI::App& app, CompareArguments& args) {
       app.add_subcommand("compare", "How far a model on a backend is from its reference");
   compare->add_option("MODEL", args.model, "An ONNX file")->required();
   compare->add_option("--backend", args.backend, "Where the model runs")->required();
+  compare->add_option("--precision", args.precision, "Of float models on gpu and htp")
+      ->check(CLI::IsMember({"auto", "fp16", "fp32"}))
+      ->capture_default_str();
   compare->add_option("--reference-model", args.reference_model, "The model to compare with (default: MODEL)")
       ->type_name("FILE");
   compare->add_option("--reference", args.reference, "Where the reference runs")->capture_default_str();

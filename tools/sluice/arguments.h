@@ -97,6 +97,7 @@ struct QuantizeArguments {
 
 struct CompareArguments {
   std::string model, backend, reference_model, reference = "cpu";
+  std::string precision = "auto";  // of `backend`
   std::string data, preprocess;
   bool layers = false;
   bool json = false;

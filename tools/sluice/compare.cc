@@ -74,12 +74,23 @@ struct Side {
   std::unique_ptr<ModelSide> model;
 };
 
+// What the compared side's backend is told beyond its defaults.
+Result<OptionMap> options_of(const Backend& backend, const std::string& precision) {
+  if (precision == "auto") return OptionMap{};
+  const auto& declared = backend.options();
+  if (std::find_if(declared.begin(), declared.end(), [](const auto& o) { return o.name == "precision"; }) ==
+      declared.end())
+    return invalid("--precision is '" + precision + "', but backend '" + std::string(backend.name()) +
+                   "' computes every model in its own; leave it out");
+  return OptionMap{{"precision", OptionValue{precision}}};
+}
+
 // `path`: the user's file, which errors name instead of ours.
-Result<Side> open_side(Backend& backend, const std::string& path, const quantize::Network& network,
-                       const std::vector<std::string>& tensors) {
+Result<Side> open_side(Backend& backend, const OptionMap& options, const std::string& path,
+                       const quantize::Network& network, const std::vector<std::string>& tensors) {
   Side out;
   SLUICE_ASSIGN(out.file, TemporaryFile::make("sluice-compare-XXXXXX.onnx", network.with_outputs(tensors)));
-  auto side = ModelSide::open(backend, out.file->path(), {});
+  auto side = ModelSide::open(backend, out.file->path(), options);
   if (!side.ok()) {
     std::string message = side.status().message();
     const std::size_t ours = message.find(out.file->path());
@@ -138,6 +149,7 @@ struct Opened {
   std::unique_ptr<quantize::Network> model, reference;
   Backend* backend = nullptr;
   Backend* reference_backend = nullptr;
+  OptionMap options;  // of `backend`
 };
 
 const std::string& reference_of(const CompareArguments& arguments) {
@@ -148,6 +160,7 @@ Result<Opened> open_all(const CompareArguments& arguments, const Backends& backe
   Opened out;
   SLUICE_ASSIGN(out.backend, find_backend(backends, arguments.backend, "--backend"));
   SLUICE_ASSIGN(out.reference_backend, find_backend(backends, arguments.reference, "--reference"));
+  SLUICE_ASSIGN(out.options, options_of(*out.backend, arguments.precision));
   SLUICE_ASSIGN(const quantize::Module* const module, quantize_module());
   SLUICE_ASSIGN(out.model, module->open_network(arguments.model, arguments.shapes));
   SLUICE_ASSIGN(out.reference, module->open_network(reference_of(arguments), arguments.shapes));
@@ -160,9 +173,9 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
   SLUICE_ASSIGN(const std::vector<Pair> outputs, pair_outputs(*opened.model, *opened.reference));
   const std::vector<Pair> layers =
       arguments.layers ? pair_layers(*opened.model, *opened.reference) : std::vector<Pair>{};
-  SLUICE_ASSIGN(Side model,
-                open_side(*opened.backend, arguments.model, *opened.model, tensors_of(layers, &Pair::model)));
-  SLUICE_ASSIGN(Side reference, open_side(*opened.reference_backend, reference_of(arguments),
+  SLUICE_ASSIGN(Side model, open_side(*opened.backend, opened.options, arguments.model, *opened.model,
+                                      tensors_of(layers, &Pair::model)));
+  SLUICE_ASSIGN(Side reference, open_side(*opened.reference_backend, {}, reference_of(arguments),
                                           *opened.reference, tensors_of(layers, &Pair::reference)));
   const std::string noted = opened.model->note(kPreprocessKey);
   SLUICE_ASSIGN(ModelData data,

@@ -176,8 +176,16 @@ __attribute__((visibility("default"))) sluice::PictureMaker* sluice_gpu_open_pic
 // ep/plugin.h: kCounts
 __attribute__((visibility("default"))) void sluice_gpu_counts(sluice::gpu::PluginCounts* out) {
   const sluice::gpu::Counters& c = sluice::gpu::counters();
-  *out = {c.programs_built, c.programs_loaded, c.bytes_copied, c.kernels,  c.bytes_in,
-          c.bytes_out,      c.arena,           c.unshared,     c.constants};
+  *out = {.programs_built = c.programs_built,
+          .programs_loaded = c.programs_loaded,
+          .bytes_copied = c.bytes_copied,
+          .tuned = c.tuned,
+          .kernels = c.kernels,
+          .bytes_in = c.bytes_in,
+          .bytes_out = c.bytes_out,
+          .arena = c.arena,
+          .unshared = c.unshared,
+          .constants = c.constants};
 }
 
 }  // extern "C"

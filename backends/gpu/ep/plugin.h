@@ -46,6 +46,7 @@ struct PluginCounts {
   std::uint64_t programs_built = 0;   // from source, since the process started
   std::uint64_t programs_loaded = 0;  // from the artefact cache
   std::uint64_t bytes_copied = 0;     // by runs, between host and device
+  std::uint64_t tuned = 0;            // clusters that were made as tuning found it best on their device
   // Of the cluster that was compiled last: launches per run; bytes of inputs and outputs;
   // activations with and without sharing; weights and tables.
   std::uint64_t kernels = 0, bytes_in = 0, bytes_out = 0, arena = 0, unshared = 0, constants = 0;

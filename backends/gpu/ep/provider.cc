@@ -211,7 +211,7 @@ Result<std::unique_ptr<Executable>> Provider::make(const Graph& graph) const {
     if (tuning && tuning->lanes != recipe.lanes) {
       SLUICE_ASSIGN(recipe, recipe_for(graph, half(), tuning->lanes));
     }
-    if (tuning) apply(*tuning, recipe);
+    if (tuning && apply(*tuning, recipe)) ++counters().tuned;
   }
   return Executable::create(context_, std::move(recipe), options_.profile);
 }

@@ -141,7 +141,7 @@ Dims along(std::int64_t count, std::size_t axis, std::size_t rank) {
 // node that goes into `before`.
 ValueId as_operand(Graph& graph, ValueId id, std::size_t axis, std::size_t rank, std::vector<Node>& before) {
   const Value value = graph.value(id);
-  if (value.count() == 1 && value.dims.empty()) return id;
+  if (value.count() == 1) return id;  // the same for all, whatever the axis
   const Dims dims = along(value.count(), axis, rank);
   if (const auto elements = constant_floats(value))
     return add_constant(graph, value.name + "'", dims, *elements);
@@ -238,6 +238,15 @@ bool make_quantize(Graph& graph, Node& node, std::vector<Node>& before) {
   return true;
 }
 
+// Of what an integer is cast to: out of its range only the lower bits count.
+bool holds(DType to, DType from) {
+  if (from == DType::kBool || from == to) return true;
+  if (!is_integer(from)) return false;
+  const auto [low, high] = limits_of(to);
+  const auto [least, most] = limits_of(from);
+  return low <= least && most <= high;
+}
+
 bool make_cast(Graph& graph, Node& node) {
   if (node.op != "Cast") return false;
   const DType to = graph.output(node).dtype;
@@ -249,7 +258,12 @@ bool make_cast(Graph& graph, Node& node) {
     step.op = OP_HALF;
   else if (to != DType::kFloat32 && to != DType::kFloat16)
     step.op = OP_TRUNC;
-  become_chain(node, node.inputs[0], {step});
+  std::vector<ChainStep> steps = {step};
+  if (step.op == OP_TRUNC && !holds(to, from)) {
+    const auto [low, high] = limits_of(to);
+    steps.push_back({.op = OP_WRAP, .a = low, .b = high - low + 1});
+  }
+  become_chain(node, node.inputs[0], std::move(steps));
   return true;
 }
 

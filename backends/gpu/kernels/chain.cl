@@ -17,6 +17,7 @@ static inline vec apply_one(vec v, int op, float a, float b) {
     case OP_CEIL: return ceil(v);
     case OP_ROUND: return rint(v);
     case OP_TRUNC: return trunc(v);
+    case OP_WRAP: return v - b * floor((v - a) / b);
     default: return activate(v, op, a, b);
   }
 }

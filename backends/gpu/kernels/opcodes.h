@@ -29,6 +29,7 @@
 #define OP_TRUNC 23
 #define OP_NONZERO 24 /* x != 0 ? 1 : 0 */
 #define OP_HALF 25    /* rounded to float16 */
+#define OP_WRAP 26    /* the higher bits gone: to a.. a + b - 1 in steps of b */
 /* Two operands: g(x, y). */
 #define OP_ADD 32
 #define OP_SUB 33

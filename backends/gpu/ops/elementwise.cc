@@ -210,6 +210,9 @@ std::string check_batch_norm(const Graph& graph, const Node& node) {
   if (graph.input(node, 0).dims.size() < 2) return "has no channels";
   for (std::size_t i = 1; i < 5; ++i)
     if (!node.has_input(i) || !graph.input(node, i).known) return "has parameters whose shape is not fixed";
+  for (std::size_t i = 1; i < 5; ++i)
+    if (graph.input(node, i).count() != graph.input(node, 0).dims[1])
+      return "has parameters that are not one per channel";
   for (std::size_t i = 1; i < node.outputs.size(); ++i)
     if (node.outputs[i] != kNone) return "gives statistics too";
   return {};

@@ -291,11 +291,44 @@ Status lower_split(Builder& builder, const Node& node) {
   return {};
 }
 
+namespace {
+
+// By axis of x.
+struct Pads {
+  Dims before, after;
+};
+
+Pads pads_of(const Graph& graph, const Node& node) {
+  const std::size_t rank = graph.input(node, 0).dims.size();
+  const auto pads = integers_at(graph, node, 1, "pads");
+  auto axes = integers_at(graph, node, 3, "axes");
+  if (axes.empty()) {
+    axes.resize(rank);
+    std::iota(axes.begin(), axes.end(), 0);
+  }
+  Pads out{Dims(rank, 0), Dims(rank, 0)};
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    out.before[axis_of(axes[i], rank)] = pads[i];
+    out.after[axis_of(axes[i], rank)] = pads[axes.size() + i];
+  }
+  return out;
+}
+
+bool cuts(const Graph& graph, const Node& node) {
+  const auto [before, after] = pads_of(graph, node);
+  const auto negative = [](std::int64_t pad) { return pad < 0; };
+  return std::ranges::any_of(before, negative) || std::ranges::any_of(after, negative);
+}
+
+}  // namespace
+
 std::string check_pad(const Graph& graph, const Node& node) {
   if (std::string why = check_constants(graph, node, 1, 1); !why.empty()) return why;
   if (std::string why = check_constants(graph, node, 3, 3); !why.empty()) return why;
   if (node.has_input(2) && !constant_floats(graph.input(node, 2)))
     return "has a value that only the run knows";
+  if (node.text("mode", "constant") == "wrap" && cuts(graph, node))
+    return "wraps an axis that it also cuts, which ONNX leaves open";
   return {};
 }
 
@@ -303,14 +336,7 @@ Status lower_pad(Builder& builder, const Node& node) {
   const Graph& graph = builder.graph();
   const Dims& x = graph.input(node, 0).dims;
   const Dims& y = graph.output(node).dims;
-  const auto pads = integers_at(graph, node, 1, "pads");
-  auto axes = integers_at(graph, node, 3, "axes");
-  if (axes.empty()) {
-    axes.resize(x.size());
-    std::iota(axes.begin(), axes.end(), 0);
-  }
-  Dims before(x.size(), 0);
-  for (std::size_t i = 0; i < axes.size(); ++i) before[axis_of(axes[i], x.size())] = pads[i];
+  const Dims before = pads_of(graph, node).before;
   const float value = node.has_input(2)
                           ? constant_floats(graph.input(node, 2)).value_or(std::vector<float>{0})[0]
                           : node.number("value", 0);

@@ -102,6 +102,8 @@ std::string check_resize(const Graph& graph, const Node& node) {
       if (axis.out > 1 &&
           std::fabs(axis.scale * static_cast<float>(axis.in) - static_cast<float>(axis.out)) > 1e-3F)
         return "aligns corners of a fractional size, which ONNX and ONNX Runtime define differently";
+  if (rule.coordinates == "tf_crop_and_resize" && graph.input(node, 0).dims == graph.output(node).dims)
+    return "crops to its own size, which ONNX Runtime takes for a copy";
   if (node.text("keep_aspect_ratio_policy", "stretch") != "stretch") return "keeps the aspect ratio";
   const std::string& mode = rule.mode;
   if (mode != "nearest" && mode != "linear" && mode != "cubic") return "has mode '" + mode + "'";

@@ -63,7 +63,7 @@ void weighted_taps(const ResizeRule& rule, const ResizeAxis& axis, float x, floa
     const std::int64_t i = start + t;
     const bool inside = i >= 0 && i < axis.in;
     float weight = kernel_at(rule, (x - static_cast<float>(i)) / stretch);
-    if (!inside && (rule.exclude_outside || rule.antialias)) weight = 0;
+    if (!inside && rule.exclude_outside) weight = 0;  // else the edge counts as often as it is reached
     out.index[first + static_cast<std::size_t>(t)] =
         static_cast<std::int32_t>(std::clamp<std::int64_t>(i, 0, axis.in - 1));
     out.weight[first + static_cast<std::size_t>(t)] = weight;

@@ -6,11 +6,17 @@
 namespace sluice::gpu {
 namespace {
 
+// An empty list of axes is as good as none.
+bool names_axes(const Graph& graph, const Node& node) {
+  return node.has_input(1) && product(graph.input(node, 1).dims) != 0;
+}
+
 // Which axes a reduction takes away.
 std::vector<bool> reduced_axes(const Graph& graph, const Node& node) {
   const std::size_t rank = graph.input(node, 0).dims.size();
   std::vector<std::int64_t> axes = node.integers("axes", {});
-  if (node.has_input(1)) axes = constant_integers(graph.input(node, 1)).value_or(std::vector<std::int64_t>{});
+  if (names_axes(graph, node))
+    axes = constant_integers(graph.input(node, 1)).value_or(std::vector<std::int64_t>{});
   std::vector<bool> reduced(rank, axes.empty() && node.integer("noop_with_empty_axes", 0) == 0);
   for (const std::int64_t axis : axes) reduced[axis_of(axis, rank)] = true;
   return reduced;
@@ -74,7 +80,7 @@ Status lower_softmax(Builder& builder, const Node& node) {
 }
 
 std::string check_reduce(const Graph& graph, const Node& node) {
-  if (node.has_input(1) && !constant_integers(graph.input(node, 1)))
+  if (names_axes(graph, node) && !constant_integers(graph.input(node, 1)))
     return "has axes that only the run knows";
   return {};
 }

@@ -6,7 +6,10 @@
 #include <cstdlib>
 #include <memory>
 
+#include "backends/gpu/device/counters.h"
+#include "backends/gpu/kernels/element_types.h"
 #include "backends/gpu/pictures/device_pictures.h"
+#include "backends/gpu/plan/executable.h"
 #include "nodes/pixels/recipe.h"
 #include "tests/nodes/pre/random_pictures.h"
 
@@ -113,6 +116,48 @@ TEST_F(GpuPictures, PlainIntegersRoundHalfToEvenAndSaturate) {
   const std::vector<std::byte> tensor = make(image, target);
   const std::array<std::byte, 4> wanted = {std::byte{10}, std::byte{12}, std::byte{127}, std::byte{0}};
   EXPECT_TRUE(std::equal(tensor.begin(), tensor.end(), wanted.begin()));
+}
+
+// From the picture to the session's result nothing is written to the device and nothing but the result is
+// read, and not even that where it lies in memory that the device sees: as on every device that shares the
+// host's memory.
+TEST_F(GpuPictures, TheSessionBehindItReadsTheTensorWhereTheGpuWroteIt) {
+  constexpr std::size_t kSide = 32, kElements = kSide * kSide, kBytes = kElements * sizeof(float);
+  struct alignas(64) Lines {
+    std::array<std::byte, kBytes> bytes{};
+  };
+  auto samples = std::make_unique<Lines>(), tensor = std::make_unique<Lines>(),
+       result = std::make_unique<Lines>();
+  for (std::size_t i = 0; i < kBytes; ++i) samples->bytes[i] = static_cast<std::byte>(i * 7);
+  Image image;
+  image.type = {PixelFormat::kGray, 64, 64, {}, 0};
+  image.planes[0] = reinterpret_cast<std::uint8_t*>(samples->bytes.data());
+  image.strides[0] = 64;
+  Target target;
+  target.width = target.height = static_cast<int>(kSide);
+  target.color = Color::kGray;
+  ASSERT_TRUE(maker_->prepare(recipe_of(target, image.type)->recipe).ok());
+
+  const auto api = gpu::the_api();
+  const auto context = gpu::Context::shared(**api, gpu::list_devices(**api).value().front()).value();
+  gpu::Recipe recipe;
+  recipe.slots = {{.bytes = kBytes, .constant = {}}, {.bytes = kBytes, .constant = {}}};
+  recipe.launches = {{"edge",
+                      "enter",
+                      {gpu::Reads{0}, gpu::Writes{1}, static_cast<std::int32_t>(kElements), TYPE_FLOAT32},
+                      {kElements, 1, 1}}};
+  recipe.inputs = {{.slot = 0, .bytes = kBytes, .dims = {1, 1, kSide, kSide}}};
+  recipe.outputs = {{.slot = 1, .bytes = kBytes, .dims = {1, 1, kSide, kSide}}};
+  const auto session = gpu::Executable::create(context, std::move(recipe), false).value();
+
+  const std::uint64_t before = gpu::counters().bytes_copied;
+  ASSERT_TRUE(maker_->run(image, tensor->bytes.data()).ok());
+  const void* in = tensor->bytes.data();
+  void* out = result->bytes.data();
+  ASSERT_TRUE(session->run({&in, 1}, {&out, 1}).ok());
+  EXPECT_EQ(gpu::counters().bytes_copied, before);
+  EXPECT_EQ(result->bytes, tensor->bytes);
+  EXPECT_LT(errors_of({result->bytes.begin(), result->bytes.end()}, target, image).max, 0.25);
 }
 
 TEST_F(GpuPictures, ADeviceOfAnotherNameIsRefused) {

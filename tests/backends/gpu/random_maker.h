@@ -57,6 +57,10 @@ class Maker {
   }
   std::string scalar(float value) { return initializer({}, onnx::TensorProto::FLOAT, &value, sizeof value); }
   std::string byte(std::uint8_t value) { return initializer({}, onnx::TensorProto::UINT8, &value, 1); }
+  std::string bytes(const std::vector<std::uint8_t>& elements) {
+    return initializer({static_cast<std::int64_t>(elements.size())}, onnx::TensorProto::UINT8,
+                       elements.data(), elements.size());
+  }
   std::string integers(const Dims& elements) {
     return initializer({static_cast<std::int64_t>(elements.size())}, onnx::TensorProto::INT64,
                        elements.data(), elements.size() * sizeof(std::int64_t));

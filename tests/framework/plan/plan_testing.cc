@@ -1,4 +1,5 @@
 #include "tests/framework/plan/plan_testing.h"
+#include "framework/node/chosen_device.h"
 
 #include <gtest/gtest.h>
 
@@ -67,6 +68,15 @@ void describe_pre(NodeDeclaration& d) {
   d.infer_types = pre_types;
 }
 
+void describe_placed(NodeDeclaration& d) {
+  describe_pre(d);
+  d.option("device", OptionKind::kChoice).any_of({"auto", "cpu", "gpu"}).fallback = {std::string("auto")};
+  d.option("gpu", OptionKind::kMap).child(child("device", OptionKind::kText, {std::string("auto")}));
+  d.choose_thread = [](const Options& options) {
+    return options.has(kChosenDevice) ? ThreadKind::kOwn : ThreadKind::kWorker;
+  };
+}
+
 Result<std::vector<PortType>> infer_outputs(const TypeContext& context) {
   SLUICE_ASSIGN(const ModelSignature model, context.model("model"));
   std::vector<PortType> out;
@@ -90,6 +100,7 @@ void describe_infer(NodeDeclaration& d) {
       .child(child("threads", OptionKind::kInteger, {std::string("auto")}).range(1, 64).any_of({"auto"}))
       .child(child("cores", OptionKind::kNumberSet, {std::string("auto")}));
   d.options.push_back(htp_section());
+  d.option("gpu", OptionKind::kMap).child(child("device", OptionKind::kText, {std::string("auto")}));
   d.option("degrade", OptionKind::kMaps)
       .child(child("variant", OptionKind::kText, {}))
       .child(child("backend", OptionKind::kText, {}))
@@ -186,6 +197,7 @@ void add_model_types(Registry& r) {
     };
   });
   add(r, "prefloat", describe_pre);
+  add(r, "placed", describe_placed);
   add(r, "infer", describe_infer);
   add(r, "detect", [](NodeDeclaration& d) {
     describe_detect(d);

@@ -11,9 +11,9 @@
 namespace sluice::testing {
 
 // source (live, pace), pass and work (any -> any; pass is cheap), pre (frame -> tensor of `model`, or float
-// 1x3x8x8 that can be written as any integer), prefloat (the same, cannot fold), infer, detect (reads
-// integers), floatdetect (does not), draw (edits), join, many (several frames), switch, drop_stale, rate,
-// quantize, dequantize, sink (path), void, view (observer), own (its own thread).
+// 1x3x8x8 that can be written as any integer), prefloat (the same, cannot fold), placed (the same, on a
+// device), infer, detect (reads integers), floatdetect (does not), draw (edits), join, many (several frames),
+// switch, drop_stale, rate, quantize, dequantize, sink (path), void, view (observer), own (its own thread).
 const Registry& registry();
 
 // Models by path: "float.onnx" 1x3x8x8 -> a 1x4, b 1x2; "quant.onnx" the same, input uint8 (0.5, 128),

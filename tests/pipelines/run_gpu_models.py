@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Models on the OpenCL device, by the program: what stays with the CPU, float16, tuned kernels.
+
+  SLUICE_PROGRAM=build/release/bin/sluice run_gpu_models.py [GpuModels.test_...]
+"""
+import json
+import os
+import random
+
+from faults import main
+from run_models import Models
+from run_pipelines import ROOT
+from tiny_onnx import npz, unary_model
+
+FACE = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
+
+
+class GpuModels(Models):
+    def test_what_stays_with_the_cpu_is_reported(self):
+        """`inspect` and the report count it, the warning names node, operator and reason, `error` refuses it."""
+        model = self.put('mixed.onnx', unary_model('Relu', 'Sign', 'Abs'))
+        self.assertIn('gpu: 2 of 3 operators, 1 on cpu', self.run_it('inspect', model).stdout)
+        path = self.write('mixed.yaml', 'version: 1\nmodels: {m: {path: %s}}\nnodes:\n'
+                          '  - {id: cam, type: video_source, options: {uri: "test:bars", width: 64, height: 64}}\n'
+                          '  - {id: pre, type: preprocess, inputs: cam, options: {model: m, color: gray}}\n'
+                          '  - {id: run, type: infer, inputs: pre, options: {model: m, backends: [gpu]}}\n'
+                          '  - {id: out, type: null_sink, inputs: run}\n' % model)
+        done = self.run_it('run', path, '--frames', '2', '--report', self.at('report.json'))
+        entry = json.loads(self.read('report.json'))['inference'][0]
+        self.assertEqual(entry['operators'], {'total': 3, 'on_backend': 2, 'elsewhere': {'cpu': 1}})
+        reason = "node 'Sign' (Sign) is no operator of this backend"
+        self.assertTrue(any(reason in text for text in entry['warnings']), entry['warnings'])
+        self.assertIn(reason, done.stderr)
+        refused = self.sluice('run', path, '--frames', '2', '--set', 'run.on_fallback=error')
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn(reason, refused.stderr)
+
+    def snr(self, *words, code=0):
+        done = self.run_it('compare', FACE, '--backend', 'gpu', '--data', self.at('x.npz'), '--json', *words, code=code)
+        return min(output['snr_db'] for output in json.loads(done.stdout)['outputs'])
+
+    def test_compare_tells_how_exact_float16_is(self):
+        numbers = random.Random(3)
+        self.put('x.npz', npz(**{'input:0': ((1, 1, 128, 128, 3), [numbers.uniform(-1, 1) for _ in range(128 * 128 * 3)])}))
+        exact = self.snr('--precision', 'fp32', '--min-snr', '90')
+        half = self.snr('--precision', 'fp16', '--min-snr', '35')
+        self.assertLess(half, exact - 20)
+        self.snr('--precision', 'fp16', '--min-snr', '90', code=4)
+        refused = self.run_it('compare', FACE, '--backend', 'cpu', '--data', self.at('x.npz'), '--precision', 'fp16', code=2)
+        self.assertIn("--precision is 'fp16', but backend 'cpu' computes every model in its own", refused.stderr)
+
+    def test_tuned_kernels_are_kept_for_later_runs(self):
+        """Both kernel sets are built while measuring; nothing is built after it."""
+        model = self.put('tiny.onnx', unary_model('Relu', 'Abs'))
+        kept = {}
+        for name, words in (('plain', ()), ('tuned', ('--tune',))):
+            environment = {**os.environ, 'SLUICE_ARTIFACTS': self.at(name)}
+            done = self.sluice('compile', model, '--backend', 'gpu', *words, '-o', self.at(name + '.onnx'), env=environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            kept[name] = sorted(os.listdir(self.at(name)))
+        self.assertGreater(len(kept['tuned']), 2 * len(kept['plain']) - 1)
+        self.put('x.npz', npz(x=((1, 1, 1, 4, 4), range(16))))
+        done = self.sluice('compare', model, '--backend', 'gpu', '--data', self.at('x.npz'), '--max-mse', '0',
+                           env={**os.environ, 'SLUICE_ARTIFACTS': self.at('tuned')})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(os.listdir(self.at('tuned'))), kept['tuned'])
+
+
+if __name__ == '__main__':
+    main()
