@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "backends/cache/unkept.h"
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/context_entry.h"
 #include "backends/htp/shared_memory.h"
@@ -179,10 +180,10 @@ Result<Opened> Opener::open_unkept(Share share, bool wanted, const Status& why) 
     return unavailable(
         "there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
         why.message());
-  log_message(LogLevel::kWarning,
-              "backend 'htp': the compiled model is not kept, there is no room for it in the "
-              "folder for temporary files (TMPDIR): " +
-                  why.message());
+  report_unkept(
+      "backend 'htp': the compiled model is not kept, there is no room for it in the folder for temporary "
+      "files (TMPDIR): " +
+      why.message());
   Attempt attempt{.share = share, .fresh = true, .keep = false, .key = {}, .cached = {}, .folder = {}};
   return load(attempt);
 }
@@ -247,8 +248,7 @@ void Opener::ask_for_context(Ort::SessionOptions& session, Attempt& attempt) {
     session.AddConfigEntry("ep.context_file_path", attempt.folder->file().c_str());
   } else {
     attempt.folder.reset();
-    log_message(LogLevel::kWarning,
-                "backend 'htp': there is no folder for temporary files; the compiled model is not kept");
+    report_unkept("backend 'htp': there is no folder for temporary files; the compiled model is not kept");
   }
 }
 
