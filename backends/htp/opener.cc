@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -94,6 +95,14 @@ std::string integer_advice(const onnx::ModelHeader& header) {
          "in that form, or run 'sluice quantize' on the float model it was made from";
 }
 
+// What to do where the provider fails at float32, which it says in words about layouts or memory.
+std::string float_advice(const onnx::ModelHeader& header, const HtpOptions& options) {
+  const bool quantised = std::ranges::any_of(
+      header.operators, [](const onnx::Operator& op) { return op.type == "DequantizeLinear"; });
+  if (quantised || options.provider.contains("enable_htp_fp16_precision")) return {};
+  return "; the model is float32, which the NPU computes in few operators only: run 'sluice quantize' on it";
+}
+
 }  // namespace
 
 // One try: what goes in and what came of it.
@@ -146,7 +155,9 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
   if (whole.ok()) return whole;
   const std::string advice = integer_advice(model_->header);
   if (whole.status().message().find(kCpuForbidden) == std::string::npos)
-    return Status(whole.status().code(), whole.status().message() + advice);
+    return Status(
+        whole.status().code(),
+        whole.status().message() + (advice.empty() ? float_advice(model_->header, options_) : advice));
   const std::string reason = unsupported_in(ort::recent_warnings());
   const std::string why =
       (reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)

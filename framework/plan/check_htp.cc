@@ -31,7 +31,7 @@ bool is_set(const Draft& d, const std::string& option, const std::string& key) {
 }
 
 // Where the file says the key; a node that does not inherits it from `backends`.
-Mark place_of(const Draft& d, const NodeSpec& spec, const std::string& key) {
+Mark place_of_key(const Draft& d, const NodeSpec& spec, const std::string& key) {
   if (const Value* own = written(spec.options, key)) return own->mark;
   const Value* shared = written(d.spec.backends, key);
   return shared ? shared->mark : spec.mark;
@@ -45,7 +45,7 @@ void check_node(Draft& d, int n, const Contradictions& inherited) {
     if (is_set(d, d.node(n).id + ".htp", found.key))
       d.error({}, "--set: " + sentence);
     else
-      d.error(place_of(d, *d.draft(n).spec, found.key), sentence);
+      d.error(place_of_key(d, *d.draft(n).spec, found.key), sentence);
   }
 }
 

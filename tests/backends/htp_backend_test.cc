@@ -271,6 +271,18 @@ TEST_F(HtpBackendTest, FloatModelsRunInHalfPrecisionWhereTheChipHasIt) {
               HasSubstr("in fp16, not in fp32"));
 }
 
+// The provider speaks of layouts; what helps is something else.
+TEST_F(HtpBackendTest, AFailureInSinglePrecisionSaysWhatToDo) {
+  ModelBuilder model;
+  model.input("x", {1, 4, 6, 6}).output("y", {1, 4, 4, 4});
+  model.weight(tensor<float>("w", onnx::kFloat, {4, 4, 3, 3}, std::vector<float>(144, 0.25f)));
+  model.node("Conv", {"x", "w"}, {"y"});
+  EXPECT_THAT(why_not(request(write_model(model),
+                              {{"soc", {std::string("qcs6490")}}, {"precision", {std::string("fp32")}}})),
+              HasSubstr("the model is float32, which the NPU computes in few operators only: run 'sluice "
+                        "quantize' on it"));
+}
+
 TEST_F(HtpBackendTest, EveryChipOfTheTableIsKnownToTheLibraryAndOfItsClass) {
   const std::string path = write_model(npu_model());
   std::map<HtpClass, std::vector<float>> by_class;
