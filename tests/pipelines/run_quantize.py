@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""`sluice quantize` that is stopped, and disks that are full: both results are there whole, or neither.
+"""`sluice quantize` that is stopped, disks that are full, files that exist: both results are there whole, or neither.
 
   SLUICE_PROGRAM=build/release/bin/sluice run_quantize.py [Stopped ...]
 """
 import os
+import pty
 import resource
 import signal
 import subprocess
@@ -49,14 +50,36 @@ class Stopped(Faults):
         self.assertEqual(os.listdir(self.folder), [])
 
 
-class FullDisks(Faults):
-    def test_both_results_or_none(self):
-        """A limit on the size of files stands for the disk: the encodings are longer than the model."""
+class Tiny(Faults):
+    def words(self):
         with open(self.at('tiny.onnx'), 'wb') as model, open(self.at('x.npz'), 'wb') as data:
             model.write(matmul_model(1))
             data.write(npz(x=((2, 1, 1, 4), [1, 2, 3, 4, 5, 6, 7, 8])))
-        words = ('quantize', self.at('tiny.onnx'), '--data', self.at('x.npz'), '-o', self.at('out.onnx'),
-                 '--write-encodings', self.at('e.json'), '--per-tensor')
+        return ('quantize', self.at('tiny.onnx'), '--data', self.at('x.npz'), '-o', self.at('out.onnx'))
+
+
+class Existing(Tiny):
+    def test_a_person_is_asked(self):
+        """On a terminal; anything but yes keeps the file."""
+        for answer, code in (('n', 1), ('', 1), ('y', 0)):
+            self.write('out.onnx', 'precious')
+            ours, theirs = pty.openpty()
+            # pylint: disable-next=consider-using-with  # `finish` waits for it
+            process = subprocess.Popen([PROGRAM, *self.words()], stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs)
+            self.addCleanup(self.finish, process)
+            os.write(ours, answer.encode() + b'\n')
+            self.assertEqual(process.wait(TIMEOUT_S), code)
+            os.close(theirs)
+            self.assertIn(b'exists, replace it? [y/N]', os.read(ours, 1000))
+            os.close(ours)
+            with open(self.at('out.onnx'), 'rb') as out:
+                self.assertEqual(out.read() == b'precious', code == 1)
+
+
+class FullDisks(Tiny):
+    def test_both_results_or_none(self):
+        """A limit on the size of files stands for the disk: the encodings are longer than the model."""
+        words = (*self.words(), '--write-encodings', self.at('e.json'), '--per-tensor')
         done = self.sluice(*words)
         self.assertEqual(done.returncode, 0, done.stderr)
         sizes = [os.path.getsize(self.at(name)) for name in ('out.onnx', 'e.json')]
