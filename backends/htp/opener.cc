@@ -95,12 +95,18 @@ std::string integer_advice(const onnx::ModelHeader& header) {
          "in that form, or run 'sluice quantize' on the float model it was made from";
 }
 
-// What to do where the provider fails at float32, which it says in words about layouts or memory.
-std::string float_advice(const onnx::ModelHeader& header, const HtpOptions& options) {
+// What to do where the provider cannot compile and speaks of layouts or of memory; empty: it fails otherwise.
+std::string other_advice(const std::string& failure, const onnx::ModelHeader& header,
+                         const HtpOptions& options) {
+  const bool memory = failure.find("QNN_COMMON_ERROR_MEM_ALLOC") != std::string::npos;
+  if (!memory && failure.find("com.ms.internal.nhwc") == std::string::npos) return {};
   const bool quantised = std::ranges::any_of(
       header.operators, [](const onnx::Operator& op) { return op.type == "DequantizeLinear"; });
-  if (quantised || options.provider.contains("enable_htp_fp16_precision")) return {};
-  return "; the model is float32, which the NPU computes in few operators only: run 'sluice quantize' on it";
+  if (!quantised && !options.provider.contains("enable_htp_fp16_precision"))
+    return "; the model is float32, which the NPU computes in few operators only: run 'sluice quantize' on "
+           "it";
+  return "; QNN says this of operators that it cannot compile for the chip, such as float ones before v69 or "
+         "PRelu in 16 bits: 'sluice inspect' lists what is quantised";
 }
 
 }  // namespace
@@ -157,7 +163,8 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
   if (whole.status().message().find(kCpuForbidden) == std::string::npos)
     return Status(
         whole.status().code(),
-        whole.status().message() + (advice.empty() ? float_advice(model_->header, options_) : advice));
+        whole.status().message() +
+            (advice.empty() ? other_advice(whole.status().message(), model_->header, options_) : advice));
   const std::string reason = unsupported_in(ort::recent_warnings());
   const std::string why =
       (reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)

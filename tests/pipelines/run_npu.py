@@ -6,6 +6,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import unittest
 
@@ -13,6 +14,15 @@ from run_pipelines import PROGRAM, ROOT, TIMEOUT_S, Program, overlap
 from tiny_onnx import npz
 
 MODEL = os.path.join(ROOT, 'data/models/face_detection_front_128x128.w8a16.onnx')
+
+
+def pending(pid):
+    """Whether a signal to the process waits to be taken."""
+    try:
+        with open(f'/proc/{pid}/status', encoding='utf-8') as status:
+            return any(int(line.split()[1], 16) for line in status if line.startswith('ShdPnd'))
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Beside(Program):
@@ -185,6 +195,26 @@ class Faults(Program):
                 done = self.sluice('run', self.shipped('face_fast_htp'), *words, env=environment)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(done.stderr.count(missing), 1, done.stderr)
+
+    def test_signals_in_the_middle_of_runs(self):
+        """One drains and takes the session down before its library; two end the program under a run."""
+        for number, code in ((1, 0), (2, 130)):
+            with subprocess.Popen([PROGRAM, 'run', self.shipped('face_fast_htp')], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+                self.assertIn('"frame": 0', process.stdout.readline())
+                for _ in range(number):
+                    process.send_signal(signal.SIGTERM if number == 1 else signal.SIGINT)
+                    while number == 2 and process.poll() is None and pending(process.pid):
+                        os.sched_yield()  # two of one kind that wait are one
+                self.assertEqual((process.communicate(timeout=TIMEOUT_S)[1].count('error'), process.returncode), (0, code))
+
+    def test_runs_that_were_given_up_do_no_harm_at_the_end(self):
+        """They are still in Qualcomm's library when the program ends, which crashed it two times in five."""
+        for _ in range(5):
+            done = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '2', '--set', 'face.htp.run_timeout_ms=2',
+                               '--report', self.at('report.json'))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(self.read('report.json'))['frames']['dropped'], {'timeout': 2})
 
     def test_a_profile_that_cannot_be_written_is_named(self):
         """The provider opens it itself, when the session is made."""
