@@ -4,7 +4,17 @@
 
 #include <fmt/format.h>
 
+#include "inference/lost_threads.h"
+
 namespace sluice {
+namespace {
+
+std::atomic<int> all_lost_threads{0};
+
+}  // namespace
+
+int lost_threads() { return all_lost_threads.load(); }
+void count_lost_thread(int change) { all_lost_threads.fetch_add(change); }
 
 // Shared with hung threads, which may outlive the lane; they look at nothing else of it.
 struct Lane::Queue {
@@ -104,10 +114,12 @@ void Lane::work(const std::shared_ptr<Queue>& queue, std::size_t runner, std::ui
       continue;
     }
     // The clock may be gone.
-    const auto late = std::move(job->late_);
+    auto late = std::move(job->late_);
     job->release_tensors();
     job->state_.store(LaneJob::State::kIdle, std::memory_order_release);
     late();
+    late = nullptr;  // may end the session
+    count_lost_thread(-1);
     return;
   }
 }
@@ -166,6 +178,7 @@ Status Lane::give_up(const std::shared_ptr<LaneJob>& job, TimeNs timeout, const 
     ++queue_->generations[runner];
     --queue_->running;
     threads_[runner].detach();
+    count_lost_thread(1);
     start_thread(runner);
   }
   given_up = true;

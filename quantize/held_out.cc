@@ -24,6 +24,17 @@ Result<std::vector<std::vector<float>>> outputs_of(ort::Evaluator& evaluator, co
 
 }  // namespace
 
+Status InterruptibleSamples::go_on() const {
+  return interrupted_ && interrupted_() ? cancelled("interrupted before all samples were seen") : Status{};
+}
+
+Status InterruptibleSamples::for_each(const std::function<Status(const Sample&)>& visit) {
+  return all_.for_each([&](const Sample& sample) -> Status {
+    SLUICE_RETURN_IF_ERROR(go_on());
+    return visit(sample);
+  });
+}
+
 Status HeldOut::for_each(const std::function<Status(const Sample&)>& visit) {
   std::size_t number = 0, kept = 0;
   const Status status = all_.for_each([&](const Sample& sample) -> Status {
@@ -61,6 +72,7 @@ Result<Judge> Judge::make(const pb::ModelProto& network, const HeldOut& samples)
   const std::string bytes = network.SerializeAsString();
   SLUICE_ASSIGN(const auto evaluator, ort::Evaluator::open(bytes, ort::Evaluator::Effort::kOptimised));
   for (std::size_t i = 0; i < samples.size(); ++i) {
+    SLUICE_RETURN_IF_ERROR(samples.go_on());
     SLUICE_ASSIGN(auto outputs, outputs_of(*evaluator, samples.sample(i), out.graph_));
     out.outputs_.push_back(std::move(outputs));
   }
@@ -72,6 +84,7 @@ Result<std::vector<ErrorMeter>> Judge::measure(const pb::ModelProto& model, std:
   SLUICE_ASSIGN(const auto evaluator, ort::Evaluator::open(bytes, ort::Evaluator::Effort::kOptimised));
   std::vector<ErrorMeter> out(outputs_.front().size());
   for (std::size_t i = 0; i < std::min(most, outputs_.size()); ++i) {
+    SLUICE_RETURN_IF_ERROR(samples_->go_on());
     SLUICE_ASSIGN(const auto outputs, outputs_of(*evaluator, samples_->sample(i), graph_));
     for (std::size_t o = 0; o < out.size(); ++o) out[o].add(outputs_[i][o], outputs[o]);
   }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/core/status.h"
@@ -14,26 +16,42 @@
 
 namespace sluice::quantize {
 
+// Samples of which each may be the last one.
+class InterruptibleSamples final : public Samples {
+ public:
+  InterruptibleSamples(Samples& all, std::function<bool()> interrupted)
+      : all_(all), interrupted_(std::move(interrupted)) {}
+  Status for_each(const std::function<Status(const Sample&)>& visit) override;
+  std::optional<std::size_t> count() const override { return all_.count(); }
+  // kCancelled once it was interrupted.
+  Status go_on() const;
+
+ private:
+  Samples& all_;
+  const std::function<bool()> interrupted_;
+};
+
 // Every kEach-th of `all` is held out, at most kMost of them; they stay in memory.
 class HeldOut final : public Samples {
  public:
   static constexpr std::size_t kEach = 4;
   static constexpr std::size_t kMost = 32;
 
-  explicit HeldOut(Samples& all) : all_(all) {}
+  explicit HeldOut(InterruptibleSamples& all) : all_(all) {}
 
   // The others. The first round fills `kept`.
   Status for_each(const std::function<Status(const Sample&)>& visit) override;
   std::optional<std::size_t> count() const override;
   std::size_t size() const { return kept_.size(); }
   Sample sample(std::size_t i) const;
+  Status go_on() const { return all_.go_on(); }
 
  private:
   struct Kept {
     Sample inputs;  // whose data lie in `bytes`
     std::vector<std::vector<std::byte>> bytes;
   };
-  Samples& all_;
+  InterruptibleSamples& all_;
   std::vector<Kept> kept_;
   bool full_ = false;
 };

@@ -44,11 +44,11 @@ void count_operators(const pb::GraphProto& graph, const QuantPlan& plan, Outcome
   }
 }
 
-// Operators that a scheme of 16 bits leaves at 8.
-std::string narrow_note(const pb::GraphProto& graph, const QuantPlan& plan, const Scheme& scheme) {
+// Operators that stay at 8 bits where others have 16.
+std::string narrow_note(const pb::GraphProto& graph, const QuantPlan& plan) {
   std::map<std::string, int> narrow;
   for (int n = 0; n < graph.node_size(); ++n) {
-    if (scheme.bits == 16 && most_bits(graph.node(n)) < 16 && plan.bits[static_cast<std::size_t>(n)] == 8)
+    if (most_bits(graph.node(n)) < 16 && plan.bits[static_cast<std::size_t>(n)] == 8)
       ++narrow[graph.node(n).op_type()];
   }
   std::string out;
@@ -110,14 +110,15 @@ class Work {
   Work(const pb::ModelProto& model, const Request& request, const std::set<std::string>& original)
       : network_(model), request_(request), original_(original) {}
 
-  Result<Outcome> run(Samples& samples, const Progress& progress) {
+  Result<Outcome> run(Samples& all, const Progress& progress) {
+    InterruptibleSamples samples(all, request_.interrupted);
     SLUICE_ASSIGN(scheme_, scheme_of(request_));
     SLUICE_RETURN_IF_ERROR(rework());
     if (!wants_held_out()) {
       SLUICE_ASSIGN(statistics_, collect(network_, samples, progress));
       SLUICE_RETURN_IF_ERROR(join_ranges());
       SLUICE_RETURN_IF_ERROR(read_given());
-      return finish();
+      return finish(samples);
     }
     HeldOut others(samples);
     SLUICE_ASSIGN(statistics_, collect(network_, others, progress));
@@ -127,7 +128,7 @@ class Work {
     SLUICE_RETURN_IF_ERROR(read_given());
     if (request_.scheme == "mixed") SLUICE_RETURN_IF_ERROR(raise_operators(judge));
     SLUICE_RETURN_IF_ERROR(judge_result(judge));
-    return finish();
+    return finish(samples);
   }
 
  private:
@@ -138,7 +139,7 @@ class Work {
   Status read_given();
   Status raise_operators(const Judge& judge);
   Status judge_result(const Judge& judge);
-  Result<Outcome> finish();
+  Result<Outcome> finish(const InterruptibleSamples& samples);
 
   pb::ModelProto network_;
   pb::ModelProto whole_;  // before clips were absorbed
@@ -233,11 +234,12 @@ Status Work::judge_result(const Judge& judge) {
   return {};
 }
 
-Result<Outcome> Work::finish() {
+Result<Outcome> Work::finish(const InterruptibleSamples& samples) {
   SLUICE_ASSIGN(const QuantPlan plan, make_plan(network_.graph(), statistics_, scheme_));
   out_.samples = statistics_.samples;
   count_operators(network_.graph(), plan, out_);
-  if (std::string note = narrow_note(network_.graph(), plan, scheme_); !note.empty())
+  const bool wide = scheme_.bits == 16 || (request_.scheme == "mixed" && !out_.target_met);
+  if (std::string note = wide ? narrow_note(network_.graph(), plan) : ""; !note.empty())
     out_.notes.push_back(std::move(note));
   out_.encodings = write_encodings(network_.graph(), plan);
   SLUICE_RETURN_IF_ERROR(insert_encodings(
@@ -245,6 +247,7 @@ Result<Outcome> Work::finish() {
   network_.set_producer_name("sluice");
   set_metadata(network_, request_.metadata);
   out_.model = network_.SerializeAsString();
+  SLUICE_RETURN_IF_ERROR(samples.go_on());
   return std::move(out_);
 }
 

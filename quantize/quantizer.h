@@ -27,6 +27,7 @@ struct Request {
   std::string encodings_path;                    // where that text came from, for errors
   std::map<std::string, ValueHistogram> ranges;  // seen elsewhere, by tensor: join what the samples show
   std::map<std::string, std::string> metadata;   // written into the model, by key
+  std::function<bool()> interrupted;             // asked before every sample; none: nothing interrupts
 };
 
 struct Outcome {
@@ -47,6 +48,7 @@ class Quantizer {
   virtual ~Quantizer() = default;
   // What the calibration data are for.
   virtual const std::vector<InputInfo>& inputs() const = 0;
+  // kCancelled: it was interrupted.
   virtual Result<Outcome> quantize(const Request& request, Samples& samples,
                                    const std::function<void(std::size_t)>& progress) = 0;
 };

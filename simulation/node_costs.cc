@@ -37,6 +37,11 @@ Result<Timings> read_timings(const std::string& path) {
   const auto report = nlohmann::json::parse(in, nullptr, false);
   if (!report.is_object() || !report.contains("nodes") || !report["nodes"].is_array())
     return invalid(fmt::format("{}: no report of `sluice run --report` (it has no list 'nodes')", path));
+  if (report.value("simulated", nlohmann::json()) == true)
+    return invalid(
+        fmt::format("{}: is the report of a simulated run, whose times nobody measured; give one of "
+                    "a run on the device",
+                    path));
   Timings out;
   for (const auto& node : report["nodes"]) {
     if (!node.is_object() || !node.contains("id") || !node["id"].is_string()) continue;

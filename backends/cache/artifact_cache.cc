@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "backends/cache/artifact_format.h"
+#include "backends/cache/unkept.h"
 #include "framework/core/log.h"
 
 namespace sluice {
@@ -10,7 +11,9 @@ namespace {
 
 std::string file_of(const ArtifactKey& key) { return key.hash() + ".artifact"; }
 
-void warn(const std::string& text) { log_message(LogLevel::kWarning, "artefact cache: " + text); }
+std::string named(const std::string& text) { return "artefact cache: " + text; }
+
+void warn(const std::string& text) { log_message(LogLevel::kWarning, named(text)); }
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -35,7 +38,7 @@ const CacheFolder* ArtifactCache::folder() {
     if (opened.ok())
       folder_.emplace(std::move(*opened));
     else
-      warn(opened.status().message() + "; compiled models are not kept in this run");
+      report_unkept(named(opened.status().message() + "; compiled models are not kept in this run"));
   });
   return folder_ ? &*folder_ : nullptr;
 }
@@ -71,8 +74,8 @@ void ArtifactCache::store(const ArtifactKey& key, std::string_view payload) {
   if (status.ok())
     stored_.fetch_add(1, std::memory_order_relaxed);
   else if (!warned_of_store_.exchange(true))
-    warn("'" + where->path() + "' takes no entry: " + status.message() +
-         "; compiled models are not kept in this run");
+    report_unkept(named("'" + where->path() + "' takes no entry: " + status.message() +
+                        "; compiled models are not kept in this run"));
 }
 
 void ArtifactCache::reject(const ArtifactKey& key, const std::string& why) {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "framework/node/declaration.h"
+#include "framework/node/htp_rules.h"
 #include "inference/backend_options.h"
 
 namespace sluice::htp {
@@ -13,7 +14,6 @@ namespace {
 // The simulator's chip when the file names none: the one with the numerics of most devices.
 constexpr std::string_view kSimulatedSoc = "sm8550";
 constexpr int kOldestFp16 = 69;
-constexpr int kOldestDma = 81;
 
 std::string number_text(const Options& options, std::string_view name) {
   return std::to_string(options.integer(name));
@@ -55,20 +55,15 @@ Status read_chip(const Options& options, const Target& target, HtpOptions& out) 
   const bool free_arch = arch != "auto" && options.text("soc") == "auto";
   if (arch != "auto") out.arch = std::stoi(arch.substr(1));
   if (free_arch && soc && soc->arch != out.arch) soc = nullptr;
+  for (const HtpContradiction& found : htp_contradictions(options, soc))
+    return contradicts(found.key + " " + found.text);
   if (soc) {
-    if (arch != "auto" && out.arch != soc->arch)
-      return contradicts("soc '" + std::string(soc->name) + "' has " + arch_text(soc->arch) + ", arch is '" +
-                         arch + "'; leave arch out");
     out.soc = soc->name;
     out.arch = soc->arch;
     out.provider["soc_model"] = std::to_string(soc->number);
   }
   if (out.arch > 0) out.provider["htp_arch"] = std::to_string(out.arch);
-  const std::int64_t vtcm = options.integer("vtcm_mb");
-  if (soc && soc->vtcm_mb > 0 && vtcm > soc->vtcm_mb)
-    return contradicts("vtcm_mb is " + std::to_string(vtcm) + ", soc '" + out.soc + "' has " +
-                       std::to_string(soc->vtcm_mb) + " MB; 0 is the library's default");
-  if (vtcm > 0) out.provider["vtcm_mb"] = std::to_string(vtcm);
+  if (options.integer("vtcm_mb") > 0) out.provider["vtcm_mb"] = number_text(options, "vtcm_mb");
   return {};
 }
 
@@ -100,10 +95,7 @@ Status read_compilation(const Options& options, HtpOptions& out) {
     out.provider["htp_graph_finalization_optimization_mode"] = number_text(options, "graph_optimization");
   if (options.flag("spill_fill")) out.provider["enable_htp_spill_fill_buffer"] = "1";
   if (!options.flag("dma")) return {};
-  if (out.arch < kOldestDma)
-    return cannot(
-        "dma (extended DMA) needs " + arch_text(kOldestDma) + ", " +
-        (out.arch > 0 ? "the chip has " + arch_text(out.arch) : "the chip is not known; write soc"));
+  if (out.arch == 0) return cannot("dma (extended DMA) needs v81, and the chip is not known; write soc");
   out.provider["extended_udma"] = "1";
   return {};
 }
@@ -118,8 +110,6 @@ Status read_running(const Options& options, HtpOptions& out) {
     out.provider["qnn_context_priority"] = options.text("context_priority");
   const std::string& profiling = options.text("profiling");
   if (profiling == "off") return {};
-  if (!options.has("profiling_path"))
-    return contradicts("profiling '" + profiling + "' needs profiling_path, the CSV file to write");
   out.provider["profiling_level"] = profiling;
   out.provider["profiling_file_path"] = options.text("profiling_path");
   return {};

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "backends/cache/unkept.h"
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/context_entry.h"
 #include "backends/htp/shared_memory.h"
@@ -93,6 +95,20 @@ std::string integer_advice(const onnx::ModelHeader& header) {
          "in that form, or run 'sluice quantize' on the float model it was made from";
 }
 
+// What to do where the provider cannot compile and speaks of layouts or of memory; empty: it fails otherwise.
+std::string other_advice(const std::string& failure, const onnx::ModelHeader& header,
+                         const HtpOptions& options) {
+  const bool memory = failure.find("QNN_COMMON_ERROR_MEM_ALLOC") != std::string::npos;
+  if (!memory && failure.find("com.ms.internal.nhwc") == std::string::npos) return {};
+  const bool quantised = std::ranges::any_of(
+      header.operators, [](const onnx::Operator& op) { return op.type == "DequantizeLinear"; });
+  if (!quantised && !options.provider.contains("enable_htp_fp16_precision"))
+    return "; the model is float32, which the NPU computes in few operators only: run 'sluice quantize' on "
+           "it";
+  return "; QNN says this of operators that it cannot compile for the chip, such as float ones before v69 or "
+         "PRelu in 16 bits: 'sluice inspect' lists what is quantised";
+}
+
 }  // namespace
 
 // One try: what goes in and what came of it.
@@ -145,7 +161,10 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
   if (whole.ok()) return whole;
   const std::string advice = integer_advice(model_->header);
   if (whole.status().message().find(kCpuForbidden) == std::string::npos)
-    return Status(whole.status().code(), whole.status().message() + advice);
+    return Status(
+        whole.status().code(),
+        whole.status().message() +
+            (advice.empty() ? other_advice(whole.status().message(), model_->header, options_) : advice));
   const std::string reason = unsupported_in(ort::recent_warnings());
   const std::string why =
       (reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)
@@ -179,10 +198,10 @@ Result<Opened> Opener::open_unkept(Share share, bool wanted, const Status& why) 
     return unavailable(
         "there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
         why.message());
-  log_message(LogLevel::kWarning,
-              "backend 'htp': the compiled model is not kept, there is no room for it in the "
-              "folder for temporary files (TMPDIR): " +
-                  why.message());
+  report_unkept(
+      "backend 'htp': the compiled model is not kept, there is no room for it in the folder for temporary "
+      "files (TMPDIR): " +
+      why.message());
   Attempt attempt{.share = share, .fresh = true, .keep = false, .key = {}, .cached = {}, .folder = {}};
   return load(attempt);
 }
@@ -247,8 +266,7 @@ void Opener::ask_for_context(Ort::SessionOptions& session, Attempt& attempt) {
     session.AddConfigEntry("ep.context_file_path", attempt.folder->file().c_str());
   } else {
     attempt.folder.reset();
-    log_message(LogLevel::kWarning,
-                "backend 'htp': there is no folder for temporary files; the compiled model is not kept");
+    report_unkept("backend 'htp': there is no folder for temporary files; the compiled model is not kept");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/plan/check_htp.h"
 #include "framework/plan/choose_devices.h"
 #include "framework/plan/draft.h"
 
@@ -31,6 +32,7 @@ PlanResult make_plan(const GraphSpec& spec, const PlanInputs& inputs) {
   planning::check_graph(draft);
   planning::check_sinks(draft);
   planning::decide_mode(draft);
+  planning::check_htp(draft);
   planning::check_infer(draft);
   if (!draft.failed()) planning::choose_devices(draft);
   if (draft.failed()) return finish(draft);

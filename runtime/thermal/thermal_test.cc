@@ -8,6 +8,8 @@
 #include <deque>
 #include <set>
 
+#include "framework/core/suggest.h"
+#include "inference/backend_options.h"
 #include "inference/selection/node_setup.h"
 #include "runtime/builtin.h"
 #include "runtime/snapshot.h"
@@ -27,6 +29,27 @@ std::vector<ThermalLimit> limits_of(const DeviceProfile& profile) {
     for (const SensorProfile& sensor : profile.sensors) {
       if (sensor.node == trip.node) out.push_back({std::string(name_of(sensor.role)), trip.limit_c});
     }
+  }
+  return out;
+}
+
+// `--backend NODE=B` of a node that runs no model, or of no backend.
+Issues wrong_backends(const GraphSpec& spec, const std::vector<std::pair<std::string, std::string>>& forced) {
+  Issues out;
+  std::vector<std::string> nodes;
+  for (const NodeSpec& node : spec.nodes)
+    if (node.type == "infer") nodes.push_back(node.id);
+  for (const auto& [node, backend] : forced) {
+    const std::string option = fmt::format("--backend '{}={}'", node, backend);
+    if (std::ranges::find(nodes, node) == nodes.end()) {
+      const bool there = std::ranges::find(spec.nodes, node, &NodeSpec::id) != spec.nodes.end();
+      out.push_back({{},
+                     option + (there ? " names a node that runs no model" : " names no node") +
+                         (nodes.empty() ? ", and there is none that does" : allowed(node, nodes))});
+    }
+    const std::vector<std::string> backends = backend_names();
+    if (std::ranges::find(backends, backend) == backends.end())
+      out.push_back({{}, option + " names no backend" + allowed(backend, backends)});
   }
   return out;
 }
@@ -80,6 +103,9 @@ LoadOptions ThermalTest::load_options(const std::string& policy) const {
 }
 
 bool ThermalTest::check(LoadIssues& issues) {
+  const ParsedSpec parsed = parse_spec_file(options_.file);
+  if (parsed.issues.empty()) issues.issues = wrong_backends(parsed.spec, options_.backends);
+  if (!issues.issues.empty()) return false;
   std::optional<Pipeline> pipeline =
       Pipeline::load(options_.file, builtin_registry(),
                      load_options(options_.policies.empty() ? "" : options_.policies.front()), issues);

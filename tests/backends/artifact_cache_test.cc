@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "backends/cache/artifact_format.h"
+#include "backends/cache/unkept.h"
 #include "tests/backends/log_capture.h"
 #include "tests/inference/support.h"
 #include "tests/runtime/file_limit.h"
@@ -261,6 +262,24 @@ TEST_F(ArtifactCacheTest, AFullFolderIsOneWarningAndLeavesNothing) {
   EXPECT_THAT(log_.warnings(), ElementsAre(AllOf(HasSubstr("takes no entry"), HasSubstr("not kept"))));
   EXPECT_EQ(cache.load(key_for()), std::nullopt);
   EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+// For a command whose result it is: the reason instead of the warning.
+TEST_F(ArtifactCacheTest, WhatCannotBeKeptIsCollectedWhereItIsAsked) {
+  ArtifactCache full(folder_);
+  const std::string file = scratch_ / "file";
+  write_file(file, "x");
+  ArtifactCache nowhere(file);
+  {
+    const UnkeptCollector unkept;
+    const FileLimit limit(1000);
+    full.store(key_for(), std::string(5000, 'x'));
+    nowhere.store(key_for(), "x");
+    EXPECT_THAT(unkept.reasons(), ElementsAre(HasSubstr("takes no entry"), HasSubstr("file")));
+  }
+  EXPECT_THAT(log_.warnings(), IsEmpty());
+  report_unkept("nobody asks");
+  EXPECT_THAT(log_.warnings(), ElementsAre("nobody asks"));
 }
 
 TEST_F(ArtifactCacheTest, LeftoversOfDeadWritersGo) {

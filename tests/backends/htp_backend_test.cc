@@ -210,8 +210,9 @@ TEST_F(HtpBackendTest, WhatIsSaidAlwaysIsNoReason) {
       .node("DequantizeLinear", {"kq", "ks", "kz"}, {"k"})
       .node("PRelu", {"xd", "k"}, {"r"});
   add_qdq(model, "r", "y", 1.0f / 16384);
-  EXPECT_THAT(why_not(request(write_model(model))), AllOf(HasSubstr("QNN_COMMON_ERROR_MEM_ALLOC"),
-                                                          ::testing::Not(HasSubstr("File mapped weights"))));
+  EXPECT_THAT(why_not(request(write_model(model))),
+              AllOf(HasSubstr("QNN_COMMON_ERROR_MEM_ALLOC"), HasSubstr("cannot compile for the chip"),
+                    ::testing::Not(HasSubstr("File mapped weights"))));
 }
 
 TEST_F(HtpBackendTest, AModelWithoutASupportedOperatorIsRefused) {
@@ -269,6 +270,18 @@ TEST_F(HtpBackendTest, FloatModelsRunInHalfPrecisionWhereTheChipHasIt) {
               AllOf(HasSubstr("soc 'qcs6490' (v68) has no fp16"), HasSubstr("quantise")));
   EXPECT_THAT(why_not(request(path, {{"precision", {std::string("fp32")}}})),
               HasSubstr("in fp16, not in fp32"));
+}
+
+// The provider speaks of layouts; what helps is something else.
+TEST_F(HtpBackendTest, AFailureInSinglePrecisionSaysWhatToDo) {
+  ModelBuilder model;
+  model.input("x", {1, 4, 6, 6}).output("y", {1, 4, 4, 4});
+  model.weight(tensor<float>("w", onnx::kFloat, {4, 4, 3, 3}, std::vector<float>(144, 0.25f)));
+  model.node("Conv", {"x", "w"}, {"y"});
+  EXPECT_THAT(why_not(request(write_model(model),
+                              {{"soc", {std::string("qcs6490")}}, {"precision", {std::string("fp32")}}})),
+              HasSubstr("the model is float32, which the NPU computes in few operators only: run 'sluice "
+                        "quantize' on it"));
 }
 
 TEST_F(HtpBackendTest, EveryChipOfTheTableIsKnownToTheLibraryAndOfItsClass) {

@@ -103,9 +103,9 @@ TEST(HtpOptionsTest, NoUnknownValueReachesTheProvider) {
 
 TEST(HtpOptionsTest, ContradictionsNameBothSides) {
   EXPECT_THAT(refused({{"soc", text("qcs6490")}, {"arch", text("v73")}}).message(),
-              HasSubstr("soc 'qcs6490' has v68, arch is 'v73'"));
+              HasSubstr("arch is 'v73', but soc 'qcs6490' has v68"));
   EXPECT_THAT(refused({{"soc", text("qcs6490")}, {"vtcm_mb", whole(4)}}).message(),
-              HasSubstr("vtcm_mb is 4, soc 'qcs6490' has 2 MB"));
+              HasSubstr("vtcm_mb is 4, but soc 'qcs6490' has 2 MB"));
   EXPECT_THAT(refused({{"precision", text("fp16")}}).message(), HasSubstr("this one is quantised"));
   EXPECT_THAT(refused({{"profiling", text("basic")}}).message(), HasSubstr("needs profiling_path"));
   EXPECT_EQ(refused({{"profiling", text("basic")}}).code(), Code::kInvalid);
@@ -121,7 +121,7 @@ TEST(HtpOptionsTest, WhatTheChipCannotDoIsRefused) {
   EXPECT_THAT(v68.message(), HasSubstr("has no fp16 arithmetic"));
   EXPECT_THAT(refused({}, kUnknownBoard).message(), HasSubstr("write soc"));
   EXPECT_THAT(refused({{"precision", text("fp32")}}, kSimulatedFloat).message(), HasSubstr("not in fp32"));
-  EXPECT_THAT(refused({{"dma", kTrue}}).message(), HasSubstr("needs v81, the chip has v73"));
+  EXPECT_THAT(refused({{"dma", kTrue}}).message(), HasSubstr("needs v81, but soc 'sm8550' has v73"));
   EXPECT_THAT(read({{"dma", kTrue}, {"soc", text("sm8850")}}).provider, Contains(Pair("extended_udma", "1")));
 }
 

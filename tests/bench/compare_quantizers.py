@@ -4,13 +4,15 @@
   python tests/bench/compare_quantizers.py [--build build/release] [--only NAME] [--keep DIR]
 
 Run it with an environment that has onnxruntime, onnx and numpy (tools/dev bench quantizers makes one in the cache).
-Prints a table: SNR of the outputs on held-out pictures (mean over the outputs, in dB), and what each took by the clock.
+Prints a table: SNR of the outputs on held-out pictures (mean over the outputs, in dB), and what each took by the clock
+and in processor time (all threads; the one to look at where others use the machine).
 Exit 1 when Sluice is more than 0.1 dB behind anywhere.
 """
 import argparse
 import contextlib
 import io
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -130,9 +132,21 @@ def make_static(source, shape, target):
     onnx.save(model, target)
 
 
+def processor_s():
+    """Of this process and of the children that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def timed(work, *arguments):
+    """Seconds by the clock and of the processor."""
+    start, used = time.perf_counter(), processor_s()
+    work(*arguments)
+    return time.perf_counter() - start, processor_s() - used
+
+
 def usual(network, samples, scheme, target):
     _, activation, weight, per_channel = SCHEMES[scheme]
-    start = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
         prepared = target + '.pre.onnx'
         changed = qnn_preprocess_model(network, prepared)
@@ -141,15 +155,12 @@ def usual(network, samples, scheme, target):
         config = get_qnn_qdq_config(source, Reader(name, samples), activation_type=activation, weight_type=weight,
                                     per_channel=per_channel)
         quantize(source, target, config)
-    return time.perf_counter() - start
 
 
 def ours(sluice, source, shape, npz, arguments, target):
     name = onnx.load(source, load_external_data=False).graph.input[0].name
-    start = time.perf_counter()
     subprocess.run([sluice, 'quantize', source, '--data', npz, '-o', target, '--force', '--shape',
                     f'{name}=' + 'x'.join(map(str, shape)), *arguments], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
 
 
 def compare_model(name, arguments, folder):
@@ -165,15 +176,15 @@ def compare_model(name, arguments, folder):
     behind = False
     for scheme in SCHEMES:
         theirs_path, ours_path = f'{folder}/{name}.theirs.onnx', f'{folder}/{name}.ours.onnx'
-        theirs_s = usual(network, calibration, scheme, theirs_path)
+        theirs_s = timed(usual, network, calibration, scheme, theirs_path)
         theirs = snr(reference, run(theirs_path, held_out))
         ways = {'': [], **({' +equalize': EQUALISED[scheme]} if scheme in EQUALISED else {})}
         for way, more in ways.items():
-            ours_s = ours(f'{arguments.build}/bin/sluice', source, shape, npz, SCHEMES[scheme][0] + more, ours_path)
+            ours_s = timed(ours, f'{arguments.build}/bin/sluice', source, shape, npz, SCHEMES[scheme][0] + more, ours_path)
             mine = snr(reference, run(ours_path, held_out))
             behind = behind or mine - theirs < WORST_DB
-            print(f'{name:14} {scheme + way:26} {theirs:8.2f} {mine:8.2f} {mine - theirs:+8.2f} {theirs_s:8.2f} {ours_s:8.2f}',
-                  flush=True)
+            print(f'{name:14} {scheme + way:26} {theirs:8.2f} {mine:8.2f} {mine - theirs:+8.2f} '
+                  f'{theirs_s[0]:8.2f} {ours_s[0]:8.2f} {theirs_s[1]:10.2f} {ours_s[1]:10.2f}', flush=True)
     return behind
 
 
@@ -185,7 +196,8 @@ def main():
     parser.add_argument('--keep', help='folder for the models that are made')
     arguments = parser.parse_args()
     print(f'onnxruntime {onnxruntime.__version__}, {CALIBRATION} pictures to calibrate, {HELD_OUT} held out')
-    print(f'{"model":14} {"scheme":26} {"usual dB":>8} {"ours dB":>8} {"gain":>8} {"usual s":>8} {"ours s":>8}')
+    print(f'{"model":14} {"scheme":26} {"usual dB":>8} {"ours dB":>8} {"gain":>8} {"usual s":>8} {"ours s":>8} '
+          f'{"usual cpu":>10} {"ours cpu":>10}')
     behind = False
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.keep or scratch

@@ -10,6 +10,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "backends/fake/fake_backend.h"
 #include "inference/checked_model.h"
+#include "inference/lost_threads.h"
 #include "inference/session_table.h"
 #include "tests/inference/session_fixture.h"
 #include "tests/inference/support.h"
@@ -157,8 +158,10 @@ TEST_F(Sessions, HungRunIsGivenUpAndTheNextOneWorks) {
   session.reset();
   table.reset();
   EXPECT_EQ(died.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  EXPECT_EQ(lost_threads(), 1);  // the process must not run its exit handlers now
   release.set_value();
   died.wait();
+  while (lost_threads() > 0) std::this_thread::yield();
 }
 
 TEST_F(Sessions, AHungRunKeepsItsBuffers) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`sluice quantize`, `compare` and `compile` with models of a few hundred bytes.
 
-  SLUICE_PROGRAM=build/release/bin/sluice run_models.py [Compare.test_nan ...]
+  SLUICE_PROGRAM=build/release/bin/sluice run_models.py [Compare.test_nan ... Minute]
 """
 import json
 import math
@@ -68,6 +68,16 @@ class Quantize(Models):
         done = self.run_it('quantize', model, '--data', data, '-o', self.at('o.onnx'), '--encodings', path, code=2)
         self.assertEqual([line.split(': activation')[0] for line in done.stderr.splitlines()],
                          [f"sluice: error: --encodings '{path}'"] * 2)
+
+
+class Minute(Models):
+    def test_a_scenario_lasts_as_long_as_it_must(self):
+        done = self.run_it('profile', self.put('tiny.onnx', matmul_model(1)), '--backend', 'cpu', '--scenario', 'single_stream',
+                           '--json')
+        profile = json.loads(done.stdout)
+        self.assertFalse(profile['shortened'])
+        self.assertGreaterEqual(profile['backends'][0]['seconds'], 60)
+        self.assertLessEqual(profile['backends'][0]['latency_ms']['p50'], profile['backends'][0]['latency_ms']['p90'])
 
 
 if __name__ == '__main__':

@@ -1,17 +1,28 @@
 #!/usr/bin/env python3
 """Pipelines on the NPU, here Qualcomm's simulator: its neighbours, its library, contexts and what can be missing.
 
-  SLUICE_PROGRAM=build/release/bin/sluice run_npu.py [Beside Chatter Contexts Faults]
+  SLUICE_PROGRAM=build/release/bin/sluice run_npu.py [Beside Chatter Contexts Faults Accuracy]
 """
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import unittest
 
 from run_pipelines import PROGRAM, ROOT, TIMEOUT_S, Program, overlap
+from tiny_onnx import npz
 
 MODEL = os.path.join(ROOT, 'data/models/face_detection_front_128x128.w8a16.onnx')
+
+
+def pending(pid):
+    """Whether a signal to the process waits to be taken."""
+    try:
+        with open(f'/proc/{pid}/status', encoding='utf-8') as status:
+            return any(int(line.split()[1], 16) for line in status if line.startswith('ShdPnd'))
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Beside(Program):
@@ -185,6 +196,33 @@ class Faults(Program):
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(done.stderr.count(missing), 1, done.stderr)
 
+    def test_signals_in_the_middle_of_runs(self):
+        """One drains and takes the session down before its library; two end the program under a run."""
+        for number, code in ((1, 0), (2, 130)):
+            with subprocess.Popen([PROGRAM, 'run', self.shipped('face_fast_htp')], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+                self.assertIn('"frame": 0', process.stdout.readline())
+                for _ in range(number):
+                    process.send_signal(signal.SIGTERM if number == 1 else signal.SIGINT)
+                    while number == 2 and process.poll() is None and pending(process.pid):
+                        os.sched_yield()  # two of one kind that wait are one
+                self.assertEqual((process.communicate(timeout=TIMEOUT_S)[1].count('error'), process.returncode), (0, code))
+
+    def test_runs_that_were_given_up_do_no_harm_at_the_end(self):
+        """They are still in Qualcomm's library when the program ends, which crashed it two times in five."""
+        for _ in range(5):
+            done = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '2', '--set', 'face.htp.run_timeout_ms=2',
+                               '--report', self.at('report.json'))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(self.read('report.json'))['frames']['dropped'], {'timeout': 2})
+
+    def test_a_profile_that_cannot_be_written_is_named(self):
+        """The provider opens it itself, when the session is made."""
+        done = self.sluice('run', self.shipped('face_fast_htp'), '--frames', '1', '--set', 'face.htp.profiling=basic',
+                           '--set', f"face.htp.profiling_path={self.at('none/x.csv')}")
+        self.assertEqual((done.returncode, done.stdout), (3, ''), done.stderr)
+        self.assertIn(f"Failed to open profiling file: {self.at('none/x.csv')}", done.stderr)
+
     def test_two_processes_compile_one_model_at_once(self):
         """Both compute the same; the entry that is left is loaded by the next process, not made again."""
         environment = {**os.environ, 'SLUICE_ARTIFACTS': self.at('artifacts')}
@@ -200,6 +238,20 @@ class Faults(Program):
         self.assertEqual(third.stdout, results[0][0])
         self.assertNotIn('warning', third.stderr)
         self.assertEqual({e.name: e.stat().st_mtime_ns for e in os.scandir(self.at('artifacts'))}, entries)
+
+
+class Accuracy(Program):
+    """What the NPU computes wrong without an error."""
+
+    def test_compare_finds_the_model_that_half_precision_breaks(self):
+        """PP-OCR's recognition in fp16: every output row is uniform, and nobody says so."""
+        with open(self.at('x.npz'), 'wb') as data:
+            data.write(npz(x=((1, 3, 48, 320), [(i * 7919 % 255) / 127.5 - 1 for i in range(3 * 48 * 320)])))
+        done = self.sluice('compare', os.path.join(ROOT, 'data/ocr-models/ch_PP-OCRv4_rec_infer.onnx'), '--shape', 'x=1x3x48x320',
+                           '--backend', 'htp', '--data', self.at('x.npz'), '--min-snr', '10', '--json')
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertRegex(done.stderr, r"error: output '\S+': SNR is \S+ dB, demanded: at least 10")
+        self.assertLess(json.loads(done.stdout)['outputs'][0]['snr_db'], 1)
 
 
 if __name__ == '__main__':

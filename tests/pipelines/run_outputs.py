@@ -140,6 +140,22 @@ class FullDisks(Faults):
                 self.assertEqual((done.stdout, done.stderr.count('\n')), ('', 1))
                 self.assertEqual([each for each in os.listdir(self.folder) if each != 'pipeline.yaml'], [])
 
+    def test_packages_hold_what_was_compiled_for_them(self):
+        """The model has room and its context has not: no package that the device would have to complete."""
+        model = FRONT.replace('.onnx', '.w8a16.onnx')
+        pipeline = self.source_to(BARS, 'type: null_sink}\n  - {id: pre, type: preprocess, inputs: cam, options: {model: face}}\n'
+                                  '  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [htp, cpu]}}\n'
+                                  '  - {id: end, type: null_sink, inputs: face',
+                                  more='models: {face: {path: %s}}\nbackends: {htp: {soc: sm8550}}\n' % model)
+        words = ('package', pipeline, '-o', self.at('made'))
+        done = self.limited(os.path.getsize(model) + 1000, *words)
+        self.assertEqual((done.returncode, done.stdout), (1, ''), done.stderr)
+        self.assertRegex(done.stderr, "^sluice: error: compiling: .*not kept.*\n$")
+        self.assertEqual(os.listdir(self.folder), ['pipeline.yaml'])
+        done = self.limited(resource.RLIM_INFINITY, *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('compiled for htp on sm8550: 1 contexts', done.stdout)
+
     def test_compiled_models(self):
         """Neither where the result goes nor where the compiler writes: nothing is left, and the reason is said."""
         words = ('compile', FRONT, '--backend', 'htp', '--soc', 'sm8550', '--force', '-o')

@@ -312,6 +312,19 @@ class Refused(Thermal):
         other = self.write('other.json', '{"nodes": [{"id": "other", "busy_ms": {"p50": 1}}]}')
         self.refused(('--timings', other), 'has times of no node of this pipeline', code=2)
 
+    def test_times_that_nobody_measured(self):
+        made = self.at('simulated.json')
+        done = self.sluice('run', self.shipped('thermal_two_models'), *SIMULATED, '--frames', '60', '--report', made)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.refused(('--timings', made), 'is the report of a simulated run', code=2)
+
+    def test_forced_backends_are_named_as_they_were_written(self):
+        for written, says in (('faces=gpu', "--backend 'faces=gpu' names a node that runs no model, allowed: near, far"),
+                              ('nera=gpu', "--backend 'nera=gpu' names no node, allowed: near, far"),
+                              ('near=gpo', "--backend 'near=gpo' names no backend, allowed: htp, gpu, cpu, fake; did you mean 'gpu'?")):
+            with self.subTest(written=written):
+                self.refused(('--backend', written), says, code=2)
+
     def test_results(self):
         good = self.at('good.json')
         self.thermal(*SIMULATED, '--duration', '1m', '--json', good)

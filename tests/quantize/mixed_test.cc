@@ -33,7 +33,8 @@ struct Tried {
 
 Tried choose(const Target& target) {
   const pb::ModelProto whole = uneven();
-  RandomSamples all({1, 4, 1, 1}, 40, 3);
+  RandomSamples samples({1, 4, 1, 1}, 40, 3);
+  InterruptibleSamples all(samples, {});
   HeldOut others(all);
   const auto statistics = collect(whole, others, {});
   EXPECT_TRUE(statistics.ok());
@@ -72,7 +73,8 @@ TEST(Mixed, RaisesEverythingForWhatCannotBeReached) {
 }
 
 TEST(HeldOut, TooFewSamplesCannotBeMeasured) {
-  RandomSamples few({1, 4, 1, 1}, 3, 3);
+  RandomSamples samples({1, 4, 1, 1}, 3, 3);
+  InterruptibleSamples few(samples, {});
   HeldOut others(few);
   ASSERT_TRUE(collect(uneven(), others, {}).ok());
   EXPECT_EQ(Judge::make(uneven(), others).status().message(),

@@ -195,6 +195,26 @@ TEST_F(QuantizerTest, ShapesAreFixedOrAskedFor) {
               HasSubstr("--shape names 'z', the model's inputs are: x"));
 }
 
+// Counting, measuring layer by layer, judging, writing: whenever the interruption comes, there is no model.
+TEST_F(QuantizerTest, AnInterruptionEndsEveryPhase) {
+  const auto quantizer = open_quantizer(save(exported().model), {{"x", {1, 2, 4, 4}}});
+  ASSERT_TRUE(quantizer.ok());
+  RandomSamples samples({1, 2, 4, 4}, 8, 9);
+  int asked = 0, last = -1;
+  Request request;
+  request.scheme = "mixed";
+  request.min_snr = 200;
+  request.interrupted = [&] { return asked++ == last; };
+  ASSERT_TRUE((*quantizer)->quantize(request, samples, {}).ok());
+  ASSERT_GT(asked, 12);  // more than once per sample
+  for (const int end = asked; ++last < end;) {
+    asked = 0;
+    const auto outcome = (*quantizer)->quantize(request, samples, {});
+    EXPECT_EQ(outcome.status().code(), Code::kCancelled) << last << " of " << end;
+    EXPECT_EQ(asked, last + 1);
+  }
+}
+
 TEST_F(QuantizerTest, LayersOfAQuantisedModelMatchTheFloatOnes) {
   NetworkBuilder b(13);
   b.input("x", {1, 4}).value("n", {1, 4}).output("y", {1, 4});

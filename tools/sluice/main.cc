@@ -3,11 +3,14 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <variant>
 
 #include "backends/backends.h"
+#include "inference/lost_threads.h"
 #include "tools/sluice/arguments.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
@@ -23,6 +26,13 @@ void hold_closed_streams() {
   }
 }
 
+// A run that was given up goes on in its library, which crashes where its statics are destroyed under it.
+int leave(int code) {
+  if (sluice::lost_threads() == 0) return code;
+  std::fflush(nullptr);
+  std::_Exit(code);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,8 +45,8 @@ int main(int argc, char** argv) {
   try {
     const auto parsed = cli::parse_arguments(argc, argv);
     if (const int* const code = std::get_if<int>(&parsed)) return *code;
-    return std::visit([](const auto& arguments) { return cli::execute(arguments); },
-                      std::get<cli::Arguments>(parsed));
+    return leave(std::visit([](const auto& arguments) { return cli::execute(arguments); },
+                            std::get<cli::Arguments>(parsed)));
   } catch (const std::bad_alloc&) {
     cli::print_error("out of memory");
     return cli::kRunFailed;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "backends/cache/unkept.h"
 #include "framework/core/suggest.h"
 #include "runtime/atomic_file.h"
 #include "runtime/builtin.h"
@@ -129,7 +130,7 @@ GraphSpec without_sources(GraphSpec spec, const Registry& registry) {
 }
 
 // Opens the sessions once, as a run does, with the package's own cache: what they compile stays there under
-// the keys that the run asks for.
+// the keys that the run asks for. What cannot be kept there is missing in the package.
 Status compile_contexts(const fs::path& folder) {
   const fs::path artifacts = fs::absolute(folder / "artifacts");
   ::setenv("SLUICE_ARTIFACTS", artifacts.c_str(), 1);
@@ -139,8 +140,10 @@ Status compile_contexts(const fs::path& folder) {
   auto pipeline =
       Pipeline::load(without_sources(parsed.spec, builtin_registry()), builtin_registry(), {}, issues);
   SLUICE_RETURN_IF_ERROR(issues.status());
+  const UnkeptCollector unkept;
   SLUICE_RETURN_IF_ERROR(pipeline->probe().with_context("compiling: "));
-  return {};
+  const std::vector<std::string> reasons = unkept.reasons();
+  return reasons.empty() ? Status{} : failed("compiling: " + reasons.front());
 }
 
 std::size_t count_files(const fs::path& folder) {

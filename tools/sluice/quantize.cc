@@ -75,10 +75,17 @@ Result<quantize::Request> request_of(const QuantizeArguments& arguments, const M
   return out;
 }
 
+// Neither file gets its name before both are on the disk.
 Status write_results(const QuantizeArguments& arguments, const quantize::Outcome& outcome) {
-  SLUICE_RETURN_IF_ERROR(replace_file(arguments.output, outcome.model));
-  if (arguments.write_encodings.empty()) return {};
-  return replace_file(arguments.write_encodings, outcome.encodings).with_context("--write-encodings: ");
+  SLUICE_ASSIGN(FileReplacement model, FileReplacement::open(arguments.output));
+  SLUICE_RETURN_IF_ERROR(model.write(outcome.model));
+  if (arguments.write_encodings.empty()) return model.commit();
+  const auto named = [](Status status) { return std::move(status).with_context("--write-encodings: "); };
+  auto encodings = FileReplacement::open(arguments.write_encodings);
+  if (!encodings.ok()) return named(encodings.status());
+  SLUICE_RETURN_IF_ERROR(named(encodings->write(outcome.encodings)));
+  SLUICE_RETURN_IF_ERROR(named(encodings->commit()));
+  return model.commit();
 }
 
 Result<quantize::Outcome> make_model(const QuantizeArguments& arguments, Interrupts& interrupts) {
@@ -90,7 +97,8 @@ Result<quantize::Outcome> make_model(const QuantizeArguments& arguments, Interru
                                            .inputs = quantizer->inputs()},
                                           interrupts));
   print_notes(data.notes);
-  SLUICE_ASSIGN(const quantize::Request request, request_of(arguments, data));
+  SLUICE_ASSIGN(quantize::Request request, request_of(arguments, data));
+  request.interrupted = [&interrupts] { return interrupts.interrupted(); };
   ProgressBar bar("calibrating");
   auto outcome = quantizer->quantize(request, *data.samples,
                                      [&](std::size_t done) { bar.show(done, data.samples->count()); });

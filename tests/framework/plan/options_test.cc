@@ -73,7 +73,35 @@ TEST(Options, OtherNamesOfTheNpusSettingsAreExplained) {
   EXPECT_THAT(htp("qnn_saver_path: x, htp_graph_finalization_optimization_mode: 3"),
               ElementsAre(HasSubstr("outputs mean nothing"), HasSubstr("write graph_optimization")));
   EXPECT_THAT(htp("vtcm: 2"), ElementsAre(HasSubstr("unknown option 'htp.vtcm'")));
-  EXPECT_THAT(htp("soc: qcs6490, graph_optimization: 3, dma: true"), IsEmpty());
+  EXPECT_THAT(htp("soc: sm8850, graph_optimization: 3, dma: true"), IsEmpty());
+}
+
+// QNN takes a wrong version or more memory than there is without a word.
+TEST(Options, SettingsOfTheNpuMustFitItsChip) {
+  const auto htp = [](const std::string& options) { return issues_of(with_infer("htp: {" + options + "}")); };
+  EXPECT_THAT(htp("soc: qcs6490, arch: v73"),
+              ElementsAre(HasSubstr("'htp.arch' is 'v73', but soc 'qcs6490' has v68; leave arch out")));
+  EXPECT_THAT(htp("vtcm_mb: 4, soc: qcs6490"),
+              ElementsAre(HasSubstr("'htp.vtcm_mb' is 4, but soc 'qcs6490' has 2 MB")));
+  EXPECT_THAT(htp("arch: v75, dma: true"),
+              ElementsAre(HasSubstr("'htp.dma' (extended DMA) needs v81, but arch has v75")));
+  EXPECT_THAT(htp("profiling: basic"),
+              ElementsAre(HasSubstr("'htp.profiling' is 'basic', but that needs profiling_path")));
+  EXPECT_THAT(htp("soc: qcs6490, arch: v68, vtcm_mb: 2, profiling: basic, profiling_path: p.csv"), IsEmpty());
+  EXPECT_THAT(htp("vtcm_mb: 16, arch: v68"), IsEmpty());  // which chip that is only the device knows
+}
+
+TEST(Options, SettingsOfTheNpuThatContradictAreBlamedWhereTheyStand) {
+  const std::string section = "backends: {htp: {soc: qcs6490, vtcm_mb: 4}}\n";
+  EXPECT_THAT(issues_of(with_infer("htp: {arch: v75}", section)),
+              ElementsAre("3:41: backends: key 'htp.vtcm_mb' is 4, but soc 'qcs6490' has 2 MB; 0 is the "
+                          "library's default",
+                          HasSubstr("node 'face': option 'htp.arch' is 'v75', but soc 'qcs6490' has v68")));
+  PlanInputs inputs = plan_inputs();
+  inputs.set = {{"face.htp.vtcm_mb", "8"}};
+  EXPECT_THAT(issues_of(with_infer("htp: {soc: qcs6490}"), inputs),
+              ElementsAre("0:0: --set: node 'face': option 'htp.vtcm_mb' is 8, but soc 'qcs6490' has 2 MB; 0 "
+                          "is the library's default"));
 }
 
 TEST(Options, RatesArePositiveOrNamed) {
