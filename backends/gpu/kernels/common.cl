@@ -4,12 +4,21 @@
 typedef half store_t;
 #define LOAD1(p, i) vload_half((i), (p))
 #define LOAD4(p, i) vloada_half4((i), (p))
-#define LOAD8(p, i) vload_half8(0, (p) + (i) * 4)
-#define LOAD16(p, i) vload_half16(0, (p) + (i) * 4)
+// By fours: some drivers take it that the wider ones (vload_half16) lie at multiples of their own size.
+#define LOAD8(p, i) (float8)(LOAD4((p), (i)), LOAD4((p), (i) + 1))
+#define LOAD16(p, i) (float16)(LOAD8((p), (i)), LOAD8((p), (i) + 2))
 #define STORE1(v, i, p) vstore_half_rte((v), (i), (p))
 #define STORE4(v, i, p) vstorea_half4_rte((v), (i), (p))
-#define STORE8(v, i, p) vstore_half8_rte((v), 0, (p) + (i) * 4)
-#define STORE16(v, i, p) vstore_half16_rte((v), 0, (p) + (i) * 4)
+static inline void store_eight(float8 v, int i, __global half* p) {
+  STORE4(v.lo, i, p);
+  STORE4(v.hi, i + 1, p);
+}
+static inline void store_sixteen(float16 v, int i, __global half* p) {
+  store_eight(v.lo, i, p);
+  store_eight(v.hi, i + 2, p);
+}
+#define STORE8(v, i, p) store_eight((v), (i), (p))
+#define STORE16(v, i, p) store_sixteen((v), (i), (p))
 #else
 typedef float store_t;
 #define LOAD1(p, i) ((p)[i])

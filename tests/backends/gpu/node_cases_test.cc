@@ -155,8 +155,10 @@ TEST(GpuNodeCases, AllButTheListedPass) {
   EXPECT_GE(all.passed, (all.cases * 95 + 99) / 100);
 }
 
-// A number on the other side of a jump is right in float16 and far from float32's.
-bool jumps(const OnnxCase& test) {
+// A number on the other side of a jump is right in float16 and far from float32's; and large ones (10001) are
+// not in float16.
+bool not_comparable(const OnnxCase& test) {
+  if (test.name.ends_with("large_number")) return true;
   static const std::set<std::string> kJumps = {"Floor", "Ceil", "Round", "Cast", "QuantizeLinear"};
   return std::ranges::any_of(test.operators, [](const std::string& op) { return kJumps.contains(op); });
 }
@@ -166,7 +168,7 @@ TEST(GpuNodeCases, WithFloat16StorageTheyAreWithinItsTolerance) {
   const auto refused = committed_refusals();
   std::set<std::string> seen;
   for (const OnnxCase& test : read_cases("data/onnx-testdata/node", kOperators)) {
-    if (refused.contains(test.name) || jumps(test)) continue;
+    if (refused.contains(test.name) || not_comparable(test)) continue;
     std::string why;
     const OnnxCase& asked = test.inputs.size() > 1 ? with_constants(test) : test;
     if (judge(asked, why, {{"precision", "fp16"}}, kHalfTolerance) == Verdict::kPassed)
