@@ -30,6 +30,9 @@ void copy_pixels(const Frame& from, Image& to) {
   }
 }
 
+// The stream ends either way: a run that is stopping has nothing left to be told.
+void tell_end(const AppSource::Offer& offer) { [[maybe_unused]] const Status told = offer(end_of_stream()); }
+
 ImageType type_of(const Options& options) {
   ImageType type;
   type.format = parse_pixel_format(options.text("format")).value_or(PixelFormat::kNv12);
@@ -120,12 +123,11 @@ Status AppSource::push(const Frame& frame) {
   return offer_(make_capture(frame));
 }
 
-// The stream ends either way: a run that is stopping has nothing left to be told.
 void AppSource::close_stream() {
   const std::lock_guard lock(mutex_);
   if (ended_) return;
   ended_ = true;
-  if (state_ == State::kConnected) static_cast<void>(offer_(end_of_stream()));
+  if (state_ == State::kConnected) tell_end(offer_);
 }
 
 void AppSource::connect(SourceContext& context, Offer offer) {
@@ -134,7 +136,7 @@ void AppSource::connect(SourceContext& context, Offer offer) {
   offer_ = std::move(offer);
   state_ = State::kConnected;
   state_changed_.notify_all();
-  if (ended_) static_cast<void>(offer_(end_of_stream()));  // closed before the run began
+  if (ended_) tell_end(offer_);  // closed before the run began
 }
 
 void AppSource::disconnect() {

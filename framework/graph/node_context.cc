@@ -92,7 +92,13 @@ void NodeBodies::NodeContext::pad_outputs(std::size_t size) {
   if (dropped_ == DropReason::kFiltered) dropped_ = DropReason::kNone;
 }
 
+Status NodeBodies::NodeContext::no_such_output(std::size_t port) const {
+  return failed("there is no output " + std::to_string(port) + ": the node declares " +
+                std::to_string(state_.most.size()) + ", counted from 0");
+}
+
 Result<Packet> NodeBodies::NodeContext::make(std::size_t port) {
+  if (!is_output(port)) return no_such_output(port);
   OutputPools& pools = bodies_.pools_.at(node(), static_cast<int>(port));
   if (!pools.packets) return failed("output '" + plan().outputs[port].name + "' makes no packets of its own");
   Packet packet = pools.packets->acquire(frame_);
@@ -116,6 +122,7 @@ Status NodeBodies::NodeContext::fill_tensor(Packet& packet, std::size_t port, Ou
 }
 
 Result<Packet> NodeBodies::NodeContext::make_image(std::size_t port, const ImageType& type) {
+  if (!is_output(port)) return no_such_output(port);
   OutputPools& pools = bodies_.pools_.at(node(), static_cast<int>(port));
   if (!pools.packets || !pools.buffers)
     return failed("output '" + plan().outputs[port].name + "' makes no pictures");
@@ -141,7 +148,19 @@ Result<Packet> NodeBodies::NodeContext::take_for_edit(std::size_t port) {
   return copy;
 }
 
+void NodeBodies::NodeContext::filter_port(std::size_t port) {
+  if (!is_output(port)) {
+    wrong_port_ = port;
+    return;
+  }
+  filtered_outputs_ |= std::uint64_t{1} << port;
+}
+
 void NodeBodies::NodeContext::emit(std::size_t port, Packet packet) {
+  if (!is_output(port)) {
+    wrong_port_ = port;
+    return;
+  }
   PacketList& out = output(port);
   if (out.size() >= state_.most[port]) {
     dropped_ = DropReason::kTooMany;

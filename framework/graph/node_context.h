@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "framework/graph/node_bodies.h"
 
@@ -34,7 +35,7 @@ class NodeBodies::NodeContext final : public Context {
   Result<Packet> take_for_edit(std::size_t port) override;
   void emit(std::size_t port, Packet packet) override;
   void filter() override { dropped_ = DropReason::kFiltered; }
-  void filter_port(std::size_t port) override { filtered_outputs_ |= std::uint64_t{1} << port; }
+  void filter_port(std::size_t port) override;
   void drop(DropReason reason) override { dropped_ = reason; }
 
  private:
@@ -50,6 +51,8 @@ class NodeBodies::NodeContext final : public Context {
   bool element_is_missing() const;
   bool any_element_is_there(std::size_t count);
   void pad_outputs(std::size_t size);
+  bool is_output(std::size_t port) const { return port < state_.most.size(); }
+  Status no_such_output(std::size_t port) const;
   Status fill_tensor(Packet& packet, std::size_t port, OutputPools& pools);
 
   NodeBodies& bodies_;
@@ -63,13 +66,15 @@ class NodeBodies::NodeContext final : public Context {
   std::uint32_t failed_items_ = 0;
   std::uint64_t filtered_outputs_ = 0;
   DropReason dropped_ = DropReason::kNone;
+  std::optional<std::size_t> wrong_port_;  // an output that the node named but did not declare
 };
 
 template <typename Body>
 Status NodeBodies::NodeContext::run_elements(Body&& body) {
   const std::size_t count = element_count();
   if (count == 1) {
-    const Status status = body();
+    Status status = body();
+    if (wrong_port_ && status.ok()) status = no_such_output(*wrong_port_);
     if (!status.ok() && status.code() != Code::kPoolEmpty && takes_elements()) failed_items_ = 1;
     return status;
   }
@@ -82,7 +87,8 @@ Status NodeBodies::NodeContext::run_elements(Body&& body) {
       pad_outputs(element_ + 1);
       continue;
     }
-    const Status status = body();
+    Status status = body();
+    if (wrong_port_ && status.ok()) status = no_such_output(*wrong_port_);
     if (status.code() == Code::kPoolEmpty) return status;
     if (!status.ok()) {
       if (failed_items_++ == 0) first = status;

@@ -80,7 +80,9 @@ std::optional<double> Fields::at_least(std::string_view key, double min, std::st
   if (!value) return std::nullopt;
   const auto number = as_number(*value);
   if (number && *number >= min) return number;
-  wrong(key, *value, "a number of " + std::string(unit) + " from " + describe(Value{min, {}}) + " up");
+  const auto whole = static_cast<std::int64_t>(min);
+  const Value least = static_cast<double>(whole) == min ? Value{whole, {}} : Value{min, {}};
+  wrong(key, *value, "a number of " + std::string(unit) + " from " + describe(least) + " up");
   return std::nullopt;
 }
 

@@ -44,7 +44,10 @@ Result<std::string> read_file(const std::string& path) {
 std::string shortest(double number) {
   std::array<char, 32> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  return {digits.data(), end};
+  std::string text(digits.data(), end);
+  // 1.0 is no whole number: where one is wanted, "1" would be no reason.
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
 }
 
 void sort_by_place(Issues& issues) {

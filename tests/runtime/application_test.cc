@@ -83,6 +83,61 @@ class Refuses final : public Node {
   Status process(Context&) override { throw std::runtime_error("not today"); }
 };
 
+// Names outputs that it does not have, in each way there is.
+class Astray final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Names outputs that it does not have.");
+    d.input("in", PortKind::kFrame);
+    d.output("out", PortKind::kDetections);
+  }
+  Status process(Context& context) override {
+    switch (context.frame().number) {
+      case 0:
+        return context.make(1).status();
+      case 1:
+        return context.make_image(2, {}).status();
+      case 2:
+        context.filter_port(64);
+        return {};
+      case 3: {
+        SLUICE_ASSIGN(Packet packet, context.make());
+        context.emit(5, std::move(packet));
+        return {};
+      }
+      default:
+        return pass_on(context);
+    }
+  }
+
+ private:
+  static Status pass_on(Context& context) {
+    SLUICE_ASSIGN(Packet packet, context.make());
+    context.emit(std::move(packet));
+    return {};
+  }
+};
+
+TEST(Application, ThatNamesAnOutputItsNodeLacksLosesTheFrameNotTheProgram) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<Astray>("astray").ok());
+  Application app(false, "type: astray", registry);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(app.push(i).ok());
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  EXPECT_THAT(app.numbers(), ElementsAre(4U, 5U));
+  const RunReport report = app.pipeline().report();
+  EXPECT_EQ(report.sources[0].dropped[static_cast<std::size_t>(DropReason::kFailed)], 4U);
+
+  Application strict(false, "type: astray, on_error: stop", registry);
+  ASSERT_TRUE(strict.pipeline().start().ok());
+  ASSERT_TRUE(strict.push(0).ok());
+  strict.source().close();
+  EXPECT_THAT(strict.pipeline().wait().message(),
+              HasSubstr("there is no output 1: the node declares 1, counted from 0"));
+}
+
 TEST(Application, ThatClosesBeforeTheStartHasARunWithoutFrames) {
   Application app(false);
   app.source().close();

@@ -141,10 +141,11 @@ Result<std::string> explain(std::string_view report) {
 }
 
 int execute(const ExplainArguments& arguments) {
+  errno = 0;
   std::ifstream file(arguments.report, std::ios::binary);
   std::ostringstream bytes;
-  if (file) bytes << file.rdbuf();
-  if (!file || !bytes) {
+  if (file) bytes << file.rdbuf();  // of an empty file: fails without a reason
+  if (!file || (!bytes && errno != 0)) {
     print_error(fmt::format("'{}' cannot be read: {}", arguments.report, std::strerror(errno)));
     return kWrongUse;
   }

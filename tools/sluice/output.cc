@@ -10,15 +10,18 @@
 namespace sluice::cli {
 namespace {
 
-// A line of another file's errors: that says "FILE:LINE:COLUMN: error:" itself.
-bool has_place(std::string_view line) { return line.find(": error: ") != std::string_view::npos; }
+// Of another file's errors, which follow the first line: those say "FILE:LINE:COLUMN: error:" themselves.
+bool has_place(std::string_view line) {
+  const std::size_t at = line.find(": error: ");
+  return at != std::string_view::npos && at > 0 && line[at - 1] >= '0' && line[at - 1] <= '9';
+}
 
 void print_lines(std::string_view head, std::string_view message) {
   std::string out;
   while (!message.empty()) {
     const std::size_t end = message.find('\n');
     const std::string_view line = message.substr(0, end);
-    out += std::string(has_place(line) ? "" : head) + redact_url(line) + "\n";
+    out += std::string(!out.empty() && has_place(line) ? "" : head) + redact_url(line) + "\n";
     message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
   }
   std::fwrite(out.data(), 1, out.size(), stderr);

@@ -79,7 +79,7 @@ TEST(Graph, TopLevel) {
   EXPECT_THAT(issues_of("version: '1'\nnodes: [{id: a, type: t}]"),
               ElementsAre("1:10: 'version' is the text '1', allowed: 1"));
   EXPECT_THAT(issues_of("version: 1.0\nnodes: [{id: a, type: t}]"),
-              ElementsAre("1:10: 'version' is 1, allowed: 1"));
+              ElementsAre("1:10: 'version' is 1.0, allowed: 1"));
   EXPECT_THAT(issues_of("version: 1"), ElementsAre("1:1: key 'nodes' is missing; write the list of nodes"));
   EXPECT_THAT(issues_of("version: 1\nnodes: []"),
               ElementsAre("2:8: 'nodes' is an empty list, must be a list with at least one node"));

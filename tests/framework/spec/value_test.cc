@@ -13,6 +13,8 @@ std::string described(std::string_view text) {
 TEST(ParseValue, Scalars) {
   EXPECT_EQ(described("3"), "3");
   EXPECT_EQ(described(" 0.70 "), "0.7");
+  EXPECT_EQ(described("1.0"), "1.0");  // as far as possible as it stands there: no whole number
+  EXPECT_EQ(described("1e3"), "1000.0");
   EXPECT_EQ(described("true"), "true");
   EXPECT_EQ(described("'3'"), "the text '3'");
   EXPECT_EQ(described("\"a\\tb\""), "the text 'a\\x09b'");

@@ -134,6 +134,8 @@ TEST_F(Program, AnUnknownCommandIsNamed) {
 TEST_F(Program, AReportThatIsNotThereCannotBeExplained) {
   EXPECT_EQ(run({"explain", at("none.json")}), 2);
   EXPECT_EQ(err_, "sluice: error: '" + at("none.json") + "' cannot be read: No such file or directory\n");
+  EXPECT_EQ(run({"explain", "/dev/null"}), 2);
+  EXPECT_EQ(err_, "sluice: error: '/dev/null' cannot be explained: it is not JSON\n");
 }
 
 TEST_F(Program, TheReportOfARunThatWasRefusedSaysSo) {
