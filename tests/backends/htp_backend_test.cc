@@ -59,8 +59,9 @@ class HtpBackendTest : public ::testing::Test {
     renew();
   }
   // Another process's view: the same folder, nothing remembered.
-  void renew() {
-    cache_ = std::make_shared<ArtifactCache>(scratch_ / "artifacts");
+  void renew() { use(scratch_ / "artifacts"); }
+  void use(const std::string& cache) {
+    cache_ = std::make_shared<ArtifactCache>(cache);
     HtpSetup setup;
     setup.clock = &clock_;
     setup.cache = cache_;
@@ -272,16 +273,12 @@ TEST_F(HtpBackendTest, FloatModelsRunInHalfPrecisionWhereTheChipHasIt) {
               HasSubstr("in fp16, not in fp32"));
 }
 
-// The provider speaks of layouts; what helps is something else.
 TEST_F(HtpBackendTest, AFailureInSinglePrecisionSaysWhatToDo) {
   ModelBuilder model;
-  model.input("x", {1, 4, 6, 6}).output("y", {1, 4, 4, 4});
   model.weight(tensor<float>("w", onnx::kFloat, {4, 4, 3, 3}, std::vector<float>(144, 0.25f)));
-  model.node("Conv", {"x", "w"}, {"y"});
-  EXPECT_THAT(why_not(request(write_model(model),
-                              {{"soc", {std::string("qcs6490")}}, {"precision", {std::string("fp32")}}})),
-              HasSubstr("the model is float32, which the NPU computes in few operators only: run 'sluice "
-                        "quantize' on it"));
+  model.input("x", {1, 4, 6, 6}).output("y", {1, 4, 4, 4}).node("Conv", {"x", "w"}, {"y"});
+  const OptionMap v68 = {{"soc", {std::string("qcs6490")}}, {"precision", {std::string("fp32")}}};
+  EXPECT_THAT(why_not(request(write_model(model), v68)), HasSubstr("run 'sluice quantize' on it"));
 }
 
 TEST_F(HtpBackendTest, EveryChipOfTheTableIsKnownToTheLibraryAndOfItsClass) {
@@ -364,11 +361,7 @@ TEST_F(HtpBackendTest, AnEntryOfAnotherReleaseIsMadeAgainWithOneWarning) {
 }
 
 TEST_F(HtpBackendTest, WithoutACacheItCompilesEachTime) {
-  cache_ = std::make_shared<ArtifactCache>("");
-  HtpSetup setup;
-  setup.clock = &clock_;
-  setup.cache = cache_;
-  backend_ = make_htp_backend(std::move(setup));
+  use("");
   const std::string path = write_model(npu_model());
   const auto first = must_open(request(path)), second = must_open(request(path));
   ASSERT_TRUE(first && second);
