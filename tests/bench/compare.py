@@ -477,7 +477,8 @@ def parse_arguments():
         kind.add_argument("--rounds", type=int, default=5)
         kind.add_argument("--retries", type=int, default=0, help="of a run that other programs disturbed")
         kind.add_argument("--ahead", action="store_true", help="before every other program of a machine that is not quiet "
-                          "(real-time scheduling, as root); its caches stay shared, and it is held up meanwhile")
+                          "(real-time scheduling, as root; it is held up meanwhile); says nothing of "
+                          "30 fps, where others run between the frames")
         kind.add_argument("--json", help="also write the numbers to this file")
     args = parser.parse_args()
     if args.kind != "run":
