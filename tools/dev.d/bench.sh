@@ -2,7 +2,7 @@
 # tools/dev bench [NAME] [ARGUMENTS]: runs build/release/bin/bench_NAME; `video` compares the face pipeline with the
 # hand-written programs of tests/bench/baseline, with GStreamer and with MediaPipe, `streams` one to sixteen streams,
 # `quantizers` our quantiser with onnxruntime.quantization. MediaPipe and the quantisers get Python environments of their
-# own in the cache. Without a name: all programs, one after the other.
+# own in the cache. --ahead measures on a machine that is not quiet. Without a name: all programs, one after the other.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: tools/dev bench [name] [arguments of the benchmark]"; exit 0; fi
