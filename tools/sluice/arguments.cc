@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 
 #include "framework/core/suggest.h"
 #include "runtime/library.h"
@@ -435,6 +437,18 @@ bool is_unknown_command(const CLI::App& app, int argc, const char* const* argv) 
   return argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
 }
 
+// CLI11 reads "nan" and "inf" as numbers, and a range does not hold nan: a threshold of nan would never be
+// missed.
+void refuse_what_is_no_number(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_type_name().starts_with("FLOAT")) continue;
+    for (const std::string& text : option->results()) {
+      if (!std::isfinite(std::strtod(text.c_str(), nullptr)))
+        throw CLI::ValidationError(option->get_name(), "'" + text + "' is no number");
+    }
+  }
+}
+
 std::vector<std::string> commands(const CLI::App& app) {
   std::vector<std::string> out;
   for (const CLI::App* command : app.get_subcommands(nullptr)) out.push_back(command->get_name());
@@ -449,6 +463,7 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
   declare(app, all);
   try {
     app.parse(argc, argv);
+    for (const CLI::App* command : app.get_subcommands()) refuse_what_is_no_number(*command);
   } catch (const CLI::ParseError& error) {
     if (is_unknown_command(app, argc, argv)) {
       print_error("there is no command " + in_quotes(argv[1]) + allowed(argv[1], commands(app)));
