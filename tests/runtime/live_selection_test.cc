@@ -378,10 +378,10 @@ TEST_F(SelectedRun, AModelThatIsReplacedDuringASwitchRunsWhereItIsSaidTo) {
       out.push_back(std::make_unique<GatedBackend>(std::move(backend), gate));
     return out;
   };
-  // With a ladder the session of the cpu is there from the start.
+  // With a ladder the session of the cpu is there from the start; the warm-up takes 101 runs at most.
   start("",
-        "backends: [fake, cpu], dwell_s: 3600, degrade: [{rate_hz: 1000}], fake: {latency_ms: 0, fail_at: "
-        "[90]}");
+        "backends: [fake, cpu], dwell_s: 3600, degrade: [{rate_hz: 1000}], "
+        "fake: {latency_ms: 0, fail_at: [150]}");
   ASSERT_TRUE(runs_on("fake"));
   Status replaced;
   std::thread other([&] { replaced = engine_->replace_model("m", gate.file); });
