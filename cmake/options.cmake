@@ -1,6 +1,7 @@
 set(SLUICE_SANITIZE "" CACHE STRING "address (with undefined), thread, fuzzer, or empty")
 option(SLUICE_TESTS "Build the tests" ON)
 option(SLUICE_BENCH "Build the benchmarks" ON)
+option(SLUICE_ANDROID_THERMAL "Ask Android for its thermal headroom (libandroid.so, when it is there)" OFF)
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)

@@ -24,12 +24,26 @@ Status no_model(const Plan& plan, std::string_view name) {
   return invalid("there is no model " + in_quotes(text) + allowed(text, names_of(plan.models)));
 }
 
-// What was loaded for one node and is not in use yet.
-struct Loaded {
-  std::size_t node;
-  ModelUser* user;
-  LoadedModelPtr model;
-};
+// A file that is loaded while the selector changes backends is loaded again where the frames run then.
+constexpr int kMostLoads = 8;
+
+using Replacement = LiveSelection::Replacement;
+
+// `model` for every node of the plan that runs it, on the backend that its frames run on.
+Result<std::vector<Replacement>> load_everywhere(const Plan& plan,
+                                                 const std::vector<std::unique_ptr<Node>>& nodes,
+                                                 LiveSelection* selection, const ModelRequest& model) {
+  std::vector<Replacement> out;
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    auto* user = dynamic_cast<ModelUser*>(nodes[n].get());
+    if (!user || plan.nodes[n].options->text("model") != model.name) continue;
+    const auto backend = selection ? selection->backend_of(n) : std::nullopt;
+    auto one = backend ? user->load_on(0, model, *backend) : user->load(0, model);
+    if (!one.ok()) return one.status().with_context(fmt::format("node '{}': ", plan.nodes[n].id));
+    out.push_back({n, std::move(one).value()});
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -63,24 +77,20 @@ Status Engine::replace_model(std::string_view name, const std::string& path) {
   SLUICE_ASSIGN(ModelRequest model, services_->model(name));
   model.path = path;
   model.sha256.clear();
-  std::vector<Loaded> loaded;
-  for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    auto* user = dynamic_cast<ModelUser*>(nodes_[n].get());
-    if (!user || plan_->nodes[n].options->text("model") != name) continue;
-    const auto backend = selection_ ? selection_->backend_of(n) : std::nullopt;
-    auto one = backend ? user->load_on(0, model, *backend) : user->load(0, model);
-    if (!one.ok()) return one.status().with_context(fmt::format("node '{}': ", plan_->nodes[n].id));
-    loaded.push_back({n, user, std::move(one).value()});
+  for (int load = 0; load < kMostLoads; ++load) {
+    SLUICE_ASSIGN(const std::vector<Replacement> loaded,
+                  load_everywhere(*plan_, nodes_, selection_.get(), model));
+    if (selection_ && !selection_->replace(name, path, loaded)) continue;
+    if (!selection_) services_->set_path(name, path);
+    for (const auto& [n, one] : loaded) {
+      auto* user = dynamic_cast<ModelUser*>(nodes_[n].get());
+      if (!selection_ || !selection_->backend_of(n)) user->use(0, one);
+      user->note(0, fmt::format("replace_model: '{}'", path));
+    }
+    return {};
   }
-  services_->set_path(name, path);
-  for (Loaded& one : loaded) {
-    if (selection_ && selection_->backend_of(one.node))
-      selection_->replace(one.node, one.model);
-    else
-      one.user->use(0, std::move(one.model));
-    one.user->note(0, fmt::format("replace_model: '{}'", path));
-  }
-  return {};
+  return failed(fmt::format("model '{}' is as it was: while '{}' was loaded, the backend changed {} times",
+                            name, path, kMostLoads));
 }
 
 Status Engine::use_variant(std::string_view model, std::string_view variant) {

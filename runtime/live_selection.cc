@@ -345,7 +345,7 @@ Readings LiveSelection::read(TimeNs now) {
   out.at = now;
   if (!telemetry_) return out;
   out = telemetry_->sample(now);
-  for (const std::string& notice : telemetry_->take_notices()) log_message(LogLevel::kWarning, notice);
+  telemetry_->take_notices();  // the run's own telemetry sees the same, and says it
   return out;
 }
 
@@ -455,26 +455,46 @@ void LiveSelection::hold(std::string_view model) {
     if (setup_.plan->nodes[node.plan_node].options->text("model") == model) node.held = true;
 }
 
+LiveSelection::LiveNode* LiveSelection::chosen_for(std::size_t plan_node) {
+  const auto node = std::ranges::find(nodes_, plan_node, &LiveNode::plan_node);
+  return node == nodes_.end() ? nullptr : &*node;
+}
+
 std::optional<std::string> LiveSelection::backend_of(std::size_t plan_node) {
   std::lock_guard lock(mutex_);
-  const auto node = std::ranges::find(nodes_, plan_node, &LiveNode::plan_node);
-  if (node == nodes_.end()) return std::nullopt;
+  const LiveNode* const node = chosen_for(plan_node);
+  if (!node) return std::nullopt;
   return node->user->in_use(0)->opened.choice.backend;
 }
 
-void LiveSelection::replace(std::size_t plan_node, const LoadedModelPtr& model) {
+bool LiveSelection::replace(std::string_view name, const std::string& path,
+                            std::span<const Replacement> all) {
   std::lock_guard lock(mutex_);
-  const auto node = std::ranges::find(nodes_, plan_node, &LiveNode::plan_node);
-  const LoadedModelPtr before = node->user->in_use(0);
-  const auto& all = selection_ ? selection_->node(static_cast<std::size_t>(node - nodes_.begin())).candidates
-                               : node->what.candidates;
+  for (const auto& [plan_node, model] : all) {
+    const LiveNode* const node = chosen_for(plan_node);
+    if (node && node->user->in_use(0)->opened.choice.backend != model->opened.choice.backend) return false;
+  }
+  setup_.services->set_path(name, path);
+  for (const auto& [plan_node, model] : all) {
+    if (const LiveNode* const node = chosen_for(plan_node))
+      put_in(static_cast<std::size_t>(node - nodes_.data()), model);
+  }
+  return true;
+}
+
+// In the place of the model's own path, in the mode that was chosen.
+void LiveSelection::put_in(std::size_t n, const LoadedModelPtr& model) {
+  LiveNode& node = nodes_[n];
+  const LoadedModelPtr before = node.user->in_use(0);
+  const auto& all = selection_ ? selection_->node(n).candidates : node.what.candidates;
   for (std::size_t c = 0; c < all.size(); ++c) {
     if (!all[c].variant.empty()) continue;
-    node->loaded[c] = all[c].backend == before->opened.choice.backend ? model : nullptr;
+    node.loaded[c] = all[c].backend == before->opened.choice.backend ? model : nullptr;
   }
+  if (before->candidate >= 0) set_mode(*model, all[static_cast<std::size_t>(before->candidate)]);
   LoadedModel copy = *model;
   copy.candidate = before->candidate;
-  node->user->use(0, std::make_shared<const LoadedModel>(std::move(copy)));
+  node.user->use(0, std::make_shared<const LoadedModel>(std::move(copy)));
 }
 
 }  // namespace sluice

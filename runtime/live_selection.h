@@ -63,8 +63,14 @@ class LiveSelection {
   void hold(std::string_view model);
   // Where frames of the model's own path run at that node of the plan; none: this does not choose for it.
   std::optional<std::string> backend_of(std::size_t plan_node);
-  // They run on `model` from now on, which was opened there; its other sessions are made anew when needed.
-  void replace(std::size_t plan_node, const LoadedModelPtr& model);
+  // Nodes of the model `name` run on these from now on, which were opened where their frames ran then; other
+  // sessions of its own path are made anew, of the file `path`, when they are needed. False, and nothing has
+  // changed: one of the nodes has moved to another backend since. Nodes that nobody chooses for are left out.
+  struct Replacement {
+    std::size_t plan_node = 0;
+    LoadedModelPtr model;
+  };
+  bool replace(std::string_view name, const std::string& path, std::span<const Replacement> all);
 
  private:
   struct LiveNode {
@@ -88,6 +94,8 @@ class LiveSelection {
                                         std::size_t route) const;
   void refuse_shared_routes(LiveNode& node) const;
   static void refuse(LiveNode& node, std::size_t candidate, const std::string& why);
+  LiveNode* chosen_for(std::size_t plan_node);
+  void put_in(std::size_t n, const LoadedModelPtr& model);
   void adopt(LiveNode& node, std::size_t candidate, const LoadedModelPtr& loaded);
   void measure_accuracy(TimeNs until, const std::function<bool()>& stopped);
   Result<LoadedModelPtr> reference_of(const LiveNode& node) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/log.h"
+#include "inference/telemetry/headroom.h"
 #include "inference/telemetry/sysfs_telemetry.h"
 #include "runtime/device_check.h"
 #include "runtime/recorded_telemetry.h"
@@ -31,8 +32,12 @@ Result<std::unique_ptr<Telemetry>> make_telemetry(const OptionMap& device, Simul
   const std::string& source = options.text("telemetry");
   if (source == "none") return std::unique_ptr<Telemetry>();
   if (source == "auto" || source == "sysfs") {
-    auto sysfs = std::make_unique<SysfsTelemetry>();
-    if (!sysfs->sensors().empty()) return std::unique_ptr<Telemetry>(std::move(sysfs));
+    std::unique_ptr<Telemetry> sysfs = std::make_unique<SysfsTelemetry>();
+    if (sysfs->sensors().empty()) sysfs.reset();
+    if (auto headroom = android_headroom())
+      return std::unique_ptr<Telemetry>(
+          std::make_unique<HeadroomTelemetry>(std::move(sysfs), std::move(headroom)));
+    if (sysfs) return sysfs;
     if (source == "auto") return std::unique_ptr<Telemetry>();
     return unavailable("device: telemetry is 'sysfs', and this machine has no sensor that can be read");
   }

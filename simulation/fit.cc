@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "simulation/least_squares.h"
 #include "simulation/power_law.h"
@@ -13,8 +14,9 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kLeastSamples = 300;
-constexpr double kStepS = 0.25;   // of the model; dies have seconds
-constexpr double kMostGapS = 10;  // a longer one begins a new stretch: what happened in it is not known
+constexpr double kStepS = 0.25;        // of the model; dies have seconds
+constexpr std::size_t kMostLag = 600;  // samples over which residuals are looked at for what stays on
+constexpr double kMostGapS = 10;       // a longer one begins a new stretch: what happened in it is not known
 
 constexpr HeatRole heat_of(UnitRole role) {
   return role == UnitRole::kNpu ? HeatRole::kNpu : role == UnitRole::kGpu ? HeatRole::kGpu : HeatRole::kCpu;
@@ -49,6 +51,8 @@ class Fitter {
   Status fit_power();
   void make_stretches();
   Status fit_heat();
+  void widen(const std::vector<double>& steps, LeastSquares& fit);
+  double repeated(const std::vector<double>& r) const;
   void residuals(const std::vector<double>& x, std::vector<double>& out) const;
   void model(std::size_t stretch, const std::vector<double>& x, std::vector<double>& out) const;
   double ambient(const std::vector<double>& x) const { return ambient_c_.value_or(x[3 * (units() + 1)]); }
@@ -229,12 +233,59 @@ Status Fitter::fit_heat() {
   const std::vector<double> start = start_values();
   std::vector<double> steps(start.size(), 1e-3);
   for (std::size_t i = 3 * (units() + 1); i < steps.size(); ++i) steps[i] = 0.01;
-  const LeastSquares fit = minimise(
+  LeastSquares fit = minimise(
       [this](const std::vector<double>& x, std::vector<double>& r) { residuals(x, r); }, start, steps, 60);
   if (!fit.ok)
     return invalid("the traces do not determine the device's heat; record longer, with load and pauses");
+  widen(steps, fit);
   take(fit);
   return {};
+}
+
+// The residuals' variance alone is too sure of itself: the powers that heat are not known exactly, and what
+// the model lacks stays on for minutes, so that samples do not all tell something new.
+void Fitter::widen(const std::vector<double>& steps, LeastSquares& fit) {
+  const auto by = [this](const std::vector<double>& x, std::vector<double>& r) { residuals(x, r); };
+  std::vector<double> at_fit, moved;
+  residuals(fit.x, at_fit);
+  const double factor = repeated(at_fit);
+  std::vector<double> variance;
+  variance.reserve(fit.sigma.size());
+  for (const double s : fit.sigma) variance.push_back(s * s * factor);
+  std::vector<FittedValue*> powers = {&out_.idle_w};
+  for (FittedUnit& u : out_.units) powers.push_back(&u.active_w);
+  for (FittedValue* power : powers) {
+    const double value = std::exchange(power->value, power->value + power->sigma);
+    residuals(fit.x, moved);
+    power->value = value;
+    for (std::size_t k = 0; k < moved.size(); ++k) moved[k] -= at_fit[k];
+    const std::vector<double> shift = response(by, fit.x, steps, moved);
+    for (std::size_t i = 0; i < shift.size(); ++i) variance[i] += shift[i] * shift[i];
+  }
+  for (std::size_t i = 0; i < variance.size(); ++i) fit.sigma[i] = std::sqrt(variance[i]);
+}
+
+// So many samples tell what one would if each were independent: 1 for noise, more where residuals stay on.
+// Of the sensor that is worst; sums of autocorrelations up to the first that is not positive.
+double Fitter::repeated(const std::vector<double>& r) const {
+  const std::size_t n = units() + 1, rows = r.size() / n;
+  double worst = 1;
+  for (std::size_t sensor = 0; sensor < n; ++sensor) {
+    const auto covariance = [&](std::size_t lag) {
+      double sum = 0;
+      for (std::size_t k = lag; k < rows; ++k) sum += r[k * n + sensor] * r[(k - lag) * n + sensor];
+      return sum;
+    };
+    const double all = covariance(0);
+    double factor = 1;
+    for (std::size_t lag = 1; all > 0 && lag < std::min(kMostLag, rows); ++lag) {
+      const double one = covariance(lag) / all;
+      if (one <= 0) break;
+      factor += 2 * one;
+    }
+    worst = std::max(worst, factor);
+  }
+  return worst;
 }
 
 void Fitter::take(const LeastSquares& fit) {

@@ -21,7 +21,8 @@ struct RecordedRun {
 
 struct FittedValue {
   double value = 0;
-  double sigma = 0;  // one standard deviation, from the residuals
+  // One standard deviation, from the residuals, how long they stay on, and what is not known of the powers.
+  double sigma = 0;
 };
 
 // A unit whose own temperature is known.

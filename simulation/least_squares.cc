@@ -52,10 +52,10 @@ void finish(const Matrix& inverse, double squares, std::size_t rows, LeastSquare
   out.ok = true;
 }
 
-// J^T J and J^T r by differences around x.
+// J^T J and J^T b by differences around x, where the residuals are r.
 void normal_equations(const Residuals& residuals, const std::vector<double>& x,
-                      const std::vector<double>& steps, const std::vector<double>& r, Matrix& jtj,
-                      std::vector<double>& jtr) {
+                      const std::vector<double>& steps, const std::vector<double>& r,
+                      const std::vector<double>& b, Matrix& jtj, std::vector<double>& jtr) {
   const std::size_t n = x.size();
   Matrix columns(n);
   std::vector<double> moved(r.size());
@@ -69,7 +69,7 @@ void normal_equations(const Residuals& residuals, const std::vector<double>& x,
   jtj.assign(n, std::vector<double>(n));
   jtr.assign(n, 0);
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t k = 0; k < r.size(); ++k) jtr[i] += columns[i][k] * r[k];
+    for (std::size_t k = 0; k < r.size(); ++k) jtr[i] += columns[i][k] * b[k];
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = 0;
       for (std::size_t k = 0; k < r.size(); ++k) sum += columns[i][k] * columns[j][k];
@@ -117,7 +117,7 @@ LeastSquares minimise(const Residuals& residuals, std::vector<double> x, const s
   Matrix jtj, inverse;
   std::vector<double> jtr;
   for (int i = 0; i < iterations; ++i) {
-    normal_equations(residuals, x, steps, r, jtj, jtr);
+    normal_equations(residuals, x, steps, r, r, jtj, jtr);
     double gained = 0;
     for (int attempt = 0; attempt < 8; ++attempt) {
       Matrix damped = jtj;
@@ -141,10 +141,23 @@ LeastSquares minimise(const Residuals& residuals, std::vector<double> x, const s
     }
     if (gained < 1e-7) break;
   }
-  normal_equations(residuals, x, steps, r, jtj, jtr);
+  normal_equations(residuals, x, steps, r, r, jtj, jtr);
   if (!invert(jtj, inverse)) return out;
   out.x = std::move(x);
   finish(inverse, squares, r.size(), out);
+  return out;
+}
+
+std::vector<double> response(const Residuals& residuals, const std::vector<double>& x,
+                             const std::vector<double>& steps, const std::vector<double>& change) {
+  std::vector<double> out(x.size()), r, jtr;
+  residuals(x, r);
+  Matrix jtj, inverse;
+  normal_equations(residuals, x, steps, r, change, jtj, jtr);
+  if (!invert(jtj, inverse)) return out;
+  for (std::size_t a = 0; a < x.size(); ++a) {
+    for (std::size_t b = 0; b < x.size(); ++b) out[a] -= inverse[a][b] * jtr[b];
+  }
   return out;
 }
 

@@ -21,4 +21,8 @@ using Residuals = std::function<void(const std::vector<double>& x, std::vector<d
 LeastSquares minimise(const Residuals& residuals, std::vector<double> start, const std::vector<double>& steps,
                       int iterations);
 
+// How x of a minimum moves when its residuals change by `change`, to the first order.
+std::vector<double> response(const Residuals& residuals, const std::vector<double>& x,
+                             const std::vector<double>& steps, const std::vector<double>& change);
+
 }  // namespace sluice

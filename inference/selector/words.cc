@@ -71,7 +71,13 @@ std::string headline(std::span<const SelectorCandidate> candidates, const Select
 
 std::string prediction(const SelectorCandidate& candidate, const Forecast& forecast) {
   std::string text = describe(candidate) + " ";
-  if (forecast.exclusion != Exclusion::kNone) return text + std::string(name_of(forecast.exclusion));
+  if (forecast.exclusion != Exclusion::kNone) {
+    text += name_of(forecast.exclusion);
+    // By how much: what is left out must be told as well as what is taken.
+    if (forecast.exclusion == Exclusion::kTooHot) text += number(" ({:.1f} degrees C)", forecast.peak_c);
+    if (forecast.exclusion == Exclusion::kTooSlow) text += number(" ({:.1f} ms)", forecast.latency_ms);
+    return text;
+  }
   text += number("{:.1f} fps", forecast.fps) + number(", {:.1f} ms", forecast.latency_ms);
   if (forecast.limit_in_s < Forecaster::kHorizon)
     text += forecast.limit_in_s > 0 ? number(", throttled in {:.0f} s", forecast.limit_in_s) : ", throttled";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <span>
 #include <utility>
 
@@ -48,9 +49,7 @@ void find_hwmon(const std::string& sys, SysfsLayout& out) {
             {name + " " + (label.empty() ? stem : label), path, 1000, known->second, {}});
       }
       if (file.starts_with("power") && !out.power.any()) {
-        out.power.name = name + " " + stem;
-        out.power.covers = "monitor";
-        out.power.power = path;
+        out.power = {.name = name + " " + stem, .covers = "monitor", .power = path};
       }
     }
   }
@@ -105,17 +104,15 @@ void find_batteries(const std::string& sys, SysfsLayout& out) {
     const std::string name = "battery " + base_name(supply);
     if (is_there(supply + "/temp"))
       out.temperatures.push_back({name, supply + "/temp", 10, HeatRole::kBattery, {}});
-    PowerFiles& power = out.power;
-    if (power.any()) continue;
-    power.name = name;
-    power.covers = "device";
-    power.status = supply + "/status";
+    if (out.power.any()) continue;
+    PowerFiles power{.name = name, .covers = "device", .status = supply + "/status"};
     if (is_there(supply + "/power_now")) {
       power.power = supply + "/power_now";
     } else if (is_there(supply + "/current_now") && is_there(supply + "/voltage_now")) {
       power.current = supply + "/current_now";
       power.voltage = supply + "/voltage_now";
     }
+    if (power.any()) out.power = std::move(power);
   }
 }
 
@@ -138,7 +135,9 @@ void find_rapl(const std::string& sys, SysfsLayout& out) {
 
 }  // namespace
 
-std::optional<HeatRole> role_of_zone(std::string_view type, std::string& why) {
+std::optional<HeatRole> role_of_zone(std::string_view name, std::string& why) {
+  std::string type(name);  // "CPU-therm" and "cpu-thermal" are one: kernels do not agree on the case
+  std::ranges::transform(type, type.begin(), [](unsigned char c) { return std::tolower(c); });
   constexpr std::array<std::string_view, 5> kNoHeat = {"ibat", "vbat", "-bcl-", "bcl-", "bcl_"};
   const auto inside = [&](std::string_view part) { return type.find(part) != std::string_view::npos; };
   if (type == "soc" || type == "socd" || std::any_of(kNoHeat.begin(), kNoHeat.end(), inside)) {
@@ -147,8 +146,8 @@ std::optional<HeatRole> role_of_zone(std::string_view type, std::string& why) {
   }
   constexpr std::array<std::string_view, 3> kNpu = {"nsp", "cdsp", "npu"};
   constexpr std::array<std::string_view, 1> kGpu = {"gpu"};
-  constexpr std::array<std::string_view, 4> kCpu = {"cpu", "apc", "x86_pkg_temp", "TCPU"};
-  constexpr std::array<std::string_view, 4> kSkin = {"skin", "sys-therm", "msm-skin", "TSKN"};
+  constexpr std::array<std::string_view, 4> kCpu = {"cpu", "apc", "x86_pkg_temp", "tcpu"};
+  constexpr std::array<std::string_view, 4> kSkin = {"skin", "sys-therm", "msm-skin", "tskn"};
   if (starts_with_any(type, kNpu)) return HeatRole::kNpu;
   if (starts_with_any(type, kGpu)) return HeatRole::kGpu;
   if (starts_with_any(type, kCpu)) return HeatRole::kCpu;

@@ -61,8 +61,8 @@ struct SysfsLayout {
 // `root` stands for "/". Never fails: what is not there is not in it.
 SysfsLayout look_at_sysfs(const std::string& root);
 
-// The role of a thermal zone by its type. None: its heat is of none of the roles; `why` says so, or that it
-// is no temperature at all.
-std::optional<HeatRole> role_of_zone(std::string_view type, std::string& why);
+// The role of a thermal zone by its type, in any case of letters. None: its heat is of none of the roles;
+// `why` says so, or that it is no temperature at all.
+std::optional<HeatRole> role_of_zone(std::string_view name, std::string& why);
 
 }  // namespace sluice

@@ -16,10 +16,16 @@ namespace {
 constexpr double kMostWatts = 1000;
 constexpr double kMostMhz = 20'000;
 
-Reading judged(std::optional<double> value, TimeNs now, double low, double high) {
-  const Health health = check_range(value, low, high);
+Reading reading_of(std::optional<double> value, TimeNs now, Health health) {
   return {health == Health::kGood ? value : std::nullopt, now, health};
 }
+
+// A share of two counters that do not change at the same moment.
+Reading judged_share(double share, TimeNs now) { return reading_of(share, now, check_range(share, 0, 1)); }
+
+// Kernels give thousandths of a degree. Less than a thousand of them is a degree around the freezing point,
+// or a sensor that counts in degrees or tenths, or one that gives 0 because it is off.
+bool looks_like_another_unit(double raw, double per_unit) { return per_unit == 1000 && std::abs(raw) < 1000; }
 
 // The numbers after a label, up to the end of its line.
 template <std::size_t N>
@@ -61,6 +67,7 @@ std::string describe(Health health, double raw) {
     case Health::kJumped:
       return fmt::format("it jumped to {:.1f} degrees C faster than heat can", raw);
     case Health::kNonsense:
+      if (std::abs(raw) < 1) return fmt::format("{:g} degrees C is taken for another unit", raw);
       return fmt::format("{:.1f} degrees C cannot be", raw);
   }
   return {};
@@ -71,6 +78,11 @@ SysfsTelemetry::SysfsTelemetry(const std::string& root) : layout_(look_at_sysfs(
     if (file.role) temperatures_.push_back({file, TemperatureCheck(*file.role), {}, 0});
   }
   energies_.resize(layout_.power.energies.size());
+  for (const ClockFiles& clock : layout_.clocks)
+    clocks_.push_back({fmt::format("clock '{}' ({})", clock.name, name_of(clock.role)), "MHz"});
+  for (const CoolingFiles& device : layout_.cooling)
+    cooling_.push_back({fmt::format("cooling device '{}'", device.name), "of its most"});
+  power_.who = fmt::format("power '{}'", layout_.power.name);
 }
 
 Readings SysfsTelemetry::sample(TimeNs now) {
@@ -81,19 +93,18 @@ Readings SysfsTelemetry::sample(TimeNs now) {
   sample_utilisation(now, out);
   sample_pressure(now, out);
   if (layout_.power.any()) {
+    bool lost = false;
     // Unknown between two samples or while charging is no fault of the sensor.
-    const std::optional<double> watts = read_power(now);
-    if (watts) out.power_w = judged(watts, now, 0, kMostWatts);
+    const std::optional<double> watts = read_power(now, lost);
+    if (watts || lost) out.power_w = judged(power_, watts, now, 0, kMostWatts);
   }
-  if (!layout_.ddr.empty()) {
-    const auto khz = read_number(layout_.ddr);
-    out.ddr_mhz = judged(khz ? std::optional(*khz / 1000) : khz, now, 0, kMostMhz);
-  }
-  if (!layout_.bus.empty()) {
-    const auto khz = read_number(layout_.bus);
-    out.bus_mhz = judged(khz ? std::optional(*khz / 1000) : khz, now, 0, kMostMhz);
-  }
-  if (!layout_.memory.empty()) out.memory_used_mb = judged(read_memory_mb(), now, 0, 1e9);
+  const auto mhz = [](const std::string& path) {
+    const auto khz = read_number(path);
+    return khz ? std::optional(*khz / 1000) : khz;
+  };
+  if (!layout_.ddr.empty()) out.ddr_mhz = judged(ddr_, mhz(layout_.ddr), now, 0, kMostMhz);
+  if (!layout_.bus.empty()) out.bus_mhz = judged(bus_, mhz(layout_.bus), now, 0, kMostMhz);
+  if (!layout_.memory.empty()) out.memory_used_mb = judged(memory_, read_memory_mb(), now, 0, 1e9);
   last_ = out;
   return out;
 }
@@ -102,10 +113,11 @@ void SysfsTelemetry::sample_temperatures(TimeNs now, Readings& out) {
   for (std::size_t i = 0; i < temperatures_.size(); ++i) {
     Temperature& sensor = temperatures_[i];
     std::optional<double> celsius = read_number(sensor.file.path);
+    const bool other_unit = celsius && looks_like_another_unit(*celsius, sensor.file.per_unit);
     if (celsius) sensor.raw = *celsius /= sensor.file.per_unit;
     const Health before = sensor.now.health;
-    const Health health = sensor.check.see(celsius, now, hottest_but(i));
-    sensor.now = {health == Health::kGood ? celsius : std::nullopt, now, health};
+    const Health health = other_unit ? Health::kNonsense : sensor.check.see(celsius, now, hottest_but(i));
+    sensor.now = reading_of(celsius, now, health);
     if (health != before) note_change(sensor, before);
     keep_largest(out.temperature(*sensor.file.role), sensor.now);
   }
@@ -129,15 +141,35 @@ void SysfsTelemetry::note_change(const Temperature& sensor, Health before) {
   }
 }
 
-void SysfsTelemetry::sample_clocks(TimeNs now, Readings& out) const {
-  for (const ClockFiles& files : layout_.clocks) {
+// Of a quantity of which only the range can be checked. What could never be read is no news.
+Reading SysfsTelemetry::judged(Watch& watch, std::optional<double> value, TimeNs now, double low,
+                               double high) {
+  const Health health = check_range(value, low, high);
+  const Health before = std::exchange(watch.last, health);
+  const bool silent = health == Health::kVanished && before == Health::kAbsent;
+  if (health != before && health != Health::kGood && !silent) {
+    notices_.push_back(health == Health::kVanished
+                           ? fmt::format("{}: it cannot be read; excluded", watch.who)
+                           : fmt::format("{}: {:g} {} cannot be; excluded", watch.who, *value, watch.unit));
+  } else if (health == Health::kGood && before != Health::kGood && before != Health::kAbsent) {
+    notices_.push_back(fmt::format("{}: believed again at {:g} {}", watch.who, *value, watch.unit));
+  }
+  return reading_of(value, now, health);
+}
+
+void SysfsTelemetry::sample_clocks(TimeNs now, Readings& out) {
+  const auto in_mhz = [](const std::string& path, double per_unit) {
+    const std::optional<double> raw = read_number(path);
+    return raw ? std::optional(*raw / per_unit) : raw;
+  };
+  for (std::size_t i = 0; i < layout_.clocks.size(); ++i) {
+    const ClockFiles& files = layout_.clocks[i];
     const auto role = static_cast<std::size_t>(files.role);
-    const auto in_mhz = [&](const std::string& path) {
-      const std::optional<double> raw = read_number(path);
-      return judged(raw ? std::optional(*raw / files.per_unit) : raw, now, 0, kMostMhz);
-    };
-    keep_largest(out.clock_mhz[role], in_mhz(files.now));
-    if (!files.most.empty()) keep_largest(out.max_clock_mhz[role], in_mhz(files.most));
+    keep_largest(out.clock_mhz[role],
+                 judged(clocks_[i], in_mhz(files.now, files.per_unit), now, 0, kMostMhz));
+    if (files.most.empty()) continue;
+    const std::optional<double> most = in_mhz(files.most, files.per_unit);
+    keep_largest(out.max_clock_mhz[role], reading_of(most, now, check_range(most, 0, kMostMhz)));
   }
 }
 
@@ -145,12 +177,12 @@ void SysfsTelemetry::sample_utilisation(TimeNs now, Readings& out) {
   if (!layout_.gpu_busy.empty()) {
     const auto percent = read_number(layout_.gpu_busy);
     out.utilisation[static_cast<std::size_t>(UnitRole::kGpu)] =
-        judged(percent ? std::optional(*percent / 100) : percent, now, 0, 1);
+        judged(gpu_load_, percent ? std::optional(*percent / 100) : percent, now, 0, 1);
   }
   const std::optional<CpuTimes> times = read_cpu_times();
   if (times && cpu_times_ && times->all > cpu_times_->all) {
     const double share = (times->busy - cpu_times_->busy) / (times->all - cpu_times_->all);
-    out.utilisation[static_cast<std::size_t>(UnitRole::kCpu)] = judged(share, now, 0, 1);
+    out.utilisation[static_cast<std::size_t>(UnitRole::kCpu)] = judged_share(share, now);
   }
   cpu_times_ = times;
 }
@@ -167,29 +199,37 @@ std::optional<SysfsTelemetry::CpuTimes> SysfsTelemetry::read_cpu_times() {
   return out;
 }
 
-void SysfsTelemetry::sample_pressure(TimeNs now, Readings& out) const {
-  for (const CoolingFiles& device : layout_.cooling) {
-    const std::optional<double> state = read_number(device.state);
+void SysfsTelemetry::sample_pressure(TimeNs now, Readings& out) {
+  for (std::size_t i = 0; i < layout_.cooling.size(); ++i) {
+    const std::optional<double> state = read_number(layout_.cooling[i].state);
     if (!state || *state < 0) continue;  // -1: this one does not say
-    keep_largest(out.pressure, judged(*state / device.most, now, 0, 1));
+    keep_largest(out.pressure, judged(cooling_[i], *state / layout_.cooling[i].most, now, 0, 1));
   }
 }
 
-std::optional<double> SysfsTelemetry::read_power(TimeNs now) {
+// `lost`: it should be known now and cannot be read.
+std::optional<double> SysfsTelemetry::read_power(TimeNs now, bool& lost) {
   const PowerFiles& files = layout_.power;
-  if (!files.energies.empty()) return read_energy_rate(now);
+  if (!files.energies.empty()) return read_energy_rate(now, lost);
   // While it charges, a battery's current is not what the device draws. Its sign differs between vendors.
-  if (!files.status.empty() && !read_text(files.status, buffer_).starts_with("Discharging"))
-    return std::nullopt;
+  if (!files.status.empty()) {
+    const std::string_view status = read_text(files.status, buffer_);
+    lost = status.empty();
+    if (!status.starts_with("Discharging")) return std::nullopt;
+  }
+  std::optional<double> watts;
   if (!files.power.empty()) {
     const std::optional<double> uw = read_number(files.power);
-    return uw ? std::optional(std::abs(*uw) * 1e-6) : std::nullopt;
+    if (uw) watts = std::abs(*uw) * 1e-6;
+  } else {
+    const std::optional<double> ua = read_number(files.current), uv = read_number(files.voltage);
+    if (ua && uv) watts = std::abs(*ua) * 1e-6 * (*uv * 1e-6);
   }
-  const std::optional<double> ua = read_number(files.current), uv = read_number(files.voltage);
-  return ua && uv ? std::optional(std::abs(*ua) * 1e-6 * (*uv * 1e-6)) : std::nullopt;
+  lost = !watts;
+  return watts;
 }
 
-std::optional<double> SysfsTelemetry::read_energy_rate(TimeNs now) {
+std::optional<double> SysfsTelemetry::read_energy_rate(TimeNs now, bool& lost) {
   double joules = 0;
   bool all = true;
   for (std::size_t i = 0; i < energies_.size(); ++i) {
@@ -203,6 +243,7 @@ std::optional<double> SysfsTelemetry::read_energy_rate(TimeNs now) {
     energies_[i] = *uj;
   }
   const TimeNs since = std::exchange(energies_at_, all ? now : -1);
+  lost = !all;
   if (!all || since < 0 || now <= since) return std::nullopt;
   return joules / to_s(now - since);
 }
@@ -233,7 +274,10 @@ std::vector<SensorState> SysfsTelemetry::sensors() const {
   }
   if (layout_.power.any()) {
     out.push_back({layout_.power.name, "power", layout_.power.covers, "W", last_.power_w,
-                   last_.power_w.value ? "" : "not known now (first sample, or charging)"});
+                   last_.power_w.value                         ? ""
+                   : last_.power_w.health == Health::kAbsent   ? "not known now (first sample, or charging)"
+                   : last_.power_w.health == Health::kVanished ? "it cannot be read"
+                                                               : "its value cannot be"});
   }
   if (!layout_.cooling.empty()) out.push_back({"cooling devices", "pressure", "", "", last_.pressure, {}});
   if (!layout_.ddr.empty()) out.push_back({"DDR clock", "clock", "ddr", "MHz", last_.ddr_mhz, {}});

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "inference/telemetry/sensor_check.h"
 #include "inference/telemetry/sysfs_layout.h"
@@ -32,19 +35,30 @@ class SysfsTelemetry final : public Telemetry {
     double busy = 0, all = 0;
   };
 
+  // One of the other sensors.
+  struct Watch {
+    std::string who;
+    std::string_view unit;
+    Health last = Health::kAbsent;
+  };
+
   void sample_temperatures(TimeNs now, Readings& out);
   std::optional<double> hottest_but(std::size_t index) const;
   void note_change(const Temperature& sensor, Health before);
-  void sample_clocks(TimeNs now, Readings& out) const;
+  Reading judged(Watch& watch, std::optional<double> value, TimeNs now, double low, double high);
+  void sample_clocks(TimeNs now, Readings& out);
   void sample_utilisation(TimeNs now, Readings& out);
-  void sample_pressure(TimeNs now, Readings& out) const;
-  std::optional<double> read_power(TimeNs now);
-  std::optional<double> read_energy_rate(TimeNs now);
+  void sample_pressure(TimeNs now, Readings& out);
+  std::optional<double> read_power(TimeNs now, bool& lost);
+  std::optional<double> read_energy_rate(TimeNs now, bool& lost);
   std::optional<double> read_memory_mb();
   std::optional<CpuTimes> read_cpu_times();
 
   SysfsLayout layout_;
   std::vector<Temperature> temperatures_;
+  std::vector<Watch> clocks_, cooling_;  // as in the layout
+  Watch power_{"", "W"}, gpu_load_{"load of the gpu", ""}, ddr_{"DDR clock", "MHz"}, bus_{"bus clock", "MHz"},
+      memory_{"memory", "MB"};
   std::vector<double> energies_;  // uJ, of the sample before
   TimeNs energies_at_ = -1;
   std::optional<CpuTimes> cpu_times_;

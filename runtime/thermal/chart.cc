@@ -73,6 +73,9 @@ class Plot {
     }
     y_ = axis_for(chart.from_zero ? std::min(0.0, low) : low, high);
     end_s_ = chart.seconds.empty() ? 1 : std::max(1e-9, chart.seconds.back());
+    for (const ChartSeries& s : chart.series) {
+      if (!s.seconds.empty()) end_s_ = std::max(end_s_, s.seconds.back());
+    }
   }
 
   bool known() const { return known_; }
@@ -93,6 +96,9 @@ class Plot {
   }
 
  private:
+  const std::vector<double>& seconds_of(const ChartSeries& s) const {
+    return s.seconds.empty() ? chart_.seconds : s.seconds;
+  }
   double x(double seconds) const { return kLeft + kPlotWidth * seconds / end_s_; }
   double y(double value) const { return kTop + kPlotHeight * (1 - (value - y_.low) / (y_.high - y_.low)); }
 
@@ -118,7 +124,7 @@ class Plot {
         pen = false;
         continue;
       }
-      path += fmt::format("{}{:.1f} {:.1f}", pen ? "L" : "M", x(chart_.seconds[i]), y(*s.values[i]));
+      path += fmt::format("{}{:.1f} {:.1f}", pen ? "L" : "M", x(seconds_of(s)[i]), y(*s.values[i]));
       pen = true;
     }
     if (!path.empty())
@@ -129,8 +135,8 @@ class Plot {
     for (std::size_t i = 0; i < s.upper.size();) {
       std::string up, down;
       for (; i < s.upper.size() && s.upper[i] && s.values[i]; ++i) {
-        up += fmt::format("{}{:.1f} {:.1f}", up.empty() ? "M" : "L", x(chart_.seconds[i]), y(*s.upper[i]));
-        down.insert(0, fmt::format("L{:.1f} {:.1f}", x(chart_.seconds[i]), y(*s.values[i])));
+        up += fmt::format("{}{:.1f} {:.1f}", up.empty() ? "M" : "L", x(seconds_of(s)[i]), y(*s.upper[i]));
+        down.insert(0, fmt::format("L{:.1f} {:.1f}", x(seconds_of(s)[i]), y(*s.values[i])));
       }
       if (!up.empty())
         out += fmt::format("<path class=\"band\" style=\"fill:var(--s{})\" d=\"{}{}Z\"/>", s.color, up, down);
@@ -147,16 +153,22 @@ class Plot {
         escaped(l.name));
   }
 
+  // What a series says of the time up to `seconds`: its first value that is no earlier.
+  std::string shown_at(const ChartSeries& s, double seconds) const {
+    const std::vector<double>& at = seconds_of(s);
+    const auto found = std::lower_bound(at.begin(), at.end(), seconds - 1e-6);
+    const auto i = static_cast<std::size_t>(found - at.begin());
+    if (i >= s.values.size() || !s.values[i]) return {};
+    std::string text = "\n" + s.name + ": " + number(*s.values[i]);
+    if (i < s.upper.size() && s.upper[i]) text += " to " + number(*s.upper[i]);
+    return text + " " + chart_.unit.substr(0, chart_.unit.find(','));  // without what the lines mean
+  }
+
   void hovers(std::string& out) const {
     for (std::size_t i = 0; i < chart_.seconds.size(); ++i) {
       const double from = i == 0 ? 0 : chart_.seconds[i - 1];
       std::string text = time_text(chart_.seconds[i]);
-      for (const ChartSeries& s : chart_.series) {
-        if (i >= s.values.size() || !s.values[i]) continue;
-        text += "\n" + s.name + ": " + number(*s.values[i]);
-        if (i < s.upper.size() && s.upper[i]) text += " to " + number(*s.upper[i]);
-        text += " " + chart_.unit;
-      }
+      for (const ChartSeries& s : chart_.series) text += shown_at(s, chart_.seconds[i]);
       out += fmt::format(
           "<rect class=\"hit\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\"><title>{}</title>"
           "</rect>",

@@ -13,6 +13,7 @@ struct ChartSeries {
   std::vector<std::optional<double>> values;  // by x; unknown ones leave a gap
   std::vector<std::optional<double>> upper;   // of a band from `values` up; empty: none
   int color = 0;
+  std::vector<double> seconds = {};  // its own x, rising; empty: the chart's
 };
 
 struct ChartLimit {
@@ -24,7 +25,7 @@ struct ChartLimit {
 struct Chart {
   std::string title;
   std::string unit;
-  std::vector<double> seconds;  // x
+  std::vector<double> seconds;  // x, rising; its steps are what shows values on hover
   std::vector<ChartSeries> series;
   std::vector<ChartLimit> limits;
   std::optional<double> recovery_from_s;  // shaded from here on

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "framework/core/redact.h"
 #include "runtime/thermal/chart.h"
@@ -55,47 +56,66 @@ std::vector<double> seconds_of(const ThermalRun& run) {
   return out;
 }
 
-const ThermalRun& longest(const ThermalReport& report) {
-  return *std::max_element(
-      report.runs.begin(), report.runs.end(),
-      [](const ThermalRun& a, const ThermalRun& b) { return a.windows.size() < b.windows.size(); });
-}
+// A run as the page shows it: of a comparison its name begins with "A " or "B ".
+struct PageRun {
+  const ThermalReport* report;
+  const ThermalRun* run;
+  std::string mark;
+};
 
-std::string run_name(const ThermalRun& run) {
-  return run.repetition > 1 ? fmt::format("{} ({})", run.policy, run.repetition) : run.policy;
-}
-
-Chart base_chart(const ThermalReport& report, const ThermalRun& run, std::string title, std::string unit) {
-  Chart out;
-  out.title = std::move(title);
-  out.unit = std::move(unit);
-  out.seconds = seconds_of(run);
-  out.recovery_from_s = report.duration_s;
+std::vector<PageRun> runs_of(const ThermalReport& report, const std::string& mark) {
+  std::vector<PageRun> out;
+  for (const ThermalRun& run : report.runs) out.push_back({&report, &run, mark});
   return out;
 }
 
-// All runs in one chart, so that they can be compared.
-std::string together(const ThermalReport& report) {
-  Chart rate = base_chart(report, longest(report), "Frame rate", "frames per second");
-  Chart latency = base_chart(report, longest(report), "Latency", "ms, p50 to p95");
-  for (std::size_t r = 0; r < report.runs.size(); ++r) {
-    const ThermalRun& run = report.runs[r];
+std::string run_name(const PageRun& shown) {
+  const ThermalRun& run = *shown.run;
+  const std::string name = shown.mark + run.policy;
+  return run.repetition > 1 ? fmt::format("{} ({})", name, run.repetition) : name;
+}
+
+Chart base_chart(const PageRun& shown, std::string title, std::string unit) {
+  Chart out;
+  out.title = std::move(title);
+  out.unit = std::move(unit);
+  out.seconds = seconds_of(*shown.run);
+  out.recovery_from_s = shown.report->duration_s;
+  return out;
+}
+
+// All runs in one chart, so that they can be compared: each at its own times, the longest one's on hover.
+std::string together(const std::vector<PageRun>& runs) {
+  const PageRun& longest = *std::max_element(
+      runs.begin(), runs.end(),
+      [](const PageRun& a, const PageRun& b) { return a.run->windows.size() < b.run->windows.size(); });
+  Chart rate = base_chart(longest, "Frame rate", "frames per second");
+  Chart latency = base_chart(longest, "Latency", "ms, p50 to p95");
+  // Loads of different length have no common moment from which the devices rest.
+  const bool one_load = std::all_of(runs.begin(), runs.end(), [&](const PageRun& r) {
+    return r.report->duration_s == longest.report->duration_s;
+  });
+  if (!one_load) rate.recovery_from_s = latency.recovery_from_s = std::nullopt;
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    const ThermalRun& run = *runs[r].run;
     const int color = static_cast<int>(r) % kSeriesColors;
-    rate.series.push_back({run_name(run), values_of(run, [](auto& w) { return w.fps; }), {}, color});
-    latency.series.push_back({run_name(run), values_of(run, [](auto& w) { return w.p50_ms; }),
-                              values_of(run, [](auto& w) { return w.p95_ms; }), color});
+    rate.series.push_back(
+        {run_name(runs[r]), values_of(run, [](auto& w) { return w.fps; }), {}, color, seconds_of(run)});
+    latency.series.push_back({run_name(runs[r]), values_of(run, [](auto& w) { return w.p50_ms; }),
+                              values_of(run, [](auto& w) { return w.p95_ms; }), color, seconds_of(run)});
   }
   return chart_svg(rate) + chart_svg(latency);
 }
 
-std::string heat_chart(const ThermalReport& report, const ThermalRun& run) {
-  Chart chart = base_chart(report, run, "Temperatures", "degrees C, dashed: limits");
+std::string heat_chart(const PageRun& shown) {
+  const ThermalRun& run = *shown.run;
+  Chart chart = base_chart(shown, "Temperatures", "degrees C, dashed: limits");
   chart.from_zero = false;
   for (std::size_t r = 0; r < kHeatRoles; ++r) {
     const int color = static_cast<int>(r) % kSeriesColors;
     const std::string role(name_of(static_cast<HeatRole>(r)));
     chart.series.push_back({role, values_of(run, [r](auto& w) { return w.temperature_c[r]; }), {}, color});
-    for (const ThermalLimit& limit : report.limits) {
+    for (const ThermalLimit& limit : shown.report->limits) {
       if (limit.role == role)
         chart.limits.push_back({fmt::format("{} limit {:g}", role, limit.celsius), limit.celsius, color});
     }
@@ -103,9 +123,9 @@ std::string heat_chart(const ThermalReport& report, const ThermalRun& run) {
   return chart_svg(chart);
 }
 
-std::string power_chart(const ThermalReport& report, const ThermalRun& run) {
-  Chart chart = base_chart(report, run, "Power", "W");
-  chart.series.push_back({"power", values_of(run, [](auto& w) { return w.power_w; }), {}, 4});
+std::string power_chart(const PageRun& shown) {
+  Chart chart = base_chart(shown, "Power", "W");
+  chart.series.push_back({"power", values_of(*shown.run, [](auto& w) { return w.power_w; }), {}, 4});
   return chart_svg(chart);
 }
 
@@ -157,43 +177,65 @@ std::string notes(const ThermalRun& run) {
   return out.empty() ? out : "<ul class=\"notes\">" + out + "</ul>\n";
 }
 
-std::string table(const ThermalReport& report) {
+std::string table(const std::vector<PageRun>& runs) {
   std::string out = "<div class=\"scroll\"><table><thead><tr>";
   for (const std::string& head : summary_head()) out += "<th>" + escaped(head) + "</th>";
   out += "</tr></thead><tbody>";
-  for (const ThermalRun& run : report.runs) {
+  for (const PageRun& shown : runs) {
     out += "<tr>";
-    for (const std::string& cell : summary_row(run)) out += "<td>" + escaped(cell) + "</td>";
+    std::string mark = shown.mark;
+    for (const std::string& cell : summary_row(*shown.run))
+      out += "<td>" + escaped(std::exchange(mark, "") + cell) + "</td>";
     out += "</tr>";
   }
   return out + "</tbody></table></div>\n";
 }
 
-}  // namespace
+// What was tested on what; a model of a device is never shown as the device.
+std::string device_line(const ThermalReport& report, const std::string& mark) {
+  std::string out = "<p>" + escaped(mark);
+  if (report.simulated) out += "<span class=\"tag\">SIMULATED</span> ";
+  out += escaped((mark.empty() ? "" : report.pipeline + " on ") + device_words(report)) + "</p>\n";
+  return out;
+}
 
-std::string thermal_html(const ThermalReport& report) {
-  const std::string title = fmt::format("Thermal test of {}", report.pipeline);
+std::string page(const std::string& title, const std::string& devices, bool simulated,
+                 const std::vector<PageRun>& runs) {
   std::string out = fmt::format(
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\"><title>{}</title><style>{}</style></head><body>\n<h1>{}</h1>\n<p>{}{}</"
-      "p>\n",
-      escaped(title), kStyle, escaped(title), report.simulated ? "<span class=\"tag\">SIMULATED</span> " : "",
-      escaped(device_words(report)));
-  if (report.simulated)
+      "content=\"width=device-width\"><title>{}</title><style>{}</style></head><body>\n<h1>{}</h1>\n{}",
+      escaped(title), kStyle, escaped(title), devices);
+  if (simulated)
     out +=
-        "<p class=\"dim\">A model of the device ran, not the device. Its numbers are published or assumed as "
-        "its "
-        "profile says.</p>\n";
-  if (report.runs.empty()) return out + "<p class=\"unknown\">no run</p></body></html>\n";
-  out += table(report) + together(report);
-  for (const ThermalRun& run : report.runs) {
-    out += "<h2>" + escaped(run_name(run)) + "</h2>\n";
+        "<p class=\"dim\">Where it says simulated, a model of the device ran, not the device. Its numbers "
+        "are "
+        "published or assumed as its profile says.</p>\n";
+  if (runs.empty()) return out + "<p class=\"unknown\">no run</p></body></html>\n";
+  out += table(runs) + together(runs);
+  for (const PageRun& shown : runs) {
+    const ThermalRun& run = *shown.run;
+    out += "<h2>" + escaped(run_name(shown)) + "</h2>\n";
     if (!run.cool_down.empty())
       out += "<p class=\"dim\">" +
              escaped(fmt::format("Cool-down: {} ({:.0f} s)", run.cool_down, run.cool_down_s)) + "</p>\n";
-    out += heat_chart(report, run) + power_chart(report, run) + backend_band(run) + notes(run);
+    out += heat_chart(shown) + power_chart(shown) + backend_band(run) + notes(run);
   }
   return out + "</body></html>\n";
+}
+
+}  // namespace
+
+std::string thermal_html(const ThermalReport& report) {
+  return page(fmt::format("Thermal test of {}", report.pipeline), device_line(report, ""), report.simulated,
+              runs_of(report, ""));
+}
+
+std::string compare_html(const ThermalReport& a, const ThermalReport& b) {
+  std::vector<PageRun> runs = runs_of(a, "A ");
+  const std::vector<PageRun> others = runs_of(b, "B ");
+  runs.insert(runs.end(), others.begin(), others.end());
+  return page("Thermal tests compared", device_line(a, "A: ") + device_line(b, "B: "),
+              a.simulated || b.simulated, runs);
 }
 
 }  // namespace sluice

@@ -9,5 +9,7 @@
 namespace sluice {
 
 std::string thermal_html(const ThermalReport& report);
+// Two results on one page; runs of the first are named "A ...", of the second "B ...".
+std::string compare_html(const ThermalReport& a, const ThermalReport& b);
 
 }  // namespace sluice

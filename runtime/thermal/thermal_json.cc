@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
 
 #include "framework/core/redact.h"
 
@@ -61,6 +63,7 @@ Json window_json(const ThermalWindow& w) {
           {"temperature_c", heat},
           {"clock_mhz", clocks},
           {"power_w", number(w.power_w)},
+          {"energy_per_frame_j", number(w.energy_per_frame_j())},
           {"rss_mb", number(w.rss_mb)},
           {"backend", infer_map(w, [](const Infer& i) { return text_or_null(i.backend); })},
           {"variant", infer_map(w, [](const Infer& i) { return text_or_null(i.variant); })},
@@ -104,6 +107,12 @@ std::optional<double> read_number(const Json& map, const char* key) {
   return found != map.end() && found->is_number() ? std::optional(found->get<double>()) : std::nullopt;
 }
 
+// A document may say anything; what no ladder or repetition can be is 0.
+int read_small(const Json& map, const char* key, int otherwise) {
+  const double value = read_number(map, key).value_or(otherwise);
+  return value >= 0 && value <= 1e6 ? static_cast<int>(value) : 0;
+}
+
 std::string read_text(const Json& map, const std::string& key) {
   const auto found = map.find(key);
   return found != map.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -127,8 +136,8 @@ std::vector<DecisionReport> read_changes(const Json& json) {
     if (!d.is_object()) continue;
     const std::string mode = read_text(d, "performance_mode");
     out.push_back({read_number(d, "at_s").value_or(0), read_text(d, "backend"), read_text(d, "variant"),
-                   mode.empty() ? std::nullopt : std::optional(mode),
-                   static_cast<int>(read_number(d, "step").value_or(0)), read_text(d, "reason")});
+                   mode.empty() ? std::nullopt : std::optional(mode), read_small(d, "step", 0),
+                   read_text(d, "reason")});
   }
   return out;
 }
@@ -164,7 +173,7 @@ ThermalWindow read_window(const Json& json) {
     infer.variant = read_text(child(json, "variant"), node);
     infer.performance_mode = read_text(child(json, "performance_mode"), node);
     infer.reason = read_text(child(json, "reason"), node);
-    infer.step = static_cast<int>(read_number(child(json, "step"), node.c_str()).value_or(0));
+    infer.step = read_small(child(json, "step"), node.c_str(), 0);
     if (const auto changes = child(json, "decisions").find(node); changes != child(json, "decisions").end())
       infer.changes = read_changes(*changes);
     out.infer.push_back(std::move(infer));
@@ -175,7 +184,7 @@ ThermalWindow read_window(const Json& json) {
 ThermalRun read_run(const Json& json) {
   ThermalRun out;
   out.policy = read_text(json, "policy");
-  out.repetition = static_cast<int>(read_number(json, "repetition").value_or(1));
+  out.repetition = read_small(json, "repetition", 1);
   out.cool_down_s = read_number(json, "cool_down_s").value_or(0);
   out.cool_down = read_text(json, "cool_down");
   const auto complete = json.find("complete");
@@ -213,6 +222,16 @@ void csv_row(const std::string& device, const ThermalRun& run, const ThermalWind
         fmt::format("{}{}={}{}{}", i ? " " : "", n.node, n.backend, n.variant.empty() ? "" : "/", n.variant);
     if (n.step > 0) out += fmt::format("+{}", n.step);
   }
+  out += fmt::format(",{},", csv_cell(w.energy_per_frame_j()));
+  std::string_view gap;
+  for (const auto& [reason, count] : w.dropped)
+    out += fmt::format("{}{}={}", std::exchange(gap, " "), reason, count);
+  out += ',';
+  gap = "";
+  for (const ThermalWindow::Infer& n : w.infer) {
+    if (!n.performance_mode.empty())
+      out += fmt::format("{}{}={}", std::exchange(gap, " "), n.node, n.performance_mode);
+  }
   out += "\n";
 }
 
@@ -229,6 +248,7 @@ std::string thermal_json(const ThermalReport& report) {
                     {"device", report.device},
                     {"ambient_c", number(report.ambient_c)},
                     {"duration_s", number(report.duration_s)},
+                    {"load", text_or_null(report.load)},
                     {"limits", limits},
                     {"runs", runs}};
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -251,6 +271,7 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
   out.simulated = json.value("simulated", Json(false)) == Json(true);
   out.ambient_c = read_number(json, "ambient_c");
   out.duration_s = read_number(json, "duration_s").value_or(0);
+  out.load = read_text(json, "load");
   if (const auto limits = json.find("limits"); limits != json.end() && limits->is_array()) {
     for (const Json& l : *limits) {
       if (l.is_object()) out.limits.push_back({read_text(l, "role"), read_number(l, "limit_c").value_or(0)});
@@ -267,7 +288,7 @@ std::string thermal_csv(const ThermalReport& report) {
   for (std::size_t r = 0; r < kHeatRoles; ++r) out += fmt::format(",{}_c", name_of(static_cast<HeatRole>(r)));
   for (std::size_t r = 0; r < kUnitRoles; ++r)
     out += fmt::format(",{}_mhz", name_of(static_cast<UnitRole>(r)));
-  out += ",power_w,rss_mb,infer\n";
+  out += ",power_w,rss_mb,infer,energy_per_frame_j,drops,performance_mode\n";
   const std::string device = report.simulated ? "simulated " + report.device : report.device;
   for (const ThermalRun& run : report.runs) {
     for (const ThermalWindow& w : run.windows) csv_row(device, run, w, out);

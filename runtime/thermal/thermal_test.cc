@@ -8,6 +8,7 @@
 #include <deque>
 #include <set>
 
+#include "framework/core/redact.h"
 #include "framework/core/suggest.h"
 #include "inference/backend_options.h"
 #include "inference/selection/node_setup.h"
@@ -54,6 +55,17 @@ Issues wrong_backends(const GraphSpec& spec, const std::vector<std::pair<std::st
   return out;
 }
 
+// What makes one load another than that of the same file.
+std::string load_words(const ThermalOptions& options) {
+  std::string out;
+  const auto add = [&out](const std::string& words) { out += (out.empty() ? "" : " ") + words; };
+  if (options.pace) add("--pace " + *options.pace);
+  for (const auto& [node, backend] : options.backends) add("--backend " + node + "=" + backend);
+  for (const auto& [key, value] : options.set) add("--set " + key + "=" + redact_url(value));
+  if (!options.timings.empty()) add("--timings " + options.timings);
+  return out;
+}
+
 // What the file's own infer nodes ask for; nodes that differ are joined: "balanced+sustained".
 std::string policy_of(const Plan& plan) {
   std::set<std::string> all;
@@ -81,6 +93,7 @@ ThermalTest::ThermalTest(ThermalOptions options, OnWindow on_window)
   report_.device = simulated() ? options_.device.substr(kPrefix.size()) : "real";
   report_.duration_s = options_.duration_s;
   report_.ambient_c = options_.ambient_c;
+  report_.load = load_words(options_);
 }
 
 // Files loop for as long as the load lasts. An empty policy: the file's own.
@@ -135,6 +148,8 @@ Status ThermalTest::resume(ThermalReport earlier) {
   if (earlier.device != report_.device) return differs("device");
   if (std::abs(earlier.duration_s - report_.duration_s) > 1e-6) return differs("--duration");
   if (earlier.ambient_c != report_.ambient_c) return differs("--ambient");
+  if (earlier.load != report_.load)
+    return differs(fmt::format("load ('{}', now '{}')", earlier.load, report_.load).c_str());
   report_.runs = std::move(earlier.runs);
   if (simulated()) std::erase_if(report_.runs, [](const ThermalRun& r) { return !r.complete; });
   return {};
@@ -225,7 +240,8 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
     const double t = to_s(now.at);
     if (t + 1e-6 < next) return;
     next += length;
-    const bool load = t <= *options.duration_s + length / 2;
+    // A simulated run goes on with its recovery; a real one is all load, however late this comes.
+    const bool load = !simulated() || t <= *options.duration_s + length / 2;
     add_window(std::move(now), load);
   };
   SLUICE_RETURN_IF_ERROR(pipeline.start(options));

@@ -50,6 +50,7 @@ struct ThermalReport {
   std::string device;  // "real", or the profile's name
   std::optional<double> ambient_c;
   double duration_s = 0;
+  std::string load;  // what the command changed of the file: "--pace 30 --backend face=gpu"
   std::vector<ThermalLimit> limits;
   std::vector<ThermalRun> runs;
 };

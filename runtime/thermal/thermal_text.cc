@@ -53,6 +53,25 @@ std::string notes(const ThermalReport& report) {
   return out;
 }
 
+// The run of the other test with which one is compared.
+const ThermalRun* counterpart(const ThermalRun& run, const ThermalReport& other) {
+  const auto found = std::find_if(other.runs.begin(), other.runs.end(), [&](const ThermalRun& r) {
+    return r.policy == run.policy && r.repetition == run.repetition;
+  });
+  return found == other.runs.end() ? nullptr : &*found;
+}
+
+// Runs that the other test does not have are said, not left out in silence.
+std::string alone(const char* name, const ThermalReport& report, const ThermalReport& other) {
+  std::string out;
+  for (const ThermalRun& run : report.runs) {
+    if (counterpart(run, other)) continue;
+    const std::string which = run.repetition > 1 ? fmt::format(", repetition {}", run.repetition) : "";
+    out += fmt::format("note: only {} has a run of policy {}{}\n", name, run.policy, which);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string device_words(const ThermalReport& report) {
@@ -83,7 +102,9 @@ std::vector<std::string> summary_row(const ThermalRun& run) {
           cell(r.peak_fps, 1),
           cell(r.sustained_fps, 1),
           cell(scaled(r.stability, 100), 1) + (r.stability ? " %" : ""),
-          r.time_to_10pct_loss_s ? time_text(*r.time_to_10pct_loss_s) : "never",
+          r.time_to_10pct_loss_s ? time_text(*r.time_to_10pct_loss_s)
+          : r.peak_fps           ? "never"
+                                 : "-",
           cell(r.worst_fps, 1),
           cell(r.p95_ms, 1) + (r.p95_ms ? " ms" : ""),
           cell(scaled(r.energy_per_frame_j, 1e3), 1) + (r.energy_per_frame_j ? " mJ" : ""),
@@ -99,10 +120,8 @@ std::string thermal_text(const ThermalReport& report) {
 std::string compare_text(const ThermalReport& a, const ThermalReport& b) {
   std::vector<std::vector<std::string>> rows = {{"policy", "figure", "A", "B", "change"}};
   for (const ThermalRun& left : a.runs) {
-    const auto right = std::find_if(b.runs.begin(), b.runs.end(), [&](const ThermalRun& r) {
-      return r.policy == left.policy && r.repetition == left.repetition;
-    });
-    if (right == b.runs.end()) continue;
+    const ThermalRun* const right = counterpart(left, b);
+    if (!right) continue;
     const auto add = [&](const char* figure, const std::optional<double>& x, const std::optional<double>& y,
                          int decimals) {
       rows.push_back({left.policy, figure, cell(x, decimals), cell(y, decimals), change(x, y)});
@@ -116,7 +135,7 @@ std::string compare_text(const ThermalReport& a, const ThermalReport& b) {
     add("switches", static_cast<double>(x.switches), static_cast<double>(y.switches), 0);
   }
   return fmt::format("A: {} on {}\nB: {} on {}\n", a.pipeline, device_words(a), b.pipeline, device_words(b)) +
-         aligned(rows);
+         aligned(rows) + alone("A", a, b) + alone("B", b, a);
 }
 
 }  // namespace sluice

@@ -32,6 +32,12 @@ struct ThermalWindow {
     std::vector<DecisionReport> changes;  // within the window, in order; `at_s` since the load began
   };
   std::vector<Infer> infer;
+
+  // Of its load; none where the power is unknown or nothing was delivered.
+  std::optional<double> energy_per_frame_j() const {
+    if (!load || !power_w || delivered == 0) return std::nullopt;
+    return *power_w * seconds / static_cast<double>(delivered);
+  }
 };
 
 // Makes windows out of consecutive snapshots.

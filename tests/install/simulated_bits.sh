@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-want=19dec14804fe0ae07539f4946c8fedc53ccf0946c2b71cd9ff8dd8e995c8bad1
+want=a1ecad38b1a8b60866c903d683d50c5ab8e5b99be2c3551d388f597957da9707
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # Long enough for the governor to slow it down; the policy that predicts nothing, so that a better prediction changes nothing.

@@ -101,6 +101,20 @@ class Replay(Program):
         self.assertIn('none: cannot be read', done.stderr)
 
 
+class Notices(Program):
+    def test_what_happens_to_sensors_is_said_once(self):
+        """The report and the selector each look at them."""
+        trace = self.write('short.jsonl', '{"t_s": 1, "temperature_c": {"npu": 41}}\n{"t_s": 2, "temperature_c": {"npu": 42}}\n')
+        with open(self.shipped('adaptive'), encoding='utf-8') as source:
+            text = source.read().replace('../data', os.path.join(ROOT, 'data'))
+        path = self.write('traced.yaml', text + f'device: {{telemetry: trace, trace: {trace}}}\n')
+        done = self.sluice('run', path, '--set', 'camera.loop=true', '--pace', '10', '--duration', '6s', '--report',
+                           self.at('report.json'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count('has ended after 1 s'), 1, done.stderr)
+        self.assertEqual(len(json.loads(self.read('report.json'))['device']['notices']), 1)
+
+
 class Places(Program):
     def test_a_folder_that_cannot_be_written(self):
         self.write('file', '')

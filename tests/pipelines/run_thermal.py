@@ -3,6 +3,7 @@
 
   SLUICE_PROGRAM=build/release/bin/sluice SLUICE_CHROMIUM=/usr/bin/chromium run_thermal.py [Page ...]
 """
+import html
 import json
 import os
 import re
@@ -112,6 +113,21 @@ class Page(Thermal):
             colors = {rows[y][x * step:x * step + 3] for y in range(0, height, 2) for x in range(0, width, 2)}
             self.assertGreater(len(colors), 12, 'text and plots, not an empty page')
 
+    def test_prints_black_on_white_also_where_dark_is_preferred(self):
+        self.thermal(*SIMULATED, '--duration', '2m', '--report', self.at('page.html'))
+        self.chromium('--blink-settings=preferredColorScheme=0', '--print-to-pdf=' + self.at('page.pdf'),
+                      'file://' + self.at('page.html'))
+        with open(self.at('page.pdf'), 'rb') as source:
+            streams = re.findall(rb'/FlateDecode.{0,200}?stream\r?\n(.*?)endstream', source.read(), re.S)
+        self.assertTrue(streams)
+        colors = set()
+        for stream in streams:
+            text = zlib.decompressobj().decompress(stream)
+            colors.update(tuple(round(float(one) * 255) for one in color)
+                          for color in re.findall(rb'([\d.]+) ([\d.]+) ([\d.]+) rg', text))
+        self.assertIn((0, 0, 0), colors)
+        self.assertNotIn((0x14, 0x17, 0x1a), colors, 'the dark page')
+
     def test_a_comparison_renders(self):
         for name, ambient in (('a', '15'), ('b', '35')):
             self.thermal('--device', 'sim:qcs6490', '--ambient', ambient, '--duration', '3m', '--json', self.at(name))
@@ -121,6 +137,60 @@ class Page(Thermal):
         dom = self.chromium('--dump-dom', 'file://' + self.at('both.html')).stdout
         self.assertIn('A fixed', dom)
         self.assertIn('B fixed', dom)
+        self.assertEqual(dom.count('>SIMULATED<'), 2)
+        self.assertIn('thermal_two_models on simulated qcs6490 at 35 degrees C', dom)
+
+
+class Figures(Thermal):
+    """The page says what the JSON says: each window on hover, each result in the table."""
+
+    @staticmethod
+    def hovers(figure):
+        return [html.unescape(text).splitlines() for text in re.findall('<title>(.*?)</title>', figure, re.S)]
+
+    def said(self, lines, name):
+        """The numbers that the line of `name` has; none: there is no such line."""
+        found = [line for line in lines if line.startswith(name + ': ')]
+        self.assertLessEqual(len(found), 1, lines)
+        return [float(n) for n in re.findall(r'-?\d[\d.e+-]*', found[0][len(name) + 2:])] if found else None
+
+    def same(self, lines, name, values):
+        said = self.said(lines, name)
+        if None in values:
+            self.assertIsNone(said, lines)
+            return
+        for one, value in zip(said, values):
+            self.assertAlmostEqual(one, value, delta=1e-5 * max(1, abs(value)))
+
+    def test_the_page_says_what_the_json_says(self):
+        self.thermal(*SIMULATED, '--pace', 'max', '--duration', '10m', '--policies', 'fixed,sustained', '--report',
+                     self.at('page.html'), '--json', self.at('result.json'))
+        runs = json.loads(self.read('result.json'))['runs']
+        figures = re.findall('<figure>(.*?)</figure>', self.read('page.html'), re.S)
+        self.assertEqual(len(figures), 2 + 3 * len(runs))
+        rates, latencies = self.hovers(figures[0]), self.hovers(figures[1])
+        for number, run in enumerate(runs):
+            heat, power = self.hovers(figures[2 + 3 * number]), self.hovers(figures[3 + 3 * number])
+            self.assertEqual(len(heat), len(run['windows']))
+            for i, window in enumerate(run['windows']):
+                self.same(rates[i], run['policy'], [window['fps']])
+                self.same(latencies[i], run['policy'], [window['latency_ms']['p50'], window['latency_ms']['p95']])
+                for role, celsius in window['temperature_c'].items():
+                    self.same(heat[i], role, [celsius])
+                self.same(power[i], 'power', [window['power_w']])
+            band = '\n'.join('\n'.join(lines) for lines in self.hovers(figures[4 + 3 * number]))
+            for window in run['windows']:
+                for reason in window['reason'].values() if window['phase'] == 'load' else ():
+                    self.assertIn(reason, band)
+        rows = re.findall('<tr><td>(.*?)</tr>', self.read('page.html'))
+        for row, run in zip(rows, runs):
+            cells = row.replace('</td>', '').split('<td>')
+            self.assertEqual(cells[0], run['policy'])
+            for cell, value in ((cells[1], run['peak_fps']), (cells[2], run['sustained_fps']),
+                                (cells[3], 100 * run['stability']), (cells[5], run['worst_fps']),
+                                (cells[6], run['max_p95_ms']), (cells[7], 1000 * run['energy_per_frame_j'])):
+                self.assertAlmostEqual(float(cell.split()[0]), value, delta=0.051)
+            self.assertEqual(int(cells[8]), run['switches'])
 
 
 class Real(Thermal):

@@ -7,9 +7,13 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <map>
 #include <mutex>
+#include <thread>
 
+#include "backends/backends.h"
 #include "backends/fake/fake_backend.h"
 #include "nodes/app_ends.h"
 #include "runtime/builtin.h"
@@ -84,6 +88,7 @@ class SelectedRun : public ::testing::Test {
     EngineSetup setup;
     setup.make_telemetry = [this] { return std::make_unique<DialledTelemetry>(celsius_); };
     setup.control_period = from_ms(10);
+    setup.make_backends = make_backends_;
     engine_ = std::make_unique<Engine>(
         std::shared_ptr<const Plan>(std::shared_ptr<const Plan>(), &pipeline_->plan()), std::move(setup));
     ASSERT_TRUE(engine_->create_nodes().ok());
@@ -141,6 +146,7 @@ class SelectedRun : public ::testing::Test {
   std::uint64_t runs_of_warm_up();
 
   ScratchFolder folder_;
+  std::function<std::vector<std::unique_ptr<Backend>>(Clock&)> make_backends_;  // none: as they are
   std::atomic<double> celsius_{0};
   std::optional<Pipeline> pipeline_;  // only for its plan
   std::unique_ptr<Engine> engine_;
@@ -332,6 +338,67 @@ TEST_F(SelectedRun, AReplacedModelIsWhatIsSwitchedTo) {
   finish();
   EXPECT_TRUE(status_.ok()) << status_.message();
   EXPECT_EQ(seen_.at(0).stamp.generation, 3u);
+}
+
+// Opens everything but one file at once; that one it tells, and opens it when it is let.
+class GatedBackend final : public Backend {
+ public:
+  struct Gate {
+    std::string file;
+    std::promise<void> asked;
+    std::promise<void> let;
+    std::atomic<int> opened{0};
+  };
+  GatedBackend(std::unique_ptr<Backend> real, Gate& gate) : real_(std::move(real)), gate_(gate) {}
+  std::string_view name() const override { return real_->name(); }
+  Status available() override { return real_->available(); }
+  bool simulated() const override { return real_->simulated(); }
+  std::string version() override { return real_->version(); }
+  const std::vector<OptionDeclaration>& options() const override { return real_->options(); }
+  Result<std::unique_ptr<Session>> open(const SessionRequest& request) override {
+    if (request.model.path == gate_.file && gate_.opened++ == 0) {
+      gate_.asked.set_value();
+      gate_.let.get_future().wait();
+    }
+    return real_->open(request);
+  }
+
+ private:
+  const std::unique_ptr<Backend> real_;
+  Gate& gate_;
+};
+
+// While the new file is loaded for the backend that frames run on, that one fails and another is taken.
+TEST_F(SelectedRun, AModelThatIsReplacedDuringASwitchRunsWhereItIsSaidTo) {
+  GatedBackend::Gate gate;
+  gate.file = folder_.write("other.onnx", model(4, onnx::kFloat, "Neg"));
+  make_backends_ = [&gate](Clock& clock) {
+    std::vector<std::unique_ptr<Backend>> out;
+    for (std::unique_ptr<Backend>& backend : make_backends(clock))
+      out.push_back(std::make_unique<GatedBackend>(std::move(backend), gate));
+    return out;
+  };
+  // With a ladder the session of the cpu is there from the start; the warm-up takes 101 runs at most.
+  start("",
+        "backends: [fake, cpu], dwell_s: 3600, degrade: [{rate_hz: 1000}], "
+        "fake: {latency_ms: 0, fail_at: [150]}");
+  ASSERT_TRUE(runs_on("fake"));
+  Status replaced;
+  std::thread other([&] { replaced = engine_->replace_model("m", gate.file); });
+  gate.asked.get_future().wait();
+  const bool moved = push_until([this] { return runs_on("cpu"); });
+  gate.let.set_value();
+  other.join();
+  ASSERT_TRUE(moved);
+  ASSERT_TRUE(replaced.ok()) << replaced.message();
+  const std::uint64_t before = pushed_;
+  ASSERT_TRUE(push_until([&] { return pushed_ >= before + 20; }));
+  finish();
+  EXPECT_TRUE(status_.ok()) << status_.message();
+  EXPECT_EQ(gate.opened, 2) << "once for each backend";
+  EXPECT_THAT(engine_->report().inference.at(0).decisions.back().reason, HasSubstr("replace_model"));
+  EXPECT_EQ(engine_->report().inference.at(0).decisions.back().backend, "cpu");
+  EXPECT_FALSE(on_fake_) << "the last frame ran on the cpu";
 }
 
 }  // namespace

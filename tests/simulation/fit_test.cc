@@ -107,6 +107,38 @@ TEST(Fit, RecoversTwentyDevicesWithinTenPercent) {
   }
 }
 
+// What is said of a figure's certainty holds: errors are about as large as their sigma, over many devices,
+// also where the ambient is one of the figures.
+TEST(Fit, ItsConfidenceIsHonest) {
+  double squares = 0, largest = 0;
+  int count = 0;
+  const auto see = [&](const FittedValue& fitted, double truth) {
+    EXPECT_NEAR(fitted.value, truth, 0.10 * truth);
+    const double z = (fitted.value - truth) / fitted.sigma;
+    squares += z * z;
+    largest = std::max(largest, std::abs(z));
+    ++count;
+  };
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Random random(seed);
+    const DeviceProfile truth = random_device(random);
+    const auto fitted = fit_device({record(truth, random)}, std::nullopt);
+    ASSERT_TRUE(fitted.ok()) << "seed " << seed << ": " << fitted.status().message();
+    const std::size_t dies = truth.units.size();
+    for (std::size_t u = 0; u < dies; ++u) {
+      see(fitted->units[u].heat_j_per_k, truth.nodes[u].heat_j_per_k);
+      see(fitted->units[u].k_per_w, truth.links[u].k_per_w);
+    }
+    see(fitted->case_j_per_k, truth.nodes[dies].heat_j_per_k);
+    see(fitted->case_k_per_w, truth.links[dies].k_per_w);
+    see(fitted->ambient_c, truth.ambient_c);
+  }
+  const double rms = std::sqrt(squares / count);
+  EXPECT_LT(rms, 1.5) << "of " << count << " figures";
+  EXPECT_GT(rms, 0.5);
+  EXPECT_LT(largest, 5);
+}
+
 TEST(Fit, FindsTheAmbientToo) {
   Random random(77);
   DeviceProfile truth = random_device(random);

@@ -414,20 +414,6 @@ void declare(CLI::App& app, All& all) {
   add_fit(app, all.fit);
 }
 
-// CLI11's ranges let NaN through: no comparison with it holds, so no threshold would either.
-void refuse_nan(CLI::App& command) {
-  const CLI::Validator number(
-      [](const std::string& text) {
-        double value = 0;
-        std::from_chars(text.data(), text.data() + text.size(), value);
-        return std::isnan(value) ? in_quotes(text) + " is no number" : std::string();
-      },
-      "");
-  for (CLI::Option* const option : command.get_options()) {
-    if (option->get_type_name().starts_with("FLOAT")) option->check(number);
-  }
-}
-
 Arguments chosen(const CLI::App& app, All&& all) {
   const std::string name = app.get_subcommands().front()->get_name();
   if (name == "run") return std::move(all.run);
@@ -453,6 +439,20 @@ bool is_unknown_command(const CLI::App& app, int argc, const char* const* argv) 
   return argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
 }
 
+// CLI11 reads "nan" and "inf" as numbers, and a range does not hold nan: a threshold of nan would never be
+// missed.
+void refuse_what_is_no_number(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_type_name().starts_with("FLOAT")) continue;
+    for (const std::string& text : option->results()) {
+      double value = 0;
+      std::from_chars(text.data(), text.data() + text.size(), value);
+      if (!std::isfinite(value))
+        throw CLI::ValidationError(option->get_name(), "'" + text + "' is no number");
+    }
+  }
+}
+
 std::vector<std::string> commands(const CLI::App& app) {
   std::vector<std::string> out;
   for (const CLI::App* command : app.get_subcommands(nullptr)) out.push_back(command->get_name());
@@ -465,9 +465,9 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
   CLI::App app("Sluice: dataflow for camera AI at the edge", "sluice");
   All all;
   declare(app, all);
-  for (CLI::App* const command : app.get_subcommands(nullptr)) refuse_nan(*command);
   try {
     app.parse(argc, argv);
+    for (const CLI::App* command : app.get_subcommands()) refuse_what_is_no_number(*command);
   } catch (const CLI::ParseError& error) {
     if (is_unknown_command(app, argc, argv)) {
       print_error("there is no command " + in_quotes(argv[1]) + allowed(argv[1], commands(app)));

@@ -85,13 +85,7 @@ int compare(const ThermalArguments& arguments) {
     return exit_code_of(status);
   }
   if (!arguments.report.empty()) {
-    ThermalReport both = *a;
-    for (ThermalRun& run : both.runs) run.policy = "A " + run.policy;
-    for (ThermalRun run : b->runs) {
-      run.policy = "B " + run.policy;
-      both.runs.push_back(std::move(run));
-    }
-    const Status written = write_result(page, thermal_html(both));
+    const Status written = write_result(page, compare_html(*a, *b));
     if (!written.ok()) {
       print_error(written.message());
       return kRunFailed;

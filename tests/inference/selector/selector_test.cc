@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "tests/inference/selector/selector_testing.h"
 
 namespace sluice {
@@ -109,7 +111,7 @@ TEST(Limits, LatencyBudgetExcludesAndSaysSo) {
   const Decision decision = bench.step();
   EXPECT_NE(bench.current().backend, "gpu");
   EXPECT_EQ(decision.forecasts[1].exclusion, Exclusion::kTooSlow);
-  EXPECT_THAT(bench.said(decision), HasSubstr("gpu above latency_budget_ms"));
+  EXPECT_THAT(bench.said(decision), HasSubstr("gpu above latency_budget_ms (20.0 ms)"));
 }
 
 TEST(Limits, AccuracyBindsVariantsOfTheSameInputSizeAndUnknownIsNone) {
@@ -220,6 +222,9 @@ TEST(Damping, AHeatLimitDoesNotWaitForTheDwell) {
   EXPECT_EQ(left.cause, Cause::kHeatLimit);
   EXPECT_LE(celsius, 60);
   EXPECT_THAT(bench.said(left), HasSubstr("max_temperature_c is 60"));
+  char peak[32];
+  std::snprintf(peak, sizeof peak, "(%.1f degrees C)", left.forecasts[0].peak_c);
+  EXPECT_THAT(bench.said(left), HasSubstr("htp, burst would exceed max_temperature_c " + std::string(peak)));
 }
 
 TEST(Sustained, SaysThatItIsBlindWithoutTemperatures) {

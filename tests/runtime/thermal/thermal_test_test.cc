@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
+#include <sstream>
 
 #include "runtime/thermal/thermal_html.h"
 #include "runtime/thermal/thermal_json.h"
@@ -120,6 +121,12 @@ TEST(ThermalTest, ResumeRefusesAnotherTest) {
   other = test.report();
   other.ambient_c = 25;
   EXPECT_THAT(test.resume(other).message(), HasSubstr("of another --ambient"));
+  // Windows of another pace or backend are no beginning of these.
+  other = test.report();
+  other.load = "--pace 30 --backend near=gpu";
+  EXPECT_THAT(test.resume(other).message(),
+              HasSubstr("of another load ('--pace 30 --backend near=gpu', now '--pace max')"));
+  EXPECT_TRUE(test.resume(test.report()).ok());
 }
 
 TEST(ThermalTest, StopsBetweenWindowsAndKeepsThem) {
@@ -326,6 +333,58 @@ TEST(ThermalText, ComparesRunsOfOnePolicy) {
   EXPECT_THAT(text, HasSubstr("A: thermal_two_models on simulated qcs6490 at 35 degrees C, load 5 min\n"));
   EXPECT_THAT(text, HasSubstr("sustained fps"));
   EXPECT_THAT(text, HasSubstr(" %\n"));
+}
+
+// Only what both have can be compared; the rest is named.
+TEST(ThermalText, SaysWhichRunsHaveNoCounterpart) {
+  ThermalReport a = report_of(options(60)), b = a;
+  a.runs[0].policy = "sustained";
+  b.runs[0].repetition = 2;
+  const std::string text = compare_text(a, b);
+  EXPECT_THAT(text, HasSubstr("note: only A has a run of policy sustained\n"));
+  EXPECT_THAT(text, HasSubstr("note: only B has a run of policy fixed, repetition 2\n"));
+}
+
+TEST(ThermalText, ATestWithoutAWindowHasLostNothingThatIsKnown) {
+  ThermalReport report = report_of(options(60));
+  report.runs[0].windows.clear();
+  report.runs[0].results = results_of({});
+  EXPECT_THAT(thermal_text(report), Not(HasSubstr("never")));
+}
+
+// Each side at its own times, with its own device and its own label.
+TEST(ThermalHtml, AComparisonShowsBothDevicesAsTheyAre) {
+  ThermalReport real = report_of(options(60));
+  real.simulated = false;
+  real.device = "real";
+  const ThermalReport simulated = report_of(options(240));
+  for (const std::string& page : {compare_html(real, simulated), compare_html(simulated, real)}) {
+    EXPECT_THAT(page, HasSubstr("thermal_two_models on this machine at 35 degrees C, load 60 s"));
+    EXPECT_THAT(page,
+                HasSubstr("<span class=\"tag\">SIMULATED</span> thermal_two_models on simulated qcs6490"));
+  }
+  const std::string page = compare_html(real, simulated);
+  // The real load ends after 60 of 300 s: its line ends at a fifth of the plot, which is 792 wide from 56 on.
+  const std::size_t line = page.find("<path class=\"line\"");
+  const std::string path = page.substr(line, page.find("/>", line) - line);
+  EXPECT_THAT(path, HasSubstr("L214.4 ")) << path;
+  EXPECT_THAT(page, Not(HasSubstr("class=\"rest\" x=\"2"))) << "the loads end at different times";
+}
+
+TEST(ThermalCsv, HasWhatAWindowHas) {
+  ThermalReport report = report_of(options(60));
+  report.runs[0].windows[0].dropped = {{"overload", 2}, {"stale", 3}};
+  const std::string csv = thermal_csv(report);
+  std::istringstream lines(csv);
+  std::string head, first;
+  std::getline(lines, head);
+  std::getline(lines, first);
+  EXPECT_TRUE(head.ends_with(",infer,energy_per_frame_j,drops,performance_mode")) << head;
+  EXPECT_TRUE(first.ends_with(",overload=2 stale=3,near=balanced far=balanced")) << first;
+  EXPECT_EQ(std::ranges::count(head, ','), std::ranges::count(first, ','));
+  const ThermalWindow& w = report.runs[0].windows[0];
+  EXPECT_NEAR(*w.energy_per_frame_j(), *w.power_w * w.seconds / static_cast<double>(w.delivered), 1e-12);
+  EXPECT_FALSE(report.runs[0].windows.back().energy_per_frame_j()) << "a recovery has no frames";
 }
 
 // A change that the next one undoes within a window leaves no trace in what ran at its end.

@@ -51,6 +51,16 @@ TEST(CommandLine, Run) {
   EXPECT_EQ(run.log_file, "l");
 }
 
+// A limit of nan is never missed, and a range of numbers does not refuse it.
+TEST(CommandLine, WhatIsNoNumberIsNoLimit) {
+  for (const char* option : {"--min-stability", "--min-fps", "--max-p95-ms", "--max-skin-c", "--ambient"}) {
+    for (const char* value : {"nan", "NaN", "inf", "-inf"})
+      EXPECT_EQ(code({"thermal", "p.yaml", "--device", "sim:qcs6490", option, value}), 2) << option << value;
+    EXPECT_EQ(code({"thermal", "p.yaml", "--device", "sim:qcs6490", option, "0.5"}), -1) << option;
+  }
+  EXPECT_EQ(code({"eval", "p.yaml", "--labels", "l", "--min-recall", "nan"}), 2);
+}
+
 TEST(CommandLine, Devices) {
   EXPECT_EQ(get<RunArguments>({"run", "p.yaml"}).device, "real");
   const auto run = get<RunArguments>(
