@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "backends/gpu/device/counters.h"
 #include "backends/gpu/pictures/device_pictures.h"
 #include "nodes/pixels/recipe.h"
 #include "tests/nodes/pre/random_pictures.h"
@@ -113,6 +114,29 @@ TEST_F(GpuPictures, PlainIntegersRoundHalfToEvenAndSaturate) {
   const std::vector<std::byte> tensor = make(image, target);
   const std::array<std::byte, 4> wanted = {std::byte{10}, std::byte{12}, std::byte{127}, std::byte{0}};
   EXPECT_TRUE(std::equal(tensor.begin(), tensor.end(), wanted.begin()));
+}
+
+// PoCL's device is the host: a camera's frame and a tensor at whole cache lines are used where they lie.
+TEST_F(GpuPictures, AFrameIsNotCopiedWhereTheDeviceSharesTheHostsMemory) {
+  struct alignas(64) Lines {
+    std::array<std::uint8_t, 64 * 60> frame;
+    std::array<std::byte, 16 * 16 * 3 * sizeof(float)> tensor;
+  };
+  const auto lines = std::make_unique<Lines>();
+  std::mt19937 random(4);
+  for (std::uint8_t& sample : lines->frame) sample = static_cast<std::uint8_t>(random());
+  Image image;
+  image.type = {PixelFormat::kNv12, 64, 40, {}, 0};
+  image.planes[0] = lines->frame.data();
+  image.planes[1] = lines->frame.data() + std::size_t{64} * 40;
+  image.strides[0] = image.strides[1] = 64;
+  Target target;
+  target.width = target.height = 16;
+  ASSERT_TRUE(maker_->prepare(recipe_of(target, image.type)->recipe).ok());
+  const std::uint64_t before = gpu::counters().bytes_copied;
+  ASSERT_TRUE(maker_->run(image, lines->tensor.data()).ok());
+  EXPECT_EQ(gpu::counters().bytes_copied, before);
+  EXPECT_LT(errors_of({lines->tensor.begin(), lines->tensor.end()}, target, image).max, 0.25);
 }
 
 TEST_F(GpuPictures, ADeviceOfAnotherNameIsRefused) {

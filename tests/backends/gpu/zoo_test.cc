@@ -27,6 +27,7 @@ void compare(const ZooModel& wanted, const Loaded::Options& options, double rela
 
 TEST_P(GpuZoo, HasTheCpusNumbers) { compare(GetParam(), {}, 1e-4); }
 TEST_P(GpuZoo, HasTheCpusNumbersWithTheFloat4Set) { compare(GetParam(), {{"kernels", "float4"}}, 1e-4); }
+TEST_P(GpuZoo, Float16StorageIsWithinItsTolerance) { compare(GetParam(), {{"precision", "fp16"}}, 1e-2); }
 
 INSTANTIATE_TEST_SUITE_P(Models, GpuZoo, ::testing::ValuesIn(zoo()),
                          [](const auto& model) { return model.param.name; });
