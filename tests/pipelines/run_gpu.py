@@ -244,7 +244,7 @@ class EveryCall(Gpu):
             return re.findall(r'X\((cl\w+)\)', source.read())
 
     def test_the_pipeline_goes_on(self):
-        """On the cpu, with one warning of it; or on the gpu, where nothing depends on the answer."""
+        """On the cpu, which is said; or on the gpu, where nothing depends on the answer."""
         path = self.small(backends='[gpu, cpu]', fallback='warn')
         on_cpu = set()
         for function in self.functions():
@@ -256,9 +256,10 @@ class EveryCall(Gpu):
                         variables['SLUICE_FAKE_OPENCL_UNIFIED'] = '1'
                     done = self.run_it(path, '--frames', '5', env={**os.environ, **variables})
                     frames, backend = self.report()['frames'], self.entry()['backend']
-                    said = [line for line in done.stderr.splitlines() if "node 'net'" in line and "backend 'gpu'" in line]
+                    # By the node when the backend gives up in a run, else by what chooses between backends.
+                    said = [line for line in done.stderr.splitlines() if re.search("node 'net'.*(backend 'gpu'|: gpu failed)", line)]
                     self.assertGreaterEqual(frames['delivered'], 3, 'the third failure in a row goes to the cpu')
-                    self.assertEqual(len(said), int(backend == 'cpu'), done.stderr)
+                    self.assertEqual(bool(said), backend == 'cpu', done.stderr)
                     if backend == 'cpu':
                         on_cpu.add(function)
         self.assertEqual(set(self.functions()) - on_cpu, self.HARMLESS)
