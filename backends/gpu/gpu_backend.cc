@@ -1,10 +1,10 @@
 #include "backends/gpu/gpu_backend.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -14,6 +14,7 @@
 #include <shared_mutex>
 
 #include "backends/cache/artifact_cache.h"
+#include "backends/gpu/device/device_name.h"
 #include "backends/gpu/ep/plugin.h"
 #include "backends/ort/session.h"
 #include "framework/core/log.h"
@@ -59,11 +60,6 @@ Status ask_plugin() {
   return text ? unavailable(text) : Status();
 }
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 // The plugin's devices, in its order of preference.
 std::vector<Ort::ConstEpDevice> gpu_devices(ort::Runtime& runtime) {
   std::vector<Ort::ConstEpDevice> devices = runtime.env().GetEpDevices();
@@ -78,16 +74,21 @@ std::string text_of(const Ort::ConstEpDevice& device) {
   return text ? text : "";
 }
 
-// `auto` is the plugin's first; else a part of the device's description.
+gpu::DeviceName name_of(const Ort::ConstEpDevice& device) {
+  const auto text = [&device](const char* key) {
+    const char* value = device.EpMetadata().GetValue(key);
+    return std::string(value ? value : "");
+  };
+  return {text(gpu::kDeviceNameKey), text(gpu::kPlatformNameKey)};
+}
+
 Result<Ort::ConstEpDevice> choose(ort::Runtime& runtime, const std::string& wanted) {
-  std::string names;
-  for (const Ort::ConstEpDevice& device : gpu_devices(runtime)) {
-    const std::string description = text_of(device);
-    if (wanted == "auto" || lower(description).find(lower(wanted)) != std::string::npos) return device;
-    names += (names.empty() ? "'" : ", '") + description + "'";
-  }
-  return unavailable("no OpenCL device is called '" + wanted +
-                     "'; there are: " + (names.empty() ? "none" : names));
+  const std::vector<Ort::ConstEpDevice> devices = gpu_devices(runtime);
+  std::vector<gpu::DeviceName> names;
+  names.reserve(devices.size());
+  for (const Ort::ConstEpDevice& device : devices) names.push_back(name_of(device));
+  SLUICE_ASSIGN(const std::size_t chosen, gpu::choose_by_name(names, wanted));
+  return devices[chosen];
 }
 
 using Open = std::function<Result<std::unique_ptr<Session>>()>;
@@ -295,24 +296,42 @@ Status run_once(Session& session) {
   return session.run(0, inputs, outputs);
 }
 
-// What compiling makes is kept in the artefact cache and nowhere else.
-Status cache_is_open() {
+// What compiling makes is kept in the artefact cache and nowhere else: it must take a file now.
+Status cache_takes_entries() {
   const std::string path = ArtifactCache::default_folder();
   const std::string lost =
       "what compiling for 'gpu' makes, and what tuning measures, would be kept nowhere: ";
   if (path.empty()) return unavailable(lost + "the artefact cache is off; set SLUICE_ARTIFACTS to a folder");
-  return CacheFolder::open(path).status().with_context(lost + "artefact cache: ");
+  const auto folder = CacheFolder::open(path);
+  if (!folder.ok()) return folder.status().with_context(lost + "artefact cache: ");
+  const std::string name = "probe-" + std::to_string(::getpid());
+  const Status written = folder->write(name, name);
+  folder->remove(name);
+  return written.ok()
+             ? written
+             : unavailable(lost + "artefact cache: '" + path + "' takes no entry: " + written.message());
+}
+
+// Whoever compiles learns now what will run elsewhere.
+void say_what_stays(const Placement& placement, const std::string& model) {
+  if (placement.elsewhere.empty()) return;
+  std::string text = "backend 'gpu' takes " + std::to_string(placement.on_backend) + " of " +
+                     std::to_string(placement.total) + " operators of '" + model +
+                     "', the others run on the cpu";
+  for (const std::string& reason : placement.reasons) text += " (" + reason + ")";
+  log_message(LogLevel::kWarning, text);
 }
 
 Result<std::string> GpuBackend::compile(const SessionRequest& request) {
   SLUICE_RETURN_IF_ERROR(available());
-  SLUICE_RETURN_IF_ERROR(cache_is_open());
+  SLUICE_RETURN_IF_ERROR(cache_takes_entries());
   SLUICE_ASSIGN(const auto model, check_model(request.model));
   const Options options(request.options);
   {
     SLUICE_ASSIGN(auto session, open_once(request, options.has("tune") && options.flag("tune")));
     if (session->placement().on_backend == 0)
       return unavailable("backend 'gpu' takes no operator of '" + request.model.path + "'");
+    say_what_stays(session->placement(), request.model.path);
     SLUICE_RETURN_IF_ERROR(run_once(*session));
   }
   // What a `preprocess` before it runs on the same device.

@@ -1,6 +1,7 @@
 #include "backends/ort/runtime.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -15,11 +16,19 @@ struct Warnings {
 };
 thread_local Warnings warnings{};
 
+// Housekeeping of its optimiser, what only Windows has, and that there is a reason, which the provider says
+// itself: no reason for anything.
+bool idle_talk(std::string_view text) {
+  constexpr std::array<std::string_view, 4> kStarts = {
+      "Removing initializer", "File mapped weights feature",
+      "Some nodes were not assigned to the preferred execution providers", "Rerunning with verbose output"};
+  return std::ranges::any_of(kStarts, [text](std::string_view start) { return text.starts_with(start); });
+}
+
 void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const char*, const char* message) {
   constexpr std::string_view kSeparator = "; ";
   std::string_view text = message ? std::string_view(message) : std::string_view();
-  if (text.starts_with("Removing initializer") || text.starts_with("File mapped weights feature"))
-    return;  // housekeeping of its optimiser, or what only Windows has: no reason for anything
+  if (idle_talk(text)) return;
   while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
   const std::size_t separator = warnings.length > 0 ? kSeparator.size() : 0;
   if (separator > sizeof warnings.text - warnings.length) return;

@@ -35,6 +35,15 @@ def matmul_model(rows, inner=4, columns=2):
     return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
 
 
+def chain_model(kinds, dims):
+    """y = the last of `kinds` of ... of the first of x: operators of one input and the same shape; nodes n_KIND."""
+    names = ['x'] + [f'v{i}' for i in range(1, len(kinds))] + ['y']
+    nodes = b''.join(field(1, field(1, a) + field(2, b) + field(3, 'n_' + kind) + field(4, kind))
+                     for a, b, kind in zip(names, names[1:], kinds))
+    graph = nodes + field(2, 'chain') + field(11, value_info('x', dims)) + field(12, value_info('y', dims))
+    return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
+
+
 def scalar_model():
     """y = x + sum(x), whose sum is a tensor without dimensions and whose type the file does not give."""
     def node(kind, inputs, output, *attributes):

@@ -10,6 +10,7 @@
 #include "inference/backend_options.h"
 #include "inference/sha256.h"
 #include "runtime/atomic_file.h"
+#include "runtime/logging.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
 #include "tools/sluice/result_files.h"
@@ -90,6 +91,7 @@ Status compile_all(const CompileArguments& arguments) {
 }  // namespace
 
 int execute(const CompileArguments& arguments) {
+  const auto logging = Logging::start({LogLevel::kWarning, {}});
   const Status status = compile_all(arguments);
   if (status.ok()) return kDone;
   print_error(status.message());

@@ -143,6 +143,7 @@ Result<cl_program> Context::program(std::string_view unit, Variant variant) {
   if (const auto found = programs_.find(key); found != programs_.end()) return found->second.get();
   auto loaded = load(unit, variant);
   if (loaded.ok()) return programs_.emplace(key, std::move(*loaded)).first->second.get();
+  if (loaded.status().code() != Code::kEndOfStream) return loaded.status();
   SLUICE_ASSIGN(Program fresh, build(unit, variant));
   unkept_.insert(key);
   return programs_.emplace(key, std::move(fresh)).first->second.get();
@@ -187,7 +188,8 @@ void Context::keep_tuning(const std::string& signature, const std::string& text)
   cache().store(key, text);
 }
 
-// kEndOfStream: there is none, or the driver did not take it (then it is forgotten).
+// kEndOfStream: there is none, or the driver did not take it (then it is forgotten). A lost device is no
+// reason to forget anything.
 Result<Program> Context::load(std::string_view unit, Variant variant) const {
   const ArtifactKey key = key_of(unit, variant);
   const auto binary = cache().load(key);
@@ -202,6 +204,7 @@ Result<Program> Context::load(std::string_view unit, Variant variant) const {
   const std::string options = options_of(variant);
   if (error == CL_SUCCESS)
     error = api_.clBuildProgram(program.get(), 1, &device_.id, options.c_str(), nullptr, nullptr);
+  if (means_device_lost(error)) return checked(error, "loading program '" + std::string(unit) + "'");
   if (error != CL_SUCCESS) {
     cache().reject(key, "was refused by the driver (" + name_of_error(error) + ")");
     return end_of_stream();
@@ -224,7 +227,8 @@ std::string Context::binary_of(cl_program program) const {
 void Context::keep_programs() {
   const std::lock_guard lock(mutex_);
   if (lost()) return;
-  for (const Key& key : unkept_) {
+  // Asking for a binary takes a driver up to seconds.
+  for (const Key& key : cache().usable() ? unkept_ : std::set<Key>()) {
     const std::string binary = binary_of(programs_.at(key).get());
     if (!binary.empty()) cache().store(key_of(key.first, key.second), binary);
   }
@@ -250,9 +254,8 @@ Status Context::build_failure(cl_program program, cl_int error, std::string_view
   }
   const Status status =
       checked(error, "clBuildProgram of '" + std::string(unit) + "' on '" + device_.name + "'");
-  if (log.empty()) return status;
-  return {status.code() == Code::kFailed ? Code::kUnavailable : status.code(),
-          status.message() + "; the compiler says: " + log};
+  // Whatever its reason: another backend may take the model.
+  return unavailable(log.empty() ? status.message() : status.message() + "; the compiler says: " + log);
 }
 
 }  // namespace sluice::gpu

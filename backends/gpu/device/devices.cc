@@ -1,17 +1,12 @@
 #include "backends/gpu/device/devices.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "backends/gpu/device/device_name.h"
 #include "backends/gpu/device/errors.h"
 
 namespace sluice::gpu {
 namespace {
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 std::string device_text(const Api& api, cl_device_id id, cl_device_info what) {
   std::size_t size = 0;
@@ -115,16 +110,11 @@ Result<std::vector<DeviceInfo>> list_devices(const Api& api) {
 }
 
 Result<DeviceInfo> choose_device(const std::vector<DeviceInfo>& devices, const std::string& wanted) {
-  if (wanted.empty() || wanted == "auto") return devices.front();
-  const std::string part = lower(wanted);
-  std::string names;
-  for (const DeviceInfo& device : devices) {
-    if (lower(device.name).find(part) != std::string::npos ||
-        lower(device.platform_name).find(part) != std::string::npos)
-      return device;
-    names += (names.empty() ? "'" : ", '") + device.name + "' of '" + device.platform_name + "'";
-  }
-  return unavailable("no OpenCL device is called '" + wanted + "'; there are: " + names);
+  std::vector<DeviceName> names;
+  names.reserve(devices.size());
+  for (const DeviceInfo& device : devices) names.push_back({device.name, device.platform_name});
+  SLUICE_ASSIGN(const std::size_t chosen, choose_by_name(names, wanted));
+  return devices[chosen];
 }
 
 }  // namespace sluice::gpu

@@ -31,8 +31,8 @@ struct DeviceInfo {
 // fails to describe itself is left out. kUnavailable when there is none.
 Result<std::vector<DeviceInfo>> list_devices(const Api& api);
 
-// `wanted`: `auto` is the first of list_devices; else a part of the name or of the platform's name, upper and
-// lower case alike. kUnavailable with the names that are there.
+// The one that `wanted` means by the rules of device_name.h. kUnavailable, with the names that are there:
+// none has it, or several different ones do.
 Result<DeviceInfo> choose_device(const std::vector<DeviceInfo>& devices, const std::string& wanted);
 
 }  // namespace sluice::gpu

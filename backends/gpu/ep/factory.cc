@@ -76,6 +76,7 @@ class Factory : public OrtEpFactory {
       for (std::size_t i = 0; i < devices_.size() && i < most; ++i) {
         Ort::KeyValuePairs metadata;
         metadata.Add(kDeviceNameKey, devices_[i].name.c_str());
+        metadata.Add(kPlatformNameKey, devices_[i].platform_name.c_str());
         metadata.Add(kDeviceTextKey, devices_[i].text().c_str());
         Ort::KeyValuePairs hardware_metadata;
         Ort::KeyValuePairs options;

@@ -24,6 +24,7 @@ inline constexpr const char* kProfile = "profile";  // 1: time every kernel, and
 
 // Metadata of a device that the plugin offers: which OpenCL device stands behind it.
 inline constexpr const char* kDeviceNameKey = "opencl_device";
+inline constexpr const char* kPlatformNameKey = "opencl_platform";
 inline constexpr const char* kDeviceTextKey = "opencl_description";
 
 // `extern "C" const char* sluice_gpu_why_unavailable()`: null, or why the plugin offers no device; never

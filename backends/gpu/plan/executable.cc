@@ -1,6 +1,7 @@
 #include "backends/gpu/plan/executable.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -144,14 +145,17 @@ Result<std::vector<std::array<std::size_t, 2>>> Executable::tune(double& us) {
     double best = std::numeric_limits<double>::infinity();
     const auto groups = groups_to_try(context_->device(), recipe_.launches[i]);
     std::array<std::size_t, 2> fastest = groups.front();
+    Status refused;
     for (const auto& group : groups) {
       set_group(i, group);
       const Result<double> took = time_of(i);
-      if (!took.ok() && context_->lost()) return took.status();
+      if (!took.ok()) refused = took.status();
+      if (context_->lost()) return refused;
       if (!took.ok() || *took >= best) continue;  // a size that this kernel's registers do not allow
       best = *took;
       fastest = group;
     }
+    if (std::isinf(best)) return refused.with_context("no size of its groups runs: ");
     set_group(i, fastest);
     out.push_back(fastest);
     us += best;

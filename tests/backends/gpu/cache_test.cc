@@ -91,6 +91,7 @@ TEST_F(GpuProgramCache, TwoHundredDamagedEntriesAreBuiltAgain) {
   const fs::path path = entry();
   const std::string intact = read(path);
   std::mt19937 random(11);
+  ASSERT_EQ(run().built, 0u) << "the intact one is loaded";
   for (int i = 0; i < 200; ++i) {
     SCOPED_TRACE("damage " + std::to_string(i) + " of seed 11");
     std::string damaged = intact;
@@ -106,6 +107,7 @@ TEST_F(GpuProgramCache, TwoHundredDamagedEntriesAreBuiltAgain) {
     const Outcome again = run();
     ASSERT_EQ(again.built, 0u) << "what was built is kept";
     ASSERT_EQ(again.loaded, 1u);
+    ASSERT_EQ(again.output, wanted);
   }
 }
 

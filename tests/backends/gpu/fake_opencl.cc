@@ -10,8 +10,10 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,22 +28,11 @@ struct Fault {
 };
 
 std::mutex mutex;
-Fault fault;
+std::vector<Fault> faults;
 std::map<std::string, int, std::less<>> calls;
 std::map<cl_context_properties, cl_context_properties> context_properties;  // of the newest context
+std::string build_options;                                                  // of the newest program
 std::atomic<int> live{0};
-
-// For programs: SLUICE_FAKE_OPENCL=clBuildProgram:1:-11 sets a fault that stays, a fourth part (":once") one
-// that does not. SLUICE_FAKE_OPENCL_EXTENSIONS: what the device has.
-const bool from_environment = [] {
-  const char* text = std::getenv("SLUICE_FAKE_OPENCL");
-  if (!text) return false;
-  const std::string all = text;
-  const std::size_t a = all.find(':'), b = all.find(':', a + 1), c = all.find(':', b + 1);
-  fault = {all.substr(0, a), std::atoi(all.c_str() + a + 1), std::atoi(all.c_str() + b + 1),
-           c == std::string::npos};
-  return true;
-}();
 
 // Allocates only with a function's first call: tests count allocations.
 cl_int enter(std::string_view function) {
@@ -49,8 +40,10 @@ cl_int enter(std::string_view function) {
   auto found = calls.find(function);
   if (found == calls.end()) found = calls.emplace(function, 0).first;
   const int count = ++found->second;
-  if (fault.function != function) return CL_SUCCESS;
-  return count == fault.nth || (fault.stays && count > fault.nth) ? fault.error : CL_SUCCESS;
+  for (const Fault& fault : faults)
+    if (fault.function == function && (count == fault.nth || (fault.stays && count > fault.nth)))
+      return fault.error;
+  return CL_SUCCESS;
 }
 
 // Every handle is one of these; the tag tells a stale or foreign one.
@@ -94,7 +87,62 @@ cl_int answer(const std::string& text, std::size_t size, void* value, std::size_
   return answer(text.c_str(), text.size() + 1, size, value, needed);
 }
 
-int platform, device;
+// Handles of platforms and devices are addresses of these.
+struct FakePlatform {
+  std::string name;
+  std::vector<std::string> devices;
+};
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> out;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, separator);) out.push_back(part);
+  return out;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+// For programs: SLUICE_FAKE_OPENCL=clBuildProgram:1:-11 sets a fault that stays, a fourth part (":once") one
+// that does not; more of them after a comma. SLUICE_FAKE_OPENCL_EXTENSIONS: what the devices have;
+// SLUICE_FAKE_OPENCL_DRIVER: their driver's version; SLUICE_FAKE_OPENCL_UNIFIED: they work in the host's
+// memory; SLUICE_FAKE_OPENCL_DEVICES="Platform:device,device;Other:device": which there are;
+// SLUICE_FAKE_OPENCL_GATE: a pipe that the first compilation waits for.
+const bool from_environment = [] {
+  for (const std::string& text : split(variable("SLUICE_FAKE_OPENCL"), ',')) {
+    const auto parts = split(text, ':');
+    faults.push_back({parts.at(0), std::stoi(parts.at(1)), std::stoi(parts.at(2)), parts.size() == 3});
+  }
+  return true;
+}();
+
+// Of what the environment says now. Never freed: a handle stays what it was.
+const std::vector<FakePlatform>& platforms() {
+  const std::lock_guard lock(mutex);
+  static std::map<std::string, std::vector<FakePlatform>> known;
+  std::string text = variable("SLUICE_FAKE_OPENCL_DEVICES");
+  if (text.empty()) text = "Fake platform:Fake device";
+  std::vector<FakePlatform>& out = known[text];
+  if (out.empty())
+    for (const std::string& part : split(text, ';')) {
+      const std::size_t colon = part.find(':');
+      out.push_back({part.substr(0, colon), split(part.substr(colon + 1), ',')});
+    }
+  return out;
+}
+
+const FakePlatform& platform_of(cl_platform_id id) { return *reinterpret_cast<const FakePlatform*>(id); }
+const std::string& name_of(cl_device_id id) { return *reinterpret_cast<const std::string*>(id); }
+
+template <typename Id, typename T>
+cl_int list(const std::vector<T>& all, cl_uint most, Id* ids, cl_uint* count) {
+  if (count) *count = static_cast<cl_uint>(all.size());
+  for (cl_uint i = 0; ids && i < most && i < all.size(); ++i)
+    ids[i] = reinterpret_cast<Id>(const_cast<T*>(&all[i]));
+  return all.empty() ? CL_DEVICE_NOT_FOUND : CL_SUCCESS;
+}
 
 std::array<cl_mem, 16> arguments{};  // of kernels, by index; those of a size of handles
 FakeImport newest_import;
@@ -153,12 +201,16 @@ extern "C" {
 
 EXPORT void fake_opencl_fail(const char* function, int nth, int error, bool stays) {
   const std::lock_guard lock(mutex);
-  fault = {function, nth, error, stays};
+  faults = {{function, nth, error, stays}};
   calls.clear();
+}
+EXPORT void fake_opencl_fail_too(const char* function, int nth, int error, bool stays) {
+  const std::lock_guard lock(mutex);
+  faults.push_back({function, nth, error, stays});
 }
 EXPORT void fake_opencl_heal() {
   const std::lock_guard lock(mutex);
-  fault = {};
+  faults.clear();
   calls.clear();
 }
 EXPORT int fake_opencl_calls(const char* function) {
@@ -170,6 +222,7 @@ EXPORT const unsigned char* fake_opencl_argument(unsigned index) {
   const cl_mem memory = arguments.at(index);
   return memory ? reinterpret_cast<const unsigned char*>(object_of(memory)->view) : nullptr;
 }
+EXPORT const char* fake_opencl_build_options() { return build_options.c_str(); }
 EXPORT const FakeImport* fake_opencl_import() { return &newest_import; }
 EXPORT long fake_opencl_context_property(long name) {
   const std::lock_guard lock(mutex);
@@ -177,30 +230,30 @@ EXPORT long fake_opencl_context_property(long name) {
   return found == context_properties.end() ? 0 : found->second;
 }
 
-EXPORT cl_int clGetPlatformIDs(cl_uint, cl_platform_id* ids, cl_uint* count) {
-  const cl_int error = enter("clGetPlatformIDs");
-  if (count) *count = 1;
-  if (ids) *ids = reinterpret_cast<cl_platform_id>(&platform);
-  return error;
+EXPORT cl_int clGetPlatformIDs(cl_uint most, cl_platform_id* ids, cl_uint* count) {
+  if (const cl_int error = enter("clGetPlatformIDs")) return error;
+  return list(platforms(), most, ids, count);
 }
-EXPORT cl_int clGetPlatformInfo(cl_platform_id, cl_platform_info, size_t size, void* value, size_t* needed) {
+EXPORT cl_int clGetPlatformInfo(cl_platform_id id, cl_platform_info, size_t size, void* value,
+                                size_t* needed) {
   if (const cl_int error = enter("clGetPlatformInfo")) return error;
-  return answer("Fake platform", size, value, needed);
+  return answer(platform_of(id).name, size, value, needed);
 }
-EXPORT cl_int clGetDeviceIDs(cl_platform_id, cl_device_type, cl_uint, cl_device_id* ids, cl_uint* count) {
-  const cl_int error = enter("clGetDeviceIDs");
-  if (count) *count = 1;
-  if (ids) *ids = reinterpret_cast<cl_device_id>(&device);
-  return error;
+EXPORT cl_int clGetDeviceIDs(cl_platform_id id, cl_device_type, cl_uint most, cl_device_id* ids,
+                             cl_uint* count) {
+  if (const cl_int error = enter("clGetDeviceIDs")) return error;
+  return list(platform_of(id).devices, most, ids, count);
 }
-EXPORT cl_int clGetDeviceInfo(cl_device_id, cl_device_info what, size_t size, void* value, size_t* needed) {
+EXPORT cl_int clGetDeviceInfo(cl_device_id id, cl_device_info what, size_t size, void* value,
+                              size_t* needed) {
   if (const cl_int error = enter("clGetDeviceInfo")) return error;
-  const cl_device_type type = CL_DEVICE_TYPE_GPU;
+  const cl_device_type type = name_of(id).starts_with("cpu") ? CL_DEVICE_TYPE_CPU : CL_DEVICE_TYPE_GPU;
   const cl_ulong memory = 1u << 30;
   const cl_uint number = 1024;
   const std::size_t group = 256;
   const std::size_t padding = 64;
   const cl_bool yes = CL_TRUE;
+  const cl_bool unified = std::getenv("SLUICE_FAKE_OPENCL_UNIFIED") ? CL_TRUE : CL_FALSE;
   switch (what) {
     case CL_DEVICE_TYPE:
       return answer(&type, sizeof type, size, value, needed);
@@ -213,16 +266,17 @@ EXPORT cl_int clGetDeviceInfo(cl_device_id, cl_device_info what, size_t size, vo
       return answer(&group, sizeof group, size, value, needed);
     case CL_DEVICE_COMPILER_AVAILABLE:
       return answer(&yes, sizeof yes, size, value, needed);
-    case CL_DEVICE_EXTENSIONS: {
-      std::string extensions = "cl_khr_fake cl_khr_fp16x";
-      if (const char* more = std::getenv("SLUICE_FAKE_OPENCL_EXTENSIONS"))
-        extensions.append(" ").append(more);
-      return answer(extensions, size, value, needed);
-    }
+    case CL_DEVICE_HOST_UNIFIED_MEMORY:
+      return answer(&unified, sizeof unified, size, value, needed);
+    case CL_DEVICE_EXTENSIONS:
+      return answer("cl_khr_fake cl_khr_fp16x " + variable("SLUICE_FAKE_OPENCL_EXTENSIONS"), size, value,
+                    needed);
+    case CL_DRIVER_VERSION:
+      return answer(variable("SLUICE_FAKE_OPENCL_DRIVER"), size, value, needed);
     case CL_DEVICE_EXT_MEM_PADDING_IN_BYTES_QCOM:
       return answer(&padding, sizeof padding, size, value, needed);
     default:
-      return answer("Fake device", size, value, needed);
+      return answer(name_of(id), size, value, needed);
   }
 }
 EXPORT cl_context clCreateContext(const cl_context_properties* list, cl_uint, const cl_device_id*,
@@ -271,8 +325,16 @@ EXPORT cl_program clCreateProgramWithBinary(cl_context, cl_uint, const cl_device
   if (status) *status = handle ? CL_SUCCESS : CL_INVALID_BINARY;
   return handle;
 }
-EXPORT cl_int clBuildProgram(cl_program, cl_uint, const cl_device_id*, const char*,
+EXPORT cl_int clBuildProgram(cl_program, cl_uint, const cl_device_id*, const char* options,
                              void (*)(cl_program, void*), void*) {
+  {
+    const std::lock_guard lock(mutex);
+    build_options = options;
+  }
+  if (const char* gate = std::getenv("SLUICE_FAKE_OPENCL_GATE")) {
+    static std::once_flag once;  // opening it waits for who writes, reading it until they close it
+    std::call_once(once, [gate] { std::ifstream(gate).get(); });
+  }
   return enter("clBuildProgram");
 }
 EXPORT cl_int clGetProgramInfo(cl_program, cl_program_info what, size_t size, void* value, size_t* needed) {

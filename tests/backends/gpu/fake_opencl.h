@@ -9,6 +9,7 @@ extern "C" {
 // The `nth` call (from 1) of `function` from now on answers `error`, and so does every later one when
 // `stays`.
 void fake_opencl_fail(const char* function, int nth, int error, bool stays);
+void fake_opencl_fail_too(const char* function, int nth, int error, bool stays);  // beside those set before
 void fake_opencl_heal();
 // Calls of `function` since the last fail or heal.
 int fake_opencl_calls(const char* function);
@@ -24,6 +25,8 @@ struct FakeImport {
   unsigned policy = 0;  // of the host's caches; Qualcomm's only
 };
 const FakeImport* fake_opencl_import();
+// What the program that was built last was built with.
+const char* fake_opencl_build_options();
 // The value that the newest context was given for this property; 0: none.
 long fake_opencl_context_property(long name);
 }

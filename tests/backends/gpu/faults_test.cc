@@ -126,7 +126,10 @@ TEST(GpuFaults, NothingTouchesALostDevice) {
   EXPECT_TRUE(context->lost());
   fake_opencl_heal();
   EXPECT_THAT(executable->run({&input, 1}, {&output, 1}).message(), HasSubstr("the OpenCL device is lost"));
-  EXPECT_EQ(fake_opencl_calls("clEnqueueWriteBuffer"), 0) << "the old queue is left alone";
+  context->keep_programs();
+#define SLUICE_CALLS(name) EXPECT_EQ(fake_opencl_calls(#name), 0) << "old objects are left alone";
+  SLUICE_OPENCL_FUNCTIONS(SLUICE_CALLS)
+#undef SLUICE_CALLS
   EXPECT_NE(Context::shared(fake(), device).value(), context) << "a lost context is not given out again";
 }
 
@@ -172,6 +175,19 @@ TEST(GpuTuning, SizesThatADeviceRefusesAreNotTaken) {
   EXPECT_EQ(us, 0) << "the fake's clock stands";
 }
 
+TEST(GpuTuning, ALaunchThatRunsInNoSizeIsNoResult) {
+  fake_opencl_heal();
+  const auto context = Context::create(fake(), list_devices(fake()).value().front()).value();
+  const auto executable = Executable::create(context, small_recipe(), true).value();
+  double us = -1;
+  fake_opencl_fail("clEnqueueNDRangeKernel", 1, CL_OUT_OF_RESOURCES, true);
+  const auto groups = executable->tune(us);
+  fake_opencl_heal();
+  EXPECT_EQ(groups.status().code(), Code::kUnavailable);
+  EXPECT_THAT(groups.status().message(), HasSubstr("no size of its groups runs: "));
+  EXPECT_THAT(groups.status().message(), HasSubstr("out of memory or resources"));
+}
+
 TEST(GpuDevices, AreChosenByName) {
   fake_opencl_heal();
   std::vector<DeviceInfo> devices(2);
@@ -182,12 +198,30 @@ TEST(GpuDevices, AreChosenByName) {
   EXPECT_EQ(choose_device(devices, "auto")->name, "Adreno(TM) 643");
   EXPECT_EQ(choose_device(devices, "portable")->name, "cpu-znver3");
   EXPECT_EQ(choose_device(devices, "adreno")->name, "Adreno(TM) 643");
+  EXPECT_THAT(choose_device(devices, "a").status().message(), HasSubstr("names more than one OpenCL device"));
   EXPECT_THAT(choose_device(devices, "mali").status().message(),
               ::testing::StrEq("no OpenCL device is called 'mali'; there are: 'Adreno(TM) 643' of 'QUALCOMM "
                                "Snapdragon(TM)', 'cpu-znver3' of 'Portable Computing Language'"));
   const DeviceInfo device = list_devices(fake()).value().front();
   EXPECT_TRUE(device.has_extension("cl_khr_fake"));
   EXPECT_FALSE(device.has_extension("cl_khr_fp16")) << "a longer name is another extension";
+}
+
+TEST(GpuDevices, ThatCannotBeAskedAreLeftOut) {
+  ::setenv("SLUICE_FAKE_OPENCL_DEVICES", "First:cpu-a,B;Second:C;Empty:", 1);
+  const auto names = [] {
+    std::vector<std::string> out;
+    for (const DeviceInfo& device : list_devices(fake()).value())
+      out.push_back(device.name + " of " + device.platform_name);
+    return out;
+  };
+  fake_opencl_heal();
+  EXPECT_THAT(names(), ::testing::ElementsAre("B of First", "C of Second", "cpu-a of First"))
+      << "GPUs first, each in its platform's order";
+  fake_opencl_fail("clGetDeviceIDs", 1, CL_OUT_OF_HOST_MEMORY, false);
+  EXPECT_THAT(names(), ::testing::ElementsAre("C of Second"));
+  fake_opencl_heal();
+  ::unsetenv("SLUICE_FAKE_OPENCL_DEVICES");
 }
 
 TEST(GpuLibrary, WhatIsMissingIsNamed) {

@@ -160,6 +160,29 @@ TEST_F(GpuPictures, TheSessionBehindItReadsTheTensorWhereTheGpuWroteIt) {
   EXPECT_LT(errors_of({result->bytes.begin(), result->bytes.end()}, target, image).max, 0.25);
 }
 
+// PoCL's device is the host: a camera's frame and a tensor at whole cache lines are used where they lie.
+TEST_F(GpuPictures, AFrameIsNotCopiedWhereTheDeviceSharesTheHostsMemory) {
+  struct alignas(64) Lines {
+    std::array<std::uint8_t, 64 * 60> frame;
+    std::array<std::byte, 16 * 16 * 3 * sizeof(float)> tensor;
+  };
+  const auto lines = std::make_unique<Lines>();
+  std::mt19937 random(4);
+  for (std::uint8_t& sample : lines->frame) sample = static_cast<std::uint8_t>(random());
+  Image image;
+  image.type = {PixelFormat::kNv12, 64, 40, {}, 0};
+  image.planes[0] = lines->frame.data();
+  image.planes[1] = lines->frame.data() + std::size_t{64} * 40;
+  image.strides[0] = image.strides[1] = 64;
+  Target target;
+  target.width = target.height = 16;
+  ASSERT_TRUE(maker_->prepare(recipe_of(target, image.type)->recipe).ok());
+  const std::uint64_t before = gpu::counters().bytes_copied;
+  ASSERT_TRUE(maker_->run(image, lines->tensor.data()).ok());
+  EXPECT_EQ(gpu::counters().bytes_copied, before);
+  EXPECT_LT(errors_of({lines->tensor.begin(), lines->tensor.end()}, target, image).max, 0.25);
+}
+
 TEST_F(GpuPictures, ADeviceOfAnotherNameIsRefused) {
   const auto other = gpu::DevicePictures::open(**gpu::the_api(), "adreno 9999");
   ASSERT_FALSE(other.ok());
