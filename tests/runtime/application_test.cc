@@ -215,7 +215,7 @@ TEST(Application, RunsTwoPipelinesAtOnceAndDropsThemInAnyState) {
   ASSERT_TRUE(live.pipeline().start().ok());
   std::thread other([&] {
     for (int i = 0; i < 300; ++i) {
-      static_cast<void>(live.push(i));
+      [[maybe_unused]] const Status pushed = live.push(i);  // in realtime, maybe an overload
     }
   });
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(lossless.push(i).ok());
@@ -230,7 +230,7 @@ TEST(Application, RunsTwoPipelinesAtOnceAndDropsThemInAnyState) {
     Application gone(frames % 2 == 0);
     ASSERT_TRUE(gone.pipeline().start().ok());
     for (int i = 0; i < frames; ++i) {
-      static_cast<void>(gone.push(i));
+      [[maybe_unused]] const Status pushed = gone.push(i);
     }
   }
 }
