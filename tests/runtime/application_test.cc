@@ -214,7 +214,9 @@ TEST(Application, RunsTwoPipelinesAtOnceAndDropsThemInAnyState) {
   ASSERT_TRUE(lossless.pipeline().start().ok());
   ASSERT_TRUE(live.pipeline().start().ok());
   std::thread other([&] {
-    for (int i = 0; i < 300; ++i) static_cast<void>(live.push(i));
+    for (int i = 0; i < 300; ++i) {
+      [[maybe_unused]] const Status pushed = live.push(i);  // in realtime, maybe an overload
+    }
   });
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(lossless.push(i).ok());
   other.join();
@@ -227,7 +229,9 @@ TEST(Application, RunsTwoPipelinesAtOnceAndDropsThemInAnyState) {
   for (int frames = 0; frames < 4; ++frames) {
     Application gone(frames % 2 == 0);
     ASSERT_TRUE(gone.pipeline().start().ok());
-    for (int i = 0; i < frames; ++i) static_cast<void>(gone.push(i));
+    for (int i = 0; i < frames; ++i) {
+      [[maybe_unused]] const Status pushed = gone.push(i);
+    }
   }
 }
 

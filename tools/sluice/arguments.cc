@@ -84,7 +84,8 @@ void add_duration(CLI::App& app, const char* name, const char* help, Seconds& se
            const std::optional<double> parsed = parse_duration(text, zero);
            if (!parsed)
              throw CLI::ValidationError(name, "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
-           seconds = *parsed;
+           const double number = *parsed;
+           seconds = number;
          },
          help)
       ->type_name("TIME");
