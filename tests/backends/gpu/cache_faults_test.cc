@@ -53,7 +53,7 @@ class GpuProgramCacheFaults : public ::testing::Test {
     bool operator==(const Uses&) const = default;
   };
   // What a new session of a new process does with the unit `chain`.
-  static Status use(Variant variant, Uses& uses, DeviceInfo device) {
+  static Status use(Variant variant, Uses& uses, const DeviceInfo& device) {
     const Uses before{counters().programs_built, counters().programs_loaded};
     SLUICE_ASSIGN(const auto context, Context::create(fake(), device));
     const Status status = context->kernel("chain", "chain", variant).status();
