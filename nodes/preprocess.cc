@@ -16,9 +16,10 @@
 //          mean (0), std (1): one number or one per channel of the tensor, in pixel units
 //          pad_value (0; 0..255): around a letterboxed picture, in pixel units, normalised like a pixel
 //          device (auto): cpu; gpu: by backend `gpu`, in one kernel (exit 3 where there is none); auto is the
-//          gpu where every reader is an infer node whose first backend is `gpu` (the plan says so), else the
-//          cpu. A gpu that was so chosen and is not there, or fails, leaves the work to the cpu
-//          gpu {device (auto)}: which OpenCL device, by name; inherited from `backends`, else the reader's
+//          gpu where every reader is an infer node whose first backend is `gpu` (the plan says so) and the
+//          tensor is not quantised, else the cpu. A gpu that was so chosen and is not there, or fails, leaves
+//          the work to the cpu gpu {device (auto)}: which OpenCL device, by name; inherited from `backends`,
+//          else the reader's
 // drops    nothing
 // thread   worker; own for the gpu, which is waited for. One frame at a time: the tables and the scratch of
 // the current picture size belong to the node
@@ -112,7 +113,9 @@ class Preprocess : public Node {
     d.option("pad_value", 0.0).in_unit("pixel value").range(0, 255).help("Around a letterboxed picture.");
     d.option("device", "auto")
         .any_of({"auto", "cpu", "gpu"})
-        .help("Where it runs. auto: the gpu before infer nodes whose first backend is gpu, else the cpu.");
+        .help(
+            "Where it runs. auto: the gpu before float infer nodes whose first backend is gpu, else the "
+            "cpu.");
     OptionDeclaration device;
     device.name = "device";
     device.fallback = OptionValue{std::string("auto")};

@@ -34,7 +34,6 @@ PlanResult make_plan(const GraphSpec& spec, const PlanInputs& inputs) {
   planning::decide_mode(draft);
   planning::check_htp(draft);
   planning::check_infer(draft);
-  if (!draft.failed()) planning::choose_devices(draft);
   if (draft.failed()) return finish(draft);
 
   planning::read_models(draft);
@@ -43,6 +42,7 @@ PlanResult make_plan(const GraphSpec& spec, const PlanInputs& inputs) {
   if (draft.failed()) return finish(draft);
   planning::type_nodes(draft);
   if (draft.failed()) return finish(draft);
+  planning::choose_devices(draft);
   planning::size_flow(draft);
   if (draft.failed()) return finish(draft);
   planning::size_pools(draft);

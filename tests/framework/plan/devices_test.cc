@@ -14,13 +14,13 @@ using ::testing::Not;
 
 // `placed` with these options before `face` with these.
 PlanResult plan_with(const std::string& placed, const std::string& face, const std::string& more = "",
-                     const PlanInputs& inputs = plan_inputs()) {
-  return plan_of(
-      "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n"
-      "- {id: pre, type: placed, inputs: cam, options: {model: face" +
-          placed + "}}\n- {id: face, type: infer, inputs: pre, options: {model: face" + face +
-          "}}\n- {id: out, type: void, inputs: face}\n" + more,
-      inputs);
+                     const PlanInputs& inputs = plan_inputs(), const std::string& model = "float.onnx") {
+  return plan_of("models: {face: {path: " + model +
+                     "}}\nnodes:\n- {id: cam, type: source}\n"
+                     "- {id: pre, type: placed, inputs: cam, options: {model: face" +
+                     placed + "}}\n- {id: face, type: infer, inputs: pre, options: {model: face" + face +
+                     "}}\n- {id: out, type: void, inputs: face}\n" + more,
+                 inputs);
 }
 
 // Where the plan put `pre`: the device's name; empty: it chose nothing.
@@ -58,6 +58,13 @@ TEST(Devices, EveryReaderMustBeThere) {
   EXPECT_EQ(place_of(plan_with("", ", backends: [gpu]", second("cpu"))), "");
   EXPECT_EQ(place_of(plan_with("", ", backends: [gpu]", "- {id: tap, type: void, inputs: pre}\n")), "")
       << "a sink reads it in the host's memory";
+}
+
+// What the range of a quantised input does not hold is counted in every report, and only the cpu counts it.
+TEST(Devices, QuantisedTensorsAreMadeOnTheCpu) {
+  const PlanResult result = plan_with("", ", backends: [gpu]", "", plan_inputs(), "quant.onnx");
+  EXPECT_EQ(place_of(result), "");
+  EXPECT_THAT(result.plan->adjustments, Not(Contains(HasSubstr("works on the gpu"))));
 }
 
 TEST(Devices, TheReadersOpenClDeviceIsTakenUnlessTheNodeNamesOne) {
