@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # tools/dev bench [NAME] [ARGUMENTS]: runs build/release/bin/bench_NAME; `video` compares the face pipeline with the
 # hand-written programs of tests/bench/baseline, with GStreamer and with MediaPipe, `streams` one to sixteen streams,
-# `quantizers` our quantiser with onnxruntime.quantization. MediaPipe and the quantisers get Python environments of their
-# own in the cache. --ahead measures on a machine that is not quiet. Without a name: all programs, one after the other.
+# `quantizers` our quantiser with onnxruntime.quantization; `float16` says what float16 storage alone costs a model.
+# MediaPipe and the scripts get Python environments of their own in the cache. --ahead measures on a machine that is not quiet. Without a name: all programs, one after the other.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: tools/dev bench [name] [arguments of the benchmark]"; exit 0; fi
@@ -13,7 +13,7 @@ if [ -f build/release/build.ninja ] && [ ! -x build/release/bench/bench_gstreame
 "$ROOT/tools/dev" build release
 shopt -s nullglob
 programs=(build/release/bin/bench_*)
-names="$(printf '%s, ' "${programs[@]##*/bench_}")video, streams, quantizers"
+names="$(printf '%s, ' "${programs[@]##*/bench_}")video, streams, quantizers, float16"
 
 # A Python environment in the cache with exactly the packages of tests/bench/NAME_requirements.txt; its interpreter is
 # then $SLUICE_CACHE/venv-NAME/bin/python. Complete when its copy of the list lies beside it.
@@ -37,16 +37,18 @@ compare_video() {
   compare video "${mediapipe[@]}" "$@"
 }
 
-compare_quantizers() {
+# A script on ONNX and ONNX Runtime.
+run_script() {
   make_environment quantizers
-  "$SLUICE_CACHE/venv-quantizers/bin/python" tests/bench/compare_quantizers.py "$@"
+  "$SLUICE_CACHE/venv-quantizers/bin/python" "tests/bench/$1.py" "${@:2}"
 }
 
 if [ $# -gt 0 ]; then
   case $1 in
     video) compare_video "${@:2}"; exit ;;
     streams) compare "$@"; exit ;;
-    quantizers) compare_quantizers "${@:2}"; exit ;;
+    quantizers) run_script compare_quantizers "${@:2}"; exit ;;
+    float16) run_script float16_rounding "${@:2}"; exit ;;
   esac
   program=build/release/bin/bench_${1#bench_}
   [ -x "$program" ] || bad_usage "bench: no benchmark '$1', there are: $names"
