@@ -24,6 +24,7 @@
 // thread   worker; own for the gpu, which is waited for. One frame at a time: the tables and the scratch of
 // the current picture size belong to the node
 
+#include <utility>
 #include <vector>
 
 #include "framework/core/log.h"
@@ -135,7 +136,11 @@ class Preprocess : public Node {
     const Status there = open_on_device(context);
     if (!chosen_for_gpu(options)) return there;
     node_ = context.node_id;
-    if (!there.ok()) leave_device(there, DeviceScaler::available(context.services).ok());
+    // What keeps the readers from the gpu too, they say themselves, and then there are no frames.
+    if (!there.ok()) {
+      on_device_.clear();
+      if (DeviceScaler::available(context.services).ok()) not_on_device_ = there;
+    }
     return open_on_cpu(context);
   }
 
@@ -176,19 +181,19 @@ class Preprocess : public Node {
     return {};
   }
 
-  // `loud`: nobody else says why. Where there is no gpu at all, the infer node behind it does.
-  void leave_device(const Status& why, bool loud) {
+  void leave_device(const Status& why) {
     on_device_.clear();
-    log_message(loud ? LogLevel::kWarning : LogLevel::kDebug,
+    log_message(LogLevel::kWarning,
                 "node '" + node_ + "': its tensors are made on the cpu from now on: " + why.message());
   }
 
   Status make(std::size_t route, const Image& image, Tensor& tensor) {
+    if (!not_on_device_.ok()) leave_device(std::exchange(not_on_device_, {}));
     if (!on_device_.empty()) {
       const Status there = write(on_device_[route], image, tensor);
       // kInvalid: a picture that the cpu cannot take either.
       if (there.ok() || on_cpu_.empty() || there.code() == Code::kInvalid) return there;
-      leave_device(there, true);
+      leave_device(there);
     }
     pixels::PictureScaler& scaler = on_cpu_[route];
     SLUICE_RETURN_IF_ERROR(write(scaler, image, tensor));
@@ -204,6 +209,7 @@ class Preprocess : public Node {
   }
 
   std::string node_;
+  Status not_on_device_;  // why the device that the plan chose was left before the first frame
   // By route. Both: the plan chose the device, and the cpu takes over when it fails.
   std::vector<pixels::PictureScaler> on_cpu_;
   std::vector<DeviceScaler> on_device_;

@@ -140,6 +140,8 @@ TEST_F(PreprocessDevice, AChosenGpuThatFailsLosesNoFrameAndIsLeftForGood) {
 TEST_F(PreprocessDevice, AChosenGpuThatCannotBeOpenedIsSaid) {
   faults_.closed = unavailable("no room for a picture");
   ASSERT_TRUE(open(true).ok());
+  EXPECT_THAT(said(), IsEmpty()) << "the infer node's error may be the same";
+  EXPECT_EQ(run().value(), 100);
   EXPECT_EQ(run().value(), 100);
   EXPECT_THAT(said(), ElementsAre(HasSubstr("on the cpu from now on: option 'device' is 'gpu': no room")));
 }
