@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "framework/core/clock.h"
 #include "framework/core/log.h"
 #include "framework/node/chosen_device.h"
 #include "inference/picture_maker.h"
@@ -73,6 +74,7 @@ class PreprocessDevice : public ::testing::Test {
       if (level >= LogLevel::kWarning) said().emplace_back(line);
     });
     InferenceSetup setup;
+    setup.clock = &clock_;
     setup.backends.push_back(std::make_unique<StandIn>(faults_));
     services_ = std::make_unique<InferenceServices>(std::move(setup));
   }
@@ -113,6 +115,7 @@ class PreprocessDevice : public ::testing::Test {
     return *reinterpret_cast<const float*>(context_->emitted().front().get<Tensor>()->data);
   }
 
+  ManualClock clock_;
   Faults faults_;
   std::unique_ptr<InferenceServices> services_;
   std::unique_ptr<testing::OpenSetup> setup_;
