@@ -26,7 +26,7 @@ struct QuantizeParams {
   } per_tensor;
   std::byte others[24];
 };
-struct Tensor {
+struct GraphTensor {
   uint32_t version;
   alignas(8) uint32_t id;
   const char* name;
@@ -40,9 +40,9 @@ struct Graph {
   uint32_t version;
   const char* name;
   uint32_t inputs_count;
-  const Tensor* inputs;
+  const GraphTensor* inputs;
   uint32_t outputs_count;
-  const Tensor* outputs;
+  const GraphTensor* outputs;
   std::byte rest[40];  // of the third version
 };
 struct BinaryInfoV1 {  // and V2
@@ -91,7 +91,8 @@ struct System {
   uint64_t (*read)(void* context, const void* bytes, uint64_t size, const BinaryInfo** info);
   uint64_t (*free)(void* context);
 };
-static_assert(sizeof(Tensor) == 144 && offsetof(Tensor, quant) == 40 && offsetof(Tensor, dims) == 88);
+static_assert(sizeof(GraphTensor) == 144 && offsetof(GraphTensor, quant) == 40 &&
+              offsetof(GraphTensor, dims) == 88);
 static_assert(offsetof(BinaryInfoV1, graphs) == 120 && offsetof(BinaryInfoV3, soc_model) == 128);
 static_assert(sizeof(Graph) == 88);
 
@@ -169,7 +170,7 @@ bool is_fixed_point(uint32_t type) {
   return type == 0x0408 || type == 0x0308 || type == 0x0416 || type == 0x0316;
 }
 
-Result<BinaryTensor> tensor_of(const Tensor& tensor) {
+Result<BinaryTensor> tensor_of(const GraphTensor& tensor) {
   BinaryTensor out;
   out.name = tensor.name ? tensor.name : "";
   out.element = element_of(tensor.type);
@@ -187,7 +188,7 @@ Result<BinaryTensor> tensor_of(const Tensor& tensor) {
   return out;
 }
 
-Status add_tensors(const Tensor* from, uint32_t count, std::vector<BinaryTensor>& to) {
+Status add_tensors(const GraphTensor* from, uint32_t count, std::vector<BinaryTensor>& to) {
   if (count == 0 || count > kMostTensors || !from) return unavailable("its graph has no inputs or outputs");
   for (uint32_t i = 0; i < count; ++i) {
     SLUICE_ASSIGN(BinaryTensor tensor, tensor_of(from[i]));
