@@ -211,8 +211,8 @@ TEST(GpuDevices, ThatCannotBeAskedAreLeftOut) {
   ::setenv("SLUICE_FAKE_OPENCL_DEVICES", "First:cpu-a,B;Second:C;Empty:", 1);
   const auto names = [] {
     std::vector<std::string> out;
-    for (const DeviceInfo& device : list_devices(fake()).value())
-      out.push_back(device.name + " of " + device.platform_name);
+    const std::vector<DeviceInfo> devices = list_devices(fake()).value();
+    for (const DeviceInfo& device : devices) out.push_back(device.name + " of " + device.platform_name);
     return out;
   };
   fake_opencl_heal();
