@@ -42,7 +42,6 @@ namespace sluice::gpu {
   X(clEnqueueReadBuffer)                      \
   X(clEnqueueMapBuffer)                       \
   X(clEnqueueUnmapMemObject)                  \
-  X(clFlush)                                  \
   X(clFinish)                                 \
   X(clGetEventProfilingInfo)                  \
   X(clReleaseEvent)

@@ -11,20 +11,12 @@
 #include "backends/gpu/device/errors.h"
 #include "backends/gpu/plan/executable.h"
 #include "tests/backends/gpu/fake_opencl.h"
+#include "tests/backends/gpu/fake_run.h"
 
 namespace sluice::gpu {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
-
-const Api& fake() {
-  static const Result<Api> api = [] {
-    ::setenv("SLUICE_ARTIFACTS", "off", 1);
-    return load_api({SLUICE_FAKE_OPENCL_LIBRARY});
-  }();
-  return *api;
-}
 
 std::vector<std::string> all_functions() {
   return {
@@ -57,17 +49,6 @@ constexpr Way kWays[] = {{"Copied", false, false, false},
 struct alignas(64) Lines {
   std::array<std::byte, 64> memory{};
 };
-
-Recipe small_recipe() {
-  Recipe recipe;
-  recipe.slots = {{.bytes = 64, .constant = {}},
-                  {.bytes = 64, .constant = std::vector<std::byte>(64)},
-                  {.bytes = 64, .constant = {}}};
-  recipe.launches = {{"chain", "chain", {Reads{0}, Reads{1}, Writes{2}, 4, 1.5F}, {16, 1, 1}}};
-  recipe.inputs = {{.slot = 0, .bytes = 64, .dims = {16}}};
-  recipe.outputs = {{.slot = 2, .bytes = 64, .dims = {16}}};
-  return recipe;
-}
 
 // From finding the device to the end of two runs.
 Status whole_way(const Way& way) {
@@ -145,8 +126,8 @@ TEST_P(GpuEveryFault, IsAStatusAndLeavesNothingBehind) {
 INSTANTIATE_TEST_SUITE_P(Ways, GpuEveryFault, ::testing::ValuesIn(kWays),
                          [](const auto& way) { return std::string(way.param.name); });
 
-// clFlush is never called; the others that are left are met with a warm cache (cache_faults_test.cc) and with
-// other devices' memory (external_memory_test.cc).
+// Those that are left are met with a warm cache (cache_faults_test.cc) and with other devices' memory
+// (external_memory_test.cc).
 TEST(GpuEveryFaultOf, EveryFunctionIsOnOneOfTheWays) {
   std::set<std::string> left;
   for (const std::string& function : all_functions()) left.insert(function);
@@ -157,7 +138,7 @@ TEST(GpuEveryFaultOf, EveryFunctionIsOnOneOfTheWays) {
   }
   fake_opencl_heal();
   EXPECT_THAT(
-      left, ::testing::UnorderedElementsAre("clCreateProgramWithBinary", "clFlush",
+      left, ::testing::UnorderedElementsAre("clCreateProgramWithBinary",
                                             "clGetExtensionFunctionAddressForPlatform", "clGetProgramInfo"));
 }
 

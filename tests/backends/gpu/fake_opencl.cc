@@ -387,7 +387,6 @@ EXPORT void* clEnqueueMapBuffer(cl_command_queue, cl_mem handle, cl_bool, cl_map
 EXPORT cl_int clEnqueueUnmapMemObject(cl_command_queue, cl_mem, void*, cl_uint, const cl_event*, cl_event*) {
   return enter("clEnqueueUnmapMemObject");
 }
-EXPORT cl_int clFlush(cl_command_queue) { return enter("clFlush"); }
 EXPORT cl_int clFinish(cl_command_queue) { return enter("clFinish"); }
 EXPORT cl_int clGetEventProfilingInfo(cl_event, cl_profiling_info, size_t size, void* value, size_t* needed) {
   if (const cl_int error = enter("clGetEventProfilingInfo")) return error;

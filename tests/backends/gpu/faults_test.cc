@@ -8,31 +8,12 @@
 #include "backends/gpu/device/errors.h"
 #include "backends/gpu/plan/executable.h"
 #include "tests/backends/gpu/fake_opencl.h"
+#include "tests/backends/gpu/fake_run.h"
 
 namespace sluice::gpu {
 namespace {
 
 using ::testing::HasSubstr;
-
-const Api& fake() {
-  static const Result<Api> api = [] {
-    ::setenv("SLUICE_ARTIFACTS", "off", 1);
-    return load_api({SLUICE_FAKE_OPENCL_LIBRARY});
-  }();
-  return *api;
-}
-
-// Input, one kernel with a constant, output.
-Recipe small_recipe() {
-  Recipe recipe;
-  recipe.slots = {{.bytes = 64, .constant = {}},
-                  {.bytes = 64, .constant = std::vector<std::byte>(64)},
-                  {.bytes = 64, .constant = {}}};
-  recipe.launches = {{"chain", "chain", {Reads{0}, Reads{1}, Writes{2}, 4, 1.5F}, {16, 1, 1}}};
-  recipe.inputs = {{.slot = 0, .bytes = 64, .dims = {16}}};
-  recipe.outputs = {{.slot = 2, .bytes = 64, .dims = {16}}};
-  return recipe;
-}
 
 // From finding the device to the end of a run.
 Status whole_way(bool profiling) {
@@ -212,6 +193,7 @@ TEST(GpuDevices, ThatCannotBeAskedAreLeftOut) {
   const auto names = [] {
     std::vector<std::string> out;
     const std::vector<DeviceInfo> devices = list_devices(fake()).value();
+    out.reserve(devices.size());
     for (const DeviceInfo& device : devices) out.push_back(device.name + " of " + device.platform_name);
     return out;
   };

@@ -8,19 +8,12 @@
 #include "backends/gpu/device/errors.h"
 #include "backends/gpu/pictures/device_pictures.h"
 #include "tests/backends/gpu/fake_opencl.h"
+#include "tests/backends/gpu/fake_run.h"
 
 namespace sluice::gpu {
 namespace {
 
 using ::testing::HasSubstr;
-
-const Api& fake() {
-  static const Result<Api> api = [] {
-    ::setenv("SLUICE_ARTIFACTS", "off", 1);
-    return load_api({SLUICE_FAKE_OPENCL_LIBRARY});
-  }();
-  return *api;
-}
 
 // 4x2 gray to 2x1.
 PictureRecipe small_recipe() {
