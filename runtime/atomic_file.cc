@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Status system_failure(const std::string& path) {
-  return failed(in_quotes(path) + " cannot be written: " + std::strerror(errno));
+  return failed(path_in_quotes(path) + " cannot be written: " + std::strerror(errno));
 }
 
 // A descriptor that closes itself.

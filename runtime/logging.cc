@@ -95,8 +95,8 @@ Status check_folder(const std::string& file) {
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();
   std::error_code unknown;
   if (folder.empty() || std::filesystem::is_directory(folder, unknown)) return {};
-  return failed("the log file " + in_quotes(file) + " cannot be opened: there is no folder " +
-                in_quotes(folder.string()) + "; make it first, no frame has run");
+  return failed("the log file " + path_in_quotes(file) + " cannot be opened: there is no folder " +
+                path_in_quotes(folder.string()) + "; make it first, no frame has run");
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
     sink->logger->set_error_handler([](const std::string&) {});
     current().store(std::move(sink));
   } catch (const std::exception& error) {
-    return failed("the log file " + in_quotes(options.file) + " cannot be opened: " + error.what());
+    return failed("the log file " + path_in_quotes(options.file) + " cannot be opened: " + error.what());
   }
   set_log_sink(&write);
   return std::unique_ptr<Logging>(new Logging());

@@ -10,6 +10,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kShown = 60;     // bytes of a value in a message
+constexpr std::size_t kPath = 4096;    // PATH_MAX of Linux and Android
 constexpr std::size_t kLongest = 100;  // words beyond this are no slips of a name of ours
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -24,14 +25,12 @@ std::size_t whole_characters(std::string_view text, std::size_t length) {
   return length;
 }
 
-}  // namespace
-
-std::string in_quotes(std::string_view raw) {
+std::string quoted(std::string_view raw, std::size_t shown) {
   constexpr char kHex[] = "0123456789abcdef";
   const std::string text = redact_url(raw);
-  const bool cut = text.size() > kShown;
+  const bool cut = text.size() > shown;
   std::string out = "'";
-  for (const char c : std::string_view(text).substr(0, cut ? whole_characters(text, kShown) : text.size())) {
+  for (const char c : std::string_view(text).substr(0, cut ? whole_characters(text, shown) : text.size())) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7F) {
       out += c;
@@ -41,6 +40,12 @@ std::string in_quotes(std::string_view raw) {
   }
   return out + (cut ? "...'" : "'");
 }
+
+}  // namespace
+
+std::string in_quotes(std::string_view text) { return quoted(text, kShown); }
+
+std::string path_in_quotes(std::string_view path) { return quoted(path, kPath); }
 
 std::string comma_list(std::span<const std::string_view> names) {
   std::string out;

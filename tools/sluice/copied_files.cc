@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kChunk = std::size_t{1} << 20;
 
 Status unreadable(const fs::path& from, const std::string& why) {
-  return failed(in_quotes(from.string()) + " cannot be read: " + why);
+  return failed(path_in_quotes(from.string()) + " cannot be read: " + why);
 }
 
 Status copy_one(const fs::path& from, const fs::path& to) {
@@ -27,7 +27,7 @@ Status copy_one(const fs::path& from, const fs::path& to) {
   std::ifstream in(from, std::ios::binary);
   if (!in) return unreadable(from, std::strerror(errno));
   fs::create_directories(to.parent_path(), error);
-  if (error) return failed(in_quotes(to.parent_path().string()) + " cannot be made: " + error.message());
+  if (error) return failed(path_in_quotes(to.parent_path().string()) + " cannot be made: " + error.message());
   SLUICE_ASSIGN(FileReplacement out, FileReplacement::open(to.string()));
   std::vector<char> chunk(kChunk);
   while (in) {
@@ -35,9 +35,9 @@ Status copy_one(const fs::path& from, const fs::path& to) {
     in.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
     if (in.bad()) return unreadable(from, std::strerror(errno));
     SLUICE_RETURN_IF_ERROR(out.write({chunk.data(), static_cast<std::size_t>(in.gcount())})
-                               .with_context(in_quotes(from.string()) + " cannot be copied: "));
+                               .with_context(path_in_quotes(from.string()) + " cannot be copied: "));
   }
-  return out.commit().with_context(in_quotes(from.string()) + " cannot be copied: ");
+  return out.commit().with_context(path_in_quotes(from.string()) + " cannot be copied: ");
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ Status copy_files(const fs::path& from, const fs::path& to) {
   std::error_code error;
   if (!fs::is_directory(from, error)) return copy_one(from, to);
   fs::create_directories(to, error);
-  if (error) return failed(in_quotes(to.string()) + " cannot be made: " + error.message());
+  if (error) return failed(path_in_quotes(to.string()) + " cannot be made: " + error.message());
   fs::directory_iterator entries(from, error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error))
     SLUICE_RETURN_IF_ERROR(copy_files(entries->path(), to / entries->path().filename()));

@@ -17,7 +17,7 @@ namespace {
 
 Result<std::string> fit_and_write(const FitArguments& arguments) {
   if (!arguments.force && std::filesystem::exists(arguments.output))
-    return failed("-o: " + in_quotes(arguments.output) + " exists; --force replaces it");
+    return failed("-o: " + path_in_quotes(arguments.output) + " exists; --force replaces it");
   SLUICE_ASSIGN(DeviceProfile base, load_profile(arguments.base));
   std::vector<RecordedRun> traces;
   for (const std::string& path : arguments.traces) {

@@ -69,13 +69,13 @@ Result<LabelSet> read_any(const std::string& path) {
 }  // namespace
 
 Result<LabelSet> read_labels(const std::string& path) {
-  const std::string place = "labels " + in_quotes(path) + ": ";
+  const std::string place = "labels " + path_in_quotes(path) + ": ";
   auto labels = read_any(path);
   if (!labels.ok()) return labels.status().with_context(place);
   if (labels->pictures.empty()) return invalid(place + "there is no picture in it");
   for (const LabelledPicture& picture : labels->pictures) {
     if (!fs::is_regular_file(picture.path))
-      return invalid(place + "the picture " + in_quotes(picture.path) + " is missing");
+      return invalid(place + "the picture " + path_in_quotes(picture.path) + " is missing");
   }
   return labels;
 }

@@ -33,7 +33,7 @@ class GrowingFolder {
   static Result<GrowingFolder> make(const fs::path& result) {
     std::string name = result.string() + ".XXXXXX";
     if (!::mkdtemp(name.data()))
-      return failed("no folder can be made beside " + in_quotes(result.string()) + ": " +
+      return failed("no folder can be made beside " + path_in_quotes(result.string()) + ": " +
                     std::error_code(errno, std::generic_category()).message());
     fs::permissions(name, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
                               fs::perms::others_read | fs::perms::others_exec);
@@ -57,7 +57,7 @@ class GrowingFolder {
     if (error) {
       std::error_code ignored;
       if (replaces && fs::exists(old, ignored)) fs::rename(old, result, ignored);
-      return failed(in_quotes(result.string()) + " cannot be put there: " + error.message());
+      return failed(path_in_quotes(result.string()) + " cannot be put there: " + error.message());
     }
     path_.clear();
     fs::remove_all(old, error);
@@ -74,18 +74,18 @@ Status may_replace(const PackageArguments& arguments) {
   const fs::path result(arguments.output);
   std::error_code error;
   if (!fs::exists(fs::symlink_status(result, error))) return {};
-  if (!arguments.force) return failed(in_quotes(arguments.output) + " exists; write --force to replace it");
+  if (!arguments.force) return failed(path_in_quotes(arguments.output) + " exists; write --force to replace it");
   const bool package = fs::is_directory(fs::symlink_status(result)) &&
                        (fs::is_empty(result) || fs::exists(result / kManifestFile));
   return package ? Status{}
-                 : failed(in_quotes(arguments.output) + " is no package (no " + kManifestFile +
+                 : failed(path_in_quotes(arguments.output) + " is no package (no " + kManifestFile +
                           "); --force does not replace it");
 }
 
 Status copy_others(const PackageContents& contents, const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder / "output", error);
-  if (error) return failed(in_quotes((folder / "output").string()) + " cannot be made: " + error.message());
+  if (error) return failed(path_in_quotes((folder / "output").string()) + " cannot be made: " + error.message());
   for (const auto& [from, to] : contents.files) SLUICE_RETURN_IF_ERROR(copy_files(from, folder / to));
   return {};
 }

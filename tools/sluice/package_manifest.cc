@@ -58,13 +58,13 @@ bool has_link(const fs::path& folder, const std::string& name) {
 std::string problem_of(const fs::path& folder, const Json& entry) {
   const auto name = entry.at("path").get<std::string>(), expected = entry.at("sha256").get<std::string>();
   const fs::path path = folder / name;
-  if (has_link(folder, name)) return in_quotes(name) + " is, or lies behind, a symbolic link";
+  if (has_link(folder, name)) return path_in_quotes(name) + " is, or lies behind, a symbolic link";
   std::error_code error;
-  if (!fs::is_regular_file(path, error)) return in_quotes(name) + " is missing";
+  if (!fs::is_regular_file(path, error)) return path_in_quotes(name) + " is missing";
   const auto hash = hash_of_file(path);
   if (!hash.ok()) return hash.status().message();
   if (*hash == expected) return {};
-  return in_quotes(name) + " has sha256 " + *hash + ", the manifest says " + expected;
+  return path_in_quotes(name) + " has sha256 " + *hash + ", the manifest says " + expected;
 }
 
 Result<Json> read_manifest(const fs::path& folder) {
@@ -89,7 +89,7 @@ Result<std::string> verify(const fs::path& folder) {
   for (const Json& entry : manifest.at("files")) {
     const auto name = entry.at("path").get<std::string>();
     if (!stays_inside(name))
-      return invalid(std::string(kManifestFile) + " names " + in_quotes(name) +
+      return invalid(std::string(kManifestFile) + " names " + path_in_quotes(name) +
                      ", which is not inside the package");
     has_pipeline = has_pipeline || name == kPackagedPipeline;
   }
@@ -122,7 +122,7 @@ Status write_manifest(const std::string& folder, const std::string& name) {
 }
 
 Result<std::string> verify_package(const std::string& folder) {
-  const std::string place = in_quotes(folder) + ": ";
+  const std::string place = path_in_quotes(folder) + ": ";
   try {
     auto pipeline = verify(folder);
     if (!pipeline.ok()) return pipeline.status().with_context(place);

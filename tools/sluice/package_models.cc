@@ -61,7 +61,7 @@ Status copy_beside(const fs::path& model, const std::string& file, const fs::pat
   const fs::path path(file);
   const bool outside = path.is_absolute() || path.lexically_normal().string().starts_with("..");
   if (file.empty() || outside)
-    return unavailable(in_quotes(model.string()) + " reads " + in_quotes(file) +
+    return unavailable(path_in_quotes(model.string()) + " reads " + path_in_quotes(file) +
                        ", which is not inside its own folder; only such files can be packaged");
   return copy_files(model.parent_path() / path, to.parent_path() / path);
 }

@@ -76,7 +76,7 @@ Result<std::string> rewrite_paths(std::string_view text, std::vector<NewPath> pa
     const std::size_t length = special ? 0 : quoted ? quoted_length(line) : plain_length(line, path.from);
     if (length == 0)
       return invalid(std::to_string(path.mark.line) + ":" + std::to_string(path.mark.column) +
-                     ": error: the path " + in_quotes(path.from) +
+                     ": error: the path " + path_in_quotes(path.from) +
                      " cannot be replaced here; write it in quotes on one line");
     out.replace(at, length, scalar_of(path.to));
   }

@@ -44,8 +44,16 @@ TEST(Suggest, QuotesStayOnOneLine) {
             "'" + std::string(59, 'x') + "...'");  // no half character
 }
 
+TEST(Suggest, NamesOfFilesStayWhole) {
+  const std::string long_name = "/folder/" + std::string(200, 'x') + "/model.onnx";
+  EXPECT_EQ(path_in_quotes(long_name), "'" + long_name + "'");
+  EXPECT_EQ(path_in_quotes("a\nb"), "'a\\x0ab'");
+  EXPECT_EQ(path_in_quotes(std::string(5000, 'x')), "'" + std::string(4096, 'x') + "...'");
+}
+
 TEST(Suggest, QuotesHidePasswords) {
   EXPECT_EQ(in_quotes("rtsp://ann:secret@host/x"), "'rtsp://ann:***@host/x'");
+  EXPECT_EQ(path_in_quotes("rtsp://ann:secret@host/x"), "'rtsp://ann:***@host/x'");
 }
 
 }  // namespace

@@ -51,14 +51,16 @@ TEST(CopiedFiles, AFolderGoesWithAllThatIsInIt) {
 
 TEST(CopiedFiles, BothPlacesAndTheReasonAreNamed) {
   const testing::ScratchFolder folder;
-  const std::string from = folder.write("from", "text");
+  const std::string deep = std::string(100, 'd') + "/from";
+  fs::create_directories(folder / std::string(100, 'd'));
+  const std::string from = folder.write(deep, "text");
   const Status full = copy_files(from, "/dev/full");
   EXPECT_EQ(full.code(), Code::kFailed);
   EXPECT_EQ(full.message(),
             "'" + from + "' cannot be copied: '/dev/full' cannot be written: No space left on device");
   EXPECT_EQ(copy_files(folder / "none", folder / "to").message(),
             "'" + (folder / "none") + "' cannot be read: No such file or directory");
-  EXPECT_THAT(copy_files(from, folder / "from/to").message(), EndsWith("cannot be made: Not a directory"));
+  EXPECT_THAT(copy_files(from, folder / (deep + "/to")).message(), EndsWith("cannot be made: Not a directory"));
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   EXPECT_THAT(copy_files(folder / "pipe", folder / "to").message(),
               EndsWith("cannot be read: no regular file"));
