@@ -10,6 +10,7 @@ packages_build=(
   libonnx-dev protobuf-compiler libprotobuf-dev libzip-dev libpugixml-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good  # the camera of the tests
+  'xvfb?Xvfb'                                                      # their display
 )
 # lint_packages VERSION: for LLVM of that version.
 lint_packages() { echo "clang-$1 clang-tidy-$1 clang-format-$1 libclang-rt-$1-dev universal-ctags shellcheck"; }
