@@ -25,7 +25,7 @@ flock 9
 make_environment
 flock -u 9
 
-"$cache/venv/bin/python" tests/reference/face_reference.py -o "$scratch/reference.jsonl" \
+"$cache/venv/bin/python" tests/reference/face_reference.py -o "$scratch/reference.jsonl" --min-score 0.5 \
   --model data/models/face_detection_back_256x256.onnx --video data/videos/movie-hello.mp4
 "$sluice" run pipelines/face_detect.yaml --quiet --set "preview.path=$scratch/faces.mp4" > "$scratch/ours.jsonl"
 python3 tests/reference/compare_detections.py "$scratch/ours.jsonl" "$scratch/reference.jsonl" --min-iou 0.9 --min-share 0.97
