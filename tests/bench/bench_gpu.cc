@@ -44,14 +44,14 @@ double median(std::vector<double> values) {
 }
 
 // What each kernel takes, of one run; the plugin tells when the session ends.
-void profile(const ZooModel& entry) {
+void profile(const ZooModel& entry, const char* kernels) {
   {
-    auto gpu = Loaded::load(zoo_bytes(entry), Where::kGpu, {{"profile", "1"}}, true);
+    auto gpu = Loaded::load(zoo_bytes(entry), Where::kGpu, {{"profile", "1"}, {"kernels", kernels}}, true);
     if (!gpu.ok()) return;
     ort::forget_warnings();
     one_of(*gpu, {zoo_input(entry, gpu->input_name(), 1)}, 1);
   }
-  std::printf("%s\n", ort::recent_warnings().c_str());
+  std::printf("  kernels '%s':\n%s\n", kernels, ort::recent_warnings().c_str());
 }
 
 struct Contender {
@@ -195,7 +195,8 @@ int main(int count, char** arguments) {
     }
     if (open) std::printf("%s\n", model.name.c_str());
     good = (open || compare(model)) && good;
-    if (profiled) profile(model);
+    for (const char* kernels : {"auto", "float4"})
+      if (profiled) profile(model, kernels);
     open_warm(model);
     if (open) continue;
     measure_host_cost(model, std::filesystem::read_symlink("/proc/self/exe").string());

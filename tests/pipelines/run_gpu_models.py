@@ -10,7 +10,7 @@ import random
 from faults import main
 from run_models import Models
 from run_pipelines import ROOT
-from tiny_onnx import npz, unary_model
+from tiny_onnx import matmul_model, npz, unary_model
 
 FACE = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
 
@@ -64,6 +64,27 @@ class GpuModels(Models):
                            env={**os.environ, 'SLUICE_ARTIFACTS': self.at('tuned')})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(os.listdir(self.at('tuned'))), kept['tuned'])
+
+    def test_a_shape_fixes_what_the_file_leaves_open(self):
+        """`compile` and `inspect` say what to write, and take it as `profile` and `compare` do."""
+        model = self.put('open.onnx', matmul_model('N'))
+        environment = {**os.environ, 'SLUICE_ARTIFACTS': self.at('artifacts')}
+        words = ('compile', model, '--backend', 'gpu', '-o', self.at('out.onnx'))
+        refused = self.sluice(*words, env=environment)
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        self.assertIn('here: --shape NAME=DIMS', refused.stderr)
+        for shape, says in (('z=1x3x4', "--shape names 'z'"), ('x=1x3x5', 'the model fixes it at 4')):
+            refused = self.sluice(*words, '--shape', shape, env=environment)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn(says, refused.stderr)
+            self.assertIn(says, self.run_it('inspect', model, '--shape', shape, code=2).stderr)
+        done = self.sluice(*words, '--shape', 'x=1x3x4', env=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(os.listdir(self.at('artifacts')))
+        self.assertNotIn('gpu: 1 of 1 operators', self.run_it('inspect', model).stdout)
+        known = self.run_it('inspect', model, '--shape', 'x=1x3x4').stdout
+        self.assertIn('gpu: 1 of 1 operators', known)
+        self.assertIn(' 24 multiply-accumulates', known)
 
 
 if __name__ == '__main__':

@@ -150,26 +150,6 @@ void add_eval(CLI::App& app, EvalArguments& args) {
   eval->add_flag("--json", args.json, "One JSON document");
 }
 
-void add_compile(CLI::App& app, CompileArguments& args) {
-  CLI::App* const compile = app.add_subcommand("compile", "Compile a model for a backend ahead of time");
-  compile->add_option("MODEL", args.model, "An ONNX file")->required();
-  compile->add_option("--backend", args.backend, "For which backend")->required();
-  compile
-      ->add_option(
-          "-o,--output", args.output,
-          "The file to write; several chips: their names are added. gpu keeps its kernels in the cache "
-          "and writes the model as it is")
-      ->required()
-      ->type_name("FILE");
-  compile->add_option("--soc", args.socs, "For which chips")->delimiter(',')->type_name("A,B");
-  compile->add_option("--precision", args.precision, "Of float models")
-      ->check(CLI::IsMember({"auto", "fp16", "fp32"}))
-      ->capture_default_str();
-  compile->add_flag("--tune", args.tune,
-                    "gpu: measure kernels and local sizes on this device, keep the fastest");
-  compile->add_flag("--force", args.force, "Replace files that exist");
-}
-
 quantize::InputShape parse_shape(const std::string& text) {
   const std::size_t equals = text.rfind('=');
   quantize::InputShape out;
@@ -198,6 +178,27 @@ void add_shapes(CLI::App& app, std::vector<quantize::InputShape>& shapes) {
          "Fix the shape of an input; may be repeated")
       ->type_name("NAME=DIMS")
       ->allow_extra_args(false);
+}
+
+void add_compile(CLI::App& app, CompileArguments& args) {
+  CLI::App* const compile = app.add_subcommand("compile", "Compile a model for a backend ahead of time");
+  compile->add_option("MODEL", args.model, "An ONNX file")->required();
+  compile->add_option("--backend", args.backend, "For which backend")->required();
+  compile
+      ->add_option(
+          "-o,--output", args.output,
+          "The file to write; several chips: their names are added. gpu keeps its kernels in the cache "
+          "and writes the model as it is")
+      ->required()
+      ->type_name("FILE");
+  compile->add_option("--soc", args.socs, "For which chips")->delimiter(',')->type_name("A,B");
+  compile->add_option("--precision", args.precision, "Of float models")
+      ->check(CLI::IsMember({"auto", "fp16", "fp32"}))
+      ->capture_default_str();
+  add_shapes(*compile, args.shapes);
+  compile->add_flag("--tune", args.tune,
+                    "gpu: measure kernels and local sizes on this device, keep the fastest");
+  compile->add_flag("--force", args.force, "Replace files that exist");
 }
 
 void add_quantize(CLI::App& app, QuantizeArguments& args) {
@@ -401,6 +402,7 @@ void declare(CLI::App& app, All& all) {
       ->add_flag("--json", all.doctor.json, "One JSON document");
   CLI::App* const inspect = app.add_subcommand("inspect", "Inputs, outputs and operators of a model");
   inspect->add_option("MODEL", all.inspect.model, "An ONNX file")->required();
+  add_shapes(*inspect, all.inspect.shapes);
   inspect->add_flag("--json", all.inspect.json, "One JSON document");
   add_compile(app, all.compile);
   add_eval(app, all.eval);

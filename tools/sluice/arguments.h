@@ -58,6 +58,7 @@ struct DoctorArguments {
 
 struct InspectArguments {
   std::string model;
+  std::vector<quantize::InputShape> shapes;
   bool json = false;
 };
 
@@ -66,6 +67,7 @@ struct CompileArguments {
   std::string backend;
   std::string output;
   std::vector<std::string> socs;  // empty: the backend's choice
+  std::vector<quantize::InputShape> shapes;
   std::string precision = "auto";
   bool tune = false;
   bool force = false;

@@ -12,6 +12,7 @@
 #include "runtime/atomic_file.h"
 #include "runtime/logging.h"
 #include "tools/sluice/commands.h"
+#include "tools/sluice/fixed_dims.h"
 #include "tools/sluice/output.h"
 #include "tools/sluice/result_files.h"
 #include "tools/sluice/soc.h"
@@ -53,6 +54,7 @@ Status check(const CompileArguments& arguments) {
       return invalid("-o and MODEL name the same file '" + target.path + "'");
     if (!arguments.force && fs::exists(target.path))
       return failed("'" + target.path + "' exists; use --force to replace it");
+    SLUICE_RETURN_IF_ERROR(check_replaceable(target.path).with_context("-o: "));
   }
   return {};
 }
@@ -61,13 +63,18 @@ Status compile_one(Backend& backend, const CompileArguments& arguments, const Ta
   SessionRequest request;
   request.model.name = arguments.model;
   request.model.path = arguments.model;
+  SLUICE_ASSIGN(request.model.dims, fixed_dims(arguments.model, arguments.shapes));
   request.backend = arguments.backend;
   request.options = with_defaults(arguments.backend, {});
   if (!target.soc.empty()) request.options["soc"] = {target.soc};
   if (request.options.contains("precision")) request.options["precision"] = {arguments.precision};
   if (arguments.tune) request.options["tune"] = {true};
   request.on_fallback = "error";
-  SLUICE_ASSIGN(const std::string bytes, backend.compile(request));
+  const auto compiled = backend.compile(request);
+  if (!compiled.ok())
+    return Status(compiled.status().code(),
+                  compiled.status().message() + shape_hint(arguments.shapes, compiled.status()));
+  const std::string& bytes = *compiled;
   SLUICE_RETURN_IF_ERROR(replace_file(target.path, bytes));
   const std::string chip = target.soc.empty() ? "" : " for " + target.soc;
   return print_result(fmt::format("{}:{} {} bytes, sha256 {}\n", target.path, chip, bytes.size(),

@@ -6,7 +6,7 @@
 namespace sluice::cli {
 namespace {
 
-BackendFacts ask(Backend& backend, const std::string& path) {
+BackendFacts ask(Backend& backend, const std::string& path, const onnx::FixedDims& dims) {
   BackendFacts out{std::string(backend.name()), {}, std::nullopt};
   if (const Status status = backend.available(); !status.ok()) {
     out.reason = status.message();
@@ -15,6 +15,7 @@ BackendFacts ask(Backend& backend, const std::string& path) {
   SessionRequest request;
   request.model.name = path;
   request.model.path = path;
+  request.model.dims = dims;
   request.backend = out.name;
   request.options = with_defaults(out.name, {});
   request.on_fallback = "allow";
@@ -29,11 +30,11 @@ BackendFacts ask(Backend& backend, const std::string& path) {
 
 }  // namespace
 
-std::vector<BackendFacts> ask_backends(const std::string& path) {
+std::vector<BackendFacts> ask_backends(const std::string& path, const onnx::FixedDims& dims) {
   std::vector<BackendFacts> out;
   SteadyClock clock;
   for (const auto& backend : make_backends(clock)) {
-    if (backend->name() != "fake") out.push_back(ask(*backend, path));
+    if (backend->name() != "fake") out.push_back(ask(*backend, path, dims));
   }
   return out;
 }

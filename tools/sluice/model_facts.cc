@@ -19,15 +19,20 @@ std::string element_name(std::int32_t element) {
                          : kNames[0]);
 }
 
-TensorFacts tensor(const onnx::ValueInfo& info, const std::optional<onnx::EdgeQuant>& quant) {
+std::string size_of(const onnx::Dim& dim, const std::string& place, const onnx::FixedDims& dims) {
+  if (dim.value >= 0) return std::to_string(dim.value);
+  for (const auto& [key, size] : dims)
+    if (key == place || (!dim.name.empty() && key == dim.name)) return std::to_string(size);
+  return dim.name.empty() ? "?" : std::string(dim.name);
+}
+
+TensorFacts tensor(const onnx::ValueInfo& info, const std::optional<onnx::EdgeQuant>& quant,
+                   const onnx::FixedDims& dims) {
   TensorFacts out;
   out.name = std::string(info.name);
   out.dtype = element_name(quant ? quant->element : info.element);
-  for (const onnx::Dim& dim : info.dims) {
-    out.shape.push_back(dim.value >= 0     ? std::to_string(dim.value)
-                        : dim.name.empty() ? "?"
-                                           : std::string(dim.name));
-  }
+  for (const onnx::Dim& dim : info.dims)
+    out.shape.push_back(size_of(dim, out.name + "." + std::to_string(out.shape.size()), dims));
   if (quant) {
     out.scale = quant->scale;
     out.zero_point = quant->zero_point;
@@ -52,17 +57,17 @@ void count_constants(const CheckedModel& model, ModelFacts& out) {
 
 }  // namespace
 
-ModelFacts facts_of(const CheckedModel& model) {
+ModelFacts facts_of(const CheckedModel& model, const onnx::FixedDims& dims) {
   ModelFacts out;
   out.path = model.file->path();
   out.bytes = model.file->stamp().size;
   out.producer = model.header.producer;
   out.opsets = model.header.opsets;
   for (std::size_t i = 0; i < model.header.inputs.size(); ++i) {
-    out.inputs.push_back(tensor(model.header.inputs[i], model.edges.inputs[i]));
+    out.inputs.push_back(tensor(model.header.inputs[i], model.edges.inputs[i], dims));
   }
   for (std::size_t i = 0; i < model.header.outputs.size(); ++i) {
-    out.outputs.push_back(tensor(model.header.outputs[i], model.edges.outputs[i]));
+    out.outputs.push_back(tensor(model.header.outputs[i], model.edges.outputs[i], dims));
   }
   for (const onnx::Operator& op : model.header.operators) ++out.operators[std::string(op.type)];
   for (const onnx::Initializer& weights : model.header.initializers) {
@@ -70,7 +75,7 @@ ModelFacts facts_of(const CheckedModel& model) {
   }
   count_constants(model, out);
   out.encodings = encodings_of(model.header);
-  const onnx::Macs macs = onnx::count_macs(model.header, model.file->bytes());
+  const onnx::Macs macs = onnx::count_macs(model.header, model.file->bytes(), dims);
   out.macs = macs.total;
   out.without_shape = macs.without_shape;
   return out;

@@ -11,6 +11,7 @@
 #include "framework/core/status.h"
 #include "inference/checked_model.h"
 #include "inference/inference.h"
+#include "inference/onnx/shapes.h"
 #include "tools/sluice/model_encodings.h"
 
 namespace sluice::cli {
@@ -46,10 +47,12 @@ struct ModelFacts {
   std::vector<BackendFacts> backends;
 };
 
-ModelFacts facts_of(const CheckedModel& model);
+// `dims` fixes symbolic dimensions, by name or as 'input.0'; without it they keep their names.
+ModelFacts facts_of(const CheckedModel& model, const onnx::FixedDims& dims = {});
 
-// Opens the model on every backend but `fake`. Symbolic dimensions other than the batch leave a reason.
-std::vector<BackendFacts> ask_backends(const std::string& path);
+// Opens the model on every backend but `fake`. Symbolic dimensions other than the batch, and those that
+// `dims` fixes, leave a reason.
+std::vector<BackendFacts> ask_backends(const std::string& path, const onnx::FixedDims& dims = {});
 
 std::string facts_text(const ModelFacts& facts);
 std::string facts_json(const ModelFacts& facts);

@@ -14,6 +14,7 @@
 #include "inference/checked_model.h"
 #include "runtime/logging.h"
 #include "tools/sluice/commands.h"
+#include "tools/sluice/fixed_dims.h"
 #include "tools/sluice/interrupts.h"
 #include "tools/sluice/model_data.h"
 #include "tools/sluice/model_side.h"
@@ -116,41 +117,6 @@ Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& mo
   return unavailable("this backend has no profiler");
 }
 
-// "input=1x3x8x8" as dimensions of the model: by their name where they have one, since outputs share it.
-Result<onnx::FixedDims> dims_of(const ProfileArguments& arguments) {
-  onnx::FixedDims out;
-  if (arguments.shapes.empty()) return out;
-  SLUICE_ASSIGN(
-      const auto model,
-      check_model(
-          {.name = arguments.model, .variant = {}, .path = arguments.model, .sha256 = {}, .dims = {}}));
-  for (const quantize::InputShape& shape : arguments.shapes) {
-    const auto& inputs = model->header.inputs;
-    const auto input = std::find_if(inputs.begin(), inputs.end(),
-                                    [&](const onnx::ValueInfo& value) { return value.name == shape.input; });
-    if (input == inputs.end() || input->dims.size() != shape.dims.size())
-      return invalid("--shape names '" + shape.input + "' with " + std::to_string(shape.dims.size()) +
-                     " dimensions; the model has no such input");
-    for (std::size_t i = 0; i < shape.dims.size(); ++i) {
-      const onnx::Dim& dim = input->dims[i];
-      if (dim.value >= 0 && dim.value != shape.dims[i])
-        return invalid("--shape gives dimension " + std::to_string(i) + " of '" + shape.input + "' as " +
-                       std::to_string(shape.dims[i]) + ", the model fixes it at " +
-                       std::to_string(dim.value));
-      if (dim.value >= 0) continue;
-      out.emplace_back(dim.name.empty() ? shape.input + "." + std::to_string(i) : std::string(dim.name),
-                       shape.dims[i]);
-    }
-  }
-  return out;
-}
-
-// What a model's message says of `dims` belongs into a pipeline file.
-std::string shape_hint(const ProfileArguments& arguments, const Status& status) {
-  const bool open = arguments.shapes.empty() && status.message().find("write dims:") != std::string::npos;
-  return open ? "; here: --shape NAME=DIMS, such as x=1x3x256x256" : "";
-}
-
 Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& arguments,
                                   const std::vector<KeptSample>& samples, RunPlan plan) {
   BackendProfile out;
@@ -161,7 +127,7 @@ Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& argu
   }
   auto figures = run_profile(backend, arguments.model, samples, plan);
   if (figures.status().code() == Code::kUnavailable) {
-    out.reason = figures.status().message() + shape_hint(arguments, figures.status());
+    out.reason = figures.status().message() + shape_hint(arguments.shapes, figures.status());
     return out;
   }
   if (!figures.ok()) return figures.status();
@@ -197,7 +163,7 @@ Result<ModelProfile> profile(const ProfileArguments& arguments, Interrupts& inte
   }
   SLUICE_ASSIGN(const std::vector<KeptSample> samples, read_samples(arguments));
   RunPlan plan = plan_of(arguments, interrupts);
-  SLUICE_ASSIGN(plan.dims, dims_of(arguments));
+  SLUICE_ASSIGN(plan.dims, fixed_dims(arguments.model, arguments.shapes));
   ModelProfile out;
   out.model = arguments.model;
   out.scenario = arguments.scenario;

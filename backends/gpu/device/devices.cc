@@ -77,6 +77,8 @@ bool DeviceInfo::has_extension(std::string_view extension) const {
   return false;
 }
 
+int DeviceInfo::widest_tile() const { return vendor == "ARM" || name.starts_with("Mali") ? 8 : 16; }
+
 std::string DeviceInfo::text() const {
   return name + " (" + platform_name + ", " + version + ", driver " + driver + ")";
 }

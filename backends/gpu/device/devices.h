@@ -22,6 +22,9 @@ struct DeviceInfo {
   bool host_unified = false;         // it can work in the host's memory
 
   bool is_cpu() const { return (type & CL_DEVICE_TYPE_CPU) != 0; }
+  // Output channels that a work item of a convolution may make of 4 pixels, 16 or 8: their sums stay in
+  // registers. A Mali has 64 of them per work item, which 16 channels fill alone.
+  int widest_tile() const;
   bool has_extension(std::string_view extension) const;
   // "Adreno 643 (Qualcomm, OpenCL 3.0, driver 0676.42)"
   std::string text() const;

@@ -39,12 +39,6 @@ Status lower(const Graph& graph, Builder& builder) {
   return {};
 }
 
-Result<Recipe> recipe_for(const Graph& graph, bool half, int lanes) {
-  Builder builder(graph, half, lanes);
-  SLUICE_RETURN_IF_ERROR(lower(graph, builder));
-  return std::move(builder).take();
-}
-
 Result<Hint> read_hint(const char* option, const std::string& text) {
   constexpr std::array<std::string_view, 4> kWords = {"none", "low", "normal", "high"};
   const auto found = std::ranges::find(kWords, text);
@@ -202,14 +196,20 @@ OrtStatus* Provider::get_capability(const OrtGraph* source, OrtEpGraphSupportInf
   return nullptr;
 }
 
+Result<Recipe> Provider::recipe_for(const Graph& graph, int lanes) const {
+  Builder builder(graph, half(), lanes, context_->device().widest_tile());
+  SLUICE_RETURN_IF_ERROR(lower(graph, builder));
+  return std::move(builder).take();
+}
+
 // With the kernels and local sizes that were measured for this graph on this device, if they were.
 Result<std::unique_ptr<Executable>> Provider::make(const Graph& graph) const {
-  SLUICE_ASSIGN(Recipe recipe, recipe_for(graph, half(), lanes()));
+  SLUICE_ASSIGN(Recipe recipe, recipe_for(graph, lanes()));
   if (options_.kernels == "auto") {
     const auto kept = context_->tuning(signature_of(recipe));
     const auto tuning = kept ? read_tuning(*kept) : std::nullopt;
     if (tuning && tuning->lanes != recipe.lanes) {
-      SLUICE_ASSIGN(recipe, recipe_for(graph, half(), tuning->lanes));
+      SLUICE_ASSIGN(recipe, recipe_for(graph, tuning->lanes));
     }
     if (tuning && apply(*tuning, recipe)) ++counters().tuned;
   }
@@ -221,14 +221,14 @@ Result<std::unique_ptr<Executable>> Provider::make_tuned(const Graph& graph) con
   Tuning best;
   double least = std::numeric_limits<double>::infinity();
   for (const int lanes : sets) {
-    SLUICE_ASSIGN(Recipe recipe, recipe_for(graph, half(), lanes));
+    SLUICE_ASSIGN(Recipe recipe, recipe_for(graph, lanes));
     SLUICE_ASSIGN(auto candidate, Executable::create(context_, std::move(recipe), true));
     double us = 0;
     SLUICE_ASSIGN(auto groups, candidate->tune(us));
     if (us < least) best = {lanes, std::move(groups)};
     least = std::min(least, us);
   }
-  SLUICE_ASSIGN(const Recipe usual, recipe_for(graph, half(), lanes()));
+  SLUICE_ASSIGN(const Recipe usual, recipe_for(graph, lanes()));
   context_->keep_tuning(signature_of(usual), text_of(best));
   context_->programs_changed();
   return make(graph);

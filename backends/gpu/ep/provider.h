@@ -34,6 +34,7 @@ class Provider : public OrtEp {
                      OrtNodeComputeInfo** infos);
   Status compile_one(const OrtGraph* graph, const OrtNode* fused);
   void log(OrtLoggingLevel level, const std::string& text) const;
+  Result<Recipe> recipe_for(const Graph& graph, int lanes) const;
   Result<std::unique_ptr<Executable>> make(const Graph& graph) const;
   Result<std::unique_ptr<Executable>> make_tuned(const Graph& graph) const;
   int lanes() const;

@@ -66,12 +66,35 @@ class Fuser {
     return count;
   }
 
-  static std::size_t operands_of(const std::vector<ChainStep>& a, const std::vector<ChainStep>& b) {
+  static std::size_t operands_of(const std::vector<ChainStep>& steps) {
     std::set<ValueId> distinct;
-    for (const auto* steps : {&a, &b})
-      for (const ChainStep& step : *steps)
-        if (step.operand != kNone) distinct.insert(step.operand);
+    for (const ChainStep& step : steps)
+      if (step.operand != kNone) distinct.insert(step.operand);
     return distinct.size();
+  }
+
+  // Constants per channel in front, such as those of a normalisation and a scale behind it, as one factor and
+  // one addend. As they are where that would make infinite ones.
+  std::vector<ChainStep> with_joined_constants(const Node& node, std::vector<ChainStep> steps) {
+    const Dims& out = graph_.output(node).dims;
+    const auto end =
+        out.size() < 2
+            ? steps.begin()
+            : std::ranges::find_if(
+                  steps, [&](const ChainStep& step) { return !is_channel_constant(graph_, step, out); });
+    if (end == steps.begin()) return steps;
+    Node front = node;
+    front.steps.assign(steps.begin(), end);
+    const auto joined = fold_scaling(graph_, front);
+    if (!joined) return steps;
+    Dims dims(out.size() - 1, 1);
+    dims[0] = out[1];
+    const std::span addends = std::span(joined->bias).first(static_cast<std::size_t>(out[1]));
+    const ValueId factor = add_constant(graph_, node.name + ".factor", dims, joined->weights);
+    const ValueId addend = add_constant(graph_, node.name + ".addend", dims, addends);
+    std::vector<ChainStep> out_steps = {{.op = OP_MUL, .operand = factor}, {.op = OP_ADD, .operand = addend}};
+    out_steps.insert(out_steps.end(), end, steps.end());
+    return out_steps;
   }
 
   // The chain before this one, when only this one reads it.
@@ -82,13 +105,14 @@ class Fuser {
     if (before == kNoNode || graph_.nodes[before].op != "Chain" || reads_of(head) != 1) return false;
     Node& first = graph_.nodes[before];
     if (graph_.value(head).count() != graph_.output(node).count()) return false;
-    if (operands_of(first.steps, node.steps) > kMostOperands) return false;
     // Operands broadcast against the chain's shape: it may only differ by leading ones.
     for (const ChainStep& step : first.steps)
       if (step.operand != kNone && !cycle_of(graph_.value(step.operand).dims, graph_.output(node).dims))
         return false;
     std::vector<ChainStep> steps = first.steps;
     steps.insert(steps.end(), node.steps.begin(), node.steps.end());
+    if (operands_of(steps) > kMostOperands) steps = with_joined_constants(node, std::move(steps));
+    if (operands_of(steps) > kMostOperands) return false;
     node.steps = std::move(steps);
     node.inputs[0] = first.inputs[0];
     first.dead = true;

@@ -2,7 +2,7 @@
 static inline vec apply_one(vec v, int op, float a, float b) {
   switch (op) {
     case OP_AFFINE: return a * v + b;
-    case OP_ELU: return fmax(v, (vec)(0.0f)) + a * (exp(fmin(v, (vec)(0.0f))) - 1.0f);
+    case OP_ELU: return BELOW_ZERO(v, a * (exp(v) - 1.0f));
     case OP_TANH: return tanh(v);
     case OP_GELU: return 0.5f * v * (1.0f + erf(v * M_SQRT1_2_F));
     case OP_GELU_TANH: return 0.5f * v * (1.0f + tanh(0.7978845608f * (v + 0.044715f * v * v * v)));
@@ -44,9 +44,9 @@ static inline vec apply_two(vec x, vec y, int op) {
     case OP_RDIV: return y / x;
     case OP_POW: return pow(x, y);
     case OP_RPOW: return pow(y, x);
-    case OP_MIN: return fmin(x, y);
-    case OP_MAX: return fmax(x, y);
-    case OP_PRELU: return fmax(x, (vec)(0.0f)) + y * fmin(x, (vec)(0.0f));
+    case OP_MIN: return SMALLER(x, y);
+    case OP_MAX: return LARGER(x, y);
+    case OP_PRELU: return BELOW_ZERO(x, y * x);
     default: return x;
   }
 }

@@ -60,15 +60,24 @@ typedef float4 vec;
 
 #define ALWAYS static inline __attribute__((always_inline))
 
+// What is no number stays none, as with ONNX Runtime's CPU provider: fmax and fmin would put the other operand in its
+// place, and a model that fails would look well. `limit` is a number; of LARGER and SMALLER both sides may be none.
+#define AT_LEAST(v, limit) ((v) < (limit) ? (limit) : (v))
+#define AT_MOST(v, limit) ((v) > (limit) ? (limit) : (v))
+#define LARGER(v, w) (((v) < (w)) | ((w) != (w)) ? (w) : (v))
+#define SMALLER(v, w) (((v) > (w)) | ((w) != (w)) ? (w) : (v))
+// Below zero another value.
+#define BELOW_ZERO(v, other) ((v) < 0.0f ? (other) : (v))
+
 // The activations that convolutions and matrix products apply before they store.
 #define DEFINE_ACTIVATE(name, type)                                                                  \
   inline type name(type v, int op, float a, float b) {                                              \
     switch (op) {                                                                                   \
-      case OP_RELU: return fmax(v, (type)(0.0f));                                                   \
-      case OP_LEAKY: return fmax(v, (type)(0.0f)) + a * fmin(v, (type)(0.0f));                      \
-      case OP_CLIP: return fmin(fmax(v, (type)(a)), (type)(b));                                     \
-      case OP_HARD_SIGMOID: return fmin(fmax(a * v + b, (type)(0.0f)), (type)(1.0f));               \
-      case OP_HARD_SWISH: return v * fmin(fmax(a * v + b, (type)(0.0f)), (type)(1.0f));             \
+      case OP_RELU: return AT_LEAST(v, (type)(0.0f));                                               \
+      case OP_LEAKY: return BELOW_ZERO(v, a * v);                                                   \
+      case OP_CLIP: return AT_MOST(AT_LEAST(v, (type)(a)), (type)(b));                              \
+      case OP_HARD_SIGMOID: return AT_MOST(AT_LEAST(a * v + b, (type)(0.0f)), (type)(1.0f));        \
+      case OP_HARD_SWISH: return v * AT_MOST(AT_LEAST(a * v + b, (type)(0.0f)), (type)(1.0f));      \
       case OP_SIGMOID: return 1.0f / (1.0f + exp(-v));                                              \
       case OP_SILU: return v / (1.0f + exp(-v));                                                    \
       default: return v;                                                                            \

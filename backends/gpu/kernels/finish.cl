@@ -8,7 +8,7 @@ DEFINE_ACTIVATE(activate_any, float16)
 // The same; the usual ones without a call.
 ALWAYS float16 activate_pixels(float16 v, int op, float a, float b) {
   if (op == OP_NONE) return v;
-  if (op == OP_RELU) return fmax(v, (float16)(0.0f));
+  if (op == OP_RELU) return AT_LEAST(v, (float16)(0.0f));
   return activate_any(v, op, a, b);
 }
 
@@ -28,7 +28,7 @@ ALWAYS void finish(float16 v, int left, int g, int channels, int pixels, int p, 
     }
   }
   if (act == OP_PRELU)
-    v = fmax(v, (float16)(0.0f)) + FOUR(LOAD4(slope, g)) * fmin(v, (float16)(0.0f));
+    v = BELOW_ZERO(v, FOUR(LOAD4(slope, g)) * v);
   else
     v = activate_pixels(v, act, act_a, act_b);
   if (g * 4 + 1 >= channels) v.s159d = (float4)(0.0f);

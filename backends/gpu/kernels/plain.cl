@@ -88,7 +88,7 @@ __kernel void pool_plain(IN x, OUT y, __global const int* restrict g, int n, int
         if (iz < 0 || iz >= SIZE(SIZE_IN, 0) || iy < 0 || iy >= SIZE(SIZE_IN, 1) || ix < 0 || ix >= SIZE(SIZE_IN, 2))
           continue;
         const float v = LOAD1(x, ((b * SIZE(SIZE_IN, 0) + iz) * SIZE(SIZE_IN, 1) + iy) * SIZE(SIZE_IN, 2) + ix);
-        best = fmax(best, v);
+        best = LARGER(best, v);
         sum += v;
         ++inside;
       }

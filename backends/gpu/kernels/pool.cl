@@ -22,7 +22,7 @@ __kernel void pool(IN x, OUT y, int planes, int ih, int iw, int oh, int ow, int 
     for (int ky = top; ky < bottom; ++ky)
       for (int kx = 0; kx < kw; ++kx) {
         const float16 tap = four_pixels(x, (plane * ih + y0 + ky * dh) * iw + x0 + kx * dw, sw);
-        v = mean == 0 ? fmax(v, tap) : v + tap;
+        v = mean == 0 ? LARGER(v, tap) : v + tap;
       }
     STORE16(mean == 0 ? v : v / (float)(counted_rows * kw), to, y);
     return;
@@ -34,7 +34,7 @@ __kernel void pool(IN x, OUT y, int planes, int ih, int iw, int oh, int ow, int 
     for (int ky = top; ky < bottom; ++ky)
       for (int kx = begin; kx < end; ++kx) {
         const float4 tap = LOAD4(x, (plane * ih + y0 + ky * dh) * iw + xi + kx * dw);
-        v = mean == 0 ? fmax(v, tap) : v + tap;
+        v = mean == 0 ? LARGER(v, tap) : v + tap;
       }
     STORE4(mean == 0 ? v : v / (float)counted, to + i, y);
   }
@@ -45,7 +45,7 @@ __kernel void pool_global(IN x, OUT y, int planes, int pixels, int mean) {
   float4 best = LOAD4(x, plane * pixels), sum = best;
   for (int p = 1; p < pixels; ++p) {
     const float4 v = LOAD4(x, plane * pixels + p);
-    best = fmax(best, v);
+    best = LARGER(best, v);
     sum += v;
   }
   STORE4(mean == 0 ? best : sum / (float)pixels, plane, y);

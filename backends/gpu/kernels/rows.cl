@@ -18,8 +18,8 @@ __kernel void reduce(IN x, OUT y, __global const int* restrict m, int n, int op)
         for (int d = 0; d < m[11]; ++d) {
           const float v = LOAD1(x, at + d * m[15]);
           part += v;
-          most = fmax(most, v);
-          least = fmin(least, v);
+          most = LARGER(most, v);
+          least = SMALLER(least, v);
         }
         sum += part;
       }

@@ -147,6 +147,16 @@ Status lower_conv(Builder& builder, const Node& node) {
   return {};
 }
 
+bool lower_scaling(Builder& builder, const Node& chain) {
+  const auto folded = fold_scaling(builder.graph(), chain);
+  if (!folded) return false;
+  const Planes planes = planes_of(builder.graph().output(chain).dims);
+  Shape2d s{planes.n, planes.channels, planes.channels, planes.channels, {}};
+  s.w.in[2] = s.w.out[2] = planes.pixels;  // rows that follow each other are one
+  lower_depthwise(builder, chain, s, *folded);
+  return true;
+}
+
 Status lower_conv_transpose(Builder& builder, const Node& node) {
   const Graph& graph = builder.graph();
   const Shape2d s = shape_of(graph, node, true);

@@ -5,9 +5,28 @@
 namespace sluice::gpu {
 namespace {
 
-constexpr std::int64_t kFewItems = 512;  // below it a small GPU rather has more of them than larger ones
+// Of work items below which a small GPU rather has more of them than larger ones. Those of 16 channels keep
+// it busy alone: each has 64 sums that do not wait for each other.
+constexpr std::int64_t kFewItems = 512;
+constexpr std::int64_t kFewWideItems = 1024;
 
 bool known_floats(const Value& value) { return value.constant() && value.known; }
+
+std::int64_t padded_to(std::int64_t channels, std::int64_t lanes) {
+  return (channels + lanes - 1) / lanes * lanes;
+}
+
+// Of the float4 set: 16, 8 or 4. Each reads the inputs half as often as the next, and its sums hide twice as
+// much of what an addition takes.
+int portable_lanes(const Builder& builder, const Shape2d& s) {
+  const std::int64_t per_group = s.oc / s.groups;
+  const auto items = [&](std::int64_t lanes) {
+    return s.n * ((s.pixels() + 3) / 4) * (padded_to(s.oc, lanes) / lanes);
+  };
+  const bool wide = s.groups == 1 ? padded_to(s.oc, 16) == padded_to(s.oc, 8) : per_group >= 16;
+  if (wide && builder.widest() >= 16 && items(16) >= kFewWideItems) return 16;
+  return (s.groups == 1 ? per_group > 4 : per_group >= 8) && items(8) >= kFewItems ? 8 : 4;
+}
 
 }  // namespace
 
@@ -37,14 +56,10 @@ bool packed_kernels_take(const Graph& graph, const Node& node) {
 }
 
 int lanes_for(const Builder& builder, const Shape2d& s) {
-  const std::int64_t per_group = s.oc / s.groups;
-  if (builder.lanes() == 4) {
-    const std::int64_t items = s.n * ((s.pixels() + 3) / 4) * ((s.oc + 7) / 8);
-    return (s.groups == 1 ? per_group > 4 : per_group >= 8) && items >= kFewItems ? 8 : 4;
-  }
-  if (s.groups > 1) return per_group >= 16 ? 16 : 4;
+  if (builder.lanes() == 4) return portable_lanes(builder, s);
+  if (s.groups > 1) return s.oc / s.groups >= 16 ? 16 : 4;
   if (s.oc <= 8) return 8;
-  return (s.oc + 23) / 24 * 24 < (s.oc + 15) / 16 * 16 ? 24 : 16;
+  return padded_to(s.oc, 24) < padded_to(s.oc, 16) ? 24 : 16;
 }
 
 void append_finish(Builder& builder, std::vector<Argument>& arguments, const Epilogue& epilogue, int lanes) {

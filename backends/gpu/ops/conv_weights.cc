@@ -3,6 +3,7 @@
 #include <array>
 
 #include <algorithm>
+#include <cmath>
 
 #include "backends/gpu/kernels/opcodes.h"
 
@@ -58,6 +59,24 @@ void apply_constant(const Graph& graph, const ChainStep& step, std::int64_t oc, 
   for (std::size_t o = 0; o < static_cast<std::size_t>(oc); ++o) folded.bias[o] += sign * values[o];
 }
 
+void apply_steps(const Graph& graph, const Node& node, std::int64_t oc, FoldedWeights& folded) {
+  const Dims& dims = graph.output(node).dims;
+  bool summed = false;  // the residual is behind us: constants can no longer go into the weights
+  for (const ChainStep& step : node.steps) {
+    if (!summed && is_channel_constant(graph, step, dims)) {
+      apply_constant(graph, step, oc, folded);
+    } else if (step.op == OP_ADD && step.operand != kNone) {
+      folded.epilogue.residual = step.operand;
+      summed = true;
+    } else {
+      folded.epilogue.act = step.op;
+      folded.epilogue.a = step.a;
+      folded.epilogue.b = step.b;
+      if (step.op == OP_PRELU) folded.epilogue.slope = per_channel(graph, step, oc);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<float> pad_to(std::vector<float> values, int multiple) {
@@ -96,21 +115,36 @@ FoldedWeights fold_weights(const Graph& graph, const Node& node, std::int64_t oc
   if (node.has_input(2))
     std::ranges::copy(constant_floats(graph.input(node, 2)).value_or(std::vector<float>{}),
                       folded.bias.begin());
-  const Dims& dims = graph.output(node).dims;
-  bool summed = false;  // the residual is behind us: constants can no longer go into the weights
-  for (const ChainStep& step : node.steps) {
-    if (!summed && is_channel_constant(graph, step, dims)) {
-      apply_constant(graph, step, oc, folded);
-    } else if (step.op == OP_ADD && step.operand != kNone) {
-      folded.epilogue.residual = step.operand;
-      summed = true;
-    } else {
-      folded.epilogue.act = step.op;
-      folded.epilogue.a = step.a;
-      folded.epilogue.b = step.b;
-      if (step.op == OP_PRELU) folded.epilogue.slope = per_channel(graph, step, oc);
-    }
-  }
+  apply_steps(graph, node, oc, folded);
+  return folded;
+}
+
+bool is_scaling(const Graph& graph, const Node& chain) {
+  const Dims& dims = graph.output(chain).dims;
+  if (dims.size() < 3 || dims.size() > 4 || graph.input(chain, 0).dims != dims) return false;
+  const auto& steps = chain.steps;
+  std::size_t at = 0;
+  bool vectors = false;
+  for (; at < steps.size() && is_channel_constant(graph, steps[at], dims); ++at)
+    vectors = vectors || (steps[at].operand != kNone && graph.value(steps[at].operand).count() > 1);
+  if (at < steps.size() && steps[at].op == OP_ADD && graph.value(steps[at].operand).dims == dims) ++at;
+  const auto closes = [&](const ChainStep& step) {
+    const bool slope =
+        step.op == OP_PRELU && is_channel_constant(graph, {.op = OP_MUL, .operand = step.operand}, dims);
+    return slope || is_finishing(step.op);
+  };
+  if (at < steps.size() && closes(steps[at])) ++at;
+  return vectors && at == steps.size();
+}
+
+std::optional<FoldedWeights> fold_scaling(const Graph& graph, const Node& chain) {
+  const std::int64_t channels = graph.output(chain).dims[1];
+  FoldedWeights folded;
+  folded.weights.assign(static_cast<std::size_t>(channels), 1.0F);
+  folded.bias.assign(static_cast<std::size_t>((channels + 3) / 4 * 4), 0.0F);
+  apply_steps(graph, chain, channels, folded);
+  const auto finite = [](float value) { return std::isfinite(value); };
+  if (!std::ranges::all_of(folded.weights, finite) || !std::ranges::all_of(folded.bias, finite)) return {};
   return folded;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "backends/gpu/ir/graph.h"
@@ -23,6 +24,13 @@ struct FoldedWeights {
   Epilogue epilogue;
 };
 FoldedWeights fold_weights(const Graph& graph, const Node& node, std::int64_t oc);
+
+// Whether a chain of elementwise steps is what a depthwise convolution of one tap does: constants per
+// channel, at least one that is no scalar, then at most a residual, then at most an activation. 3 or 4
+// dimensions.
+bool is_scaling(const Graph& graph, const Node& chain);
+// Of such a chain: one weight per channel. Nothing where a weight or addend would not be finite.
+std::optional<FoldedWeights> fold_scaling(const Graph& graph, const Node& chain);
 
 // Whether `step` multiplies or adds one constant per channel (or one for all) of a value of shape `dims`.
 bool is_channel_constant(const Graph& graph, const ChainStep& step, const Dims& dims);

@@ -5,6 +5,7 @@
 
 #include "backends/gpu/ir/chains.h"
 #include "backends/gpu/kernels/opcodes.h"
+#include "backends/gpu/ops/conv_weights.h"
 #include "backends/gpu/ops/lowering.h"
 
 namespace sluice::gpu {
@@ -243,7 +244,9 @@ std::string check_cast(const Graph& graph, const Node& node) {
 }
 
 Status lower_chain(Builder& builder, const Node& node) {
-  ChainWriter writer(builder, node, choose_packed(builder, node));
+  const bool packed = choose_packed(builder, node);
+  if (packed && is_scaling(builder.graph(), node) && lower_scaling(builder, node)) return {};
+  ChainWriter writer(builder, node, packed);
   for (const ChainStep& step : node.steps) writer.add(step);
   writer.launch();
   return {};

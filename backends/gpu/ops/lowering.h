@@ -18,6 +18,9 @@ Status lower_conv_transpose(Builder& builder, const Node& node);
 // Whether fusion may put `steps` behind this convolution: its weights are known and the packed kernels take
 // it.
 bool conv_can_finish(const Graph& graph, const Node& node);
+// A chain that is_scaling (conv_weights.h), of a value that is at hand packed, as a depthwise convolution of
+// one tap. False, and nothing is launched: its constants make no finite factors.
+bool lower_scaling(Builder& builder, const Node& chain);
 // Whether it can read its input where it lies (kernels/conv.cl: conv_first).
 bool conv_is_first_layer(const Graph& graph, const Node& node);
 

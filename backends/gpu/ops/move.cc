@@ -180,14 +180,20 @@ Status lower_concat(Builder& builder, const Node& node) {
   std::vector<SlotId> sources;
   for (const ValueId input : node.inputs)
     sources.push_back(packed ? builder.packed(input) : builder.plain(input));
-  const SlotId y = packed ? builder.make_packed(node.outputs[0]) : builder.make_plain(node.outputs[0]);
+  const bool again = std::ranges::count(sources, sources[0]) > 1;
+  const auto extended =
+      packed && !again ? builder.extend_packed(node.outputs[0], node.inputs[0]) : std::optional<SlotId>();
+  const SlotId y = extended ? *extended
+                   : packed ? builder.make_packed(node.outputs[0])
+                            : builder.make_plain(node.outputs[0]);
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const Dims& x = graph.input(node, i).dims;
     if (packed) {
       const std::int64_t block = planes_of(x).groups() * 4 * planes.pixels;
-      launch_place(builder, {planes.n, block}, {sources[i], {block, 1}, 0},
-                   {y, {planes.groups() * 4 * planes.pixels, 1}, offset});
+      if (i > 0 || !extended)
+        launch_place(builder, {planes.n, block}, {sources[i], {block, 1}, 0},
+                     {y, {planes.groups() * 4 * planes.pixels, 1}, offset});
       offset += block;
     } else {
       const Dims strides = dense_strides(out);

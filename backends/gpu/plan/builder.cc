@@ -26,7 +26,8 @@ Planes planes_of(const Dims& dims) {
   return planes;
 }
 
-Builder::Builder(const Graph& graph, bool half, int lanes) : graph_(graph), places_(graph.values.size()) {
+Builder::Builder(const Graph& graph, bool half, int lanes, int widest)
+    : graph_(graph), widest_(widest), places_(graph.values.size()) {
   recipe_.half = half;
   recipe_.lanes = lanes;
 }
@@ -70,6 +71,20 @@ SlotId Builder::make_plain(ValueId id) { return places(id).plain = scratch(graph
 SlotId Builder::make_packed(ValueId id) {
   const Planes planes = planes_of(graph_.value(id).dims);
   return places(id).packed = scratch(planes.n * planes.groups() * 4 * planes.pixels);
+}
+
+std::optional<SlotId> Builder::extend_packed(ValueId out, ValueId first) {
+  const Planes before = planes_of(graph_.value(first).dims);
+  const Planes after = planes_of(graph_.value(out).dims);
+  const SlotId slot = places(first).packed;
+  // One pixel: the host may know the memory too, by the value's own size.
+  if (slot < 0 || before.n != 1 || before.pixels == 1 || before.channels % 4 != 0) return {};
+  const auto [last, fresh] = extended_.try_emplace(slot, first);
+  if (last->second != first) return {};  // something lies behind it already
+  last->second = out;
+  recipe_.slots[static_cast<std::size_t>(slot)].bytes =
+      rounded(static_cast<std::size_t>(after.groups() * 4 * after.pixels) * element_bytes());
+  return places(out).packed = slot;
 }
 
 // Between the layouts: kernel to_c4 or from_c4.

@@ -25,10 +25,13 @@ Planes planes_of(const Dims& dims);
 
 class Builder {
  public:
-  Builder(const Graph& graph, bool half, int lanes);
+  // `lanes`: the kernel set, 4 or 16. `widest`: output channels that a convolution of the set of 4 may make
+  // per work item, 8 or 16 (device/devices.h).
+  Builder(const Graph& graph, bool half, int lanes, int widest = 16);
 
   const Graph& graph() const { return graph_; }
   int lanes() const { return recipe_.lanes; }
+  int widest() const { return widest_; }
   std::size_t element_bytes() const { return recipe_.half ? 2 : 4; }
 
   // The value's memory for reading, converted or uploaded when it is not at hand in that layout.
@@ -39,6 +42,10 @@ class Builder {
   // The value's memory for writing; from then on it is at hand.
   SlotId make_plain(ValueId id);
   SlotId make_packed(ValueId id);
+  // Makes room for `out` behind `first`, whose channels are the first of `out`'s: both are then at hand
+  // packed in one memory, and nothing is copied. Nothing when that cannot be, else the memory for writing the
+  // other channels.
+  std::optional<SlotId> extend_packed(ValueId out, ValueId first);
   // `out` is `in` under another shape; no launch.
   void alias(ValueId out, ValueId in);
   // Slots that are no value.
@@ -74,8 +81,10 @@ class Builder {
   const Places& places(ValueId id) const { return places_[static_cast<std::size_t>(id)]; }
 
   const Graph& graph_;
+  const int widest_;
   Recipe recipe_;
   std::vector<Places> places_;
+  std::map<SlotId, ValueId> extended_;  // which value reaches to the memory's end
   SlotId nothing_ = -1;
 };
 

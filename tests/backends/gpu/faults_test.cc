@@ -188,6 +188,18 @@ TEST(GpuDevices, AreChosenByName) {
   EXPECT_FALSE(device.has_extension("cl_khr_fp16")) << "a longer name is another extension";
 }
 
+TEST(GpuDevices, HoldAsManySumsAsTheirRegistersAllow) {
+  DeviceInfo device;
+  device.name = "Adreno (TM) 740";
+  device.vendor = "QUALCOMM";
+  EXPECT_EQ(device.widest_tile(), 16);
+  device.vendor = "ARM";
+  EXPECT_EQ(device.widest_tile(), 8);
+  device.vendor = "a vendor of boards";
+  device.name = "Mali-G78 r0p1";
+  EXPECT_EQ(device.widest_tile(), 8);
+}
+
 TEST(GpuDevices, ThatCannotBeAskedAreLeftOut) {
   ::setenv("SLUICE_FAKE_OPENCL_DEVICES", "First:cpu-a,B;Second:C;Empty:", 1);
   const auto names = [] {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "backends/gpu/ir/simplify.h"
 #include "backends/gpu/ops/operators.h"
@@ -17,9 +18,9 @@ using ::testing::ElementsAre;
 
 constexpr int kFloat4 = 4, kWide = 16;
 
-Recipe recipe_of(GraphMaker m, int lanes, bool half = false) {
+Recipe recipe_of(GraphMaker m, int lanes, bool half = false, int widest = 16) {
   simplify(m.graph);
-  Builder builder(m.graph, half, lanes);
+  Builder builder(m.graph, half, lanes, widest);
   for (const ValueId id : m.graph.inputs) EXPECT_TRUE(builder.add_input(id).ok());
   for (const Node& node : m.graph.nodes) {
     const Status lowered = find_operator(node.op)->lower(builder, node);
@@ -55,8 +56,8 @@ GraphMaker convolution(std::int64_t in, std::int64_t out, std::int64_t size, std
 
 // What the convolution itself became: behind the layout's change and the pool, before the layout's change
 // back.
-Launch launch_of(const GraphMaker& m, int lanes) {
-  const Recipe recipe = recipe_of(m, lanes);
+Launch launch_of(const GraphMaker& m, int lanes, int widest = 16) {
+  const Recipe recipe = recipe_of(m, lanes, false, widest);
   EXPECT_EQ(recipe.launches.size(), 4u) << ::testing::PrintToString(kernels_of(recipe));
   return recipe.launches.at(2);
 }
@@ -79,7 +80,11 @@ TEST(GpuKernelChoice, AConvolutionsKernelGoesByItsShape) {
 // The channels that a work item makes: more of them read the input less often, as long as enough items are
 // left.
 TEST(GpuKernelChoice, HowManyChannelsAWorkItemMakesGoesByShapeAndSet) {
-  EXPECT_EQ(launch_of(convolution(32, 64, 64, 1), kFloat4).lanes, 8);
+  EXPECT_EQ(launch_of(convolution(32, 64, 64, 1), kFloat4).lanes, 16);
+  EXPECT_EQ(launch_of(convolution(32, 64, 64, 1), kFloat4, 8).lanes, 8)
+      << "as many as the device's registers hold";
+  EXPECT_EQ(launch_of(convolution(32, 64, 28, 1), kFloat4).lanes, 8) << "784 items of 16 would be too few";
+  EXPECT_EQ(launch_of(convolution(32, 24, 64, 1), kFloat4).lanes, 8) << "of 2 x 16 a quarter would idle";
   EXPECT_EQ(launch_of(convolution(32, 64, 8, 1), kFloat4).lanes, 4) << "128 items of 8 would be too few";
   EXPECT_EQ(launch_of(convolution(32, 4, 128, 1), kFloat4).lanes, 4);
   EXPECT_EQ(launch_of(convolution(32, 64, 16, 1), kWide).lanes, 16);
@@ -145,6 +150,54 @@ TEST(GpuKernelChoice, TheLayoutChangesOnceAtEachEdge) {
   for (const Launch& launch : recipe_of(m, kFloat4).launches)
     if (launch.unit == "layout") changes.push_back(launch.kernel);
   EXPECT_THAT(changes, ElementsAre("to_c4", "from_c4"));
+}
+
+// DenseNet: each layer's channels behind those that are there, normalised anew before the next.
+TEST(GpuKernelChoice, ChannelsAreAppendedWhereTheFirstOnesLie) {
+  GraphMaker m;
+  const Dims four = {1, 4, 8, 8}, eight = {1, 8, 8, 8}, twelve = {1, 12, 8, 8};
+  const auto conv = [&](ValueId from, std::int64_t channels, const Dims& out) {
+    return m.node("Conv", {from, m.constant({out[1], channels, 1, 1})}, out);
+  };
+  const std::map<std::string, Attribute> channels = {{"axis", std::int64_t{1}}};
+  const ValueId x = m.value("x", four);
+  const ValueId first = conv(x, 4, four);
+  const ValueId second = m.node("Concat", {first, conv(first, 4, four)}, eight, channels);
+  const ValueId third = m.node("Concat", {second, conv(second, 8, four)}, twelve, channels);
+  const ValueId other = m.node("Concat", {second, first}, twelve, channels);  // its place is taken
+  const ValueId twice = m.node("Concat", {first, first}, eight, channels);
+  m.graph.inputs = {x};
+  m.graph.outputs = {conv(third, 12, four), conv(other, 12, four), conv(twice, 8, four)};
+  const Recipe recipe = recipe_of(m, kFloat4);
+  EXPECT_THAT(kernels_of(recipe), ElementsAre("to_c4", "conv1x1", "conv1x1", "place4", "conv1x1", "place4",
+                                              "place4", "place4", "place4", "place4", "conv1x1", "conv1x1",
+                                              "conv1x1", "from_c4", "from_c4", "from_c4"));
+  const auto written = [&](std::size_t launch) {
+    for (const Argument& argument : recipe.launches[launch].arguments)
+      if (const auto* writes = std::get_if<Writes>(&argument)) return writes->slot;
+    return -1;
+  };
+  EXPECT_EQ(written(3), written(1));
+  EXPECT_EQ(written(5), written(1));
+  EXPECT_NE(written(6), written(1));
+  EXPECT_NE(written(8), written(1));
+  EXPECT_EQ(recipe.slots[static_cast<std::size_t>(written(1))].bytes, 12u * 8 * 8 * sizeof(float));
+}
+
+TEST(GpuKernelChoice, ConstantsPerChannelAreADepthwiseConvolution) {
+  const auto kernel_of = [](float factor, const char* last) {
+    GraphMaker m;
+    const Dims dims = {1, 6, 5, 7};
+    const ValueId x = m.value("x", dims);
+    const ValueId pooled = m.node("MaxPool", {x}, dims, {{"kernel_shape", Dims{1, 1}}});
+    const ValueId scaled = m.node("Mul", {pooled, m.constant({6, 1, 1}, factor)}, dims);
+    m.graph.inputs = {x};
+    m.graph.outputs = {m.node(last, {m.node("Add", {scaled, m.constant({6, 1, 1})}, dims)}, dims)};
+    return recipe_of(m, kFloat4).launches.at(2).kernel;
+  };
+  EXPECT_EQ(kernel_of(2, "Relu"), "depthwise");
+  EXPECT_EQ(kernel_of(2, "Erf"), "chain") << "no activation of convolutions";
+  EXPECT_EQ(kernel_of(std::numeric_limits<float>::infinity(), "Relu"), "chain");
 }
 
 // What a matrix product reads of a constant lies ready: only a side that the run brings is packed by a

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 
 #include "backends/gpu/device/kernel_sources.h"
@@ -18,8 +19,10 @@
 namespace sluice::gpu {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Optional;
 
 std::vector<int> codes(const Node& node) {
   std::vector<int> out;
@@ -158,6 +161,30 @@ TEST(GpuFusion, GatedActivationsAreRecognised) {
     ASSERT_THAT(m.operators(), ElementsAre("Conv")) << gate;
     EXPECT_THAT(codes(m.graph.nodes[0]), ElementsAre(gate[0] == 'S' ? OP_SILU : OP_HARD_SWISH));
   }
+}
+
+// More constants than a launch has operands: a normalisation and a scale, as Caffe2 writes them.
+TEST(GpuFusion, ConstantsPerChannelBecomeOneFactorAndOneAddend) {
+  const auto made = [](float factor) {
+    GraphMaker m;
+    const Dims dims = {1, 6, 5, 7};
+    const ValueId x = m.value("x", dims), two = m.constant({6}, 2);
+    const ValueId normal = m.node("BatchNormalization", {x, two, two, two, m.constant({6}, 4)}, dims);
+    m.graph.nodes.back().attributes["epsilon"] = 0.0F;
+    const ValueId scaled = m.node("Mul", {normal, m.constant({6, 1, 1}, factor)}, dims);
+    const ValueId sum = m.node("Add", {scaled, m.constant({6, 1, 1}, 1)}, dims);
+    m.graph.inputs = {x};
+    m.graph.outputs = {m.node("Relu", {sum}, dims)};
+    simplify(m.graph);
+    return m;
+  };
+  const GraphMaker joined = made(3);
+  ASSERT_THAT(joined.operators(), ElementsAre("Chain"));
+  const Node& chain = joined.graph.nodes[0];
+  ASSERT_THAT(codes(chain), ElementsAre(OP_MUL, OP_ADD, OP_RELU));
+  EXPECT_THAT(constant_floats(joined.graph.value(chain.steps[0].operand)), Optional(Each(3.0F)));
+  EXPECT_THAT(constant_floats(joined.graph.value(chain.steps[1].operand)), Optional(Each(1.0F)));
+  EXPECT_THAT(made(std::numeric_limits<float>::infinity()).operators(), ElementsAre("Chain", "Chain"));
 }
 
 TEST(GpuFusion, ZeroChannelsOfAResidualAreNotMade) {

@@ -182,6 +182,8 @@ TEST(CommandLine, Others) {
   get<SchemaArguments>({"schema"});
   EXPECT_TRUE(get<DoctorArguments>({"doctor", "--json"}).json);
   EXPECT_EQ(get<InspectArguments>({"inspect", "m.onnx"}).model, "m.onnx");
+  EXPECT_EQ(get<InspectArguments>({"inspect", "m.onnx", "--shape", "x=1x3"}).shapes.at(0).dims,
+            (std::vector<std::int64_t>{1, 3}));
   const auto eval =
       get<EvalArguments>({"eval", "a", "--labels", "l", "--iou", "0.4", "--min-recall", "0.95", "--json"});
   EXPECT_EQ(eval.iou, 0.4);

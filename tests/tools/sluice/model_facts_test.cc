@@ -63,6 +63,15 @@ TEST(ModelFacts, CountsMultiplyAccumulates) {
   EXPECT_EQ(facts.operators.at("Conv"), 1);
 }
 
+TEST(ModelFacts, ShapesThatAreGivenReplaceTheNames) {
+  const ModelFacts facts = facts_of(example(), {{"N", 2}});
+  EXPECT_EQ(facts.inputs[0].shape, (std::vector<std::string>{"2", "3", "8", "8"}));
+  CheckedModel nameless = example();
+  nameless.header.inputs[0].dims[0].name = {};
+  EXPECT_EQ(facts_of(nameless).inputs[0].shape[0], "?");
+  EXPECT_EQ(facts_of(nameless, {{"x.0", 4}}).inputs[0].shape[0], "4");
+}
+
 TEST(ModelFacts, AMissingShapeMakesThemUnknown) {
   CheckedModel model = example();
   model.header.values.clear();

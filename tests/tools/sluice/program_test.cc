@@ -224,7 +224,18 @@ TEST_F(Program, CompileChecksWhatItIsAskedFor) {
   EXPECT_THAT(err_, HasSubstr("backend 'cpu' compiles nothing ahead of time"));
   EXPECT_EQ(run({"compile", "m.onnx", "--backend", "cpu", "-o", write("there.onnx", "x")}), 1);
   EXPECT_THAT(err_, HasSubstr("use --force"));
+  EXPECT_EQ(run({"compile", "m.onnx", "--backend", "htp", "-o", out, "--shape", "x=1xn"}), 2);
+  EXPECT_THAT(err_, HasSubstr("'x=1xn' is no NAME=DIMS such as input=1x3x256x256"));
   EXPECT_FALSE(fs::exists(out));
+}
+
+// Before the model is opened and anything is measured, which may take minutes.
+TEST_F(Program, CompileFindsFirstWhetherItsResultCanBeWritten) {
+  for (const char* backend : {"gpu", "htp"}) {
+    EXPECT_EQ(run({"compile", "m.onnx", "--backend", backend, "-o", at("none/out.onnx")}), 1);
+    EXPECT_THAT(err_, StartsWith("sluice: error: -o: '" + at("none/out.onnx") + "'"));
+    EXPECT_THAT(err_, HasSubstr("No such file or directory"));
+  }
 }
 
 #if defined(__x86_64__)
