@@ -125,6 +125,11 @@ class Words(Faults):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertAlmostEqual(json.loads(done.stdout)['top1'], right / 3, places=5)
 
+    def test_cores_are_checked_with_the_file(self):
+        path = self.source_to(BARS, more='backends: {cpu: {cores: bigg}}\n')
+        self.assertEqual(self.errors(path), ["FILE:5:25: error: backends: key 'cpu.cores' is 'bigg', but must be a text such as "
+                                             "0,4-7, a whole number or a list of both, or one of: auto, big, all; did you mean 'big'?"])
+
     def test_names_of_classes_and_cores_may_be_numbers(self):
         text = ('version: 1\nmodels: {face: {path: %s}}\nnodes:\n' % FRONT +
                 '  - {id: cam, type: video_source, options: {uri: %s}}\n' % FACES +
