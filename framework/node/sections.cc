@@ -82,8 +82,8 @@ OptionDeclaration cpu() {
       .child(option("threads", OptionKind::kInteger, text("auto"), "Threads within one run.")
                  .range(1, 256)
                  .any_of({"auto"}))
-      .child(
-          option("cores", OptionKind::kNumberSet, text("auto"), "auto, big, all, or a list such as 0,4-7."))
+      .child(option("cores", OptionKind::kNumberSet, text("auto"), "auto, big, all, or a list such as 0,4-7.")
+                 .any_of({"auto", "big", "all"}))
       .child(
           option("spinning", OptionKind::kBool, {false}, "Whether idle threads spin instead of sleeping."));
 }

@@ -25,11 +25,6 @@ const Value* written(const Value& section, const std::string& key) {
   return htp ? htp->find(key) : nullptr;
 }
 
-bool is_set(const Draft& d, const std::string& option, const std::string& key) {
-  return std::ranges::any_of(
-      d.inputs.set, [&](const auto& set) { return set.first == option || set.first == option + "." + key; });
-}
-
 // Where the file says the key; a node that does not inherits it from `backends`.
 Mark place_of_key(const Draft& d, const NodeSpec& spec, const std::string& key) {
   if (const Value* own = written(spec.options, key)) return own->mark;
@@ -42,7 +37,7 @@ void check_node(Draft& d, int n, const Contradictions& inherited) {
     const auto same = [&](const HtpContradiction& other) { return other.text == found.text; };
     if (std::ranges::any_of(inherited, same)) continue;
     const std::string sentence = d.owner(n) + ": option 'htp." + found.key + "' " + found.text;
-    if (is_set(d, d.node(n).id + ".htp", found.key))
+    if (is_set(d, n, "htp." + found.key) || is_set(d, n, "htp"))
       d.error({}, "--set: " + sentence);
     else
       d.error(place_of_key(d, *d.draft(n).spec, found.key), sentence);

@@ -90,9 +90,17 @@ std::string lacks(Draft& d, int n, const OptionValue& step, std::string& allowed
   return {};
 }
 
-// Inherited steps that a node lacks are skipped and said; written ones are errors.
-void check_ladder(Draft& d, int n) {
+void refuse_step(Draft& d, int n, std::size_t step, const std::string& names) {
+  const std::string sentence = d.owner(n) + ": option 'degrade' names " + names;
+  if (is_set(d, n, "degrade")) return d.error({}, "--set: " + sentence);
   const Value* written = d.draft(n).spec->options.find("degrade");
+  const Value::List* list = written->list();
+  d.error(list && step < list->size() ? (*list)[step].mark : written->mark, sentence);
+}
+
+// Inherited steps that a node lacks are skipped and said; written ones, also by --set, are errors.
+void check_ladder(Draft& d, int n) {
+  const bool written = is_set(d, n, "degrade") || d.draft(n).spec->options.find("degrade");
   const auto* steps = std::get_if<OptionList>(&option(d.node(n), "degrade").data);
   if (!steps || !d.node(n).options->has("backends")) return;
   OptionList kept;
@@ -102,9 +110,7 @@ void check_ladder(Draft& d, int n) {
     if (missing.empty()) {
       kept.push_back((*steps)[i]);
     } else if (written) {
-      const Value::List* list = written->list();
-      d.error(list && i < list->size() ? (*list)[i].mark : written->mark,
-              d.owner(n) + ": option 'degrade' names " + missing + names);
+      refuse_step(d, n, i, missing + names);
     } else {
       d.say(d.owner(n) + " skips step " + std::to_string(i + 1) + " of selector.degrade: it has no " +
             missing);

@@ -15,6 +15,14 @@ std::shared_ptr<const NodeDeclaration> Draft::find_type(std::string_view name) {
   return types.emplace(name, std::make_shared<const NodeDeclaration>(*declaration)).first->second;
 }
 
+bool is_set(const Draft& d, int node, std::string_view option) {
+  const std::string& id = d.plan->nodes[static_cast<std::size_t>(node)].id;
+  return std::ranges::any_of(d.inputs.set, [&](const auto& set) {
+    return set.first.size() == id.size() + 1 + option.size() && set.first.starts_with(id + ".") &&
+           set.first.ends_with(option);
+  });
+}
+
 bool is_end(const NodeDeclaration& type) { return type.sink || type.observer; }
 
 bool forwards_type(const NodeDeclaration& type) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -43,6 +45,26 @@ bool has_scheme(std::string_view text) {
   return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '+' || c == '-' || c == '.';
   });
+}
+
+std::optional<int> whole_number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+// "0,4-7": numbers and ranges from 0 up.
+bool is_number_set(std::string_view set) {
+  for (std::size_t begin = 0; begin <= set.size();) {
+    const std::string_view part = set.substr(begin, set.find(',', begin) - begin);
+    const std::size_t dash = part.find('-');
+    const std::optional<int> first = whole_number(part.substr(0, dash));
+    const std::optional<int> last = dash == part.npos ? first : whole_number(part.substr(dash + 1));
+    if (!first || !last || *last < *first) return false;
+    begin += part.size() + 1;
+  }
+  return true;
 }
 
 // Reads the values of one map; `prefix` is where it stands within the options ("batch.").
@@ -257,7 +279,7 @@ OptionValue Reader::number_set(const std::string& name, const OptionDeclaration&
   };
   const Value::List* items = written.list();
   const bool right = items ? std::all_of(items->begin(), items->end(), add) : add(written);
-  if (!right || set.empty())
+  if (!right || !(among_choices(option, written) || is_number_set(set)))
     return wrong_type(name, option, written, "a text such as 0,4-7, a whole number or a list of both");
   return {std::move(set)};
 }

@@ -1,6 +1,9 @@
 #include "nodes/video/picture.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
 
 namespace sluice {
 
@@ -115,16 +118,21 @@ AVColorRange libav_range(ColorRange range) {
   return AVCOL_RANGE_UNSPECIFIED;
 }
 
-Orientation orientation_of(const std::int32_t* matrix) {
+Orientation orientation_of(const std::int32_t* given) {
   Orientation out;
-  const double degrees = -av_display_rotation_get(matrix);  // libav counts counterclockwise
-  if (std::isnan(degrees)) return {0, true};
+  std::array<std::int32_t, 9> matrix;
+  std::copy_n(given, matrix.size(), matrix.begin());
+  // A mirrored picture has a negative determinant (left upper 2x2 of the 16.16 matrix); what is left to do
+  // once its left and right are swapped is a turn.
+  out.mirrored = static_cast<double>(matrix[0]) * matrix[4] < static_cast<double>(matrix[1]) * matrix[3];
+  if (out.mirrored) {
+    for (std::size_t i : {0U, 1U}) matrix[i] = -std::max(matrix[i], -INT32_MAX);
+  }
+  const double degrees = -av_display_rotation_get(matrix.data());  // libav counts counterclockwise
+  if (std::isnan(degrees)) return {0, false, true};
   const long quarters = std::lround(degrees / 90.0);
   out.rotation = static_cast<int>(((quarters % 4) + 4) % 4) * 90;
-  // A mirrored picture has a negative determinant (left upper 2x2 of the 16.16 matrix).
-  const double determinant =
-      static_cast<double>(matrix[0]) * matrix[4] - static_cast<double>(matrix[1]) * matrix[3];
-  out.approximate = determinant < 0 || std::abs(degrees - static_cast<double>(quarters) * 90.0) > 0.5;
+  out.oblique = std::abs(degrees - static_cast<double>(quarters) * 90.0) > 0.5;
   return out;
 }
 

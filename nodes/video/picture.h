@@ -23,8 +23,9 @@ AVColorRange libav_range(ColorRange range);
 
 // How a stored picture must be turned to be upright, from display matrix side data.
 struct Orientation {
-  int rotation = 0;          // clockwise, 0, 90, 180, 270
-  bool approximate = false;  // mirrored or at another angle: only the nearest quarter turn is applied
+  int rotation = 0;       // clockwise, 0, 90, 180, 270; after the mirroring
+  bool mirrored = false;  // left and right are to be swapped first
+  bool oblique = false;   // at another angle: the nearest quarter turn is given
 };
 // From a matrix of nine numbers (libavutil/display.h).
 Orientation orientation_of(const std::int32_t* matrix);

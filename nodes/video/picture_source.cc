@@ -10,6 +10,7 @@
 #include "nodes/video/decoder.h"
 #include "nodes/video/picture.h"
 #include "nodes/video/picture_file.h"
+#include "nodes/video/rotate.h"
 
 namespace sluice {
 namespace {
@@ -154,6 +155,8 @@ Result<Packet> PictureSource::make_packet(SourceContext& context) {
   }
   SLUICE_ASSIGN(Packet packet, context.make_image(type));
   SLUICE_RETURN_IF_ERROR(converter_.convert(*frame_, *packet.edit<Image>()));
+  if (const auto orientation = orientation_of(*frame_); orientation && orientation->mirrored)
+    mirror(*packet.edit<Image>());
   return packet;
 }
 

@@ -1,7 +1,9 @@
 #include "nodes/video/rotate.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <type_traits>
 
 namespace sluice {
 namespace {
@@ -37,6 +39,28 @@ void turn_plane(const View& from, const View& to, int rotation) {
   }
 }
 
+template <int kBytes>
+void mirror_plane(const View& plane) {
+  using Sample = std::array<std::uint8_t, kBytes>;
+  for (int y = 0; y < plane.height; ++y) {
+    auto* const row = reinterpret_cast<Sample*>(plane.data + y * plane.stride);
+    std::reverse(row, row + plane.width);
+  }
+}
+
+// Calls `use` with the size of a sample as a constant.
+template <typename F>
+void with_sample_bytes(const ImageType& type, int plane, F&& use) {
+  switch (plane_size(type, plane).bytes_per_sample) {
+    case 1:
+      return use(std::integral_constant<int, 1>{});
+    case 2:
+      return use(std::integral_constant<int, 2>{});
+    default:
+      return use(std::integral_constant<int, 3>{});
+  }
+}
+
 }  // namespace
 
 ImageType upright_type(const ImageType& type) {
@@ -53,18 +77,14 @@ void turn(const Image& from, Image& to) {
   for (int p = 0; p < plane_count(from.type.format); ++p) {
     const View source = view_of(from, p);
     const View target = view_of(to, p);
-    switch (plane_size(from.type, p).bytes_per_sample) {
-      case 1:
-        turn_plane<1>(source, target, from.type.rotation);
-        break;
-      case 2:
-        turn_plane<2>(source, target, from.type.rotation);
-        break;
-      default:
-        turn_plane<3>(source, target, from.type.rotation);
-        break;
-    }
+    with_sample_bytes(from.type, p,
+                      [&](auto bytes) { turn_plane<bytes>(source, target, from.type.rotation); });
   }
+}
+
+void mirror(Image& image) {
+  for (int p = 0; p < plane_count(image.type.format); ++p)
+    with_sample_bytes(image.type, p, [&](auto bytes) { mirror_plane<bytes>(view_of(image, p)); });
 }
 
 }  // namespace sluice

@@ -1,4 +1,5 @@
-// Turns pictures upright, for files that cannot say how they must be turned.
+// Turns and mirrors the pixels of pictures, for files that cannot say how they must be shown and for pictures
+// whose mirroring no type of ours can say.
 #pragma once
 
 #include "framework/core/image.h"
@@ -11,5 +12,7 @@ ImageType upright_type(const ImageType& type);
 bool can_turn(PixelFormat format);
 // Writes `from`, turned clockwise by from.type.rotation, into `to`, laid out as upright_type(from.type).
 void turn(const Image& from, Image& to);
+// Swaps left and right where the picture lies. Nobody else reads it.
+void mirror(Image& image);
 
 }  // namespace sluice

@@ -247,7 +247,7 @@ int StreamSource::rotation_of(const AVFrame& frame) {
   std::optional<Orientation> orientation = orientation_of(frame);
   if (!orientation) orientation = orientation_of(demuxer_.stream());
   if (!orientation) return 0;
-  if (orientation->approximate) {
+  if (orientation->mirrored || orientation->oblique) {
     warn_once(said_orientation_,
               fmt::format("is mirrored or turned by an odd angle; it is only turned by {} degrees",
                           orientation->rotation));

@@ -118,6 +118,7 @@ LoadOptions ThermalTest::load_options(const std::string& policy) const {
 bool ThermalTest::check(LoadIssues& issues) {
   const ParsedSpec parsed = parse_spec_file(options_.file);
   if (parsed.issues.empty()) issues.issues = wrong_backends(parsed.spec, options_.backends);
+  issues.file = options_.file;
   if (!issues.issues.empty()) return false;
   std::optional<Pipeline> pipeline =
       Pipeline::load(options_.file, builtin_registry(),

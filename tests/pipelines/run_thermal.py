@@ -393,7 +393,7 @@ class Refused(Thermal):
                               ('nera=gpu', "--backend 'nera=gpu' names no node, allowed: near, far"),
                               ('near=gpo', "--backend 'near=gpo' names no backend, allowed: htp, gpu, cpu, fake; did you mean 'gpu'?")):
             with self.subTest(written=written):
-                self.refused(('--backend', written), says, code=2)
+                self.refused(('--backend', written), f"{self.shipped('thermal_two_models')}: error: {says}", code=2)
 
     def test_results(self):
         good = self.at('good.json')

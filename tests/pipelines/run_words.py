@@ -4,9 +4,10 @@
   SLUICE_PROGRAM=build/release/bin/sluice run_words.py [Words.test_a_package_keeps_the_name ...]
 """
 import json
+import os
 
 from faults import BARS, FACES, FRONT, Faults, main
-from tiny_onnx import matmul_model
+from tiny_onnx import matmul_model, unary_model
 
 # As they stand in the provider's library, and in the configuration files of QNN's own tools.
 PROVIDER_KEYS = '''
@@ -104,6 +105,30 @@ class Words(Faults):
         done = self.sluice('profile', model, '--backend', 'cpu', '--duration', '50ms', '--shape', 'x=1x3x4', '--json')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(json.loads(done.stdout)['backends'][0]['runs'], 0)
+
+    def test_eval_calls_a_class_without_a_name_by_its_number(self):
+        """As json_sink writes it. The brightest of four pixels is the class."""
+        with open(self.at('brightest.onnx'), 'wb') as target:
+            target.write(unary_model('Relu', dims=(1, 1, 1, 4)))
+        for folder, pixels in (('0', (90, 9, 9, 9)), ('2', (9, 9, 90, 9)), ('3', (90, 9, 9, 9))):
+            os.makedirs(self.at('labels/' + folder))
+            with open(self.at(f'labels/{folder}/picture.pgm'), 'wb') as target:
+                target.write(b'P5 4 1 255\n' + bytes(pixels))
+        text = ('version: 1\nmodels: {m: {path: brightest.onnx}}\nnodes:\n'
+                '  - {id: cam, type: image_source, options: {path: labels}}\n'
+                '  - {id: pre, type: preprocess, inputs: cam, options: {model: m, color: gray}}\n'
+                '  - {id: run, type: infer, inputs: pre, options: {model: m}}\n'
+                '  - {id: best, type: classify, inputs: run%s}\n'
+                '  - {id: out, type: null_sink, inputs: best}\n')
+        for options, right in (('', 2), (', options: {labels: [zero, one, "2", three]}', 1)):
+            done = self.sluice('eval', self.write('pipeline.yaml', text % options), '--labels', self.at('labels'), '--json')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertAlmostEqual(json.loads(done.stdout)['top1'], right / 3, places=5)
+
+    def test_cores_are_checked_with_the_file(self):
+        path = self.source_to(BARS, more='backends: {cpu: {cores: bigg}}\n')
+        self.assertEqual(self.errors(path), ["FILE:5:25: error: backends: key 'cpu.cores' is 'bigg', but must be a text such as "
+                                             "0,4-7, a whole number or a list of both, or one of: auto, big, all; did you mean 'big'?"])
 
     def test_names_of_classes_and_cores_may_be_numbers(self):
         text = ('version: 1\nmodels: {face: {path: %s}}\nnodes:\n' % FRONT +

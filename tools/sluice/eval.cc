@@ -24,9 +24,10 @@
 namespace sluice::cli {
 namespace {
 
+// As json_sink writes it: a class without a name is called by its number.
 std::string label_of(const std::vector<std::string>* labels, int index) {
   const bool named = labels && index >= 0 && static_cast<std::size_t>(index) < labels->size();
-  return named ? (*labels)[static_cast<std::size_t>(index)] : std::string{};
+  return named ? (*labels)[static_cast<std::size_t>(index)] : std::to_string(index);
 }
 
 // Only one kind of object is marked: whatever the pipeline calls it, it is that one.

@@ -177,11 +177,17 @@ TEST(Options, ASetOfNumbersIsATextANumberOrAList) {
   EXPECT_EQ(cores("3"), OptionValue{std::string("3")});
   EXPECT_EQ(cores("[0, 2]"), OptionValue{std::string("0,2")});
   EXPECT_EQ(cores("[0, 4-7]"), OptionValue{std::string("0,4-7")});
-  for (const std::string wrong : {"1.5", "[]", "[0, 1.5]", "{a: 1}", "true", "''"}) {
+  EXPECT_EQ(cores("big"), OptionValue{std::string("big")});
+  for (const std::string wrong : {"1.5", "[]", "[0, 1.5]", "{a: 1}", "true", "''", "bigg", "-1", "[0, -1]",
+                                  "4-", "'0,,1'", "0-1-2", "'0, 1'", "7-4", "[big, 1]", "99999999999"}) {
     EXPECT_THAT(issues_of(with_infer("cpu: {cores: " + wrong + "}")),
-                ElementsAre(HasSubstr("a text such as 0,4-7, a whole number or a list of both")))
+                ElementsAre(HasSubstr("option 'cpu.cores' is ")))
         << wrong;
   }
+  EXPECT_THAT(
+      issues_of(with_infer("cpu: {cores: bigg}")),
+      ElementsAre(HasSubstr("option 'cpu.cores' is 'bigg', but must be a text such as 0,4-7, a whole number "
+                            "or a list of both, or one of: auto, big, all; did you mean 'big'?")));
 }
 
 TEST(Options, SetIsCheckedLikeTheFile) {
@@ -224,6 +230,11 @@ TEST(Options, SectionsAreDeclared) {
 TEST(Options, WrittenStepsMustBePossibleInheritedOnesAreSkipped) {
   EXPECT_THAT(issues_of(with_infer("degrade: [{variant: small}, {variant: tiny}]")),
               ElementsAre(HasSubstr("node 'face': option 'degrade' names variant 'tiny', allowed: small")));
+  PlanInputs inputs = plan_inputs();
+  inputs.set = {{"face.degrade", "[{rate_hz: 5}, {variant: tiny}]"}};
+  EXPECT_THAT(issues_of(with_infer("degrade: [{variant: small}]"), inputs),
+              ElementsAre("0:0: --set: node 'face': option 'degrade' names variant 'tiny', allowed: small"))
+      << "written on the command line";
   const PlanResult result =
       plan_of(with_infer("concurrency: 1", "selector: {degrade: [{backend: gpu}, {rate_hz: 5}]}\n"));
   EXPECT_EQ(std::get<OptionList>(node(result, "face").options->value("degrade").data).size(), 1U);

@@ -98,7 +98,7 @@ void describe_infer(NodeDeclaration& d) {
   d.option("policy", OptionKind::kChoice).any_of({"fixed", "balanced"});
   d.option("cpu", OptionKind::kMap)
       .child(child("threads", OptionKind::kInteger, {std::string("auto")}).range(1, 64).any_of({"auto"}))
-      .child(child("cores", OptionKind::kNumberSet, {std::string("auto")}));
+      .child(child("cores", OptionKind::kNumberSet, {std::string("auto")}).any_of({"auto", "big", "all"}));
   d.options.push_back(htp_section());
   d.option("gpu", OptionKind::kMap).child(child("device", OptionKind::kText, {std::string("auto")}));
   d.option("degrade", OptionKind::kMaps)

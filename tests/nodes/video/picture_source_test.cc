@@ -112,21 +112,38 @@ TEST(PictureSource, ATiffMayHaveTagsThatNobodyReads) {
   }
 }
 
-TEST(PictureSource, ExifOrientationBecomesRotation) {
-  // An APP1 segment with the orientation tag 6 (turn 90 degrees clockwise) right behind the start of the
-  // JPEG.
+// b.jpg with an APP1 segment right behind its start that says this orientation.
+FakeSource open_oriented(std::uint8_t orientation) {
   std::vector<std::uint8_t> bytes = read_file(album() + "/b.jpg");
-  const std::vector<std::uint8_t> exif = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0,    'M', 'M',
-                                          0,    42,   0, 0,  0,   8,   0,   1,   1, 0x12, 0,   3,
-                                          0,    0,    0, 1,  0,   6,   0,   0,   0, 0,    0,   0};
+  const std::vector<std::uint8_t> exif = {0xFF, 0xE1, 0, 34, 'E', 'x',         'i', 'f', 0, 0,    'M', 'M',
+                                          0,    42,   0, 0,  0,   8,           0,   1,   1, 0x12, 0,   3,
+                                          0,    0,    0, 1,  0,   orientation, 0,   0,   0, 0,    0,   0};
   bytes.insert(bytes.begin() + 2, exif.begin(), exif.end());
   write_file(scratch("turned.jpg"), bytes);
-  FakeSource source = open_pictures(scratch("turned.jpg"));
+  return open_pictures(scratch("turned.jpg"));
+}
+
+TEST(PictureSource, ExifOrientationBecomesRotation) {
+  FakeSource source = open_oriented(6);  // turn 90 degrees clockwise
   ASSERT_TRUE(source.probe().ok());
   const Result<Capture> capture = source.next();
   ASSERT_TRUE(capture.ok());
   EXPECT_EQ(capture->packet.get<Image>()->type.rotation, 90);
   EXPECT_EQ(capture->packet.get<Image>()->type.upright_width(), 48);
+}
+
+// 2: left and right swapped; 4: top and bottom; 5: rows and columns; 7: the same along the other diagonal.
+TEST(PictureSource, AMirroredPictureIsMirroredBeforeItIsTurned) {
+  const auto mirrored = ffmpeg_output("-i '" + album() + "/b.jpg' -vf hflip -f rawvideo");
+  for (const auto& [orientation, rotation] :
+       {std::pair{2, 0}, std::pair{4, 180}, std::pair{5, 270}, std::pair{7, 90}}) {
+    FakeSource source = open_oriented(static_cast<std::uint8_t>(orientation));
+    ASSERT_TRUE(source.probe().ok());
+    const Result<Capture> capture = source.next();
+    ASSERT_TRUE(capture.ok());
+    EXPECT_EQ(capture->packet.get<Image>()->type.rotation, rotation) << orientation;
+    EXPECT_EQ(packed(*capture->packet.get<Image>()), mirrored) << orientation;
+  }
 }
 
 TEST(PictureSource, TruncatedPicturesAreCorruptAtEveryLength) {
