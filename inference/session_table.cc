@@ -207,18 +207,20 @@ Result<std::string> SessionTable::key_of(const SessionRequest& request) {
   return key;
 }
 
-Result<SessionHandle> SessionTable::open(Backend& backend, SessionRequest request) {
+std::mutex& SessionTable::turn_of(const std::string& backend) {
   std::lock_guard lock(mutex_);
-  SLUICE_ASSIGN(const std::string key, key_of(request));
-  if (SessionHandle shared = sessions_[key].lock()) {
-    const SessionRequest& first = shared->request();
-    if (first.batch == request.batch && first.batch_wait_ms == request.batch_wait_ms) return shared;
-    return invalid("nodes '" + first.node + "' and '" + request.node + "' share a session of " +
-                   describe(request.model) + ", but one has batch: " + batch_text(first) + " and the other " +
-                   batch_text(request) + "; write the same in both");
-  }
-  request.generation = ++generation_;
-  SLUICE_ASSIGN(std::unique_ptr<Session> session, backend.open(request));
+  return turns_[backend];
+}
+
+SessionHandle SessionTable::find(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(key);
+  return found == sessions_.end() ? nullptr : found->second.lock();
+}
+
+SessionHandle SessionTable::add(const std::string& key, std::unique_ptr<Session> session,
+                                const SessionRequest& request) {
+  std::lock_guard lock(mutex_);
   if (!reaper_) reaper_ = std::make_shared<Reaper>();
   std::shared_ptr<Lane> lane = lane_for(*session);
   SessionHandle handle(
@@ -228,6 +230,23 @@ Result<SessionHandle> SessionTable::open(Backend& backend, SessionRequest reques
   return handle;
 }
 
+Result<SessionHandle> SessionTable::open(Backend& backend, SessionRequest request) {
+  SLUICE_ASSIGN(const std::string key, key_of(request));
+  // Two requests with one key are for one backend: the second finds what the first has made.
+  std::lock_guard turn(turn_of(request.backend));
+  if (SessionHandle shared = find(key)) {
+    const SessionRequest& first = shared->request();
+    if (first.batch == request.batch && first.batch_wait_ms == request.batch_wait_ms) return shared;
+    return invalid("nodes '" + first.node + "' and '" + request.node + "' share a session of " +
+                   describe(request.model) + ", but one has batch: " + batch_text(first) + " and the other " +
+                   batch_text(request) + "; write the same in both");
+  }
+  request.generation = ++generation_;
+  SLUICE_ASSIGN(std::unique_ptr<Session> session, backend.open(request));
+  return add(key, std::move(session), request);
+}
+
+// Under the lock.
 std::shared_ptr<Lane> SessionTable::lane_for(const Session& session) {
   if (session.kind() != RunKind::kWaits || clock_.manual()) return nullptr;
   const Accelerator accelerator = session.accelerator();

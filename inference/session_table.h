@@ -1,6 +1,7 @@
 // The sessions of a run: nodes that ask for the same model, variant, backend and options share one.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -99,7 +100,8 @@ class Reaper {
   std::thread thread_;
 };
 
-// Opens and shares sessions. Thread-safe; opening is serial. `clock` outlives it and its sessions.
+// Opens and shares sessions. Thread-safe; a backend opens one after the other and waits for no other backend.
+// `clock` outlives it and its sessions.
 class SessionTable {
  public:
   explicit SessionTable(Clock& clock) : clock_(clock) {}
@@ -114,14 +116,18 @@ class SessionTable {
 
  private:
   Result<std::string> key_of(const SessionRequest& request);
+  std::mutex& turn_of(const std::string& backend);
+  SessionHandle find(const std::string& key);
+  SessionHandle add(const std::string& key, std::unique_ptr<Session> session, const SessionRequest& request);
   std::shared_ptr<Lane> lane_for(const Session& session);
 
   Clock& clock_;
-  std::mutex mutex_;
+  std::atomic<std::uint64_t> generation_{0};
+  std::mutex mutex_;  // guards what follows; never held while a backend opens a session
+  std::map<std::string, std::mutex, std::less<>> turns_;  // to open, by backend
   std::map<std::string, std::weak_ptr<SharedSession>> sessions_;
   std::map<std::string, std::weak_ptr<Lane>, std::less<>> lanes_;  // by accelerator
   std::shared_ptr<Reaper> reaper_;
-  std::uint64_t generation_ = 0;
 };
 
 }  // namespace sluice

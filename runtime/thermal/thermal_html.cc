@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "framework/core/redact.h"
@@ -129,6 +130,35 @@ std::string power_chart(const PageRun& shown) {
   return chart_svg(chart);
 }
 
+std::string energy_chart(const PageRun& shown) {
+  Chart chart = base_chart(shown, "Energy per frame", "mJ, of the load");
+  const auto millijoules = [](const ThermalWindow& w) {
+    const auto joules = w.energy_per_frame_j();
+    return joules ? std::optional(1e3 * *joules) : std::nullopt;
+  };
+  chart.series.push_back({"energy", values_of(*shown.run, millijoules), {}, 2});
+  return chart_svg(chart);
+}
+
+// Every reason that a window of the run has; without one, that nothing was dropped.
+std::string drops_chart(const PageRun& shown) {
+  const ThermalRun& run = *shown.run;
+  Chart chart = base_chart(shown, "Dropped by reason", "frames, of each window");
+  std::set<std::string> reasons;
+  for (const ThermalWindow& w : run.windows)
+    for (const auto& [reason, count] : w.dropped) reasons.insert(reason);
+  if (reasons.empty()) reasons.insert("dropped");
+  for (const std::string& reason : reasons) {
+    const auto count = [&](const ThermalWindow& w) {
+      const auto found = w.dropped.find(reason);
+      return std::optional(found == w.dropped.end() ? 0.0 : static_cast<double>(found->second));
+    };
+    const int color = static_cast<int>(chart.series.size()) % kSeriesColors;
+    chart.series.push_back({reason, values_of(run, count), {}, color});
+  }
+  return chart_svg(chart);
+}
+
 int backend_color(std::string_view backend) {
   constexpr std::array<std::string_view, 4> kBackends = {"htp", "cpu", "gpu", "fake"};
   const auto* found = std::find(kBackends.begin(), kBackends.end(), backend);
@@ -218,7 +248,8 @@ std::string page(const std::string& title, const std::string& devices, bool simu
     if (!run.cool_down.empty())
       out += "<p class=\"dim\">" +
              escaped(fmt::format("Cool-down: {} ({:.0f} s)", run.cool_down, run.cool_down_s)) + "</p>\n";
-    out += heat_chart(shown) + power_chart(shown) + backend_band(run) + notes(run);
+    out += heat_chart(shown) + power_chart(shown) + energy_chart(shown) + drops_chart(shown) +
+           backend_band(run) + notes(run);
   }
   return out + "</body></html>\n";
 }

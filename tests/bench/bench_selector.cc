@@ -1,5 +1,6 @@
-// tools/dev bench selector [--devices N] [--grid K]: what policy `sustained` delivers on random devices
-// against the clairvoyant optimum and against fixed choices; what its limits keep; what a decision costs.
+// tools/dev bench selector [--devices N] [--first SEED] [--grid K]: what policy `sustained` delivers on
+// random devices against the clairvoyant optimum and against fixed choices; what its limits keep; what a
+// decision costs.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -46,18 +47,19 @@ void add_device(const TrueDevice& device, double grid, Table& table) {
   table.steps.push_back(run_temperature_steps(device).frames / best);
 }
 
-void contest(int wanted, double grid) {
+void contest(int wanted, std::uint64_t first, double grid) {
   Table table;
-  std::uint64_t seed = 0;
-  for (int got = 0; got < wanted;) {
-    const TrueDevice device = random_device(++seed);
+  std::uint64_t seed = first;
+  for (int got = 0; got < wanted; ++seed) {
+    const TrueDevice device = random_device(seed);
     if (npu_first_share(device) > 1 - kLoses) continue;
     ++got;
     add_device(device, grid, table);
   }
   std::printf(
-      "frames as a share of the clairvoyant optimum's, %d devices of seeds 1 to %llu (%.1f %% qualify)\n",
-      wanted, static_cast<unsigned long long>(seed), 100.0 * wanted / static_cast<double>(seed));
+      "frames as a share of the clairvoyant optimum's, %d devices of seeds %llu to %llu (%.1f %% qualify)\n",
+      wanted, static_cast<unsigned long long>(first), static_cast<unsigned long long>(seed - 1),
+      100.0 * wanted / static_cast<double>(seed - first));
   std::printf("  %-34s %6s %6s %6s %6s\n", "simulated", "median", "5 %", "25 %", "95 %");
   print_row("sustained", table.sustained);
   print_row("fixed, NPU first", table.npu);
@@ -69,10 +71,10 @@ void contest(int wanted, double grid) {
 }
 
 // Devices on which the optimum keeps the limit, and those of them on which `sustained` does.
-void limits(int devices) {
+void limits(int devices, std::uint64_t first) {
   int heat = 0, hot = 0, power = 0, over = 0;
-  for (int seed = 1; seed <= devices; ++seed) {
-    const TrueDevice device = random_device(static_cast<std::uint64_t>(seed));
+  for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(devices); ++seed) {
+    const TrueDevice device = random_device(seed);
     OptimumRequest request;
     request.grid_c = 2;
     RunRequest run;
@@ -139,16 +141,18 @@ void cost() {
 int main(int argc, char** argv) {
   int devices = 100;
   double grid = 0.5;
+  std::uint64_t first = 1;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--devices") == 0) devices = std::atoi(argv[i + 1]);
+    if (std::strcmp(argv[i], "--first") == 0) first = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--grid") == 0) grid = std::atof(argv[i + 1]);
   }
   if (devices < 1 || grid <= 0) {
-    std::fprintf(stderr, "usage: bench_selector [--devices N] [--grid KELVIN]\n");
+    std::fprintf(stderr, "usage: bench_selector [--devices N] [--first SEED] [--grid KELVIN]\n");
     return 2;
   }
-  contest(devices, grid);
-  limits(devices);
+  contest(devices, first, grid);
+  limits(devices, first);
   cost();
   return 0;
 }

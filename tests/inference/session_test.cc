@@ -98,6 +98,61 @@ TEST_F(Sessions, SameRequestIsShared) {
   EXPECT_EQ(table.size(), 2u);  // the one with another latency is gone
 }
 
+// Tells when it is asked for a session and makes it when it is let.
+class HeldBackend final : public Backend {
+ public:
+  explicit HeldBackend(std::unique_ptr<Backend> real) : real_(std::move(real)) {}
+  std::string_view name() const override { return real_->name(); }
+  Status available() override { return real_->available(); }
+  const std::vector<OptionDeclaration>& options() const override { return real_->options(); }
+  Result<std::unique_ptr<Session>> open(const SessionRequest& request) override {
+    ++opened;
+    asked.set_value();
+    let.get_future().wait();
+    return real_->open(request);
+  }
+  std::promise<void> asked, let;
+  std::atomic<int> opened{0};
+
+ private:
+  const std::unique_ptr<Backend> real_;
+};
+
+TEST_F(Sessions, ABackendThatOpensKeepsNoOtherWaiting) {
+  ManualClock clock;
+  SessionTable table(clock);
+  HeldBackend slow(make_fake_backend(clock));
+  const auto quick = make_fake_backend(clock);
+  SessionRequest other = request();
+  other.backend = "other";
+  auto held = std::async(std::launch::async, [&, r = request()] { return table.open(slow, r); });
+  slow.asked.get_future().wait();
+  const auto opened = table.open(*quick, other);
+  EXPECT_EQ(table.size(), 1u);
+  slow.let.set_value();
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  const auto late = held.get();
+  ASSERT_TRUE(late.ok()) << late.status().message();
+  EXPECT_NE((*late)->request().generation, (*opened)->request().generation);
+  EXPECT_EQ(table.size(), 2u);
+}
+
+TEST_F(Sessions, OfTwoThatAskAtOnceOneOpensAndBothShare) {
+  ManualClock clock;
+  SessionTable table(clock);
+  HeldBackend slow(make_fake_backend(clock));
+  const SessionRequest same = request();
+  const auto open = [&] { return table.open(slow, same); };
+  auto first = std::async(std::launch::async, open);
+  slow.asked.get_future().wait();
+  auto second = std::async(std::launch::async, open);
+  slow.let.set_value();
+  const auto a = first.get(), b = second.get();
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(*a, *b);
+  EXPECT_EQ(slow.opened, 1);
+}
+
 TEST_F(Sessions, ContentCountsNotPath) {
   ManualClock clock;
   SessionTable table(clock);

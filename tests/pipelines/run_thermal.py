@@ -101,7 +101,7 @@ class Page(Thermal):
         net_log = self.at('net.json')
         dom = self.chromium('--dump-dom', '--log-net-log=' + net_log, page).stdout
         self.assertIn('SIMULATED', dom)
-        self.assertGreaterEqual(dom.count('<svg'), 6, 'plots')
+        self.assertGreaterEqual(dom.count('<svg'), 12, 'plots')
         self.assertIn('<title', dom, 'reasons on hover')
         self.assertEqual(self.asked_for(net_log), [])
         light = self.shot(page, 'light.png', '--blink-settings=preferredColorScheme=1')
@@ -154,23 +154,31 @@ class Figures(Thermal):
         self.assertLessEqual(len(found), 1, lines)
         return [float(n) for n in re.findall(r'-?\d[\d.e+-]*', found[0][len(name) + 2:])] if found else None
 
-    def same(self, lines, name, values):
+    def same(self, lines, name, values, rounded=0):
+        """The page has these numbers under `name`, which the JSON may have rounded by so much."""
         said = self.said(lines, name)
         if None in values:
             self.assertIsNone(said, lines)
             return
         for one, value in zip(said, values):
-            self.assertAlmostEqual(one, value, delta=1e-5 * max(1, abs(value)))
+            self.assertAlmostEqual(one, value, delta=rounded + 1e-5 * max(1, abs(value)))
 
     def test_the_page_says_what_the_json_says(self):
-        self.thermal(*SIMULATED, '--pace', 'max', '--duration', '10m', '--policies', 'fixed,sustained', '--report',
-                     self.at('page.html'), '--json', self.at('result.json'))
+        self.assertEqual(self.reasons_on_the_page(), set())
+        ladder = ('--set', 'near.degrade=[{rate_hz: 20}]', '--set', 'near.max_temperature_c=60')
+        self.assertEqual(self.reasons_on_the_page(*ladder), {'filtered'})
+
+    def reasons_on_the_page(self, *words):
+        """Holds the page of a test against its JSON; returns the reasons of all drops."""
+        self.thermal(*SIMULATED, '--pace', 'max', '--duration', '10m', '--policies', 'fixed,sustained', *words,
+                     '--report', self.at('page.html'), '--json', self.at('result.json'))
         runs = json.loads(self.read('result.json'))['runs']
         figures = re.findall('<figure>(.*?)</figure>', self.read('page.html'), re.S)
-        self.assertEqual(len(figures), 2 + 3 * len(runs))
+        self.assertEqual(len(figures), 2 + 5 * len(runs))
         rates, latencies = self.hovers(figures[0]), self.hovers(figures[1])
         for number, run in enumerate(runs):
-            heat, power = self.hovers(figures[2 + 3 * number]), self.hovers(figures[3 + 3 * number])
+            heat, power, energy, drops, band = (self.hovers(figure) for figure in figures[2 + 5 * number:7 + 5 * number])
+            reasons = {reason for window in run['windows'] for reason in window['dropped']}
             self.assertEqual(len(heat), len(run['windows']))
             for i, window in enumerate(run['windows']):
                 self.same(rates[i], run['policy'], [window['fps']])
@@ -178,7 +186,13 @@ class Figures(Thermal):
                 for role, celsius in window['temperature_c'].items():
                     self.same(heat[i], role, [celsius])
                 self.same(power[i], 'power', [window['power_w']])
-            band = '\n'.join('\n'.join(lines) for lines in self.hovers(figures[4 + 3 * number]))
+                joules = window['energy_per_frame_j']
+                self.same(energy[i], 'energy', [joules and 1000 * joules], 5e-4)
+                for reason in reasons:
+                    self.same(drops[i], reason, [window['dropped'].get(reason, 0)])
+                if not reasons:
+                    self.same(drops[i], 'dropped', [0])
+            band = '\n'.join('\n'.join(lines) for lines in band)
             for window in run['windows']:
                 for reason in window['reason'].values() if window['phase'] == 'load' else ():
                     self.assertIn(reason, band)
@@ -191,6 +205,7 @@ class Figures(Thermal):
                                 (cells[6], run['max_p95_ms']), (cells[7], 1000 * run['energy_per_frame_j'])):
                 self.assertAlmostEqual(float(cell.split()[0]), value, delta=0.051)
             self.assertEqual(int(cells[8]), run['switches'])
+        return {reason for run in runs for window in run['windows'] for reason in window['dropped']}
 
 
 class Real(Thermal):
