@@ -164,8 +164,18 @@ void AppSink::describe(NodeDeclaration& d) {
   d.takes_lists = true;
 }
 
+Status AppSink::on_packet(Callback callback) {
+  const std::lock_guard lock(mutex_);
+  if (open_)
+    return invalid("on_packet() was called after start(): app_sink keeps the callback it has; set it before");
+  callback_ = std::move(callback);
+  return {};
+}
+
 Status AppSink::open(const OpenContext&) {
+  const std::lock_guard lock(mutex_);
   if (!callback_) return failed("app_sink has no callback: call on_packet() before start()");
+  open_ = true;
   return {};
 }
 

@@ -103,15 +103,18 @@ class AppSink final : public Node {
 
   static void describe(NodeDeclaration& declaration);
 
-  // Before `start()`; without one the pipeline does not open. An exception from it counts as a failure of the
+  // Before `start()`; without one the pipeline does not open. Any thread. kInvalid once the sink is open,
+  // which keeps what it has: frames may be in the callback. An exception from it counts as a failure of the
   // node.
-  void on_packet(Callback callback) { callback_ = std::move(callback); }
+  Status on_packet(Callback callback);
 
   Status open(const OpenContext& context) override;
   Status process(Context& context) override;
 
  private:
-  Callback callback_;
+  std::mutex mutex_;  // while the callback may still be set
+  bool open_ = false;
+  Callback callback_;  // once open nobody writes it, and frames read it without the lock
 };
 
 }  // namespace sluice

@@ -35,11 +35,11 @@ class AppSinkHandle {
  public:
   AppSinkHandle(std::string_view id, AppSink* node) : id_(id), node_(node) {}
   explicit operator bool() const { return node_ != nullptr; }
-  // Before start(). Called from the sink's own thread, once per packet, in order per source; it may block.
+  // Before start(), later kInvalid. Called from the sink's own thread, once per packet, in order per source;
+  // it may block.
   Status on_packet(AppSink::Callback callback) {
     if (!node_) return invalid("the pipeline has no app_sink '" + id_ + "'");
-    node_->on_packet(std::move(callback));
-    return {};
+    return node_->on_packet(std::move(callback));
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -20,8 +21,8 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kQueue = 1024;
 constexpr std::int64_t kLinesPerSecond = 20;
+constexpr const char* kLeftOut = "{} more messages like these were left out";
 constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
@@ -56,6 +57,8 @@ class Limiter {
     }
     return {lines_.fetch_add(1) < kLinesPerSecond, left_out};
   }
+  // Not said yet.
+  std::int64_t left_out() const { return std::max<std::int64_t>(0, lines_.load() - kLinesPerSecond); }
 
  private:
   std::atomic<std::int64_t> second_{0};
@@ -83,11 +86,25 @@ void write(LogLevel level, std::string_view message) {
   if (!sink || !sink->logger->should_log(severity)) return;
   const auto [pass, left_out] = sink->limiters[static_cast<std::size_t>(level)].ask();
   try {
-    if (left_out > 0) sink->logger->log(severity, "{} more messages like these were left out", left_out);
+    if (left_out > 0) sink->logger->log(severity, kLeftOut, left_out);
     if (pass) sink->logger->log(severity, "{}", redact_url(message));
   } catch (const std::exception&) {
     // A log that cannot be written must not stop a run.
   }
+}
+
+// What was lost and not said yet, written in this thread, behind all that was taken.
+void say_losses(const Sink& last, std::size_t overrun) {
+  spdlog::logger direct("sluice", last.logger->sinks().front());
+  direct.set_level(last.logger->level());
+  direct.set_error_handler([](const std::string&) {});
+  for (std::size_t i = 0; i < last.limiters.size(); ++i) {
+    const std::int64_t left_out = last.limiters[i].left_out();
+    if (left_out > 0) direct.log(to_spdlog(static_cast<LogLevel>(i)), kLeftOut, left_out);
+  }
+  if (overrun > 0)
+    direct.log(direct.level(), "{} messages were lost: the log was not written fast enough", overrun);
+  direct.flush();
 }
 
 // spdlog would make the folders that are missing; all other outputs are refused there.
@@ -120,7 +137,7 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
       out->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
     }
     auto sink = std::make_shared<Sink>();
-    sink->pool = std::make_shared<spdlog::details::thread_pool>(kQueue, 1);
+    sink->pool = std::make_shared<spdlog::details::thread_pool>(options.queue, 1);
     sink->logger = std::make_shared<spdlog::async_logger>("sluice", out, sink->pool,
                                                           spdlog::async_overflow_policy::overrun_oldest);
     sink->logger->set_level(to_spdlog(options.level));
@@ -137,7 +154,9 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
 Logging::~Logging() {
   set_log_sink(nullptr);
   const std::shared_ptr<Sink> last = current().exchange(nullptr);
-  last->logger->flush();
+  const std::size_t overrun = last->pool->overrun_counter();
+  last->pool.reset();  // joins its thread, which has written everything then
+  say_losses(*last, overrun);
 }
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 // Where messages of the rooms go while a program runs: asynchronous, rate-limited, without passwords.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,12 +17,13 @@ std::optional<LogLevel> parse_log_level(std::string_view name);  // debug, info,
 struct LoggingOptions {
   LogLevel level = LogLevel::kInfo;  // least that is written
   std::string file;                  // empty: stderr
+  std::size_t queue = 1024;          // lines that may wait to be written; at least 1
 };
 
 // Installs the process's log sink for as long as it lives; at most one at a time. Callers of log_message
 // never wait: a thread of its own writes, and when it cannot keep up the oldest lines go. Of each level at
-// most 20 lines per second are written; the rest is counted and said. What was taken is written before the
-// destructor returns.
+// most 20 lines per second are written. Both losses are counted and said, the rest of them at the end. What
+// was taken is written before the destructor returns.
 class Logging {
  public:
   // kFailed: the file cannot be opened.

@@ -73,7 +73,9 @@ int main(int argc, char** argv) {
         pipeline->app_sink("screen").on_packet([&](const sluice::Packet& packet) { window.offer(packet); });
     if (!status.ok()) return fail(status);
   }
-  for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { interrupted = 1; });
+  const bool no_hangup = std::signal(SIGHUP, SIG_IGN) == SIG_IGN;  // nohup
+  for (const int number : {SIGINT, SIGTERM, SIGHUP})
+    if (number != SIGHUP || !no_hangup) std::signal(number, [](int) { interrupted = 1; });
   if (auto status = pipeline->start(); !status.ok()) return fail(status);
   while (!pipeline->wait_for(0.02)) {
     if (interrupted || (display && !window.show())) pipeline->stop();

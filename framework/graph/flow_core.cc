@@ -195,6 +195,7 @@ void FlowCore::complete(std::uint32_t unit, Slot slot, TimeNs now, Actions& acti
     }
   }
   enqueue_in_order(unit, now, actions);
+  trim_overtakers(unit, now, actions);
   pump(unit, now, actions);
 }
 
@@ -277,6 +278,22 @@ void FlowCore::trim_inbox(std::uint32_t unit, TimeNs now, Actions& actions) {
     u.inbox.erase(victim);
     drop_at(unit, slot, DropReason::kQueueFull, now, actions);
   }
+}
+
+// Frames that wait for an older one hold no credit where no sink waits for them: only this bounds them.
+void FlowCore::trim_overtakers(std::uint32_t unit, TimeNs now, Actions& actions) {
+  const FlowUnit& spec = graph_.units[unit];
+  if (spec.may_overtake == 0 || graph_.lossless) return;
+  int waiting = 0;
+  Slot oldest = kNoSlot, newest = kNoSlot;
+  for (Slot slot = units_[unit].cursor; slot != kNoSlot; slot = frames_[slot].newer) {
+    if (at(slot, unit).state != State::kReady) continue;
+    if (waiting++ == 0) oldest = slot;
+    newest = slot;
+  }
+  if (waiting <= spec.may_overtake) return;
+  drop_at(unit, spec.when_full == WhenFull::kDropNewest ? newest : oldest, DropReason::kQueueFull, now,
+          actions);
 }
 
 // --- back-pressure of `block` edges ------------------------------------------------------------------------

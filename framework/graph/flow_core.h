@@ -257,6 +257,7 @@ class FlowCore {
   void enqueue(std::uint32_t unit, Slot slot, TimeNs now);
   void pump(std::uint32_t unit, TimeNs now, Actions& actions);
   void trim_inbox(std::uint32_t unit, TimeNs now, Actions& actions);
+  void trim_overtakers(std::uint32_t unit, TimeNs now, Actions& actions);
   bool start_next(std::uint32_t unit, TimeNs now, Actions& actions);
   bool has_room(std::uint32_t unit, Slot slot) const;
   void hold_consumers(std::uint32_t unit, Slot slot);

@@ -16,6 +16,7 @@ FlowUnit make_unit(const Plan& plan, const UnitPlan& unit) {
   out.concurrency = std::max(1, unit.concurrency);
   out.capacity = unit.capacity;
   out.when_full = unit.when_full == WhenFull::kDefault ? WhenFull::kBlock : unit.when_full;
+  out.may_overtake = unit.may_overtake;
   return out;
 }
 
@@ -45,6 +46,16 @@ void imply_sinks(FlowGraph& graph) {
   }
 }
 
+// What a unit that takes frames in order lets wait: as many as its most parallel producer runs at once.
+int overtakers(const FlowGraph& graph, std::size_t unit) {
+  int most = 1;
+  for (const FlowEdge& e : graph.edges) {
+    if (e.to_unit == static_cast<int>(unit))
+      most = std::max(most, graph.units[static_cast<std::size_t>(e.from_unit)].concurrency);
+  }
+  return most > 1 && graph.units[unit].concurrency == 1 ? most : 0;
+}
+
 }  // namespace
 
 void bound_branches_without_sinks(FlowGraph& graph) {
@@ -69,7 +80,9 @@ void bound_branches_without_sinks(FlowGraph& graph) {
       unit.capacity = 1;
       unit.when_full = WhenFull::kDropOldest;
     }
-    graph.sources[static_cast<std::size_t>(unit.source)].slots += unit.capacity + unit.concurrency;
+    if (unit.may_overtake == 0) unit.may_overtake = overtakers(graph, u);
+    graph.sources[static_cast<std::size_t>(unit.source)].slots +=
+        unit.capacity + unit.concurrency + unit.may_overtake;
   }
 }
 

@@ -25,6 +25,7 @@ struct FlowUnit {
   int concurrency = 1;  // frames at once
   int capacity = 0;     // complete frames that may wait for it; 0: bounded by the credits alone
   WhenFull when_full = WhenFull::kBlock;
+  int may_overtake = 0;  // frames that may wait for an older one before they reach the queue; 0: by credits
   SinkKind sink = SinkKind::kNone;
   int sink_index = -1;  // into FlowCounters::sinks for kCounting
 };
@@ -56,8 +57,9 @@ struct FlowGraph {
 FlowGraph make_flow_graph(const Plan& plan);
 
 // Realtime: a frame gives its credit back when its sinks have spoken, although branches that end in mailboxes
-// may still work on it. Units of such branches get capacity 1, drop_oldest where none is set, and each source
-// enough slots for what they can hold, so that they neither pile up frames nor starve the sinks.
+// may still work on it. Units of such branches get capacity 1, drop_oldest where none is set, those that take
+// frames in order behind a parallel unit a bound on what overtook another in there, and each source enough
+// slots for what they can hold, so that they neither pile up frames nor starve the sinks.
 void bound_branches_without_sinks(FlowGraph& graph);
 
 }  // namespace sluice

@@ -78,6 +78,9 @@ struct UnitPlan {
   // (the smallest wins), else the smallest default among them. 0: bounded by the credits alone.
   int capacity = 0;
   WhenFull when_full = WhenFull::kBlock;
+  // Realtime, where no sink waits for it: frames that may wait for an older one, which they overtook in a
+  // parallel node before it. 0: bounded by the credits.
+  int may_overtake = 0;
 };
 
 struct SourcePlan {

@@ -35,6 +35,7 @@ class FlowSizer {
     for (PlanEdge& e : p_.edges) size_edge(e);
     for (UnitPlan& unit : p_.units) size_inbox(unit);
     if (!p_.lossless) {
+      bound_overtakers();
       for (int s = 0; s < sources(); ++s) source(s).credits = realtime_credits(s);
     }
     for (int s = 0; s < sources(); ++s) source(s).slots = slots(s);
@@ -207,6 +208,19 @@ class FlowSizer {
     }
   }
 
+  // Frames of a branch that no sink waits for hold no credit while they wait for one that they overtook in a
+  // parallel node: as many may as that runs at once.
+  void bound_overtakers() {
+    for (UnitPlan& unit : p_.units) {
+      const int first = unit.nodes.front();
+      if (unit.concurrency > 1 || leads_to_due_[static_cast<std::size_t>(first)]) continue;
+      for (const int e : exact_inputs(p_, first)) {
+        const int before = d_.node(d_.edge(e).from_node).concurrency;
+        if (before > 1) unit.may_overtake = std::max(unit.may_overtake, before);
+      }
+    }
+  }
+
   // ---- credits ----
 
   int held_by(int n) { return unit_of(n).capacity + d_.node(n).concurrency; }
@@ -287,7 +301,7 @@ class FlowSizer {
     int slots = source(s).credits;
     if (p_.lossless) return slots;
     for (const UnitPlan& unit : p_.units) {
-      if (unit.source == s) slots += unit.capacity + unit.concurrency;
+      if (unit.source == s) slots += unit.capacity + unit.concurrency + unit.may_overtake;
     }
     return slots;
   }

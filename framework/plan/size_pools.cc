@@ -177,7 +177,7 @@ class PoolSizer {
     for (const UnitPlan& unit : p_.units) {
       const bool without_credit =
           unit.source == s && !leads_to_due_[static_cast<std::size_t>(unit.nodes.front())];
-      if (without_credit) frames += unit.capacity + unit.concurrency;
+      if (without_credit) frames += unit.capacity + unit.concurrency + unit.may_overtake;
     }
     return frames;
   }

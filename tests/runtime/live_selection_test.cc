@@ -92,7 +92,8 @@ class SelectedRun : public ::testing::Test {
     engine_ = std::make_unique<Engine>(
         std::shared_ptr<const Plan>(std::shared_ptr<const Plan>(), &pipeline_->plan()), std::move(setup));
     ASSERT_TRUE(engine_->create_nodes().ok());
-    dynamic_cast<AppSink&>(*engine_->node("out")).on_packet([this](const Packet& packet) { take(packet); });
+    auto& sink = dynamic_cast<AppSink&>(*engine_->node("out"));
+    ASSERT_TRUE(sink.on_packet([this](const Packet& packet) { take(packet); }).ok());
     const Status status = engine_->start({});
     ASSERT_TRUE(status.ok()) << status.message();
   }

@@ -1,12 +1,15 @@
 #include "runtime/logging.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
 
 namespace sluice {
@@ -49,6 +52,69 @@ TEST_F(LoggingFile, AFloodIsCutAndCounted) {
   }
   EXPECT_GE(lines(), 20u);
   EXPECT_LE(lines(), 60u);  // the flood may have met the start of another second
+  std::istringstream all(text());
+  std::uint64_t written = 0, left_out = 0;
+  for (std::string line; std::getline(all, line);) {
+    const std::size_t number = line.rfind(": ") + 2;
+    if (line.ends_with("again")) ++written;
+    if (line.ends_with("more messages like these were left out"))
+      left_out += std::stoull(line.substr(number));
+  }
+  EXPECT_EQ(written + left_out, 500U) << text();
+}
+
+// Stderr for as long as it lives: a pipe that is full, so that whoever writes waits until somebody reads.
+class BlockedStderr {
+ public:
+  BlockedStderr() : kept_(::dup(STDERR_FILENO)) {
+    EXPECT_EQ(::pipe2(ends_.data(), O_CLOEXEC), 0);
+    const int flags = ::fcntl(ends_[1], F_GETFL);
+    ::fcntl(ends_[1], F_SETFL, flags | O_NONBLOCK);
+    const std::string page(4096, '.');
+    while (::write(ends_[1], page.data(), page.size()) > 0) {
+    }
+    ::fcntl(ends_[1], F_SETFL, flags);
+    ::dup2(ends_[1], STDERR_FILENO);
+    ::close(ends_[1]);
+  }
+  ~BlockedStderr() {
+    ::close(ends_[0]);
+    ::close(kept_);
+  }
+  BlockedStderr(const BlockedStderr&) = delete;
+  void restore() { ::dup2(kept_, STDERR_FILENO); }
+  // What is written, until nobody has the other end any more.
+  std::string read_all() const {
+    std::string out;
+    std::array<char, 4096> part{};
+    for (ssize_t n = 0; (n = ::read(ends_[0], part.data(), part.size())) > 0;)
+      out.append(part.data(), static_cast<std::size_t>(n));
+    return out;
+  }
+
+ private:
+  const int kept_;
+  std::array<int, 2> ends_{};
+};
+
+// A terminal that is stopped, a `less` that is not scrolled: who logs goes on, and what was lost is counted.
+TEST(Logging, ABlockedStderrHoldsNobodyUp) {
+  constexpr int kLines = 18;  // fewer than a second may have
+  BlockedStderr stderr_now;
+  std::future<std::string> read;
+  {
+    const auto logging = Logging::start({.level = LogLevel::kInfo, .file = {}, .queue = 4});
+    ASSERT_TRUE(logging.ok());
+    for (int i = 0; i < kLines; ++i) log_message(LogLevel::kInfo, "line of a log");
+    read = std::async(std::launch::async, [&] { return stderr_now.read_all(); });
+  }
+  stderr_now.restore();
+  const std::string text = read.get();
+  int written = 0;
+  for (std::size_t at = 0; (at = text.find("line of a log", at)) != std::string::npos; ++at) ++written;
+  EXPECT_LE(written, 1 + 4) << "one being written, four that waited";
+  EXPECT_THAT(text, HasSubstr(std::to_string(kLines - written) +
+                              " messages were lost: the log was not written fast enough\n"));
 }
 
 TEST_F(LoggingFile, MessagesAfterwardsGoNowhere) {

@@ -127,7 +127,7 @@ std::optional<Pipeline> load(const EvalArguments& arguments, bool classes, const
   const Registry registry = builtin_registry();
   const Result<GraphSpec> spec = make_eval_pipeline(parsed.spec, registry, classes, folder);
   if (!spec.ok()) {
-    code = fail(spec.status().with_context(arguments.file + ": error: "));
+    code = fail(spec.status().with_context(arguments.file + ": "));
     return std::nullopt;
   }
   issues.issues.clear();

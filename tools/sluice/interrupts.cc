@@ -18,11 +18,18 @@
 namespace sluice::cli {
 namespace {
 
-sigset_t both() {
+// False under nohup, which must still hold.
+bool hangups_count() {
+  struct sigaction now{};
+  return ::sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler != SIG_IGN;
+}
+
+sigset_t awaited() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  if (hangups_count()) sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -34,7 +41,7 @@ int checked(int fd) {
 }  // namespace
 
 Interrupts::Interrupts() {
-  const sigset_t set = both();
+  const sigset_t set = awaited();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal_fd_ = checked(::signalfd(-1, &set, SFD_CLOEXEC));
   end_fd_ = checked(::eventfd(0, EFD_CLOEXEC));
@@ -68,6 +75,8 @@ void Interrupts::wait_for_signals() {
     signalfd_siginfo info{};
     if (::read(signal_fd_, &info, sizeof info) != sizeof info) continue;
     const std::lock_guard lock(mutex_);
+    // A terminal that closes may say so twice, and a shutdown after its SIGTERM.
+    if (signals_ > 0 && info.ssi_signo == SIGHUP) continue;
     if (++signals_ > 1) ::_exit(kInterrupted);
     if (action_) std::exchange(action_, nullptr)();
   }

@@ -1,4 +1,5 @@
-// Ctrl-C: the first SIGINT or SIGTERM drains, the second ends the program with 130.
+// Ctrl-C: the first SIGINT, SIGTERM or SIGHUP (a terminal that closes) drains; another SIGINT or SIGTERM ends
+// the program with 130.
 #pragma once
 
 #include <functional>
@@ -7,8 +8,8 @@
 
 namespace sluice::cli {
 
-// Takes both signals out of every thread that is started after it (make it first) and waits for them in one
-// of its own.
+// Takes these signals (SIGHUP unless it is ignored, as under nohup) out of every thread that is started after
+// it (make it first) and waits for them in one of its own.
 class Interrupts {
  public:
   Interrupts();

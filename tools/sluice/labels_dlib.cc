@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 
@@ -35,7 +36,8 @@ class Tag {
   std::optional<double> number(std::string_view wanted) const {
     const auto text = attribute(wanted);
     double value = 0;
-    if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{})
+    if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{} ||
+        !std::isfinite(value))
       return std::nullopt;
     return value;
   }
@@ -98,20 +100,24 @@ class DlibReader {
 
 Result<LabelSet> parse_dlib(std::string_view text, const std::string& folder) {
   DlibReader reader(folder);
-  bool dataset = false;
+  bool dataset = false, whole = false;
   for (std::size_t open = text.find('<'); open != std::string_view::npos; open = text.find('<', open)) {
     const bool comment = text.substr(open).starts_with("<!--");
     const std::string_view close = comment ? "-->" : ">";
     const std::size_t end = text.find(close, open);
     if (end == std::string_view::npos) return invalid("no dlib dataset: a tag is not closed");
-    const Tag tag(text.substr(open + 1, end - open - 1));
+    const std::string_view inside = text.substr(open + 1, end - open - 1);
+    const Tag tag(inside);
     open = end + close.size();
     if (comment) continue;
+    whole = inside.starts_with("/dataset");
     dataset = dataset || tag.name() == "dataset";
     SLUICE_RETURN_IF_ERROR(reader.tag(tag));
     if (tag.name() == "label") reader.label(text.substr(open, text.find('<', open) - open));
   }
   if (!dataset) return invalid("no dlib dataset: there is no <dataset>");
+  if (!whole)
+    return invalid("no dlib dataset: there is no </dataset> at its end; the file is cut off, copy it again");
   return std::move(reader.out);
 }
 

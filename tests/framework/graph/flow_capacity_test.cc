@@ -1,5 +1,9 @@
-// A capacity that a lossless pipeline writes holds, also in front of a unit that takes frames one by one.
+// How many frames may wait in front of a unit: as many as a lossless pipeline writes, and what a branch
+// without a sink may keep of a realtime one.
 #include <gtest/gtest.h>
+
+#include <utility>
+#include <vector>
 
 #include "framework/graph/flow_core.h"
 
@@ -94,6 +98,98 @@ TEST_P(FlowCapacity, BoundsWhatItsProducerMakesAhead) {
     EXPECT_LE(line.made(), done + 1 + kCapacity);
     EXPECT_EQ(line.delivered(), done);
   }
+}
+
+// Realtime: a sink, and beside it a parallel unit with a serial one behind it that ends in a mailbox.
+constexpr std::uint32_t kParallel = 1, kInOrder = 2, kSink = 3;
+
+FlowGraph beside_a_sink(WhenFull when_full) {
+  FlowGraph graph = line(4);
+  graph.lossless = false;
+  graph.units.push_back(std::exchange(graph.units[kInOrder], FlowUnit{}));
+  graph.units[kInOrder].nodes = {2};
+  graph.units[kInOrder].capacity = 1;
+  graph.units[kInOrder].when_full = when_full;
+  graph.units[kSink].nodes = {3};
+  graph.units[kSink].capacity = 0;
+  graph.node_rank.push_back(3);
+  graph.node_stops.push_back(false);
+  graph.edges = {{0, 0, 1}, {1, 0, 2}, {0, 0, 3}};
+  bound_branches_without_sinks(graph);
+  return graph;
+}
+
+// Everything ends at once but the parallel unit's run for the first frame.
+class Stalled {
+ public:
+  explicit Stalled(WhenFull when_full) : core_(beside_a_sink(when_full), storage_) {}
+
+  void offer() {
+    Actions actions;
+    const auto slot = core_.offer(0, {.source = 0, .number = number_++}, 0, actions);
+    if (slot) core_.enter(0, *slot, 0, actions);
+    follow(actions);
+  }
+  void end_first_run() {
+    Actions actions;
+    finish(kParallel, first_, actions);
+    follow(actions);
+  }
+  const FlowCore& core() const { return core_; }
+  // The frames that the unit which takes them in order ran for.
+  const std::vector<std::uint64_t>& seen() const { return seen_; }
+
+ private:
+  void finish(std::uint32_t unit, Slot slot, Actions& actions) {
+    const NodeRun one{1, 1, 0};
+    Outcome outcome;
+    outcome.runs = {&one, 1};
+    core_.finished(unit, slot, outcome, 0, actions);
+  }
+  void start(std::uint32_t unit, Slot slot, Actions& actions) {
+    if (unit == kInOrder) seen_.push_back(core_.frame(slot).number);
+    if (unit == kParallel && core_.frame(slot).number == 0) {
+      first_ = slot;
+    } else {
+      finish(unit, slot, actions);
+    }
+  }
+  void follow(Actions& actions) {
+    while (actions.size() > 0) {
+      const Action action = actions.take_last();
+      if (action.kind == Action::Kind::kStart) start(action.unit, action.slot, actions);
+      if (action.kind != Action::Kind::kDeliver) continue;
+      for (const std::uint32_t consumer : core_.consumers(action.unit))
+        core_.arrive(action.unit, consumer, action.slot, 0, actions);
+    }
+  }
+
+  NoStorage storage_;
+  FlowCore core_;
+  std::uint64_t number_ = 0;
+  Slot first_ = kNoSlot;
+  std::vector<std::uint64_t> seen_;
+};
+
+TEST(Overtaking, OfAStalledRunStarvesNoSink) {
+  constexpr std::uint64_t kFrames = 100;
+  Stalled stalled(WhenFull::kDropOldest);
+  for (std::uint64_t i = 0; i < kFrames; ++i) stalled.offer();
+  const FlowCounters& counters = stalled.core().counters();
+  EXPECT_EQ(counters.sinks[0].delivered, kFrames);
+  EXPECT_EQ(stalled.core().refused_for_slots(0), 0U);
+  EXPECT_EQ(stalled.core().alive(), 1 + 4) << "the stalled frame, and as many as may run at once";
+  stalled.end_first_run();
+  EXPECT_TRUE(stalled.core().idle());
+  EXPECT_EQ(stalled.seen(), (std::vector<std::uint64_t>{0, 99})) << "its queue holds one";
+  EXPECT_EQ(counters.nodes[kInOrder].dropped[static_cast<std::size_t>(DropReason::kQueueFull)], kFrames - 2);
+}
+
+TEST(Overtaking, DropsAsTheEdgeSays) {
+  Stalled stalled(WhenFull::kDropNewest);
+  for (int i = 0; i < 10; ++i) stalled.offer();
+  stalled.end_first_run();
+  EXPECT_EQ(stalled.seen(), (std::vector<std::uint64_t>{0, 1}));
 }
 
 INSTANTIATE_TEST_SUITE_P(SerialAndParallelProducers, FlowCapacity, ::testing::Values(1, 4));

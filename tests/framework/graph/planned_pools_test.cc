@@ -236,6 +236,20 @@ TEST(PlannedPools, RealtimeKeepsWhatOvertookAnother) {
             "");
 }
 
+// Nor does a branch that no sink waits for pile up frames, which hold no credit there, behind a run that does
+// not end.
+TEST(PlannedPools, ABranchWithoutASinkIsBoundedBehindAParallelNode) {
+  EXPECT_EQ(wrong_in_any_order("  - {id: cam, type: source_o}\n"
+                               "  - {id: par, type: make1_p, inputs: cam}\n"
+                               "  - {id: last, type: make1_w, inputs: par}\n"
+                               "  - {id: both, type: join_w, inputs: {in: cam, more: last}}\n"
+                               "  - {id: show, type: join_w, inputs: {in: cam, more: {from: both.o0, sync: "
+                               "latest}}}\n"
+                               "  - {id: out, type: sink_o, inputs: show.o0}\n",
+                               "mode: realtime"),
+            "");
+}
+
 // A chain whose second node waits for a buffer finds its input when it goes on.
 TEST(PlannedPools, AChainThatWaitsKeepsItsInput) {
   EXPECT_EQ(wrong_in_any_order("  - {id: cam, type: source_o}\n"

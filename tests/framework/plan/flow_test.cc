@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/framework/plan/plan_testing.h"
 
 namespace sluice::testing {
@@ -132,6 +134,25 @@ TEST(Realtime, BranchesWithoutASinkAreBoundedToo) {
       "- {id: j, type: join, inputs: [cam, {from: w, sync: latest}]}\n- {id: out, type: sink, inputs: j}\n");
   EXPECT_EQ(edge(result, "cam", "w").capacity, 1);
   EXPECT_EQ(edge(result, "cam", "j").capacity, 0);
+}
+
+// Frames that overtook another in a parallel node wait for it without a credit.
+TEST(Realtime, BranchesWithoutASinkBoundWhatOvertakes) {
+  std::string text = preview("");
+  const auto replace = [&text](const std::string& from, const std::string& to) {
+    text.replace(text.find(from), from.size(), to);
+  };
+  const auto may_overtake = [&text] {
+    const PlanResult result = plan_of(text);
+    const auto boxes = std::ranges::find(result.plan->nodes, "boxes", &NodePlan::id);
+    return result.plan->units[static_cast<std::size_t>(boxes->unit)].may_overtake;
+  };
+  replace("concurrency: 1", "concurrency: 4");
+  EXPECT_EQ(may_overtake(), 0) << "a sink waits for it";
+  replace("\n- {id: out, type: sink, inputs: boxes}", "");
+  EXPECT_EQ(may_overtake(), 4);
+  replace("concurrency: 4", "concurrency: 1");
+  EXPECT_EQ(may_overtake(), 0) << "nothing overtakes";
 }
 
 TEST(Lossless, EveryExactEdgeBlocksAtTheCredits) {

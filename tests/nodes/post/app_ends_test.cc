@@ -186,8 +186,12 @@ TEST(AppSink, GivesEachPacketToTheApplication) {
   AppSink sink;
   EXPECT_EQ(sink.open(OpenContext{}).message(), "app_sink has no callback: call on_packet() before start()");
   std::vector<std::uint64_t> numbers;
-  sink.on_packet([&](const Packet& packet) { numbers.push_back(packet.frame().number); });
+  ASSERT_TRUE(sink.on_packet([&](const Packet& packet) { numbers.push_back(packet.frame().number); }).ok());
   ASSERT_TRUE(sink.open(OpenContext{}).ok());
+  const Status late = sink.on_packet([](const Packet&) { FAIL() << "set while frames may be inside"; });
+  EXPECT_EQ(late.code(), Code::kInvalid);
+  EXPECT_EQ(late.message(),
+            "on_packet() was called after start(): app_sink keeps the callback it has; set it before");
   FakeContext context;
   FrameInfo frame;
   frame.number = 5;

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <future>
 
 namespace sluice::cli {
@@ -43,6 +45,42 @@ TEST(InterruptsDeathTest, TheSecondSignalEndsWith130) {
         std::promise<void>().get_future().wait();
       },
       ::testing::ExitedWithCode(130), "");
+}
+
+// A terminal that closes tells its programs through the kernel and through the shell.
+TEST(InterruptsDeathTest, AnotherHangupDoesNotEndIt) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        ::signal(SIGHUP, SIG_DFL);  // under nohup the test's own is ignored
+        Interrupts interrupts;
+        std::promise<void> first;
+        interrupts.on_first([&] { first.set_value(); });
+        ::kill(::getpid(), SIGHUP);
+        first.get_future().wait();
+        ::kill(::getpid(), SIGHUP);
+        interrupts.on_first({});
+        std::fputs("drained, ", stderr);
+        ::kill(::getpid(), SIGTERM);
+        std::promise<void>().get_future().wait();
+      },
+      ::testing::ExitedWithCode(130), "drained, ");
+}
+
+TEST(InterruptsDeathTest, AHangupThatIsIgnoredStaysSo) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        ::signal(SIGHUP, SIG_IGN);
+        Interrupts interrupts;
+        ::kill(::getpid(), SIGHUP);
+        ::kill(::getpid(), SIGTERM);
+        std::promise<void> first;
+        interrupts.on_first([&] { first.set_value(); });
+        first.get_future().wait();
+        std::_Exit(7);
+      },
+      ::testing::ExitedWithCode(7), "");
 }
 
 }  // namespace

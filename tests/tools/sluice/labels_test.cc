@@ -83,6 +83,12 @@ TEST(Labels, DlibErrors) {
                 .status()
                 .message(),
             "a <box> lacks 'left', 'top', 'width' or 'height'");
+  EXPECT_EQ(parse_dlib("<dataset><image file='a'><box top='1' left='nan' width='1' height='1'/>", "")
+                .status()
+                .message(),
+            "a <box> lacks 'left', 'top', 'width' or 'height'");
+  EXPECT_EQ(parse_dlib("<dataset><images><image file='a'></image>\n  ", "").status().message(),
+            "no dlib dataset: there is no </dataset> at its end; the file is cut off, copy it again");
 }
 
 class LabelFiles : public ::testing::Test {
