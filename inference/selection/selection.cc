@@ -13,9 +13,9 @@ constexpr double kWhole = 0.5;          // s: periods cut short by a failure say
 constexpr TimeNs kSeldom = from_s(15);  // between probes of a node that misses its rate
 constexpr double kKeepsUp = 0.9;        // of its rate: a node that gives less has no time for probes
 
-// For a node that misses its rate: a candidate that, as fast as it once was, would be worth the change,
-// seldom. Without it a backend that was slow for a while would be left for ever: also one that is only a
-// little better, as long as the node misses its rate on the other.
+// For a node that misses its rate, or has candidates that fail: one that works and, as fast as it once was,
+// would be worth the change, seldom. Without it a backend that was slow for a while would be left for ever:
+// also one that is only a little better, as long as the node misses its rate on the other.
 int promising(const SelectorState& state, TimeNs now, double min_gain) {
   int best = -1;
   for (std::size_t c = 0; c < state.count && state.current >= 0; ++c) {
@@ -145,11 +145,15 @@ int Selection::probe_wanted(std::size_t n) const {
   const Node& node = nodes_[n];
   const SelectorPolicy& policy = node.what.policy;
   const double stale = std::max(kStaleLeast, kStaleDwells * policy.dwell_s);
-  const int candidate = sluice::probe_wanted(node.state, last_, from_s(std::min(stale, 1e6)));
+  int candidate = sluice::probe_wanted(node.state, last_, from_s(std::min(stale, 1e6)));
   if (candidate < 0) return -1;
-  const auto index = static_cast<std::size_t>(candidate);
-  // What was left because it failed may be what the node needs to keep up.
-  if (!node.state.candidates[index].breaker.usable()) return candidate;
+  if (!node.state.candidates[static_cast<std::size_t>(candidate)].breaker.usable()) {
+    // Tries of what fails take long, and there may be many: the better one does not wait for all of them.
+    const int better = policy.kind == PolicyKind::kFixed ? -1 : promising(node.state, last_, policy.min_gain);
+    // What was left because it failed may be what the node needs to keep up.
+    if (better < 0) return candidate;
+    candidate = better;
+  }
   if (policy.kind == PolicyKind::kFixed) return -1;
   const double rate = rate_at(policy.degrade, node.state.step, policy.target_fps);
   const bool late = policy.latency_budget_ms && node.latency_ms > *policy.latency_budget_ms;

@@ -69,7 +69,8 @@ class Selection {
 
   // The candidate to measure now away from the frames, or -1: never the current one, never where it would
   // take more than the power budget, and while the node misses its rate or latency only what would end that.
-  // What has failed and may be tried again goes first.
+  // What has failed and may be tried again goes first, but for what works and once was fast enough to be
+  // worth the change.
   int probe_wanted(std::size_t n) const;
   // What a probe, or the opening of a candidate, gave.
   void note_probe(std::size_t n, std::size_t candidate, TimeNs now, double latency_ms);

@@ -159,6 +159,26 @@ TEST(Selection, ProbesWhatIsWorthTheChangeAlsoWhereNothingKeepsTheRate) {
   }
 }
 
+// Tries of a backend that fails again and again take seconds each: they keep nobody from coming back.
+TEST(Selection, ProbesWhatWasFasterBeforeWhatHasFailed) {
+  for (const double rate : {10.0, 300.0}) {  // kept, and missed
+    NodeRun run(
+        {testing::candidate("gpu", 8, 0), testing::candidate("cpu", 20, 1), testing::candidate("htp", 9, 2)},
+        {.kind = PolicyKind::kLatency, .target_fps = rate, .dwell_s = 1});
+    run.second();
+    run.selection().note_failure(0, 2, run.now());
+    for (int i = 0; i < 60 && run.selection().current(0) == 0; ++i) run.second(1000);
+    ASSERT_EQ(run.selection().current(0), 1) << "left";
+    int probed = -1;
+    for (int i = 0; i < 40 && probed != 0; ++i) {
+      run.second(20);
+      probed = run.selection().probe_wanted(0);
+      if (probed == 2) run.selection().note_failure(0, 2, run.now() - from_s(300));  // due again at once
+    }
+    EXPECT_EQ(probed, 0) << rate;
+  }
+}
+
 TEST(Selection, SaysThatItIsBlind) {
   NodeRun run({testing::candidate("cpu", 8, 0)}, {.kind = PolicyKind::kSustained});
   EXPECT_THAT(run.second().at(0).reason, HasSubstr("no temperature is known, latency drift alone was used"));
