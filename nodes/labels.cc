@@ -2,7 +2,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -14,6 +16,9 @@ namespace {
 constexpr std::streamsize kMaxBytes = 1 << 20;
 
 Result<std::string> read_file(const std::string& path) {
+  std::error_code unknown;
+  if (std::filesystem::is_fifo(path, unknown))  // may never end
+    return invalid(fmt::format("option 'labels': '{}' is a pipe, must be a file", path));
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text(static_cast<std::size_t>(kMaxBytes) + 1, '\0');

@@ -57,8 +57,8 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
   const std::size_t slots = total_slots(flow);
   lists_.resize(slots * lists_per_slot_);
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    for (std::size_t o = 0; o < nodes_[n].most.size(); ++o) {
-      for (Slot s = 0; s < slots; ++s) list(s, static_cast<int>(n), o).reserve(nodes_[n].most[o]);
+    for (std::size_t o = 0; o < nodes_[n].rules.size(); ++o) {
+      for (Slot s = 0; s < slots; ++s) list(s, static_cast<int>(n), o).reserve(nodes_[n].rules[o].most);
     }
   }
   find_unread();
@@ -90,9 +90,20 @@ void NodeBodies::describe_node(std::size_t node) {
   state.runs_alone = plan.concurrency == 1;
   state.takes_lists = plan.declaration->takes_lists;
   state.first_output = lists_per_slot_;
-  for (const OutputPlan& output : plan.outputs)
-    state.most.push_back(static_cast<std::uint32_t>(output.max_packets));
-  lists_per_slot_ += state.most.size();
+  for (std::size_t o = 0; o < plan.outputs.size(); ++o) state.rules.push_back(rule_of(plan, o));
+  lists_per_slot_ += state.rules.size();
+}
+
+NodeBodies::OutputRule NodeBodies::rule_of(const NodePlan& plan, std::size_t output) {
+  OutputRule rule;
+  rule.most = static_cast<std::uint32_t>(plan.outputs[output].max_packets);
+  if (plan.routes.empty() || output >= plan.routes[0].outputs.size()) return rule;
+  rule.payload = plan.routes[0].outputs[output].payload;
+  const auto& declared = plan.declaration->outputs;
+  const bool passes_on = declared[std::min(output, declared.size() - 1)].kind == PortKind::kAny;
+  rule.has_details =
+      !passes_on && (rule.payload == payload_type<Tensor>() || rule.payload == payload_type<Image>());
+  return rule;
 }
 
 // Once every node knows where its outputs lie.

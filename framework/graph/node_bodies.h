@@ -68,6 +68,12 @@ class NodeBodies final : public Bodies, public FlowStorage {
     std::uint32_t first = 0;  // of its edges, into `inputs`
     std::uint32_t edges = 0;
   };
+  // What may be emitted on an output.
+  struct OutputRule {
+    std::uint32_t most = 1;                // packets
+    bool has_details = false;              // the type says more than its payload: a tensor's shape, say
+    const PayloadType* payload = nullptr;  // null: whatever came in
+  };
   // What a run needs of the plan lies together: a chain of cheap nodes costs as much as the cache lines that
   // its nodes touch.
   struct NodeState {
@@ -80,7 +86,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
     bool takes_lists = true;       // its declaration's
     std::size_t first_output = 0;  // into a slot's lists
     std::vector<int> latest_in;    // edges
-    boost::container::small_vector<std::uint32_t, 4> most;  // packets, by output
+    boost::container::small_vector<OutputRule, 2> rules;  // by output
     boost::container::small_vector<InputPort, 2> ports;
     boost::container::small_vector<InputList, 2> inputs;
     std::vector<std::size_t> unread;  // outputs that nobody reads
@@ -101,7 +107,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
   }
   std::span<PacketList> outputs(Slot slot, int node) {
     const NodeState& state = nodes_[static_cast<std::size_t>(node)];
-    return std::span(lists_).subspan(slot * lists_per_slot_ + state.first_output, state.most.size());
+    return std::span(lists_).subspan(slot * lists_per_slot_ + state.first_output, state.rules.size());
   }
   std::size_t route_of(int choice, Slot slot);
   // `ticks`: in: the start of the node's time; out: its end, which is the start of the next one's in a chain
@@ -109,6 +115,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
   ChainResult run_node(int node, Slot slot, const FrameInfo& frame, NodeRun& run, std::uint64_t& ticks);
   void tell_failure(int node, const Status& status, const FrameInfo& frame) noexcept;
   void describe_node(std::size_t node);
+  static OutputRule rule_of(const NodePlan& plan, std::size_t output);
   void describe_inputs(NodeState& state, const NodePlan& plan);
   void find_unread();
   void reserve_mailbox(std::size_t edge, std::size_t slots);

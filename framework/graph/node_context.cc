@@ -21,6 +21,31 @@ void copy_planes(const Image& from, Image& to) {
   }
 }
 
+bool same_type(const TensorType& a, const TensorType& b) {
+  return a.dtype == b.dtype && a.shape == b.shape && a.layout == b.layout && a.quant == b.quant;
+}
+
+// A declared picture without a format or a size may have any.
+bool fits_image(const ImageType& declared, const ImageType& emitted) {
+  const bool format = declared.format == PixelFormat::kNone || declared.format == emitted.format;
+  const bool size =
+      declared.width == 0 || (declared.width == emitted.width && declared.height == emitted.height);
+  return format && size;
+}
+
+std::string image_words(const ImageType& image) {
+  std::string out = "frame";
+  if (image.format != PixelFormat::kNone) out += " " + std::string(name_of(image.format));
+  if (image.width > 0) out += " " + std::to_string(image.width) + "x" + std::to_string(image.height);
+  return out;
+}
+
+std::string packet_words(const Packet& packet) {
+  if (const auto* image = packet.get<Image>()) return image_words(image->type);
+  const auto* tensor = packet.get<Tensor>();
+  return tensor && tensor->type ? tensor->type->text() : std::string(packet.type()->name);
+}
+
 }  // namespace
 
 NodeBodies::NodeContext::NodeContext(NodeBodies& bodies, const NodeState& state, Slot slot,
@@ -61,7 +86,7 @@ bool NodeBodies::NodeContext::takes_elements() const {
   const auto is_list = [&](int e) {
     const PlanEdge& edge = bodies_.plan_.edges[static_cast<std::size_t>(e)];
     const NodeState& from = bodies_.nodes_[static_cast<std::size_t>(edge.from_node)];
-    return !edge.latest && from.most[static_cast<std::size_t>(edge.from_output)] > 1;
+    return !edge.latest && from.rules[static_cast<std::size_t>(edge.from_output)].most > 1;
   };
   return std::ranges::any_of(plan().inputs,
                              [&](const auto& port) { return std::ranges::any_of(port, is_list); });
@@ -85,16 +110,16 @@ bool NodeBodies::NodeContext::any_element_is_there(std::size_t count) {
 
 // An element that gave nothing (it failed, or was turned away) keeps its place as an empty packet.
 void NodeBodies::NodeContext::pad_outputs(std::size_t size) {
-  for (std::size_t o = 0; o < state_.most.size(); ++o) {
+  for (std::size_t o = 0; o < state_.rules.size(); ++o) {
     PacketList& out = output(o);
-    if (out.size() < size && out.size() < state_.most[o]) out.emplace_back();
+    if (out.size() < size && out.size() < state_.rules[o].most) out.emplace_back();
   }
   if (dropped_ == DropReason::kFiltered) dropped_ = DropReason::kNone;
 }
 
 Status NodeBodies::NodeContext::no_such_output(std::size_t port) const {
   return failed("there is no output " + std::to_string(port) + ": the node declares " +
-                std::to_string(state_.most.size()) + ", counted from 0");
+                std::to_string(state_.rules.size()) + ", counted from 0");
 }
 
 Result<Packet> NodeBodies::NodeContext::make(std::size_t port) {
@@ -108,7 +133,7 @@ Result<Packet> NodeBodies::NodeContext::make(std::size_t port) {
 }
 
 Status NodeBodies::NodeContext::fill_tensor(Packet& packet, std::size_t port, OutputPools& pools) {
-  const PortType& type = plan().routes[std::min(route_, plan().routes.size() - 1)].outputs[port];
+  const PortType& type = declared(port);
   Tensor& tensor = *packet.edit<Tensor>();
   if (tensor.type != type.tensor) {
     SLUICE_ASSIGN(tensor.bytes, byte_size(type.tensor->dtype, type.tensor->shape));
@@ -150,7 +175,7 @@ Result<Packet> NodeBodies::NodeContext::take_for_edit(std::size_t port) {
 
 void NodeBodies::NodeContext::filter_port(std::size_t port) {
   if (!is_output(port)) {
-    wrong_port_ = port;
+    misuse_ = {port, {}};
     return;
   }
   filtered_outputs_ |= std::uint64_t{1} << port;
@@ -158,16 +183,47 @@ void NodeBodies::NodeContext::filter_port(std::size_t port) {
 
 void NodeBodies::NodeContext::emit(std::size_t port, Packet packet) {
   if (!is_output(port)) {
-    wrong_port_ = port;
+    misuse_ = {port, {}};
+    return;
+  }
+  const OutputRule& rule = state_.rules[port];
+  if (rule.payload && packet &&
+      (packet.type() != rule.payload || (rule.has_details && !fits(port, packet)))) {
+    misuse_ = {port, std::move(packet)};
     return;
   }
   PacketList& out = output(port);
-  if (out.size() >= state_.most[port]) {
+  if (out.size() >= rule.most) {
     dropped_ = DropReason::kTooMany;
     return;
   }
   out.push_back(std::move(packet));
   ++emitted_;
+}
+
+const PortType& NodeBodies::NodeContext::declared(std::size_t port) const {
+  return plan().routes[std::min(route_, plan().routes.size() - 1)].outputs[port];
+}
+
+// Whether a tensor's or picture's type is the declared one, as far as one was declared.
+bool NodeBodies::NodeContext::fits(std::size_t port, const Packet& packet) const {
+  const PortType& type = declared(port);
+  if (const auto* image = packet.get<Image>()) return fits_image(type.image, image->type);
+  const auto& tensor = packet.get<Tensor>()->type;
+  return !type.tensor || tensor == type.tensor || (tensor && same_type(*tensor, *type.tensor));
+}
+
+Status NodeBodies::NodeContext::misused() {
+  const Misuse misuse = std::move(*misuse_);
+  misuse_.reset();
+  const auto& [port, packet] = misuse;
+  if (!is_output(port)) return no_such_output(port);
+  const PortType& type = declared(port);
+  std::string words = std::string(type.payload->name);
+  if (type.tensor) words = type.tensor->text();
+  if (type.payload == payload_type<Image>()) words = image_words(type.image);
+  return failed("output '" + plan().outputs[port].name + "' is declared as " + words + ", but " +
+                packet_words(packet) + " was emitted");
 }
 
 }  // namespace sluice

@@ -51,8 +51,12 @@ class NodeBodies::NodeContext final : public Context {
   bool element_is_missing() const;
   bool any_element_is_there(std::size_t count);
   void pad_outputs(std::size_t size);
-  bool is_output(std::size_t port) const { return port < state_.most.size(); }
+  bool is_output(std::size_t port) const { return port < state_.rules.size(); }
+  const PortType& declared(std::size_t port) const;
+  bool fits(std::size_t port, const Packet& packet) const;
   Status no_such_output(std::size_t port) const;
+  // The failure that the misuse is; forgets it, for the next element.
+  Status misused();
   Status fill_tensor(Packet& packet, std::size_t port, OutputPools& pools);
 
   NodeBodies& bodies_;
@@ -66,7 +70,13 @@ class NodeBodies::NodeContext final : public Context {
   std::uint32_t failed_items_ = 0;
   std::uint64_t filtered_outputs_ = 0;
   DropReason dropped_ = DropReason::kNone;
-  std::optional<std::size_t> wrong_port_;  // an output that the node named but did not declare
+  // What the node did with an output against its declaration: named one that there is not, or (with the
+  // packet) emitted another type there.
+  struct Misuse {
+    std::size_t port = 0;
+    Packet packet;
+  };
+  std::optional<Misuse> misuse_;
 };
 
 template <typename Body>
@@ -74,7 +84,7 @@ Status NodeBodies::NodeContext::run_elements(Body&& body) {
   const std::size_t count = element_count();
   if (count == 1) {
     Status status = body();
-    if (wrong_port_ && status.ok()) status = no_such_output(*wrong_port_);
+    if (misuse_ && status.ok()) status = misused();
     if (!status.ok() && status.code() != Code::kPoolEmpty && takes_elements()) failed_items_ = 1;
     return status;
   }
@@ -88,7 +98,7 @@ Status NodeBodies::NodeContext::run_elements(Body&& body) {
       continue;
     }
     Status status = body();
-    if (wrong_port_ && status.ok()) status = no_such_output(*wrong_port_);
+    if (misuse_ && status.ok()) status = misused();
     if (status.code() == Code::kPoolEmpty) return status;
     if (!status.ok()) {
       if (failed_items_++ == 0) first = status;

@@ -138,6 +138,109 @@ TEST(Application, ThatNamesAnOutputItsNodeLacksLosesTheFrameNotTheProgram) {
               HasSubstr("there is no output 1: the node declares 1, counted from 0"));
 }
 
+// Hands its picture on as what it found in it.
+class Mislabels final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Emits a frame where it declares detections.");
+    d.input("in", PortKind::kFrame);
+    d.output("found", PortKind::kDetections);
+  }
+  Status process(Context& context) override {
+    if (context.frame().number % 2 == 0) {
+      context.emit(context.packet(0));
+      return {};
+    }
+    SLUICE_ASSIGN(Packet packet, context.make());
+    context.emit(std::move(packet));
+    return {};
+  }
+};
+
+// Declares a tensor of four numbers and makes it one of another type for every frame but the last.
+class Reshapes final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Emits a tensor of another type than it declares.");
+    d.input("in", PortKind::kFrame);
+    d.output("numbers", PortKind::kTensor);
+    d.infer_types = [](const TypeContext&) -> Result<std::vector<PortType>> {
+      PortType out;
+      out.kind = PortKind::kTensor;
+      out.name = "numbers";
+      out.tensor = type({1, 4});
+      return std::vector<PortType>{out};
+    };
+  }
+  Status process(Context& context) override {
+    SLUICE_ASSIGN(Packet packet, context.make());
+    const std::uint64_t number = context.frame().number;
+    if (number == 0) packet.edit<Tensor>()->type = type({1, 2});
+    if (number == 1) packet.edit<Tensor>()->type = type({1, 4}, DType::kInt32);
+    if (number == 2) packet.edit<Tensor>()->type = nullptr;
+    if (number == 3) packet.edit<Tensor>()->type = type({1, 4});  // another object of the same type
+    context.emit(std::move(packet));
+    return {};
+  }
+
+ private:
+  static std::shared_ptr<const TensorType> type(Shape shape, DType dtype = DType::kFloat32) {
+    auto out = std::make_shared<TensorType>();
+    out->name = "numbers";
+    out->dtype = dtype;
+    out->shape = shape;
+    return out;
+  }
+};
+
+// Pushes six frames through a node that emits what it did not declare.
+std::vector<std::uint64_t> delivered_by(const std::string& type, const Registry& registry) {
+  Application app(false, "type: " + type, registry);
+  EXPECT_TRUE(app.pipeline().start().ok());
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(app.push(i).ok());
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  const std::uint64_t failed =
+      app.pipeline().report().sources[0].dropped[static_cast<std::size_t>(DropReason::kFailed)];
+  EXPECT_EQ(failed + app.numbers().size(), 6U);
+  return app.numbers();
+}
+
+std::string refusal_of(const std::string& type, const Registry& registry) {
+  Application app(false, "type: " + type + ", on_error: stop", registry);
+  EXPECT_TRUE(app.pipeline().start().ok());
+  EXPECT_TRUE(app.push(0).ok());
+  app.source().close();
+  return app.pipeline().wait().message();
+}
+
+TEST(Application, ThatEmitsAnotherTypeThanItsNodeDeclaresLosesTheFrame) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<Mislabels>("mislabels").ok());
+  ASSERT_TRUE(registry.add<Reshapes>("reshapes").ok());
+  EXPECT_THAT(delivered_by("mislabels", registry), ElementsAre(1U, 3U, 5U));
+  EXPECT_THAT(delivered_by("reshapes", registry), ElementsAre(3U, 4U, 5U));
+  EXPECT_THAT(
+      refusal_of("mislabels", registry),
+      HasSubstr("node 'middle': frame 0 of 'mine': output 'found' is declared as detections, but frame gray "
+                "32x16 was emitted"));
+  EXPECT_THAT(
+      refusal_of("reshapes", registry),
+      HasSubstr("node 'middle': frame 0 of 'mine': output 'numbers' is declared as float32 1x4, but float32 "
+                "1x2 was emitted"));
+}
+
+TEST(Application, SetsItsCallbackBeforeTheStartOnly) {
+  Application app(false);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  const Status late = app.sink().on_packet([](const Packet&) { FAIL() << "frames may be in the other one"; });
+  EXPECT_THAT(late.message(), HasSubstr("on_packet() was called after start()"));
+  ASSERT_TRUE(app.push(0).ok());
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  EXPECT_THAT(app.numbers(), ElementsAre(0U));
+}
+
 TEST(Application, ThatClosesBeforeTheStartHasARunWithoutFrames) {
   Application app(false);
   app.source().close();

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -276,6 +277,16 @@ TEST_F(LabelsTest, BadFilesAreNamed) {
       options_of(declaration_, {{"decoder", text("blazeface")}, {"labels", text("/no/such/file")}}));
   EXPECT_EQ(declaration_.infer_types(types).status().message(),
             "option 'labels': cannot read '/no/such/file': No such file or directory");
+}
+
+// Nobody may ever write into it, and `check` must end.
+TEST_F(LabelsTest, APipeIsNotWaitedFor) {
+  const std::string pipe = path_ + ".pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  FakeTypes types(options_of(declaration_, {{"decoder", text("blazeface")}, {"labels", text(pipe)}}));
+  EXPECT_EQ(declaration_.infer_types(types).status().message(),
+            "option 'labels': '" + pipe + "' is a pipe, must be a file");
+  std::filesystem::remove(pipe);
 }
 
 }  // namespace
