@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "framework/core/temporary_folder.h"
 #include "tools/sluice/output.h"
 
 namespace sluice::cli {
@@ -68,7 +69,7 @@ void Interrupts::wait_for_signals() {
     signalfd_siginfo info{};
     if (::read(signal_fd_, &info, sizeof info) != sizeof info) continue;
     const std::lock_guard lock(mutex_);
-    if (++signals_ > 1) ::_exit(kInterrupted);
+    if (++signals_ > 1) end_without_temporaries(kInterrupted);
     if (action_) std::exchange(action_, nullptr)();
   }
 }
