@@ -1,5 +1,6 @@
 #include "inference/checked_model.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -128,6 +129,12 @@ Result<Known> look_up(const ModelRequest& request, bool with_hash) {
 }  // namespace
 
 void set_binary_wrapper(ModelWrapper wrap) { binary_wrapper.store(wrap); }
+
+bool is_quantised(const onnx::ModelHeader& header) {
+  return std::ranges::any_of(header.operators, [](const onnx::Operator& op) {
+    return op.type == "QuantizeLinear" || op.type == "DequantizeLinear" || op.type == "EPContext";
+  });
+}
 
 std::string describe(const ModelRequest& request) {
   const std::string model = "model '" + request.name + "'";

@@ -39,6 +39,9 @@ Result<std::shared_ptr<const CheckedModel>> check_model(const ModelRequest& requ
 Result<ModelSignature> read_signature(const ModelRequest& request,
                                       const std::vector<std::string>& keep_float = {});
 
+// Some operator computes with integers, or the model is compiled: its precision is its own.
+bool is_quantised(const onnx::ModelHeader& header);
+
 // SHA-256 of the file as 64 hexadecimal digits; kept like the header.
 Result<std::string> hash_of(const ModelRequest& request);
 

@@ -1,31 +1,57 @@
 #include "inference/value_histogram.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
 namespace sluice {
 namespace {
 
-struct Extent {
-  float min = 0, max = 0;
-  bool finite = true;
+// Values side by side: no order among them, so that the compiler uses vectors.
+struct Lanes {
+  static constexpr std::size_t kCount = 16;
+  std::array<float, kCount> min, max;
+  std::array<std::uint32_t, kCount> wrong{};  // not 0: one was not finite
+
+  explicit Lanes(float first) {
+    min.fill(first);
+    max.fill(first);
+  }
+  void add(const float* values) {
+    constexpr std::uint32_t kExponent = 0x7f800000;  // all ones: infinity or NaN
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const float v = values[i];
+      min[i] = v < min[i] ? v : min[i];
+      max[i] = v > max[i] ? v : max[i];
+      wrong[i] |= (std::bit_cast<std::uint32_t>(v) & kExponent) == kExponent ? 1u : 0u;
+    }
+  }
+  Extent extent() const {
+    const bool finite = std::all_of(wrong.begin(), wrong.end(), [](std::uint32_t w) { return w == 0; });
+    return {*std::min_element(min.begin(), min.end()), *std::max_element(max.begin(), max.end()), finite};
+  }
 };
 
-// Simple loops that the compiler vectorises; NaN fails both comparisons and is found by the sum.
-Extent extent_of(std::span<const float> values) {
-  Extent out{values[0], values[0], true};
-  float nothing = 0;
-  for (const float v : values) {
-    out.min = v < out.min ? v : out.min;
-    out.max = v > out.max ? v : out.max;
-    nothing += v * 0.0f;  // NaN for what is not finite
-  }
-  out.finite = nothing == 0.0f;
-  return out;
+// floor, which is a call into the library without SSE4.1.
+std::int64_t bin_of(double position) {
+  const auto towards_zero = static_cast<std::int64_t>(position);
+  return towards_zero - (position < static_cast<double>(towards_zero) ? 1 : 0);
 }
 
 }  // namespace
+
+Extent extent_of(std::span<const float> values) {
+  Lanes lanes(values[0]);
+  std::size_t i = 0;
+  for (; i + Lanes::kCount <= values.size(); i += Lanes::kCount) lanes.add(values.data() + i);
+  std::array<float, Lanes::kCount> rest;
+  rest.fill(values[0]);
+  std::copy(values.begin() + static_cast<std::ptrdiff_t>(i), values.end(), rest.begin());
+  lanes.add(rest.data());
+  return lanes.extent();
+}
 
 double ValueHistogram::width() const { return bins_.empty() ? 0.0 : std::ldexp(1.0, exponent_); }
 
@@ -54,8 +80,7 @@ void ValueHistogram::add(std::span<const float> values) {
       ++zeros_;
       continue;
     }
-    const auto bin = static_cast<std::int64_t>(std::floor(static_cast<double>(v) * per_width));
-    ++bins_[static_cast<std::size_t>(bin + kHalf)];
+    ++bins_[static_cast<std::size_t>(bin_of(static_cast<double>(v) * per_width) + kHalf)];
   }
 }
 

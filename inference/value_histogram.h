@@ -10,6 +10,13 @@
 
 namespace sluice {
 
+// The least and the greatest of some values, which are not empty. Where not all are finite they mean nothing.
+struct Extent {
+  float min = 0, max = 0;
+  bool finite = true;
+};
+Extent extent_of(std::span<const float> values);
+
 // Bins are as wide as a power of two, with an edge at zero; when a value does not fit, the width doubles and
 // neighbours merge, so that counts depend on the values alone. Between kHalf / 2 and kHalf bins per side are
 // in use. Not thread-safe.

@@ -48,13 +48,14 @@ class EncodingsReader {
 
   Result<GivenEncodings> read(const Json& json) {
     SLUICE_RETURN_IF_ERROR(check_form(json));
-    activation_bits_ = default_bits(json, "activation_bitwidth", {8, 16});
-    parameter_bits_ = default_bits(json, "param_bitwidth", {8, 16});
+    out_.activation_bits = default_bits(json, "activation_bitwidth", {8, 16});
+    parameter_bits_ = default_bits(json, "param_bitwidth", {8, 16}).value_or(8);
     default_bits(json, "bias_bitwidth", {32});
     each(json, "activation_encodings",
          [this](const std::string& name, const Json& entry) { activation(name, entry); });
     each(json, "param_encodings",
          [this](const std::string& name, const Json& entry) { parameter(name, entry); });
+    if (parameter_bits_ != 8) check_other_weights();
     if (!problems_.empty()) {
       std::string all;
       for (const std::string& problem : problems_) all += (all.empty() ? "" : "\n") + problem;
@@ -91,15 +92,15 @@ class EncodingsReader {
       return invalid("has neither activation_encodings nor param_encodings");
     return {};
   }
-  // The first of `allowed` when the file does not say, or says something else (a problem).
-  int default_bits(const Json& json, const char* key, const std::vector<int>& allowed) {
+  // None when the file does not say, or says something else than what is allowed (a problem).
+  std::optional<int> default_bits(const Json& json, const char* key, const std::vector<int>& allowed) {
     const auto found = json.find(key);
-    if (found == json.end()) return allowed[0];
+    if (found == json.end()) return std::nullopt;
     if (found->is_number_integer() &&
         std::find(allowed.begin(), allowed.end(), found->get<std::int64_t>()) != allowed.end())
       return found->get<int>();
     problems_.push_back(fmt::format("{} is {}, allowed: {}", key, found->dump(), fmt::join(allowed, ", ")));
-    return allowed[0];
+    return std::nullopt;
   }
   template <typename Visit>
   void each(const Json& json, const char* section, Visit visit) {
@@ -136,6 +137,24 @@ class EncodingsReader {
     return false;
   }
 
+  // What is measured has 8 bits, whatever the file wants for weights that it does not list.
+  void check_other_weights() {
+    std::set<std::string> names;
+    for (const pb::NodeProto& node : graph_.node()) {
+      const OperatorKind kind = rule_of(node).kind;
+      const bool layer =
+          kind == OperatorKind::kConv || kind == OperatorKind::kGemm || kind == OperatorKind::kMatMul;
+      if (layer && node.input_size() > 1 && index_.initializer(node.input(1)) &&
+          !seen_.contains(node.input(1)))
+        names.insert(node.input(1));
+    }
+    if (!names.empty())
+      problems_.push_back(fmt::format(
+          "param_bitwidth is {}, but {} weights have no entry ({}{}), and weights that are measured have 8 "
+          "bits; give them entries, or write 8",
+          parameter_bits_, names.size(), in_quotes(*names.begin()), names.size() > 1 ? ", ..." : ""));
+  }
+
   // AIMET lists constants among the activations too: an entry is taken as what its tensor is.
   bool misplaced(const std::string& name, const std::set<std::string>& others) {
     misplaced_ += others.contains(name);
@@ -154,7 +173,7 @@ class EncodingsReader {
 
   void take_activation(const std::string& name, const Json& json) {
     if (!known(name, activations_, "activation_encodings")) return;
-    auto entry = parse_entry(json, activation_bits_);
+    auto entry = parse_entry(json, out_.activation_bits.value_or(8));
     if (entry.ok() && entry->scale.size() != 1)
       entry = invalid("has one encoding per channel; activations have one");
     const auto encoding = entry.ok() ? unsigned_encoding(*entry) : Result<Encoding>(entry.status());
@@ -194,7 +213,7 @@ class EncodingsReader {
   const GraphIndex index_;
   const std::set<std::string>& original_;
   std::set<std::string> activations_, parameters_, seen_;
-  int activation_bits_ = 8, parameter_bits_ = 8;
+  int parameter_bits_ = 8;
   GivenEncodings out_;
   std::vector<std::string> problems_;
   int positive_ = 0, folded_ = 0, biases_ = 0, misplaced_ = 0;

@@ -108,20 +108,22 @@ class OnnxQuantizer final : public Quantizer {
 class Work {
  public:
   Work(const pb::ModelProto& model, const Request& request, const std::set<std::string>& original)
-      : network_(model), request_(request), original_(original) {}
+      : network_(model), request_(request), original_(original) {
+    out_.scheme = request.scheme.empty() ? "w8a8" : request.scheme;
+  }
 
   Result<Outcome> run(Samples& all, const Progress& progress) {
     InterruptibleSamples samples(all, request_.interrupted);
     SLUICE_ASSIGN(scheme_, scheme_of(request_));
     SLUICE_RETURN_IF_ERROR(rework());
     if (!wants_held_out()) {
-      SLUICE_ASSIGN(statistics_, collect(network_, samples, progress));
+      SLUICE_ASSIGN(statistics_, collect(network_, samples, progress, detail()));
       SLUICE_RETURN_IF_ERROR(join_ranges());
       SLUICE_RETURN_IF_ERROR(read_given());
       return finish(samples);
     }
     HeldOut others(samples);
-    SLUICE_ASSIGN(statistics_, collect(network_, others, progress));
+    SLUICE_ASSIGN(statistics_, collect(network_, others, progress, detail()));
     SLUICE_RETURN_IF_ERROR(join_ranges());
     out_.held_out = others.size();
     SLUICE_ASSIGN(const Judge judge, Judge::make(network_, others));
@@ -133,10 +135,14 @@ class Work {
 
  private:
   bool wants_held_out() const { return request_.max_mse || request_.min_snr; }
+  Detail detail() const {
+    return scheme_.range == RangeMethod::kMinMax ? Detail::kExtremes : Detail::kDistribution;
+  }
   Target target() const { return {request_.max_mse, request_.min_snr}; }
   Status rework();
   Status join_ranges();
   Status read_given();
+  Status adopt_width(const GivenEncodings& given);
   Status raise_operators(const Judge& judge);
   Status judge_result(const Judge& judge);
   Result<Outcome> finish(const InterruptibleSamples& samples);
@@ -199,12 +205,29 @@ Status Work::read_given() {
     auto read = read_encodings(request_.encodings, network_.graph(), original_);
     if (!read.ok()) return on_each_line(request_.encodings_path + ": ", read.status());
     given = std::move(*read);
+    SLUICE_RETURN_IF_ERROR(adopt_width(given));
     out_.notes.insert(out_.notes.end(), given.notes.begin(), given.notes.end());
   }
   whole_ = network_;
   absorb_clips(*network_.mutable_graph(), clips_to_keep(network_.graph(), given.activations));
   scheme_.activations = std::move(given.activations);
   scheme_.parameters = std::move(given.parameters);
+  return {};
+}
+
+// The file's width is that of every activation which it does not list. It was written for this model, so an
+// explicit --scheme that says otherwise is a mistake in one of the two.
+Status Work::adopt_width(const GivenEncodings& given) {
+  if (!given.activation_bits || *given.activation_bits == scheme_.bits) return {};
+  const std::string said =
+      fmt::format("{}: activation_bitwidth is {}", request_.encodings_path, *given.activation_bits);
+  if (!request_.scheme.empty())
+    return invalid(fmt::format("{}, but --scheme is '{}', whose activations {} {}; leave one of them out",
+                               said, request_.scheme, request_.scheme == "mixed" ? "start with" : "have",
+                               scheme_.bits));
+  scheme_.bits = *given.activation_bits;
+  out_.scheme = scheme_.bits == 16 ? "w8a16" : "w8a8";
+  out_.notes.push_back(said + ": so have all activations without an entry");
   return {};
 }
 
@@ -246,6 +269,8 @@ Result<Outcome> Work::finish(const InterruptibleSamples& samples) {
       *network_.mutable_graph(), plan, request_.quantised_edges ? EdgeType::kQuantised : EdgeType::kFloat));
   network_.set_producer_name("sluice");
   set_metadata(network_, request_.metadata);
+  set_metadata(network_,
+               {{"sluice.scheme", out_.scheme + (scheme_.per_channel ? " per channel" : " per tensor")}});
   out_.model = network_.SerializeAsString();
   SLUICE_RETURN_IF_ERROR(samples.go_on());
   return std::move(out_);

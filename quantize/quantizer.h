@@ -16,7 +16,8 @@
 namespace sluice::quantize {
 
 struct Request {
-  std::string scheme = "w8a8";   // w8a8, w8a16, mixed
+  // w8a8, w8a16, mixed; empty: what the encodings file says of activations without an entry, else w8a8.
+  std::string scheme;
   std::string range = "minmax";  // minmax, percentile, mse
   bool per_tensor = false;
   bool equalize = false;
@@ -32,6 +33,7 @@ struct Request {
 
 struct Outcome {
   std::string model;        // serialised
+  std::string scheme;       // as in Request, never empty
   std::string encodings;    // all of them, as an encodings file
   std::size_t samples = 0;  // in the statistics
   std::size_t held_out = 0;

@@ -1,6 +1,7 @@
 #include "quantize/statistics.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "backends/ort/evaluator.h"
@@ -25,10 +26,14 @@ pb::ModelProto show_all(const pb::ModelProto& model) {
   return out;
 }
 
-Status note(Statistics& statistics, const std::string& name, const ort::ArrayView& array) {
+Status note(Statistics& statistics, const std::string& name, const ort::ArrayView& array, Detail detail) {
   if (array.dtype != DType::kFloat32) return {};
   ValueHistogram& histogram = statistics.tensors[name];
-  histogram.add(array.floats());
+  const std::span<const float> values = array.floats();
+  if (values.empty()) return {};
+  const Extent extent = extent_of(values);
+  const std::array extremes = {extent.min, extent.max};
+  histogram.add(extent.finite && detail == Detail::kExtremes ? std::span<const float>(extremes) : values);
   if (histogram.not_finite() == 0) return {};
   return invalid(
       "tensor '" + name + "' holds NaN or infinity in sample " + std::to_string(statistics.samples) +
@@ -49,7 +54,8 @@ std::vector<std::size_t> running_order(const std::vector<std::string>& outputs, 
 
 }  // namespace
 
-Result<Statistics> collect(const pb::ModelProto& model, Samples& samples, const Progress& progress) {
+Result<Statistics> collect(const pb::ModelProto& model, Samples& samples, const Progress& progress,
+                           Detail detail) {
   const std::string bytes = show_all(model).SerializeAsString();
   SLUICE_ASSIGN(const auto evaluator, ort::Evaluator::open(bytes, ort::Evaluator::Effort::kAsWritten));
   const std::vector<std::size_t> order = running_order(evaluator->outputs(), model.graph());
@@ -57,9 +63,10 @@ Result<Statistics> collect(const pb::ModelProto& model, Samples& samples, const 
   const Status done = samples.for_each([&](const Sample& sample) -> Status {
     SLUICE_ASSIGN(const auto inputs, arrange(sample, *evaluator, model.graph()));
     for (std::size_t i = 0; i < inputs.size(); ++i)
-      SLUICE_RETURN_IF_ERROR(note(out, evaluator->inputs()[i], inputs[i]));
+      SLUICE_RETURN_IF_ERROR(note(out, evaluator->inputs()[i], inputs[i], detail));
     SLUICE_ASSIGN(const auto arrays, evaluator->run(inputs));
-    for (const std::size_t i : order) SLUICE_RETURN_IF_ERROR(note(out, evaluator->outputs()[i], arrays[i]));
+    for (const std::size_t i : order)
+      SLUICE_RETURN_IF_ERROR(note(out, evaluator->outputs()[i], arrays[i], detail));
     ++out.samples;
     if (progress) progress(out.samples);
     return {};

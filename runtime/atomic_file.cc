@@ -60,25 +60,52 @@ mode_t new_file_mode() {
   return 0666 & ~mask;
 }
 
-// Removes the temporary file unless it got its name.
+// A file without a name, which is gone with the process whatever ends it; -1 where there are none.
+int open_unnamed(const fs::path& folder) {
+  if (::access("/proc/self/fd", X_OK) != 0) return -1;  // the way to give it a name
+  return ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+}
+
+// What becomes the new file: without a name until the last moment, or under one beside the target that is
+// removed unless it got the target's.
 class Temporary {
  public:
   explicit Temporary(const std::string& target)
-      : name_((fs::path(target).parent_path() / ("." + fs::path(target).filename().string() + ".XXXXXX"))
-                  .string()),
-        fd_(::mkostemp(name_.data(), O_CLOEXEC)) {}
+      : beside_(
+            (fs::path(target).parent_path() / ("." + fs::path(target).filename().string() + ".")).string()),
+        fd_(open_unnamed(fs::path(target).parent_path())) {
+    if (fd_ >= 0) return;
+    name_ = beside_ + "XXXXXX";
+    fd_ = ::mkostemp(name_.data(), O_CLOEXEC);
+    if (fd_ < 0) name_.clear();
+  }
   ~Temporary() {
-    if (!named_ && fd_ >= 0) ::unlink(name_.c_str());
+    if (!name_.empty()) ::unlink(name_.c_str());
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
   int fd() const { return fd_; }
-  bool rename_to(const std::string& target) { return named_ = ::rename(name_.c_str(), target.c_str()) == 0; }
+  // While it is still open. False with errno.
+  bool give_name() {
+    if (!name_.empty()) return true;
+    const std::string self = "/proc/self/fd/" + std::to_string(fd_);
+    for (unsigned i = 0; name_.empty(); ++i) {
+      const std::string name = beside_ + std::to_string(::getpid()) + "-" + std::to_string(i);
+      if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) name_ = name;
+      if (name_.empty() && errno != EEXIST) return false;
+    }
+    return true;
+  }
+  bool rename_to(const std::string& target) {
+    if (::rename(name_.c_str(), target.c_str()) != 0) return false;
+    name_.clear();
+    return true;
+  }
 
  private:
-  std::string name_;
+  const std::string beside_;  // how its names begin
   int fd_;
-  bool named_ = false;
+  std::string name_;  // empty: none
 };
 
 // The rename itself must survive a power cut; file systems that cannot say so are no failure.
@@ -139,7 +166,9 @@ Status FileReplacement::commit() {
   State& s = *state_;
   if (!s.failure.ok()) return s.failure;
   if (!s.temporary) return s.file.close() ? Status{} : s.fail();
-  if (::fsync(s.file.get()) != 0 || !s.file.close() || !s.temporary->rename_to(s.target)) return s.fail();
+  if (::fsync(s.file.get()) != 0 || !s.temporary->give_name() || !s.file.close() ||
+      !s.temporary->rename_to(s.target))
+    return s.fail();
   sync_folder(s.target);
   return {};
 }

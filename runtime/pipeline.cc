@@ -14,6 +14,7 @@
 #include "runtime/chosen_device.h"
 #include "runtime/device_check.h"
 #include "runtime/engine.h"
+#include "runtime/precision_check.h"
 #include "runtime/simulated_engine.h"
 #include "runtime/snapshot.h"
 
@@ -53,7 +54,12 @@ PlanResult plan_for(const GraphSpec& spec, const Registry& registry, const LoadO
   inputs.set = options.set;
   inputs.pace = options.pace;
   PlanResult out = make_plan(spec, inputs);
-  if (out.plan) check_device(spec, out);
+  if (!out.plan) return out;
+  Issues wrong = check_precision(spec, *out.plan);
+  check_device(spec, out);
+  if (wrong.empty()) return out;
+  out.issues.insert(out.issues.end(), wrong.begin(), wrong.end());
+  out.plan.reset();
   return out;
 }
 

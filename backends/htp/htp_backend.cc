@@ -20,12 +20,6 @@ namespace {
 using htp::Opener;
 using htp::Provider;
 
-bool is_float(const onnx::ModelHeader& header) {
-  return std::ranges::none_of(header.operators, [](const onnx::Operator& op) {
-    return op.type == "QuantizeLinear" || op.type == "DequantizeLinear" || op.type == "EPContext";
-  });
-}
-
 // A free dimension that has no name cannot be fixed for the provider.
 Status check_shapes(const SessionRequest& request, const onnx::ModelHeader& header) {
   for (const onnx::ValueInfo& input : header.inputs)
@@ -133,8 +127,11 @@ Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request, 
   const bool compiled = htp::is_compiled(model->header);
   htp::Target target{.simulated = setup_.simulated,
                      .machine = htp::machine_name(setup_.root),
-                     .float_model = is_float(model->header)};
+                     .float_model = !is_quantised(model->header)};
   OptionMap written = with_defaults("htp", request.options);
+  // The plan has refused what concerns no model; beside a float model or variant it is not about this one.
+  if (!target.float_model && !request.node.empty())
+    for (const char* key : {"precision", "fp16_clamp"}) written[key] = with_defaults("htp", {})[key];
   htp::CompiledFor made;
   if (compiled) {
     SLUICE_RETURN_IF_ERROR(check_edges(request, *model));

@@ -1,7 +1,5 @@
 #include "backends/htp/opener.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +13,7 @@
 #include "backends/htp/context_entry.h"
 #include "backends/htp/shared_memory.h"
 #include "framework/core/log.h"
+#include "framework/core/temporary_folder.h"
 #include "inference/sha256.h"
 
 namespace sluice::htp {
@@ -27,26 +26,8 @@ constexpr std::string_view kCpuForbidden = "assigned to the default CPU EP";
 // The provider's line in the log that names those operators; only written when the CPU is forbidden.
 constexpr std::string_view kUnsupported = "Unsupported nodes in QNN EP";
 
-// A folder of our own for the file that the provider insists on writing.
-class PrivateFolder {
- public:
-  PrivateFolder() {
-    std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "sluice-context-XXXXXX").string();
-    if (!error && ::mkdtemp(name.data())) path_ = name;
-  }
-  ~PrivateFolder() {
-    std::error_code error;
-    if (!path_.empty()) fs::remove_all(path_, error);
-  }
-  PrivateFolder(const PrivateFolder&) = delete;
-  PrivateFolder& operator=(const PrivateFolder&) = delete;
-  bool ok() const { return !path_.empty(); }
-  std::string file() const { return path_ / "context.onnx"; }
-
- private:
-  fs::path path_;
-};
+// The file that the provider insists on writing, in a folder of our own.
+std::string context_file(const TemporaryFolder& folder) { return folder.path() + "/context.onnx"; }
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -118,7 +99,7 @@ struct Opener::Attempt {
   bool keep = true;  // the compiled model is asked for
   std::optional<ArtifactKey> key;
   std::optional<ContextEntry> cached;
-  std::optional<PrivateFolder> folder;  // where the provider writes the context
+  std::optional<TemporaryFolder> folder;  // where the provider writes the context
 };
 
 Opener::Opener(std::shared_ptr<Provider> provider, std::shared_ptr<const CheckedModel> model,
@@ -184,7 +165,7 @@ Result<Opened> Opener::try_open(Share share, bool fresh) {
   Attempt attempt{.share = share, .fresh = fresh, .key = {}, .cached = {}, .folder = {}};
   auto opened = load(attempt);
   if (opened.ok()) return opened;
-  if (attempt.folder && opened.status().message().find(attempt.folder->file()) != std::string::npos)
+  if (attempt.folder && opened.status().message().find(context_file(*attempt.folder)) != std::string::npos)
     return open_unkept(share, fresh, opened.status());
   if (!attempt.cached) return opened;
   cache_->reject(*attempt.key, "was refused: " + opened.status().message());
@@ -234,7 +215,7 @@ Result<Opened> Opener::load(Attempt& attempt) {
   Opened out{std::move(session), {}, {}};
   out.placement = attempt.cached ? attempt.cached->placement : out.session->placement();
   if (!attempt.folder) return out;
-  out.compiled = read_file(attempt.folder->file());
+  out.compiled = read_file(context_file(*attempt.folder));
   if (!out.compiled.empty()) cache_->store(*attempt.key, pack_entry({out.placement, out.compiled}));
   return out;
 }
@@ -259,14 +240,14 @@ void Opener::configure(Ort::SessionOptions& session, Attempt& attempt) const {
 }
 
 void Opener::ask_for_context(Ort::SessionOptions& session, Attempt& attempt) {
-  attempt.folder.emplace();
-  if (attempt.folder->ok()) {
+  auto folder = TemporaryFolder::make("context");
+  if (folder.ok()) {
+    attempt.folder.emplace(std::move(*folder));
     session.AddConfigEntry("ep.context_enable", "1");
     session.AddConfigEntry("ep.context_embed_mode", "1");
-    session.AddConfigEntry("ep.context_file_path", attempt.folder->file().c_str());
+    session.AddConfigEntry("ep.context_file_path", context_file(*attempt.folder).c_str());
   } else {
-    attempt.folder.reset();
-    report_unkept("backend 'htp': there is no folder for temporary files; the compiled model is not kept");
+    report_unkept("backend 'htp': " + folder.status().message() + "; the compiled model is not kept");
   }
 }
 

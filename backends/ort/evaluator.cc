@@ -1,17 +1,12 @@
 #include "backends/ort/evaluator.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "backends/ort/bindings.h"
 #include "backends/ort/load_model.h"
 #include "backends/ort/runtime.h"
+#include "framework/core/temporary_folder.h"
 
 namespace sluice::ort {
 namespace {
@@ -34,31 +29,6 @@ Result<ArrayView> view_of(const Ort::Value& value) {
   out.bytes = info.GetElementCount() * size_of(out.dtype);
   return out;
 }
-
-// A file name of our own, removed with the object.
-class TemporaryName {
- public:
-  TemporaryName() {
-    std::error_code error;
-    const auto folder = std::filesystem::temp_directory_path(error);
-    name_ = (folder / "sluice-model-XXXXXX").string();
-    const int fd = error ? -1 : ::mkstemp(name_.data());
-    if (fd < 0) reason_ = error ? error.message() : std::strerror(errno);
-    if (fd >= 0) ::close(fd);
-  }
-  ~TemporaryName() {
-    if (reason_.empty()) ::unlink(name_.c_str());
-  }
-  TemporaryName(const TemporaryName&) = delete;
-  TemporaryName& operator=(const TemporaryName&) = delete;
-  Status status() const {
-    return reason_.empty() ? Status() : failed("no temporary file '" + name_ + "' can be made: " + reason_);
-  }
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_, reason_;
-};
 
 }  // namespace
 
@@ -140,21 +110,21 @@ Result<std::vector<ArrayView>> Evaluator::run(std::span<const ArrayView> arrays)
 
 Result<std::string> simplify(std::string_view model) {
   SLUICE_ASSIGN(const auto runtime, Runtime::get());
-  const TemporaryName file;
-  SLUICE_RETURN_IF_ERROR(file.status());
+  SLUICE_ASSIGN(const TemporaryFolder folder, TemporaryFolder::make("model"));
+  const std::string file = folder.path() + "/simplified.onnx";
   forget_warnings();
   try {
     Ort::SessionOptions options;
     options.SetIntraOpNumThreads(1);
     options.SetGraphOptimizationLevel(ORT_ENABLE_BASIC);
-    options.SetOptimizedModelFilePath(file.name().c_str());
+    options.SetOptimizedModelFilePath(file.c_str());
     const Ort::Session session(runtime->env(), model.data(), model.size(), options);
   } catch (const std::exception& error) {
     return unavailable(explain(error.what()));
   }
-  std::ifstream in(file.name(), std::ios::binary);
+  std::ifstream in(file, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  if (!in.good() || bytes.empty()) return failed("'" + file.name() + "' cannot be read back");
+  if (!in.good() || bytes.empty()) return failed("'" + file + "' cannot be read back");
   return bytes;
 }
 

@@ -1,7 +1,5 @@
 #include "backends/ort/layer_profile.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -10,31 +8,12 @@
 
 #include "backends/ort/bindings.h"
 #include "backends/ort/runtime.h"
+#include "framework/core/temporary_folder.h"
 
 namespace sluice::ort {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where the profiler writes; gone with the object.
-class ProfileFolder {
- public:
-  ProfileFolder() {
-    std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "sluice-profile-XXXXXX").string();
-    if (!error && ::mkdtemp(name.data())) path_ = name;
-  }
-  ~ProfileFolder() {
-    std::error_code error;
-    if (!path_.empty()) fs::remove_all(path_, error);
-  }
-  ProfileFolder(const ProfileFolder&) = delete;
-  ProfileFolder& operator=(const ProfileFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 // The values for one run; they view the callers' arrays.
 Result<std::vector<Ort::Value>> values_for(const std::vector<std::string>& names,
@@ -83,8 +62,7 @@ Result<std::string> run_profiled(Runtime& runtime, const std::string& path,
 
 Result<std::string> profile_layers(const std::string& path, std::span<const NamedArray> inputs, int runs) {
   SLUICE_ASSIGN(const auto runtime, Runtime::get());
-  const ProfileFolder folder;
-  if (folder.path().empty()) return failed("there is no folder for the profiler's file");
+  SLUICE_ASSIGN(const TemporaryFolder folder, TemporaryFolder::make("profile"));
   forget_warnings();
   try {
     return run_profiled(*runtime, path, inputs, runs, folder.path());

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""What comes from outside while `sluice run` measures and chooses: Ctrl-C, and a system time that is set.
+"""What comes from outside while a command works: Ctrl-C, and a system time that is set.
 
   SLUICE_PROGRAM=build/release/bin/sluice SLUICE_STEPPING_CLOCK=.../libstepping_clock.so run_interrupts.py [WarmUp ...]
 """
 import json
 import os
+import platform
 import signal
+import subprocess
 import unittest
 
 from faults import Faults
-from run_pipelines import ROOT, TIMEOUT_S
+from run_pipelines import PROGRAM, ROOT, TIMEOUT_S
 
 
 class Chosen(Faults):
@@ -47,6 +49,36 @@ class WarmUp(Chosen):
         report = self.report()
         self.assertEqual(report['status'], 'stopped')
         self.assertEqual(report['frames']['delivered'], len(left), 'a frame that was begun is drained')
+
+
+@unittest.skipUnless(platform.machine() in ('x86_64', 'AMD64'), 'the NPU is simulated on x86-64 only')
+class Unfinished(Faults):
+    """Ctrl-C while a command makes something: exit 0 at once, and nothing of it is there."""
+
+    def interrupt(self, words, begun):
+        """Sends SIGTERM as soon as a name in the folder `tmp` or beside the result begins with `begun`."""
+        os.mkdir(self.at('tmp'))
+        os.mkdir(self.at('out'))
+        environment = {**os.environ, 'TMPDIR': self.at('tmp'), 'SLUICE_ARTIFACTS': 'off'}
+        with subprocess.Popen([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+                              env=environment) as process:
+            def entries():
+                return os.listdir(self.at('tmp')) + os.listdir(self.at('out'))
+            while process.poll() is None and not any(name.startswith(begun) for name in entries()):
+                os.sched_yield()
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual((process.returncode, errors), (0, ''))
+        if os.listdir(self.at('out')) == ['face']:
+            self.skipTest('it was done before the signal came')
+        self.assertEqual(entries(), [])
+
+    def test_package(self):
+        self.interrupt(('package', self.shipped('face_fast_htp'), '-o', self.at('out/face')), '.face.sluice-')
+
+    def test_compile(self):
+        model = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
+        self.interrupt(('compile', model, '--backend', 'htp', '-o', self.at('out/face')), 'sluice-context-')
 
 
 class SystemTime(Chosen):

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import unittest
 
-from run_pipelines import PROGRAM, ROOT, TIMEOUT_S, Program, overlap
+from run_pipelines import PACED, PROGRAM, ROOT, TIMEOUT_S, Program, overlap
 from tiny_onnx import npz
 
 MODEL = os.path.join(ROOT, 'data/models/face_detection_front_128x128.w8a16.onnx')
@@ -28,34 +28,51 @@ def pending(pid):
 class Beside(Program):
     """A model in a lane beside a preview of 30 frames per second."""
 
-    FRAMES = 90
-    RATE = 30.0
-    MARGIN = 5  # of a machine that is short of time
+    FRAMES = 150
+    RATE = 30
+    LATE_MS = 100  # what a viewer does not see: three frames
+    MOST_LATE = 15  # when a shared machine of two cores is taken away for half a second of the five
 
-    def test_the_preview_delivers_every_frame(self):
-        """The simulator takes about three frames' time per run, and the whole of a core: only its own branch drops."""
+    def report_of(self, model='', head=''):
+        """The report of a preview of a video at its rate, with more nodes beside it. What comes too late is dropped."""
         path = self.write('beside.yaml', (
-            f'version: 1\nname: beside\nmodels: {{face: {{path: {MODEL}}}}}\nnodes:\n'
-            '  - {id: camera, type: video_source, options: {uri: "test:bars", width: 640, height: 480, fps: 30,'
-            ' pace: realtime}}\n'
-            '  - {id: pre, type: preprocess, inputs: camera, options: {model: face, mean: 127.5, std: 127.5}}\n'
-            '  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [htp], on_fallback: error}}\n'
-            '  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n'
-            '  - {id: out, type: null_sink, inputs: boxes}\n'
-            '  - {id: preview, type: null_sink, inputs: camera}\n'
-            # Credits for a second: a machine that is busy elsewhere for that long costs no frame.
-            'backends: {htp: {soc: sm8550}}\nflow: {mode: realtime, max_in_flight: 30}\n'))
+            f'version: 1\nname: beside\n{head}nodes:\n'
+            f'  - {{id: camera, type: video_source, options: {{uri: {ROOT}/data/videos/face720.mp4, pace: {self.RATE}}}}}\n'
+            f'{model}'
+            f'  - {{id: fresh, type: drop_stale, inputs: camera, options: {{max_age_ms: {self.LATE_MS}}}}}\n'
+            '  - {id: preview, type: null_sink, inputs: fresh}\n'
+            'flow: {mode: realtime}\n'))
         done = self.sluice('run', path, '--frames', str(self.FRAMES), '--report', self.at('report.json'))
         self.assertEqual(done.returncode, 0, done.stderr)
         report = json.loads(self.read('report.json'))
         self.check_equations(report)
+        preview = self.sink(report, 'preview')
+        self.assertEqual(preview['due'], self.FRAMES)
+        self.assertLessEqual(set(preview['dropped']), {'stale', 'overload'})
+        return report
+
+    def keeps_its_rate(self, report):
+        """A frame is due every 33 ms: so many that were delivered are that many in time, at the rate of the source."""
+        return self.sink(report, 'preview')['delivered'] >= self.FRAMES - self.MOST_LATE
+
+    def test_the_preview_keeps_its_rate(self):
+        """The simulator takes three frames' time per run and more than a core: only its own branch drops."""
+        report = self.report_of(
+            '  - {id: pre, type: preprocess, inputs: camera, options: {model: face, mean: 127.5, std: 127.5}}\n'
+            '  - {id: face, type: infer, inputs: pre, options: {model: face, backends: [htp], on_fallback: error}}\n'
+            '  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n'
+            '  - {id: out, type: null_sink, inputs: boxes}\n',
+            f'models: {{face: {{path: {MODEL}}}}}\nbackends: {{htp: {{soc: sm8550}}}}\n')
         entry = report['inference'][0]
         self.assertEqual((entry['backend'], entry['simulated']), ('htp', True))
-        preview, boxes = self.sink(report, 'preview'), self.sink(report, 'out')
-        self.assertEqual((preview['due'], preview['delivered'], preview['dropped']), (self.FRAMES, self.FRAMES, {}))
+        boxes = self.sink(report, 'out')
         self.assertGreater(boxes['delivered'], 0)
         self.assertLess(boxes['delivered'], self.FRAMES)
-        self.assertGreater(preview['fps'], self.RATE / self.MARGIN)
+        if not PACED or self.keeps_its_rate(report):
+            return
+        if not self.keeps_its_rate(self.report_of()):
+            self.skipTest('others take so much of this machine that a preview alone does not keep its rate')
+        self.fail(self.sink(report, 'preview'))
 
 
 class Chatter(Program):
@@ -128,7 +145,7 @@ class Contexts(Program):
         with open(path, 'rb') as file:
             return file.read()
 
-    def run_on(self, model, soc):
+    def run_on(self, model, soc, *words):
         """face_fast_htp with another model file, as this chip."""
         with open(model, 'rb') as file:
             sha256 = hashlib.sha256(file.read()).hexdigest()
@@ -136,7 +153,7 @@ class Contexts(Program):
             text = file.read().replace('../data/videos', os.path.join(ROOT, 'data/videos'))
         text = text.replace('../data/models/face_detection_front_128x128.w8a16.onnx', f'{model}, sha256: {sha256}')
         pipeline = self.write('pipeline.yaml', text.replace('soc: sm8550', f'soc: {soc}'))
-        return self.sluice('run', pipeline, '--frames', '2')
+        return self.sluice('run', pipeline, '--frames', '2', *words)
 
     def test_a_raw_binary_runs_where_it_fits_and_is_refused_elsewhere(self):
         """Also with the hash of the binary itself."""
@@ -161,6 +178,18 @@ class Contexts(Program):
         self.assertEqual(refused.returncode, 3, refused.stderr)
         self.assertIn('was compiled for SoC 35 (qcs6490)', refused.stderr)
 
+    def test_a_compiled_model_runs_on_no_other_backend(self):
+        self.compiled('sm8550')
+        model = self.at('sm8550.onnx')
+        for backend in ('cpu', 'gpu'):
+            refused = self.run_on(model, 'sm8550', '--set', f'face.backends=[{backend}]')
+            self.assertEqual(refused.returncode, 3, refused.stderr)
+            self.assertIn("is compiled for backend 'htp' (EPContext) and runs on no other; use it there, or the ONNX model "
+                          'that it was compiled from', refused.stderr)
+        done = self.run_on(model, 'sm8550', '--set', 'face.backends=[cpu, htp]', '--set', 'face.on_fallback=warn')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("is compiled for backend 'htp'"), 1, done.stderr)
+
     def test_a_damaged_binary_is_exit_3(self):
         whole = context_in(self.compiled('sm8550'))
         for name, damaged in (('cut', whole[:len(whole) // 2]), ('noise', b'x' * 5000)):
@@ -169,6 +198,45 @@ class Contexts(Program):
             refused = self.run_on(self.at(f'{name}.bin'), 'sm8550')
             self.assertEqual(refused.returncode, 3, refused.stderr)
             self.assertIn(f'{name}.bin', refused.stderr)
+
+
+class Precision(Program):
+    """It concerns float models; integers come from the file."""
+
+    FLOAT = MODEL.replace('.w8a16', '')
+
+    def check(self, backends, more='', variants=''):
+        """(exit code, what `check` says) of a node on htp that runs the quantised model, with more nodes."""
+        path = self.write('precision.yaml', (
+            f'version: 1\nmodels:\n  face: {{path: {MODEL}{variants}}}\n  other: {{path: {self.FLOAT}}}\n'
+            f'backends: {{htp: {backends}}}\nnodes:\n'
+            '  - {id: camera, type: video_source, options: {uri: "test:bars"}}\n'
+            '  - {id: pre, type: preprocess, inputs: camera, options: {model: face}}\n'
+            f'  - {{id: face, type: infer, inputs: pre, options: {{model: face, backends: [htp]{more}}}}}\n'
+            '  - {id: boxes, type: detect, inputs: face, options: {decoder: blazeface}}\n'
+            '  - {id: out, type: null_sink, inputs: boxes}\n'
+            '  - {id: pre2, type: preprocess, inputs: camera, options: {model: other}}\n'
+            '  - {id: face2, type: infer, inputs: pre2, options: {model: other, backends: [cpu]}}\n'
+            '  - {id: out2, type: null_sink, inputs: face2}\n'))
+        done = self.sluice('check', path)
+        return done.returncode, done.stderr.replace(path, 'FILE')
+
+    def test_a_quantised_model_has_none_to_choose(self):
+        self.assertEqual(self.check('{}', ', htp: {precision: fp16}'),
+                         (2, "FILE:9:99: error: node 'face': option 'htp.precision' is 'fp16' and concerns float models, "
+                             "but model 'face' is quantised; leave it out\n"))
+        self.assertEqual(self.check('{fp16_clamp: true}'),
+                         (2, "FILE:5:30: error: backends: key 'htp.fp16_clamp' is 'true' and concerns float models, but all "
+                             'models that run on htp are quantised; leave it out\n'))
+
+    def test_a_float_variant_or_another_model_has(self):
+        self.assertEqual(self.check('{precision: fp16}', variants=f', variants: {{float: {self.FLOAT}}}'), (0, ''))
+        with open(self.at('precision.yaml'), encoding='utf-8') as file:
+            text = file.read().replace(', variants: {float: ' + self.FLOAT + '}', '').replace('[cpu]', '[htp]')
+        path = self.write('two.yaml', text)
+        self.assertEqual(self.sluice('check', path).returncode, 0)
+        done = self.sluice('run', path, '--frames', '1')
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Faults(Program):

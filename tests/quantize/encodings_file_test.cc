@@ -67,7 +67,21 @@ TEST(EncodingsFile, DefaultsForTheWidth) {
     "activation_encodings": {"x": [{"min": -1.0, "max": 1.0}]}, "param_encodings": {"w": [{"scale": 0.1, "offset": -7}]}})");
   ASSERT_TRUE(given.ok()) << given.status().message();
   EXPECT_EQ(given->activations.at("x").bits, 16);
+  EXPECT_EQ(given->activation_bits, 16);
   EXPECT_EQ(given->parameters.at("w"), (Encoding{8, false, -1, {0.1f}, {7}}));
+}
+
+// They were measured, with 8 bits and without a word.
+TEST(EncodingsFile, WeightsWithoutAnEntryCannotHaveSixteenBits) {
+  EXPECT_EQ(
+      problem(R"({"param_bitwidth": 16, "activation_encodings": {}})"),
+      "param_bitwidth is 16, but 1 weights have no entry ('w'), and weights that are measured have 8 bits; "
+      "give them entries, or write 8");
+  const auto given =
+      read(R"({"param_bitwidth": 16, "param_encodings": {"w": [{"scale": 0.1, "offset": -7}]}})");
+  ASSERT_TRUE(given.ok()) << given.status().message();
+  EXPECT_EQ(given->parameters.at("w").bits, 16);
+  EXPECT_EQ(given->activation_bits, std::nullopt);
 }
 
 TEST(EncodingsFile, APositiveOffsetIsTheZeroPointAndSaidSo) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <set>
 
 #include "quantize/float_model.h"
 #include "quantize/network.h"
@@ -17,7 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace testing;  // NOLINT: the helpers of these tests
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class QuantizerTest : public ::testing::Test {
  protected:
@@ -116,6 +119,51 @@ TEST_F(QuantizerTest, FoldsRaisesAndQuantises) {
     ASSERT_TRUE(network.ok()) << network.status().message();
     EXPECT_EQ((*network)->note("k"), "v");
   }
+}
+
+// Types of the zero points, which are those of the integers.
+std::set<int> activation_types(const std::string& bytes) {
+  pb::ModelProto model;
+  EXPECT_TRUE(model.ParseFromString(bytes));
+  std::set<std::string> points;
+  for (const pb::NodeProto& node : model.graph().node())
+    if (node.op_type() == "QuantizeLinear") points.insert(node.input(2));
+  std::set<int> out;
+  for (const pb::TensorProto& tensor : model.graph().initializer())
+    if (points.contains(tensor.name())) out.insert(tensor.data_type());
+  return out;
+}
+
+TEST_F(QuantizerTest, TheEncodingsFileSaysTheWidthOfWhatItDoesNotList) {
+  const auto quantizer = open_quantizer(save(exported().model), {});
+  ASSERT_TRUE(quantizer.ok());
+  const auto quantize = [&](const std::string& scheme, int bits) {
+    Request request{.scheme = scheme, .encodings = {}, .encodings_path = "e.json"};
+    request.encodings =
+        R"({"activation_bitwidth": )" + std::to_string(bits) + R"(, "activation_encodings": {}})";
+    request.min_snr = scheme == "mixed" ? std::optional(10.0) : std::nullopt;
+    RandomSamples samples({1, 2, 4, 4}, 5, 9);
+    return (*quantizer)->quantize(request, samples, {});
+  };
+  const auto wide = quantize("", 16), narrow = quantize("", 8);
+  ASSERT_TRUE(wide.ok() && narrow.ok()) << wide.status().message() << narrow.status().message();
+  EXPECT_EQ(activation_types(wide->model), std::set<int>{pb::TensorProto::UINT16});
+  EXPECT_EQ(wide->scheme, "w8a16");
+  EXPECT_THAT(wide->notes,
+              Contains("e.json: activation_bitwidth is 16: so have all activations without an entry"));
+  EXPECT_THAT(wide->model, HasSubstr("w8a16 per channel"));
+  EXPECT_EQ(activation_types(narrow->model), std::set<int>{pb::TensorProto::UINT8});
+  EXPECT_THAT(narrow->notes, IsEmpty());
+  EXPECT_TRUE(quantize("w8a16", 16).ok());
+  EXPECT_TRUE(quantize("mixed", 8).ok());
+  EXPECT_EQ(
+      quantize("w8a16", 8).status().message(),
+      "e.json: activation_bitwidth is 8, but --scheme is 'w8a16', whose activations have 16; leave one of "
+      "them out");
+  EXPECT_EQ(
+      quantize("mixed", 16).status().message(),
+      "e.json: activation_bitwidth is 16, but --scheme is 'mixed', whose activations start with 8; leave "
+      "one of them out");
 }
 
 TEST_F(QuantizerTest, TheSameDataGiveTheSameBytes) {

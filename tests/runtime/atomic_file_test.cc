@@ -1,10 +1,17 @@
 #include "runtime/atomic_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -108,6 +115,59 @@ TEST_F(AtomicFile, AFailedWriteLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(read(at("a")), "old");
   EXPECT_EQ(entries(), 1u);
 }
+
+// Whatever ends the process, nothing of an unfinished file stays.
+TEST_F(AtomicFile, WhileItIsWrittenItHasNoName) {
+  const int unnamed = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (unnamed < 0) GTEST_SKIP() << "this file system has no files without a name";
+  ::close(unnamed);
+  ASSERT_TRUE(replace_file(at("a"), "old").ok());
+  auto file = FileReplacement::open(at("a"));
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(file->write("half of").ok());
+  EXPECT_EQ(entries(), 1u);
+  EXPECT_EQ(read(at("a")), "old");
+  ASSERT_TRUE(file->write(" it").ok());
+  ASSERT_TRUE(file->commit().ok());
+  EXPECT_EQ(read(at("a")), "half of it");
+  EXPECT_EQ(entries(), 1u);
+}
+
+#if defined(__x86_64__)
+// What a file system without them answers.
+void refuse_unnamed_files() {
+  constexpr auto flags_at = static_cast<std::uint32_t>(offsetof(seccomp_data, args[2]));
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offsetof(seccomp_data, nr))),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, flags_at),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter = {std::size(program), program};
+  ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+using AtomicFileDeathTest = AtomicFile;
+
+TEST_F(AtomicFileDeathTest, WhereNoFileIsWithoutANameItHasOneBeside) {
+  ASSERT_TRUE(replace_file(at("a"), "old").ok());
+  EXPECT_EXIT(
+      {
+        refuse_unnamed_files();
+        auto file = FileReplacement::open(at("a"));
+        const bool named = file.ok() && file->write("new").ok() && entries() == 2;
+        {
+          auto dropped = FileReplacement::open(at("b"));
+        }
+        ::_exit(named && entries() == 2 && file->commit().ok() && entries() == 1 ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+  EXPECT_EQ(read(at("a")), "new");
+}
+#endif
 
 }  // namespace
 }  // namespace sluice

@@ -169,6 +169,16 @@ quantize::InputShape parse_shape(const std::string& text) {
   return out;
 }
 
+// CLI11's own names the largest number there is.
+CLI::Validator at_least_zero() {
+  return {[](const std::string& text) {
+            double value = 0;
+            std::from_chars(text.data(), text.data() + text.size(), value);
+            return value < 0 ? "'" + text + "' is below 0" : std::string();
+          },
+          "NONNEGATIVE"};
+}
+
 void add_shapes(CLI::App& app, std::vector<quantize::InputShape>& shapes) {
   app.add_option_function<std::vector<std::string>>(
          "--shape",
@@ -208,9 +218,10 @@ void add_quantize(CLI::App& app, QuantizeArguments& args) {
       ->required()
       ->type_name("PATH");
   quantize->add_option("-o,--output", args.output, "The model to write")->required()->type_name("FILE");
-  quantize->add_option("--scheme", args.scheme, "Bits of weights and activations")
-      ->check(CLI::IsMember({"w8a8", "w8a16", "mixed"}))
-      ->capture_default_str();
+  quantize
+      ->add_option("--scheme", args.scheme,
+                   "Bits of weights and activations; default: what --encodings says, else w8a8")
+      ->check(CLI::IsMember({"w8a8", "w8a16", "mixed"}));
   quantize->add_option("--range", args.range, "How ranges follow from the values that were seen")
       ->check(CLI::IsMember({"minmax", "percentile", "mse"}))
       ->capture_default_str();
@@ -228,7 +239,7 @@ void add_quantize(CLI::App& app, QuantizeArguments& args) {
       ->add_option("--max-mse", args.max_mse,
                    "Most mean squared error of any output on held-out data; mixed raises "
                    "operators until it holds, else exit 4")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   quantize->add_option("--min-snr", args.min_snr, "The same as least signal-to-noise ratio, in dB");
   quantize
       ->add_option("--encodings", args.encodings,
@@ -266,7 +277,7 @@ void add_compare(CLI::App& app, CompareArguments& args) {
   add_shapes(*compare, args.shapes);
   compare->add_flag("--layers", args.layers, "Every layer too, and the first one that goes wrong");
   compare->add_option("--max-mse", args.max_mse, "Exit with 4 above this mean squared error of any output")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   compare->add_option("--min-snr", args.min_snr,
                       "Exit with 4 below this signal-to-noise ratio of any output, in dB");
   compare->add_flag("--json", args.json, "One JSON document");

@@ -84,7 +84,7 @@ struct EvalArguments {
 
 struct QuantizeArguments {
   std::string model, data, output;
-  std::string scheme = "w8a8";
+  std::string scheme;  // empty: not given
   std::string range = "minmax";
   std::string io = "float";
   std::string preprocess;                  // FILE#NODE

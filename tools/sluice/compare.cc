@@ -89,7 +89,7 @@ Result<OptionMap> options_of(const Backend& backend, const std::string& precisio
 Result<Side> open_side(Backend& backend, const OptionMap& options, const std::string& path,
                        const quantize::Network& network, const std::vector<std::string>& tensors) {
   Side out;
-  SLUICE_ASSIGN(out.file, TemporaryFile::make("sluice-compare-XXXXXX.onnx", network.with_outputs(tensors)));
+  SLUICE_ASSIGN(out.file, TemporaryFile::make("compare", "network.onnx", network.with_outputs(tensors)));
   auto side = ModelSide::open(backend, out.file->path(), options);
   if (!side.ok()) {
     std::string message = side.status().message();

@@ -7,12 +7,14 @@
 #include "backends/backends.h"
 #include "framework/core/clock.h"
 #include "framework/core/suggest.h"
+#include "framework/core/temporary_folder.h"
 #include "inference/backend_options.h"
 #include "inference/sha256.h"
 #include "runtime/atomic_file.h"
 #include "runtime/logging.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/fixed_dims.h"
+#include "tools/sluice/interrupts.h"
 #include "tools/sluice/output.h"
 #include "tools/sluice/result_files.h"
 #include "tools/sluice/soc.h"
@@ -98,6 +100,8 @@ Status compile_all(const CompileArguments& arguments) {
 }  // namespace
 
 int execute(const CompileArguments& arguments) {
+  Interrupts interrupts;
+  interrupts.on_first([] { end_without_temporaries(kDone); });
   const auto logging = Logging::start({LogLevel::kWarning, {}});
   const Status status = compile_all(arguments);
   if (status.ok()) return kDone;

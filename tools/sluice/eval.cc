@@ -111,10 +111,10 @@ Exit fail(const Status& status) {
   return status.code() == Code::kCancelled ? kDone : exit_code_of(status);
 }
 
-Result<PictureFolder> folder_of_pictures(const LabelSet& labels) {
+Result<TemporaryFolder> folder_of_pictures(const LabelSet& labels) {
   std::vector<std::string> paths;
   for (const LabelledPicture& picture : labels.pictures) paths.push_back(picture.path);
-  return PictureFolder::make(paths);
+  return make_picture_folder(paths);
 }
 
 // The exit code instead of a pipeline when there is none.
@@ -145,7 +145,7 @@ int execute(const EvalArguments& arguments) {
   const auto logging = Logging::start({LogLevel::kWarning, {}});
   const Result<LabelSet> labels = read_labels(arguments.labels);
   if (!labels.ok()) return fail(labels.status());
-  const Result<PictureFolder> folder = folder_of_pictures(*labels);
+  const Result<TemporaryFolder> folder = folder_of_pictures(*labels);
   if (!folder.ok()) return fail(folder.status());
   Exit code = kDone;
   auto pipeline = load(arguments, labels->classes, folder->path(), code);

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "framework/core/temporary_folder.h"
 #include "tools/sluice/output.h"
 
 namespace sluice::cli {
@@ -77,7 +78,7 @@ void Interrupts::wait_for_signals() {
     const std::lock_guard lock(mutex_);
     // A terminal that closes may say so twice, and a shutdown after its SIGTERM.
     if (signals_ > 0 && info.ssi_signo == SIGHUP) continue;
-    if (++signals_ > 1) ::_exit(kInterrupted);
+    if (++signals_ > 1) end_without_temporaries(kInterrupted);
     if (action_) std::exchange(action_, nullptr)();
   }
 }

@@ -68,8 +68,7 @@ Result<ModelData> open_data(const DataRequest& request, Interrupts& interrupts) 
     return invalid("the model has the inputs " + comma_list(names) +
                    ": pictures fill one only; give an .npz");
   }
-  SLUICE_ASSIGN(out.shell,
-                TemporaryFile::make("sluice-shell-XXXXXX.onnx", module->shell_model(request.inputs)));
+  SLUICE_ASSIGN(out.shell, TemporaryFile::make("shell", "shell.onnx", module->shell_model(request.inputs)));
   SLUICE_ASSIGN(GraphSpec pipeline, choose_pipeline(request, out.shell->path(), out.notes));
   out.preprocess = preprocess_json(pipeline, preprocess_of(pipeline));
   out.samples = std::make_unique<PictureSamples>(std::move(pipeline), request.inputs[0].name, interrupts);

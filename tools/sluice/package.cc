@@ -1,7 +1,8 @@
 // sluice package
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,12 +11,14 @@
 
 #include "backends/cache/unkept.h"
 #include "framework/core/suggest.h"
+#include "framework/core/temporary_folder.h"
 #include "runtime/atomic_file.h"
 #include "runtime/builtin.h"
 #include "runtime/logging.h"
 #include "runtime/pipeline.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/copied_files.h"
+#include "tools/sluice/interrupts.h"
 #include "tools/sluice/output.h"
 #include "tools/sluice/package_contents.h"
 #include "tools/sluice/package_manifest.h"
@@ -26,55 +29,46 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Where the package grows; gone with the object unless it became the result.
-class GrowingFolder {
- public:
-  // Beside the result, so that it can be renamed.
-  static Result<GrowingFolder> make(const fs::path& result) {
-    std::string name = result.string() + ".XXXXXX";
-    if (!::mkdtemp(name.data()))
-      return failed("no folder can be made beside " + path_in_quotes(result.string()) + ": " +
-                    std::error_code(errno, std::generic_category()).message());
-    fs::permissions(name, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
-                              fs::perms::others_read | fs::perms::others_exec);
-    return GrowingFolder(name);
-  }
-  GrowingFolder(GrowingFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  GrowingFolder& operator=(GrowingFolder&&) = delete;
-  ~GrowingFolder() {
-    std::error_code error;
-    if (!path_.empty()) fs::remove_all(path_, error);
-  }
-  const fs::path& path() const { return path_; }
+// Where the package grows: beside the result, so that it can be renamed.
+Result<TemporaryFolder> make_growing(const fs::path& result) {
+  auto folder = TemporaryFolder::make_beside(result.string());
+  if (!folder.ok())
+    return failed("no folder can be made beside " + path_in_quotes(result.string()) + ": " +
+                  folder.status().message());
+  std::error_code error;
+  fs::permissions(folder->path(),
+                  fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
+                      fs::perms::others_read | fs::perms::others_exec,
+                  error);
+  return folder;
+}
 
-  // The package appears whole, or not at all; an old one goes only once it is out of the way.
-  Status become(const fs::path& result) {
-    std::error_code error;
-    const fs::path old = path_.string() + ".old";
-    const bool replaces = fs::exists(result, error);
-    if (replaces) fs::rename(result, old, error);
-    if (!error) fs::rename(path_, result, error);
-    if (error) {
-      std::error_code ignored;
-      if (replaces && fs::exists(old, ignored)) fs::rename(old, result, ignored);
-      return failed(path_in_quotes(result.string()) + " cannot be put there: " + error.message());
-    }
-    path_.clear();
-    fs::remove_all(old, error);
-    return {};
+// The package appears whole, or not at all; an old one changes places with it and goes with the folder.
+Status become(TemporaryFolder folder, const fs::path& result) {
+  if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, result.c_str(), RENAME_EXCHANGE) == 0) return {};
+  // Nothing is there, or the file system cannot exchange.
+  std::error_code error;
+  const fs::path old = folder.path() + ".old";
+  const bool replaces = fs::exists(result, error);
+  if (replaces) fs::rename(result, old, error);
+  if (!error) fs::rename(folder.path(), result, error);
+  if (error) {
+    std::error_code ignored;
+    if (replaces && fs::exists(old, ignored)) fs::rename(old, result, ignored);
+    return failed(path_in_quotes(result.string()) + " cannot be put there: " + error.message());
   }
-
- private:
-  explicit GrowingFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
+  folder.keep();
+  fs::remove_all(old, error);
+  return {};
+}
 
 // `-o` may replace a package, never anything else.
 Status may_replace(const PackageArguments& arguments) {
   const fs::path result(arguments.output);
   std::error_code error;
   if (!fs::exists(fs::symlink_status(result, error))) return {};
-  if (!arguments.force) return failed(path_in_quotes(arguments.output) + " exists; write --force to replace it");
+  if (!arguments.force)
+    return failed(path_in_quotes(arguments.output) + " exists; write --force to replace it");
   const bool package = fs::is_directory(fs::symlink_status(result)) &&
                        (fs::is_empty(result) || fs::exists(result / kManifestFile));
   return package ? Status{}
@@ -85,7 +79,8 @@ Status may_replace(const PackageArguments& arguments) {
 Status copy_others(const PackageContents& contents, const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder / "output", error);
-  if (error) return failed(path_in_quotes((folder / "output").string()) + " cannot be made: " + error.message());
+  if (error)
+    return failed(path_in_quotes((folder / "output").string()) + " cannot be made: " + error.message());
   for (const auto& [from, to] : contents.files) SLUICE_RETURN_IF_ERROR(copy_files(from, folder / to));
   return {};
 }
@@ -165,21 +160,23 @@ std::string summary(const PackageArguments& arguments, const PackageContents& co
 Result<std::string> make_package(const PackageArguments& arguments, const ParsedSpec& parsed,
                                  const Plan& plan) {
   SLUICE_ASSIGN(const PackageContents contents, package_contents(parsed.spec, builtin_registry()));
-  SLUICE_ASSIGN(GrowingFolder folder, GrowingFolder::make(fs::path(arguments.output)));
-  SLUICE_RETURN_IF_ERROR(package_models(contents.models, folder.path().string()));
+  SLUICE_ASSIGN(TemporaryFolder folder, make_growing(fs::path(arguments.output)));
+  SLUICE_RETURN_IF_ERROR(package_models(contents.models, folder.path()));
   SLUICE_RETURN_IF_ERROR(copy_others(contents, folder.path()));
   SLUICE_RETURN_IF_ERROR(write_pipeline(arguments.file, plan.name, contents, folder.path()));
   const std::vector<std::string> socs = socs_of(plan);
   if (!socs.empty()) SLUICE_RETURN_IF_ERROR(compile_contexts(folder.path()));
-  const std::size_t contexts = count_files(folder.path() / "artifacts");
-  SLUICE_RETURN_IF_ERROR(write_manifest(folder.path().string(), plan.name));
-  SLUICE_RETURN_IF_ERROR(folder.become(fs::path(arguments.output)));
+  const std::size_t contexts = count_files(fs::path(folder.path()) / "artifacts");
+  SLUICE_RETURN_IF_ERROR(write_manifest(folder.path(), plan.name));
+  SLUICE_RETURN_IF_ERROR(become(std::move(folder), fs::path(arguments.output)));
   return summary(arguments, contents, socs, contexts);
 }
 
 }  // namespace
 
 int execute(const PackageArguments& arguments) {
+  Interrupts interrupts;
+  interrupts.on_first([] { end_without_temporaries(kDone); });
   const auto logging = Logging::start({LogLevel::kWarning, {}});
   if (const Status status = may_replace(arguments); !status.ok()) {
     print_error(status.message());

@@ -15,6 +15,16 @@ Result<Pipeline> load(const GraphSpec& spec) {
   return std::move(*pipeline);
 }
 
+// The data stand in the place of the pipeline's source, whose name is nobody's concern.
+Status as_data(const Status& status, const GraphSpec& spec) {
+  for (const NodeSpec& node : spec.nodes) {
+    const std::string owner = "node '" + node.id + "': ";
+    if (node.inputs.empty() && status.message().starts_with(owner))
+      return {status.code(), "--data: " + status.message().substr(owner.size())};
+  }
+  return status;
+}
+
 }  // namespace
 
 Status PictureSamples::for_each(const std::function<Status(const quantize::Sample&)>& visit) {
@@ -30,7 +40,7 @@ Status PictureSamples::for_each(const std::function<Status(const quantize::Sampl
     ++count;
     if (!first_failure.ok()) pipeline.stop();
   }));
-  SLUICE_RETURN_IF_ERROR(pipeline.start());
+  SLUICE_RETURN_IF_ERROR(as_data(pipeline.start(), pipeline_));
   interrupts_.on_first([&pipeline] { pipeline.stop(); });
   const Status status = pipeline.wait();
   interrupts_.on_first(nullptr);
@@ -38,7 +48,7 @@ Status PictureSamples::for_each(const std::function<Status(const quantize::Sampl
   for (const SourceReport& source : pipeline.report().sources) unreadable_ += source.corrupt;
   if (interrupts_.interrupted()) return cancelled("interrupted before all samples were seen");
   SLUICE_RETURN_IF_ERROR(first_failure);
-  SLUICE_RETURN_IF_ERROR(status);
+  SLUICE_RETURN_IF_ERROR(as_data(status, pipeline_));
   count_ = count;
   return {};
 }

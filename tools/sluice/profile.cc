@@ -87,7 +87,7 @@ void name_operators(const onnx::ModelHeader& header, std::vector<LayerTime>& lay
 // On the NPU the provider writes a CSV file.
 Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model, RunPlan plan,
                                           const KeptSample& sample, bool simulated) {
-  SLUICE_ASSIGN(const TemporaryFile csv, TemporaryFile::make("sluice-profile-XXXXXX.csv", {}));
+  SLUICE_ASSIGN(const TemporaryFile csv, TemporaryFile::make("profile", "layers.csv", {}));
   plan.options["profiling"] = {std::string("detailed")};
   plan.options["profiling_path"] = {csv.path()};
   {

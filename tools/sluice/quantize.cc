@@ -30,7 +30,7 @@ void print_notes(const std::vector<std::string>& notes) {
 std::string summary(const QuantizeArguments& arguments, const quantize::Outcome& outcome) {
   std::string out =
       fmt::format("{}: {}, {} of {} operators quantised, {} samples, {:.1f} KiB\n", arguments.output,
-                  arguments.scheme, outcome.quantised_operators, outcome.operators, outcome.samples,
+                  outcome.scheme, outcome.quantised_operators, outcome.operators, outcome.samples,
                   static_cast<double>(outcome.model.size()) / 1024);
   if (outcome.snr_db)
     out += fmt::format("  worst output on {} held-out samples: SNR {:.2f} dB, MSE {:.6g}\n", outcome.held_out,
@@ -70,7 +70,6 @@ Result<quantize::Request> request_of(const QuantizeArguments& arguments, const M
   out.range = arguments.range;
   out.per_tensor = arguments.per_tensor;
   out.quantised_edges = arguments.io == "quantized";
-  out.metadata["sluice.scheme"] = arguments.scheme + (arguments.per_tensor ? " per tensor" : " per channel");
   if (!data.preprocess.empty()) out.metadata[kPreprocessKey] = data.preprocess;
   return out;
 }

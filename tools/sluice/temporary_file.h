@@ -5,20 +5,20 @@
 #include <string_view>
 
 #include "framework/core/status.h"
+#include "framework/core/temporary_folder.h"
 
 namespace sluice::cli {
 
 class TemporaryFile {
  public:
-  // `pattern`: a name with XXXXXX in it, which is replaced; what follows stays as its ending. kFailed.
-  static Result<TemporaryFile> make(const std::string& pattern, std::string_view content);
-  TemporaryFile(TemporaryFile&& other) noexcept;
-  TemporaryFile& operator=(TemporaryFile&& other) noexcept;
-  ~TemporaryFile();
+  // A file of this name in a temporary folder of this kind. kFailed.
+  static Result<TemporaryFile> make(std::string_view kind, const std::string& name, std::string_view content);
   const std::string& path() const { return path_; }
 
  private:
-  explicit TemporaryFile(std::string path) : path_(std::move(path)) {}
+  TemporaryFile(TemporaryFolder folder, const std::string& name)
+      : folder_(std::move(folder)), path_(folder_.path() + "/" + name) {}
+  TemporaryFolder folder_;
   std::string path_;
 };
 

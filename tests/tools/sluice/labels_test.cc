@@ -126,7 +126,7 @@ TEST_F(LabelFiles, PictureFolderKeepsTheOrderAndCleansUp) {
   std::string path;
   {
     const auto made =
-        PictureFolder::make({(folder_ / "dog/b.jpg").string(), (folder_ / "dog/a.PNG").string()});
+        make_picture_folder({(folder_ / "dog/b.jpg").string(), (folder_ / "dog/a.PNG").string()});
     ASSERT_TRUE(made.ok());
     path = made->path();
     EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000000.jpg"), folder_ / "dog/b.jpg");

@@ -186,7 +186,7 @@ TEST_F(QuantizeProgram, RangesThatDoNotFit) {
 
 TEST_F(QuantizeProgram, CalibrationDataThatCannotBeUsed) {
   EXPECT_NE(quantize("--preprocess " + kPreprocess, at("empty")), 0);
-  EXPECT_THAT(err_, HasSubstr(at("empty")));
+  EXPECT_THAT(err_, HasSubstr("error: --data: folder '" + at("empty") + "' holds no picture"));
   EXPECT_FALSE(fs::exists(at("q.onnx")));
   EXPECT_EQ(quantize("--preprocess " + kPreprocess, at("none")), 2);
   EXPECT_THAT(err_, HasSubstr("cannot be read: No such file or directory"));
@@ -225,6 +225,8 @@ TEST_F(QuantizeProgram, WrongUse) {
   EXPECT_THAT(err_, HasSubstr("'input:0=axb' is no NAME=DIMS"));
   EXPECT_EQ(quantize("--shape nothing=1x3"), 2);
   EXPECT_THAT(err_, HasSubstr("--shape names 'nothing', the model's inputs are: input:0"));
+  EXPECT_EQ(quantize("--max-mse -1"), 2);
+  EXPECT_THAT(err_, HasSubstr("--max-mse: '-1' is below 0"));
   EXPECT_EQ(quantize("--scheme mixed"), 2);
   EXPECT_THAT(err_, HasSubstr("scheme mixed needs --max-mse or --min-snr"));
   EXPECT_EQ(run("compare " + kModel + " --backend dsp --data " + at("pictures")), 2);

@@ -1,0 +1,114 @@
+#include "framework/core/temporary_folder.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+
+// In a folder of its own, which is also the one for temporary files.
+class TemporaryFolders : public ::testing::Test {
+ protected:
+  TemporaryFolders() : root_(fs::path(::testing::TempDir()) / ("temporary_" + std::to_string(::getpid()))) {
+    fs::create_directories(root_);
+    if (const char* before = std::getenv("TMPDIR")) before_ = before;
+    ::setenv("TMPDIR", root_.c_str(), 1);
+  }
+  ~TemporaryFolders() override {
+    before_ ? ::setenv("TMPDIR", before_->c_str(), 1) : ::unsetenv("TMPDIR");
+    fs::remove_all(root_);
+  }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(root_), fs::directory_iterator()));
+  }
+  // A child process that makes folders, writes into them and ends as `end` wants.
+  template <typename End>
+  static int in_child(const End& end) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto context = TemporaryFolder::make("context");
+      if (!context.ok()) ::_exit(99);
+      std::ofstream(context->path() + "/part") << "half of it";
+      end();
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return status;
+  }
+
+  const fs::path root_;
+  std::optional<std::string> before_;
+};
+
+TEST_F(TemporaryFolders, GoWithTheirObject) {
+  {
+    const auto folder = TemporaryFolder::make("test");
+    ASSERT_TRUE(folder.ok()) << folder.status().message();
+    EXPECT_TRUE(fs::path(folder->path()).filename().string().starts_with("sluice-test-"));
+    std::ofstream(folder->path() + "/file") << "x";
+    fs::create_directory(folder->path() + "/more");
+  }
+  EXPECT_EQ(entries(), 0u);
+}
+
+TEST_F(TemporaryFolders, AreKeptAsResults) {
+  {
+    auto folder = TemporaryFolder::make_beside((root_ / "result").string());
+    ASSERT_TRUE(folder.ok()) << folder.status().message();
+    EXPECT_TRUE(fs::path(folder->path()).filename().string().starts_with(".result.sluice-"));
+    fs::rename(folder->path(), root_ / "result");
+    folder->keep();
+  }
+  EXPECT_TRUE(fs::is_directory(root_ / "result"));
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(TemporaryFolders, EndingTheProcessAtOnceLeavesNone) {
+  const int status = in_child([] { end_without_temporaries(7); });
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_EQ(entries(), 0u);
+}
+
+TEST_F(TemporaryFolders, TheNextOneRemovesThoseOfKilledProcesses) {
+  const int status = in_child([] { ::raise(SIGKILL); });
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  EXPECT_EQ(entries(), 1u);
+  const auto other = TemporaryFolder::make("profile");
+  ASSERT_TRUE(other.ok());
+  EXPECT_EQ(entries(), 2u) << "of another kind";
+  const auto next = TemporaryFolder::make("context");
+  ASSERT_TRUE(next.ok());
+  EXPECT_EQ(entries(), 2u);
+}
+
+TEST_F(TemporaryFolders, TheNextOneLeavesThoseOfOthersThatLive) {
+  const auto first = TemporaryFolder::make("context"), second = TemporaryFolder::make("context");
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_TRUE(fs::is_directory(first->path()));
+  // What only looks alike is nobody's leftover.
+  std::ofstream(root_ / "sluice-context-notone") << "x";
+  fs::create_directory(root_ / "sluice-context-longer-name");
+  fs::create_directory_symlink(second->path(), root_ / "sluice-context-linked");
+  const auto third = TemporaryFolder::make("context");
+  ASSERT_TRUE(third.ok());
+  EXPECT_EQ(entries(), 6u);
+}
+
+TEST_F(TemporaryFolders, WithoutAPlaceTheReasonIsSaid) {
+  ::setenv("TMPDIR", (root_ / "none").c_str(), 1);
+  const auto folder = TemporaryFolder::make("test");
+  EXPECT_EQ(folder.status().code(), Code::kFailed);
+  EXPECT_TRUE(folder.status().message().starts_with("no temporary folder can be made: "));
+}
+
+}  // namespace
+}  // namespace sluice
