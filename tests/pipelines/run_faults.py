@@ -7,6 +7,7 @@ import fcntl
 import json
 import math
 import os
+import pty
 import random
 import resource
 import select
@@ -15,9 +16,10 @@ import socket
 import subprocess
 import sys
 import termios
+import threading
 
 from faults import BARS, FACES, FRONT, Faults, main
-from run_pipelines import TIMEOUT_S
+from run_pipelines import PROGRAM, TIMEOUT_S
 
 
 class Opening(Faults):
@@ -127,6 +129,37 @@ class Outputs(Faults):
         self.assertEqual(report['nodes'][-1]['dropped']['timeout'], 1)
         self.assertIn('cancelled', report['frames']['dropped'])
 
+    def test_an_error_output_that_is_not_read_holds_no_frame_up(self):
+        """What is logged waits; the frames do not."""
+        path = self.write('fails.yaml', 'version: 1\nmodels: {m: {path: %s}}\nnodes:\n' % FRONT +
+                          '  - {id: cam, type: video_source, options: {uri: "test:bars", width: 64, height: 64}}\n'
+                          '  - {id: pre, type: preprocess, inputs: cam, options: {model: m}}\n'
+                          '  - {id: face, type: infer, inputs: pre, options: {model: m, backends: [fake], '
+                          'fake: {latency_ms: 0, fail_at: [1, 3, 5, 7]}}}\n'
+                          '  - {id: none, type: null_sink, inputs: face}\n'
+                          '  - {id: out, type: json_sink, inputs: cam, options: {path: "-"}}\n')
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        try:
+            while True:
+                os.write(writing, bytes(4096))
+        except BlockingIOError:
+            os.set_blocking(writing, True)
+        with subprocess.Popen([PROGRAM, 'run', path, '--report', self.at('report.json')], stdout=subprocess.PIPE, stderr=writing,
+                              cwd=self.folder) as process:
+            self.addCleanup(process.kill)
+            os.close(writing)
+            for _ in range(300):
+                self.assertNotEqual(process.stdout.readline(), b'')
+            process.send_signal(signal.SIGINT)
+            threading.Thread(target=process.stdout.read).start()
+            with open(reading, 'rb') as errors:
+                said = errors.read()
+            process.wait(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 0, said[-1000:])
+        self.assertIn(b"node 'face': frame 1 of 'cam': ", said)
+        self.assertEqual(self.report()['frames']['dropped']['failed'], 4)
+
     @staticmethod
     def wait_until_full(pipe):
         """Until the pipe holds as much as it can and nothing more comes."""
@@ -145,6 +178,40 @@ class Outputs(Faults):
             process.send_signal(signal.SIGTERM)
             select.select([], [], [], 0.05)
         self.assertEqual(process.returncode, 130)
+
+
+class Terminal(Faults):
+    """As when a connection breaks: the program loses its terminal, not its report."""
+
+    def start_in_a_session(self, command):
+        """An endless run with a terminal of its own (what a session's leader opens to read becomes that), once it has begun."""
+        self.terminal, end = pty.openpty()
+        # pylint: disable-next=consider-using-with  # the callers wait for it
+        process = subprocess.Popen(['sh', '-c', command + ' "$0" "$@" 2<>"$TERMINAL"', PROGRAM, 'run',
+                                    self.source_to(BARS, 'type: json_sink, options: {path: "-"}'), '--pace', 'realtime', '--report',
+                                    self.at('report.json')], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                   cwd=self.folder, start_new_session=True, env=dict(os.environ, TERMINAL=os.ttyname(end)),
+                                   preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
+        self.addCleanup(self.finish, process)
+        process.stdout.readline()
+        os.close(end)
+        return process
+
+    def test_that_closes_drains(self):
+        process = self.start_in_a_session('exec')
+        os.close(self.terminal)
+        process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(self.report()['status'], 'stopped')
+
+    def test_that_closes_does_not_end_what_nohup_started(self):
+        process = self.start_in_a_session('exec nohup')
+        os.close(self.terminal)
+        for _ in range(60):
+            self.assertNotEqual(process.stdout.readline(), '', 'it goes on')
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 0)
 
 
 class Memory(Faults):
