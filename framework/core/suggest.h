@@ -13,8 +13,8 @@ namespace sluice {
 // what lies beyond about 60 bytes as "...".
 std::string in_quotes(std::string_view text);
 
-// The same for the name of a file or folder, which stays whole up to the 4096 bytes that a system call takes: its
-// end is what tells one file from another.
+// The same for the name of a file or folder, which stays whole up to the 4096 bytes that a system call takes:
+// its end is what tells one file from another.
 std::string path_in_quotes(std::string_view path);
 
 // "a, b, c".

@@ -75,7 +75,8 @@ void refuse_shared_outputs(const Plan& plan, const RunArguments& arguments, Load
     if (path.empty() || device) continue;
     const std::string use = path == "-" ? " writes to standard output too" : " uses that file";
     for (const std::string& user : users_of(real_name(path), plan, arguments.file)) {
-      issues.issues.push_back({{}, std::string(option) + " is " + path_in_quotes(path) + ", but " + user + use});
+      issues.issues.push_back(
+          {{}, std::string(option) + " is " + path_in_quotes(path) + ", but " + user + use});
     }
   }
 }

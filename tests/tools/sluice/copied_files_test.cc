@@ -60,7 +60,8 @@ TEST(CopiedFiles, BothPlacesAndTheReasonAreNamed) {
             "'" + from + "' cannot be copied: '/dev/full' cannot be written: No space left on device");
   EXPECT_EQ(copy_files(folder / "none", folder / "to").message(),
             "'" + (folder / "none") + "' cannot be read: No such file or directory");
-  EXPECT_THAT(copy_files(from, folder / (deep + "/to")).message(), EndsWith("cannot be made: Not a directory"));
+  EXPECT_THAT(copy_files(from, folder / (deep + "/to")).message(),
+              EndsWith("cannot be made: Not a directory"));
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   EXPECT_THAT(copy_files(folder / "pipe", folder / "to").message(),
               EndsWith("cannot be read: no regular file"));
