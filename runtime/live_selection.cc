@@ -18,10 +18,6 @@ constexpr TimeNs kProbeTimeout = from_s(2);     // of one run whose latency is n
 constexpr double kProbeSlack = 20;              // so many times as long as it took before
 constexpr int kProbeRuns = 2;
 
-bool same_session(const SelectorCandidate& a, const SelectorCandidate& b) {
-  return a.backend == b.backend && a.variant == b.variant;
-}
-
 LoadedModelPtr tagged(const LoadedModel& model, std::size_t candidate) {
   LoadedModel copy = model;
   copy.candidate = static_cast<int>(candidate);
@@ -177,6 +173,10 @@ std::vector<LiveSelection::Unproven> LiveSelection::measure_all(const std::funct
   for (std::size_t n = 0; n < nodes_.size(); ++n)
     for (std::size_t c = 0; c < nodes_[n].loaded.size() && !nodes_[n].lazy; ++c)
       if (nodes_[n].loaded[c]) left.push_back({n, c});
+  // One that is slow in every mode leaves no time for those after it: further modes wait for all sessions.
+  std::ranges::stable_partition(left, [this](const Unproven& one) {
+    return begins_session(nodes_[one.node].what.candidates, one.candidate);
+  });
   const TimeNs end = setup_.clock->now() + kWarmUp;
   measure_accuracy(end - kWarmUp / 2, stopped);
   for (std::size_t i = 0; i < left.size() && !stopped(); ++i) {

@@ -51,4 +51,14 @@ SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps
   return out;
 }
 
+bool same_session(const SelectorCandidate& a, const SelectorCandidate& b) {
+  return a.backend == b.backend && a.variant == b.variant;
+}
+
+bool begins_session(std::span<const SelectorCandidate> candidates, std::size_t candidate) {
+  return std::ranges::none_of(candidates.first(candidate), [&](const SelectorCandidate& earlier) {
+    return same_session(earlier, candidates[candidate]);
+  });
+}
+
 }  // namespace sluice

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "framework/plan/plan.h"
@@ -17,5 +18,10 @@ bool takes_selection(const NodePlan& node);
 // Policy and candidates of a node that does, from the plan alone: nothing is checked or measured.
 // `source_fps` 0: unknown.
 SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps);
+
+// They are performance modes of one session.
+bool same_session(const SelectorCandidate& a, const SelectorCandidate& b);
+// False for a further performance mode of the session of an earlier candidate.
+bool begins_session(std::span<const SelectorCandidate> candidates, std::size_t candidate);
 
 }  // namespace sluice

@@ -18,6 +18,7 @@
 #include "nodes/app_ends.h"
 #include "runtime/builtin.h"
 #include "runtime/engine.h"
+#include "runtime/selected_nodes.h"
 #include "tests/backends/log_capture.h"
 #include "tests/inference/support.h"
 
@@ -318,6 +319,20 @@ TEST_F(SelectedRun, TheLadderGoesDownWithHeat) {
   EXPECT_EQ(report.inference.at(0).decisions.at(1).step, 1);
   EXPECT_EQ(report.inference.at(0).variant, "small");
   EXPECT_EQ(seen_.size(), pushed_);
+}
+
+// Further modes are measured after every session has been.
+TEST(WarmUpOrder, KnowsWhichCandidatesBeginASession) {
+  std::vector<SelectorCandidate> all(5);
+  all[0].backend = all[1].backend = all[2].backend = "htp";
+  all[0].performance_mode = "burst";
+  all[1].performance_mode = "balanced";
+  all[2].variant = "small";
+  all[3].backend = "gpu";
+  all[4].backend = "cpu";
+  std::vector<bool> begins;
+  for (std::size_t c = 0; c < all.size(); ++c) begins.push_back(begins_session(all, c));
+  EXPECT_EQ(begins, (std::vector<bool>{true, false, true, true, true}));
 }
 
 TEST_F(SelectedRun, SaysOnceThatItKnowsNoTemperature) {
