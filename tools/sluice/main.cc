@@ -13,6 +13,7 @@
 #include "inference/lost_threads.h"
 #include "tools/sluice/arguments.h"
 #include "tools/sluice/commands.h"
+#include "tools/sluice/out_of_memory.h"
 #include "tools/sluice/output.h"
 
 namespace {
@@ -38,6 +39,7 @@ int leave(int code) {
 int main(int argc, char** argv) {
   namespace cli = sluice::cli;
   hold_closed_streams();
+  cli::end_in_words_without_memory();
   // A reader of stdout that went away is a failed write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow further

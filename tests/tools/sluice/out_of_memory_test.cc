@@ -1,0 +1,30 @@
+#include "tools/sluice/out_of_memory.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <new>
+#include <stdexcept>
+
+namespace sluice::cli {
+namespace {
+
+// NOLINTNEXTLINE(bugprone-exception-escape): what the test is about
+void call_where_nobody_may_throw(void (*function)()) noexcept {
+  end_in_words_without_memory();
+  function();
+}
+
+TEST(OutOfMemory, WhereNobodyCanCatchItEndsInWords) {
+  EXPECT_EXIT(call_where_nobody_may_throw([] { throw std::bad_alloc(); }), ::testing::ExitedWithCode(1),
+              "^sluice: error: out of memory, inside a library that cannot go on without it; nothing was "
+              "finished\n$");
+}
+
+TEST(OutOfMemory, AnyOtherExceptionAborts) {
+  EXPECT_EXIT(call_where_nobody_may_throw([] { throw std::runtime_error("another"); }),
+              ::testing::KilledBySignal(SIGABRT), "another");
+}
+
+}  // namespace
+}  // namespace sluice::cli
