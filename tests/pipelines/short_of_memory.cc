@@ -1,9 +1,15 @@
 // Preloaded before the program (LD_PRELOAD): its k-th allocation since main began fails, once;
 // SHORT_OF_MEMORY=k. With SHORT_OF_MEMORY=0 none fails, and at the end the count is written to the file that
 // SHORT_OF_MEMORY_COUNT names. Static objects of libraries that are loaded meanwhile are spared: several of
-// FFmpeg's own libraries end the process there, which no caller can prevent. Stands behind the counting
-// malloc of the program (runtime/allocation_hooks.cc), which calls these.
+// FFmpeg's own libraries end the process there, which no caller can prevent. Where the one that failed was ONNX
+// Runtime's own, the file that SHORT_OF_MEMORY_INSIDE names is made. Stands behind the counting malloc of the
+// program (runtime/allocation_hooks.cc), which calls these.
 #include <dlfcn.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 
 #include <atomic>
 #include <cerrno>
@@ -11,6 +17,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace {
 
@@ -20,9 +27,28 @@ bool in_main = false;
 int (*real_main)(int, char**, char**) = nullptr;
 thread_local int loading = 0;
 
+// Whether ONNX Runtime is among the callers.
+bool is_inside_engine() {
+  std::array<void*, 64> callers;
+  const int count = backtrace(callers.data(), static_cast<int>(callers.size()));
+  for (int i = 0; i < count; ++i) {
+    Dl_info library{};
+    if (dladdr(callers[static_cast<std::size_t>(i)], &library) && library.dli_fname &&
+        std::strstr(library.dli_fname, "libonnxruntime.so"))
+      return true;
+  }
+  return false;
+}
+
+void tell_whose() {
+  const char* path = std::getenv("SHORT_OF_MEMORY_INSIDE");
+  if (path && is_inside_engine()) close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
 bool fails() {
   if (!in_main || loading > 0) return false;
   if (asked.fetch_add(1, std::memory_order_relaxed) + 1 != fails_at) return false;
+  tell_whose();
   errno = ENOMEM;
   return true;
 }
@@ -35,6 +61,8 @@ F next(const char* name) {
 __attribute__((constructor)) void read_environment() {
   const char* k = std::getenv("SHORT_OF_MEMORY");
   fails_at = k ? std::atoll(k) : 0;
+  void* first = nullptr;
+  backtrace(&first, 1);  // loads what it needs, which allocates
 }
 
 __attribute__((destructor)) void write_count() {

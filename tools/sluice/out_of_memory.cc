@@ -14,8 +14,16 @@ namespace sluice::cli {
 namespace {
 
 std::terminate_handler before = nullptr;
+thread_local bool an_allocation_failed = false;
 
+void note_and_throw() {
+  an_allocation_failed = true;
+  throw std::bad_alloc();
+}
+
+// An exception that meets a function that must not throw only on its way out is not told to the handler.
 bool is_lack_of_memory() {
+  if (an_allocation_failed) return true;
   const std::exception_ptr current = std::current_exception();
   if (!current) return false;
   try {
@@ -41,6 +49,9 @@ bool is_lack_of_memory() {
 
 }  // namespace
 
-void end_in_words_without_memory() { before = std::set_terminate(terminate); }
+void end_in_words_without_memory() {
+  std::set_new_handler(note_and_throw);
+  before = std::set_terminate(terminate);
+}
 
 }  // namespace sluice::cli
