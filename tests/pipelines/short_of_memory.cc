@@ -1,9 +1,9 @@
 // Preloaded before the program (LD_PRELOAD): its k-th allocation since main began fails, once;
 // SHORT_OF_MEMORY=k. With SHORT_OF_MEMORY=0 none fails, and at the end the count is written to the file that
 // SHORT_OF_MEMORY_COUNT names. Static objects of libraries that are loaded meanwhile are spared: several of
-// FFmpeg's own libraries end the process there, which no caller can prevent. Where the one that failed was ONNX
-// Runtime's own, the file that SHORT_OF_MEMORY_INSIDE names is made. Stands behind the counting malloc of the
-// program (runtime/allocation_hooks.cc), which calls these.
+// FFmpeg's own libraries end the process there, which no caller can prevent. Where the one that failed was
+// ONNX Runtime's own, the file that SHORT_OF_MEMORY_INSIDE names is made. Stands behind the counting malloc
+// of the program (runtime/allocation_hooks.cc), which calls these.
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <fcntl.h>
