@@ -289,9 +289,9 @@ Result<std::unique_ptr<Quantizer>> open_quantizer(const std::string& path,
                                                   const std::vector<InputShape>& shapes) {
   SLUICE_ASSIGN(pb::ModelProto model, load_model(path));
   std::set<std::string> original = tensors_of(model.graph());
-  const auto place = [&path](Status status) { return std::move(status).with_context("'" + path + "': "); };
-  if (Status status = check_is_float(model); !status.ok()) return place(std::move(status));
-  if (Status status = prepare(model, shapes); !status.ok()) return place(std::move(status));
+  const auto place = [&path](const Status& status) { return status.with_context("'" + path + "': "); };
+  if (const Status status = check_is_float(model); !status.ok()) return place(status);
+  if (const Status status = prepare(model, shapes); !status.ok()) return place(status);
   SLUICE_ASSIGN(std::vector<InputInfo> infos, inputs_of(model.graph()));
   return std::unique_ptr<Quantizer>(
       std::make_unique<OnnxQuantizer>(std::move(model), std::move(infos), std::move(original)));

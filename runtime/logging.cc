@@ -88,7 +88,7 @@ void write(LogLevel level, std::string_view message) {
   try {
     if (left_out > 0) sink->logger->log(severity, kLeftOut, left_out);
     if (pass) sink->logger->log(severity, "{}", redact_url(message));
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
     // A log that cannot be written must not stop a run.
   }
 }

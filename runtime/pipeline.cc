@@ -68,6 +68,7 @@ bool before_in_line(Mark a, Mark b) { return a.line == b.line && a.column < b.co
 // Where the nodes and models begin: what is missing in one of them as a whole is said there.
 std::vector<Mark> whole_places(const GraphSpec& spec) {
   std::vector<Mark> out;
+  out.reserve(spec.nodes.size() + spec.models.size());
   for (const NodeSpec& node : spec.nodes) out.push_back(node.mark);
   for (const ModelSpec& model : spec.models) out.push_back(model.path_mark);
   return out;
@@ -256,7 +257,8 @@ bool Pipeline::abandoned() const { return impl_->engine_.abandoned(); }
 // A simulated run takes its own time: all of it passes in here.
 bool Pipeline::wait_for(double seconds) {
   if (!impl_->simulated_) return impl_->wait_for(seconds);
-  if (!std::exchange(impl_->simulation_over_, true)) static_cast<void>(impl_->simulated_->run());
+  if (std::exchange(impl_->simulation_over_, true)) return true;
+  [[maybe_unused]] const Status said_by_wait = impl_->simulated_->run();
   return true;
 }
 RunReport Pipeline::report() const {

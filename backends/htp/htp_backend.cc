@@ -18,7 +18,6 @@ namespace sluice {
 namespace {
 
 using htp::Opener;
-using htp::Provider;
 
 // A free dimension that has no name cannot be fixed for the provider.
 Status check_shapes(const SessionRequest& request, const onnx::ModelHeader& header) {

@@ -33,6 +33,7 @@ Result<std::vector<Ort::Value>> values_for(const std::vector<std::string>& names
 
 std::vector<const char*> pointers(const std::vector<std::string>& names) {
   std::vector<const char*> out;
+  out.reserve(names.size());
   for (const std::string& name : names) out.push_back(name.c_str());
   return out;
 }

@@ -412,7 +412,9 @@ void FlowCore::release_inputs(std::uint32_t unit, Slot slot) {
     UnitFrame& from = at(slot, input.producer);
     if (fault_ == PlantedFault::kEarlyRelease && from.readers_left > 1 && faulty(fault_))
       from.readers_left = 1;
-    if (from.readers_left > 0 && --from.readers_left == 0) storage_.release(input.producer, slot);
+    if (from.readers_left == 0) continue;
+    --from.readers_left;
+    if (from.readers_left == 0) storage_.release(input.producer, slot);
   }
 }
 

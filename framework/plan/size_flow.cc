@@ -137,6 +137,7 @@ class FlowSizer {
   void say_chain(const UnitPlan& unit) {
     if (unit.nodes.size() < 2) return;
     std::vector<std::string> names;
+    names.reserve(unit.nodes.size());
     for (const int n : unit.nodes) names.push_back("'" + d_.node(n).id + "'");
     d_.say(joined(names, ", ") + " run as one task");
   }

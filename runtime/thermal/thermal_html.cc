@@ -66,6 +66,7 @@ struct PageRun {
 
 std::vector<PageRun> runs_of(const ThermalReport& report, const std::string& mark) {
   std::vector<PageRun> out;
+  out.reserve(report.runs.size());
   for (const ThermalRun& run : report.runs) out.push_back({&report, &run, mark});
   return out;
 }

@@ -58,7 +58,7 @@ Issues wrong_backends(const GraphSpec& spec, const std::vector<std::pair<std::st
 // What makes one load another than that of the same file.
 std::string load_words(const ThermalOptions& options) {
   std::string out;
-  const auto add = [&out](const std::string& words) { out += (out.empty() ? "" : " ") + words; };
+  const auto add = [&out](const std::string& words) { out.append(out.empty() ? "" : " ").append(words); };
   if (options.pace) add("--pace " + *options.pace);
   for (const auto& [node, backend] : options.backends) add("--backend " + node + "=" + backend);
   for (const auto& [key, value] : options.set) add("--set " + key + "=" + redact_url(value));

@@ -185,6 +185,7 @@ OrtStatus* Provider::get_capability(const OrtGraph* source, OrtEpGraphSupportInf
   for (const std::string& refusal : parts.refusals) log(ORT_LOGGING_LEVEL_WARNING, "gpu: " + refusal);
   for (const auto& cluster : parts.clusters) {
     std::vector<const OrtNode*> members;
+    members.reserve(cluster.size());
     for (const std::size_t i : cluster) members.push_back(nodes[i]);
     OrtNodeFusionOptions fusion{};
     fusion.ort_version_supported = ORT_API_VERSION;

@@ -107,6 +107,7 @@ void append_eight(std::vector<std::int32_t>& words, const Dims& values, std::int
 
 std::vector<std::int32_t> run_of(std::int64_t start, std::int64_t step, std::int64_t count) {
   std::vector<std::int32_t> out;
+  out.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) out.push_back(narrow(start + i * step));
   return out;
 }
@@ -178,6 +179,7 @@ Status lower_concat(Builder& builder, const Node& node) {
              (i + 1 == node.inputs.size() || graph.input(node, i).dims[1] % 4 == 0);
   const Planes planes = planes_of(out);
   std::vector<SlotId> sources;
+  sources.reserve(node.inputs.size());
   for (const ValueId input : node.inputs)
     sources.push_back(packed ? builder.packed(input) : builder.plain(input));
   const bool again = std::ranges::count(sources, sources[0]) > 1;

@@ -35,6 +35,7 @@ class GraphMaker {
   }
   std::vector<std::string> operators() const {
     std::vector<std::string> out;
+    out.reserve(graph.nodes.size());
     for (const Node& node : graph.nodes) out.push_back(node.op);
     return out;
   }

@@ -32,6 +32,7 @@ Recipe recipe_of(GraphMaker m, int lanes, bool half = false, int widest = 16) {
 
 std::vector<std::string> kernels_of(const Recipe& recipe) {
   std::vector<std::string> out;
+  out.reserve(recipe.launches.size());
   for (const Launch& launch : recipe.launches) out.push_back(launch.kernel);
   return out;
 }

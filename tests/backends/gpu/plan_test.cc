@@ -26,6 +26,7 @@ using ::testing::Optional;
 
 std::vector<int> codes(const Node& node) {
   std::vector<int> out;
+  out.reserve(node.steps.size());
   for (const ChainStep& step : node.steps) out.push_back(step.op);
   return out;
 }
@@ -43,7 +44,8 @@ TEST(GpuMemoryPlan, NoTwoLivingSlotsOverlapAndAChainNeedsTwo) {
       const int from = static_cast<int>(random() % static_cast<unsigned>(i + 1));
       recipe.launches.push_back({"u", "k", {Reads{from}, Writes{i + 1}}, {1, 1, 1}});
       last[static_cast<std::size_t>(from)] = i;
-      first[static_cast<std::size_t>(i + 1)] = last[static_cast<std::size_t>(i + 1)] = i;
+      const std::size_t written = static_cast<std::size_t>(i) + 1;
+      first[written] = last[written] = i;
     }
     recipe.inputs = {{.slot = 0}};
     recipe.outputs = {{.slot = count}};
@@ -95,7 +97,7 @@ TEST(GpuTuning, IsForOneRecipeOnly) {
 
 TEST(GpuChains, HowAnOperandBroadcasts) {
   const Dims out = {2, 3, 4, 5};
-  const auto cycle = [&](Dims operand) {
+  const auto cycle = [&](const Dims& operand) {
     const auto found = cycle_of(operand, out);
     return found ? std::vector<std::int64_t>{found->inner, found->count} : std::vector<std::int64_t>{};
   };

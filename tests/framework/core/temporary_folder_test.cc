@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 // In a folder of its own, which is also the one for temporary files.
 class TemporaryFolders : public ::testing::Test {
- protected:
+ public:
   TemporaryFolders() : root_(fs::path(::testing::TempDir()) / ("temporary_" + std::to_string(::getpid()))) {
     fs::create_directories(root_);
     if (const char* before = std::getenv("TMPDIR")) before_ = before;
@@ -27,6 +27,8 @@ class TemporaryFolders : public ::testing::Test {
     before_ ? ::setenv("TMPDIR", before_->c_str(), 1) : ::unsetenv("TMPDIR");
     fs::remove_all(root_);
   }
+
+ protected:
   std::size_t entries() const {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(root_), fs::directory_iterator()));
   }
