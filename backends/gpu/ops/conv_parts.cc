@@ -8,7 +8,7 @@ namespace {
 // Of work items below which a small GPU rather has more of them than larger ones. Those of 16 channels keep
 // it busy alone: each has 64 sums that do not wait for each other.
 constexpr std::int64_t kFewItems = 512;
-constexpr std::int64_t kFewWideItems = 1024;
+constexpr std::int64_t kFewWideItems = 640;
 
 bool known_floats(const Value& value) { return value.constant() && value.known; }
 

@@ -84,7 +84,7 @@ TEST(GpuKernelChoice, HowManyChannelsAWorkItemMakesGoesByShapeAndSet) {
   EXPECT_EQ(launch_of(convolution(32, 64, 64, 1), kFloat4).lanes, 16);
   EXPECT_EQ(launch_of(convolution(32, 64, 64, 1), kFloat4, 8).lanes, 8)
       << "as many as the device's registers hold";
-  EXPECT_EQ(launch_of(convolution(32, 64, 28, 1), kFloat4).lanes, 8) << "784 items of 16 would be too few";
+  EXPECT_EQ(launch_of(convolution(32, 64, 24, 1), kFloat4).lanes, 8) << "576 items of 16 would be too few";
   EXPECT_EQ(launch_of(convolution(32, 24, 64, 1), kFloat4).lanes, 8) << "of 2 x 16 a quarter would idle";
   EXPECT_EQ(launch_of(convolution(32, 64, 8, 1), kFloat4).lanes, 4) << "128 items of 8 would be too few";
   EXPECT_EQ(launch_of(convolution(32, 4, 128, 1), kFloat4).lanes, 4);
