@@ -16,7 +16,7 @@ constexpr TimeNs kWarmUpEach = from_ms(100);    // of one candidate in the warm-
 constexpr TimeNs kLeastTimeout = from_ms(500);  // of one run in the warm-up
 constexpr TimeNs kProbeTimeout = from_s(2);     // of one run whose latency is not known
 constexpr double kProbeSlack = 20;              // so many times as long as it took before
-constexpr int kProbeRuns = 2;
+constexpr int kProbeRuns = 3;                   // of which the middle one counts
 
 LoadedModelPtr tagged(const LoadedModel& model, std::size_t candidate) {
   LoadedModel copy = model;

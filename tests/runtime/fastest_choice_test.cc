@@ -26,10 +26,10 @@ class FastestChoice : public ::testing::TestWithParam<int> {
   void start() {
     const std::string threads = std::to_string(GetParam());
     LoadOptions options;
-    options.set = {
-        {"camera.loop", "true"},  {"face.backends", "[htp, gpu, cpu]"},       {"face.policy", "latency"},
-        {"face.dwell_s", "1"},    {"face.cpu", "{threads: " + threads + "}"}, {"out.path", "/dev/null"},
-        {"out.overwrite", "true"}};
+    options.set = {{"camera.loop", "true"},    {"face.backends", "[htp, gpu, cpu]"},
+                   {"face.policy", "latency"}, {"face.dwell_s", "1"},
+                   {"face.min_gain", "0.05"},  {"face.cpu", "{threads: " + threads + "}"},
+                   {"out.path", "/dev/null"},  {"out.overwrite", "true"}};
     auto loaded = Pipeline::load("pipelines/face_fast.yaml", builtin_registry(), options);
     ASSERT_TRUE(loaded.ok()) << loaded.status().message();
     pipeline_.emplace(std::move(*loaded));
