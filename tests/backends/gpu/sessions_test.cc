@@ -116,6 +116,9 @@ TEST_F(GpuSessions, ATunedOneIsMeasuredOnceAndRight) {
 }
 
 TEST_F(GpuSessions, FiftyOneAfterTheOtherTakeNoMoreMemory) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer holds what was given back for a while, to find who still uses it";
+#endif
   const auto once = [] {
     auto session = Loaded::load(bytes_, Where::kGpu);
     ASSERT_TRUE(session.ok()) << session.status().message();
