@@ -153,6 +153,7 @@ void LiveSelection::adopt(LiveNode& node, std::size_t candidate, const LoadedMod
 Status LiveSelection::warm_up(const std::function<bool()>& stopped) {
   const std::vector<Unproven> failed = replay_ ? std::vector<Unproven>{} : measure_all(stopped);
   std::vector<SelectedNode> nodes;
+  nodes.reserve(nodes_.size());
   for (LiveNode& node : nodes_) nodes.push_back(std::move(node.what));
   if (replay_) SLUICE_RETURN_IF_ERROR(replay_->adopt(nodes));
   if (setup_.record) setup_.record(selection_begin_line("real", nodes));
