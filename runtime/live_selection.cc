@@ -411,9 +411,7 @@ bool LiveSelection::change_over(std::size_t n, std::size_t c, TimeNs now) {
 void LiveSelection::probe_one(TimeNs now) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     const int wanted = nodes_[n].held ? -1 : selection_->probe_wanted(n);
-    if (wanted < 0) continue;
-    probe(n, static_cast<std::size_t>(wanted), now);
-    return;
+    if (wanted >= 0) return probe(n, static_cast<std::size_t>(wanted), now);
   }
 }
 
