@@ -39,7 +39,8 @@ bool is_lack_of_memory() {
   if (is_lack_of_memory()) {
     // Without print_error: that allocates.
     constexpr std::string_view kWords =
-        "sluice: error: out of memory, inside a library that cannot go on without it; nothing was finished\n";
+        "sluice: error: out of memory, inside a library that cannot go on without it; the program ends "
+        "here\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kWords.data(), kWords.size());
     end_without_temporaries(kRunFailed);
   }
