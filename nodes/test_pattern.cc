@@ -136,6 +136,7 @@ class TestPattern final : public SourceNode {
     const Options& o = *context.options;
     SLUICE_RETURN_IF_ERROR(check_test_pattern(pattern_, o));
     const std::int64_t width = side_of(o, "width", kWidth), height = side_of(o, "height", kHeight);
+    info_.only_computes = true;
     info_.fps = o.has("fps") ? o.number("fps") : 30.0;
     info_.type = {PixelFormat::kNv12,
                   static_cast<int>(width),

@@ -47,6 +47,8 @@ class SourceFeed {
   virtual void store(Slot slot) = 0;
   virtual void discard() = 0;
   virtual void interrupt() = 0;
+  // As fast as it can, and it waits for nothing outside the program: it may be asked to wait for a core.
+  virtual bool only_computes() const { return false; }
   // Pushed to from outside (app_source): nobody steps it.
   virtual bool external() const { return false; }
 };
@@ -115,7 +117,7 @@ class Executor {
   void end_source(int source, Status status);
   void count_corrupt(int source);
   // The thread of a source that the executor steps is about to wait for a buffer (true), or goes on (false).
-  virtual void source_rests(bool) {}
+  virtual void source_rests(int /*source*/, bool) {}
   // A capture of an external source that could not be made.
   void lose(int source, DropReason reason);
   // Waits (in the source's thread) until no frame of it is inside; false when stopped meanwhile.

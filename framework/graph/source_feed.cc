@@ -129,13 +129,13 @@ Result<T> NodeFeed::acquire_or_wait(Acquire&& acquire) {
     if (T got = acquire()) return got;
     if (!setup_.plan->lossless || setup_.clock->manual()) return pool_empty();
     const bool stepped = executor_ && !setup_.external;
-    if (stepped) executor_->source_rests(true);
+    if (stepped) executor_->source_rests(setup_.source, true);
     T got;
     {
       std::unique_lock lock(mutex_);
       available_.wait(lock, [&] { return stopping() || (got = acquire()); });
     }
-    if (stepped) executor_->source_rests(false);
+    if (stepped) executor_->source_rests(setup_.source, false);
     if (got) return got;
     return cancelled("stopped while waiting for a buffer");
   }

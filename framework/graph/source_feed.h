@@ -47,6 +47,7 @@ class NodeFeed final : public SourceFeed, public SourceContext {
   void store(Slot slot) override;
   void discard() override { kept_.packet.reset(); }
   void interrupt() override;
+  bool only_computes() const override { return pace_.kind == Pace::Kind::kMax && setup_.info.only_computes; }
   bool external() const override { return setup_.external; }
 
   // What an external source was given; see AppSource::Offer.

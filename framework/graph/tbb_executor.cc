@@ -12,6 +12,7 @@
 #include <tbb/task_arena.h>
 
 #include "framework/core/guarded.h"
+#include "framework/graph/source_turns.h"
 #include "framework/graph/tbb_threads.h"
 #include "framework/graph/worker_crew.h"
 
@@ -45,7 +46,8 @@ struct TbbExecutor::Impl {
   explicit Impl(TbbExecutor& executor, int workers)
       : owner(executor),
         thread_limit(static_cast<std::size_t>(workers)),
-        crew(static_cast<std::size_t>(workers)) {
+        crew(static_cast<std::size_t>(workers)),
+        turns(SourceTurns::this_process(), executor.setup_.feeds.size()) {
     // A worker only, no place kept for the calling thread.
     for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
     arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
@@ -66,7 +68,12 @@ struct TbbExecutor::Impl {
   void work(std::size_t worker);
   std::chrono::nanoseconds linger() const;
   void wake_workers();
-  void source_rests(bool rests);
+  bool takes_turns(int source) const {
+    return owner.setup_.graph.lossless &&
+           owner.setup_.feeds[static_cast<std::size_t>(source)]->only_computes();
+  }
+  void source_rests(int source, bool rests);
+  void source_yields(int source);
   void source_thread(int source);
   void source_timer(int source);
   void wake_source(std::uint32_t source);
@@ -93,6 +100,7 @@ struct TbbExecutor::Impl {
   std::vector<char> credit;                         // by source: kCredit came (under owner.mutex_)
   std::deque<std::condition_variable> credit_came;  // by source: a credit wakes the one that waits for it
   WorkerCrew crew;
+  SourceTurns turns;
   bool manual = false;
   std::atomic<int> busy_count{0};  // manual clock: turns, jobs and threads at work
   int timers = 0;                  // cost model: results that the clock holds (idle_mutex)
@@ -317,13 +325,27 @@ void TbbExecutor::Impl::wake_workers() {
     arenas[*worker].enqueue([this, w = *worker] { work(w); });
 }
 
-void TbbExecutor::Impl::source_rests(bool rests) {
+void TbbExecutor::Impl::source_rests(int source, bool rests) {
   if (!owner.setup_.graph.lossless) return;  // a live source waits where nobody sees it
+  if (takes_turns(source)) rests ? turns.give_back() : turns.take(static_cast<std::size_t>(source));
   crew.source_rests(rests);
   if (rests) wake_workers();
 }
 
-void TbbExecutor::source_rests(bool rests) { impl_->source_rests(rests); }
+void TbbExecutor::source_rests(int source, bool rests) { impl_->source_rests(source, rests); }
+
+void TbbExecutor::Impl::source_yields(int source) {
+  if (takes_turns(source)) turns.yield(static_cast<std::size_t>(source));
+}
+
+bool TbbExecutor::wait_source_drained(int source) {
+  const bool stepped = !impl_->manual && !setup_.feeds[static_cast<std::size_t>(source)]->external();
+  if (!stepped) return Executor::wait_source_drained(source);
+  impl_->source_rests(source, true);  // its frames may wait for those of a source that waits for a core
+  const bool drained = Executor::wait_source_drained(source);
+  impl_->source_rests(source, false);
+  return drained;
+}
 
 void TbbExecutor::Impl::finish_later(std::uint32_t unit, Slot slot, const FrameInfo& frame,
                                      const Outcome& outcome) {
@@ -386,10 +408,13 @@ void TbbExecutor::Impl::dispatch(Job job, Turn& turn) {
 
 void TbbExecutor::Impl::source_thread(int source) {
   while (true) {
-    source_rests(false);
+    source_rests(source, false);
     Step step{Step::Kind::kAgain};
-    while (step.kind == Step::Kind::kAgain) step = owner.step_source(source);
-    source_rests(true);
+    while (step.kind == Step::Kind::kAgain) {
+      step = owner.step_source(source);
+      if (step.kind == Step::Kind::kAgain) source_yields(source);
+    }
+    source_rests(source, true);
     if (step.kind == Step::Kind::kEnded) return;
     if (step.kind == Step::Kind::kSleep) {
       owner.setup_.clock->sleep_until(step.until, [this] { return owner.stopping_.load(); });
@@ -431,6 +456,7 @@ void TbbExecutor::Impl::wake_source(std::uint32_t source) {
 }
 
 void TbbExecutor::wake_sources() {
+  impl_->turns.end();
   if (!impl_->manual) {
     {
       std::lock_guard lock(mutex_);

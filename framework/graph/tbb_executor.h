@@ -17,7 +17,8 @@ class TbbExecutor final : public Executor {
   Status start() override;
   bool wait(double timeout_real_s) override;
   void shut_down() override;
-  void source_rests(bool rests) override;
+  void source_rests(int source, bool rests) override;
+  bool wait_source_drained(int source) override;
 
   // Manual clock only: blocks until no task and no thread has anything to do at the present instant.
   void wait_idle();

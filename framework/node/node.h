@@ -104,6 +104,10 @@ struct Capture {
 struct SourceInfo {
   ImageType type;  // as far as the headers tell
   bool live = false;
+  // Captures are computed or read from a local file: where many such sources run as fast as they can, they
+  // take turns on the cores. A source that may wait for anything else (a network, a device, a queue) says
+  // false.
+  bool only_computes = false;
   double fps = 0;            // 0: unknown
   std::int64_t frames = -1;  // -1: unknown
   // For sources whose decoder takes buffers itself (acquire_buffer): how many it may hold at once beyond

@@ -77,6 +77,11 @@ void Demuxer::close() {
   failure_ = {};
 }
 
+bool Demuxer::reads_regular_file() const {
+  std::error_code error;
+  return !path_.empty() && std::filesystem::is_regular_file(path_, error);
+}
+
 Status Demuxer::open_input(const VideoUri& uri) {
   format_ = avformat_alloc_context();
   if (format_ == nullptr) return failed(fmt::format("{}: out of memory", name_));

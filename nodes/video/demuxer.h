@@ -45,8 +45,9 @@ class Demuxer {
   const AVStream& stream() const { return *stream_; }
   const std::string& name() const { return name_; }  // for messages: 'address' without passwords
   bool live() const { return live_; }
-  double fps() const;           // 0: unknown
-  std::int64_t frames() const;  // -1: unknown
+  bool reads_regular_file() const;  // not a network, pipe or device, which may keep a reader waiting
+  double fps() const;               // 0: unknown
+  std::int64_t frames() const;      // -1: unknown
 
  private:
   static int should_stop(void* self);

@@ -56,6 +56,7 @@ Result<std::size_t> PictureSource::bytes_for(int width, int height) {
 Result<SourceInfo> PictureSource::probe(const OpenContext& context) {
   SLUICE_ASSIGN(files_, list_pictures(context.options->text("path"), context.options->flag("recursive")));
   captures_ = files_.size() * static_cast<std::uint64_t>(context.options->integer("repeat"));
+  info_.only_computes = true;
   info_.frames = static_cast<std::int64_t>(captures_);
   Status first_failure;
   for (const std::string& file : files_) {

@@ -89,6 +89,7 @@ Result<SourceInfo> StreamSource::probe(const OpenContext& context) {
   SLUICE_RETURN_IF_ERROR(connect(nullptr));
   SourceInfo info = memory_.needed();
   info.live = demuxer_.live();
+  info.only_computes = demuxer_.reads_regular_file();
   info.fps = demuxer_.fps();
   info.frames = loop_ ? -1 : demuxer_.frames();
   memory_.announced_as(info);
