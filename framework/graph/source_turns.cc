@@ -15,7 +15,7 @@ constexpr TimeNs kTurn = 100'000'000;
 // Between two looks at how busy the cores are.
 constexpr TimeNs kWindow = 50'000'000;
 // A further decoder costs about half a core in caches that it takes from others (16 streams on two cores), so
-// this much has to lie idle before one comes; one goes when nothing is idle.
+// this much has to lie idle before one comes; one goes when less is idle and frames pile up.
 constexpr double kIdleForMore = 0.5;
 constexpr double kIdleForLess = 0.3;
 
@@ -30,14 +30,15 @@ SourceTurns::SourceTurns(Machine machine, std::size_t sources)
   queue_.reserve(sources);
 }
 
-SourceTurns::Machine SourceTurns::this_process() {
+SourceTurns::Machine SourceTurns::this_process(std::function<bool()> graph_behind) {
   const auto read = [](clockid_t id) {
     timespec t{};
     clock_gettime(id, &t);
     return static_cast<TimeNs>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
   };
   return {static_cast<int>(std::max(1u, std::thread::hardware_concurrency())),
-          [read] { return read(CLOCK_MONOTONIC); }, [read] { return read(CLOCK_PROCESS_CPUTIME_ID); }};
+          [read] { return read(CLOCK_MONOTONIC); }, [read] { return read(CLOCK_PROCESS_CPUTIME_ID); },
+          std::move(graph_behind)};
 }
 
 void SourceTurns::take(std::size_t source) {
@@ -91,8 +92,9 @@ void SourceTurns::adapt() {
   if (span < kWindow) return;
   const TimeNs cpu = machine_.cpu_time();
   const double idle = machine_.cores - static_cast<double>(cpu - measured_cpu_) / static_cast<double>(span);
-  if (idle >= kIdleForMore) allowed_ = std::min(allowed_ + 1, machine_.cores);
-  if (idle < kIdleForLess) allowed_ = std::max(allowed_ - 1, 1);
+  const bool behind = machine_.graph_behind();
+  if (idle >= kIdleForMore && !behind) allowed_ = std::min(allowed_ + 1, machine_.cores);
+  if (idle < kIdleForLess && behind) allowed_ = std::max(allowed_ - 1, 1);
   measured_at_ = now;
   measured_cpu_ = cpu;
 }

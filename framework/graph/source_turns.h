@@ -14,18 +14,21 @@
 
 namespace sluice {
 
-// Sources come in the order in which they ask. How many are at work follows the cores that are left idle, by
-// the process's own CPU time: it counts all that the program does, also in threads of libraries. Any thread.
+// Sources come in the order in which they ask. One more may work while a core is idle, by the process's own
+// CPU time, which counts all that the program does, also in threads of libraries; one less when the cores are
+// busy and the graph does not keep up. Any thread.
 class SourceTurns {
  public:
   struct Machine {
     int cores = 1;
     std::function<TimeNs()> now;       // a clock that goes on
     std::function<TimeNs()> cpu_time;  // of all threads of the process together
+    // More frames are inside the graph than it needs to be busy.
+    std::function<bool()> graph_behind;
   };
   SourceTurns(Machine machine, std::size_t sources);
   // This process on this machine.
-  static Machine this_process();
+  static Machine this_process(std::function<bool()> graph_behind);
 
   // Blocks until that source, the calling one, may work.
   void take(std::size_t source);

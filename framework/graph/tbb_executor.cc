@@ -47,7 +47,7 @@ struct TbbExecutor::Impl {
       : owner(executor),
         thread_limit(static_cast<std::size_t>(workers)),
         crew(static_cast<std::size_t>(workers)),
-        turns(SourceTurns::this_process(), executor.setup_.feeds.size()) {
+        turns(SourceTurns::this_process([this] { return graph_behind(); }), executor.setup_.feeds.size()) {
     // A worker only, no place kept for the calling thread.
     for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
     arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
@@ -72,7 +72,14 @@ struct TbbExecutor::Impl {
     return owner.setup_.graph.lossless &&
            owner.setup_.feeds[static_cast<std::size_t>(source)]->only_computes();
   }
-  void source_rests(int source, bool rests);
+  // A source's credits are what the plan thinks enough to keep the graph busy.
+  bool graph_behind() const {
+    int enough = 0;
+    for (const FlowSource& source : owner.setup_.graph.sources) enough = std::max(enough, source.credits);
+    return owner.alive() > 2 * enough;
+  }
+  void source_rests(int source);
+  void source_works(int source);
   void source_yields(int source);
   void source_thread(int source);
   void source_timer(int source);
@@ -325,25 +332,34 @@ void TbbExecutor::Impl::wake_workers() {
     arenas[*worker].enqueue([this, w = *worker] { work(w); });
 }
 
-void TbbExecutor::Impl::source_rests(int source, bool rests) {
+void TbbExecutor::Impl::source_rests(int source) {
   if (!owner.setup_.graph.lossless) return;  // a live source waits where nobody sees it
-  if (takes_turns(source)) rests ? turns.give_back() : turns.take(static_cast<std::size_t>(source));
-  crew.source_rests(rests);
-  if (rests) wake_workers();
+  if (takes_turns(source)) turns.give_back();
+  crew.source_rests(true);
+  wake_workers();
 }
 
-void TbbExecutor::source_rests(int source, bool rests) { impl_->source_rests(source, rests); }
+void TbbExecutor::Impl::source_works(int source) {
+  if (!owner.setup_.graph.lossless) return;
+  if (takes_turns(source)) turns.take(static_cast<std::size_t>(source));
+  crew.source_rests(false);
+}
 
 void TbbExecutor::Impl::source_yields(int source) {
   if (takes_turns(source)) turns.yield(static_cast<std::size_t>(source));
 }
 
+void TbbExecutor::source_rests(int source, bool rests) {
+  rests ? impl_->source_rests(source) : impl_->source_works(source);
+}
+
 bool TbbExecutor::wait_source_drained(int source) {
   const bool stepped = !impl_->manual && !setup_.feeds[static_cast<std::size_t>(source)]->external();
   if (!stepped) return Executor::wait_source_drained(source);
-  impl_->source_rests(source, true);  // its frames may wait for those of a source that waits for a core
+  // Its frames may wait for those of a source that waits for its turn.
+  impl_->source_rests(source);
   const bool drained = Executor::wait_source_drained(source);
-  impl_->source_rests(source, false);
+  impl_->source_works(source);
   return drained;
 }
 
@@ -408,13 +424,13 @@ void TbbExecutor::Impl::dispatch(Job job, Turn& turn) {
 
 void TbbExecutor::Impl::source_thread(int source) {
   while (true) {
-    source_rests(source, false);
+    source_works(source);
     Step step{Step::Kind::kAgain};
     while (step.kind == Step::Kind::kAgain) {
       step = owner.step_source(source);
       if (step.kind == Step::Kind::kAgain) source_yields(source);
     }
-    source_rests(source, true);
+    source_rests(source);
     if (step.kind == Step::Kind::kEnded) return;
     if (step.kind == Step::Kind::kSleep) {
       owner.setup_.clock->sleep_until(step.until, [this] { return owner.stopping_.load(); });

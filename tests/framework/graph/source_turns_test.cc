@@ -18,13 +18,16 @@ class Machine {
  public:
   explicit Machine(int cores) : cores_(cores) {}
   SourceTurns::Machine view() {
-    return {cores_, [this] { return now_.load(); }, [this] { return cpu_.load(); }};
+    return {cores_, [this] { return now_.load(); }, [this] { return cpu_.load(); },
+            [this] { return graph_behind.load(); }};
   }
   // So long, with so many cores at work on average.
   void pass(TimeNs span, double busy_cores) {
     cpu_ += static_cast<TimeNs>(static_cast<double>(span) * busy_cores);
     now_ += span;
   }
+
+  std::atomic<bool> graph_behind{false};
 
  private:
   const int cores_;
@@ -100,11 +103,12 @@ TEST(SourceTurns, MoreWorkAtOnceWhileCoresAreIdleButNotMoreThanCores) {
   turns.end();
 }
 
-TEST(SourceTurns, FewerWorkAtOnceWhenNothingIsIdleButOneAlwaysDoes) {
+TEST(SourceTurns, FewerWorkAtOnceWhenNothingIsIdleAndFramesPileUpButOneAlwaysDoes) {
   Machine machine(8);
   SourceTurns turns(machine.view(), 16);
   for (std::size_t source = 0; source < 4; ++source) turns.take(source);
   std::future<void> next = ask(turns, 4);
+  machine.graph_behind = true;
   for (int left = 3; left > 0; --left) {
     machine.pass(60 * kMs, 8);
     turns.give_back();
@@ -116,6 +120,31 @@ TEST(SourceTurns, FewerWorkAtOnceWhenNothingIsIdleButOneAlwaysDoes) {
   next.get();
   EXPECT_EQ(turns.allowed(), 1);
   turns.give_back();
+}
+
+TEST(SourceTurns, AsManyWorkAsBeforeWhileTheGraphKeepsUp) {
+  Machine machine(8);
+  SourceTurns turns(machine.view(), 16);
+  for (std::size_t source = 0; source < 4; ++source) turns.take(source);
+  std::future<void> next = ask(turns, 4);
+  machine.pass(60 * kMs, 8);
+  turns.give_back();
+  next.get();
+  EXPECT_EQ(turns.allowed(), 4);
+  turns.end();
+}
+
+TEST(SourceTurns, NoMoreComeToAGraphThatDoesNotKeepUpAlthoughCoresAreIdle) {
+  Machine machine(2);
+  SourceTurns turns(machine.view(), 2);
+  turns.take(0);
+  std::future<void> other = ask(turns, 1);
+  machine.graph_behind = true;
+  machine.pass(60 * kMs, 1);
+  turns.yield(0);
+  EXPECT_EQ(turns.allowed(), 1);
+  EXPECT_FALSE(has(other));
+  turns.end();
 }
 
 TEST(SourceTurns, AShortSpanSaysNothingOfTheLoad) {
@@ -142,7 +171,7 @@ TEST(SourceTurns, NobodyWaitsAfterTheEnd) {
 }
 
 TEST(SourceTurns, ThisProcessHasATimeThatGoesOn) {
-  const SourceTurns::Machine machine = SourceTurns::this_process();
+  const SourceTurns::Machine machine = SourceTurns::this_process([] { return false; });
   EXPECT_GE(machine.cores, 1);
   const TimeNs cpu = machine.cpu_time(), now = machine.now();
   while (machine.cpu_time() == cpu) {
