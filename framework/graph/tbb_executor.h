@@ -1,5 +1,5 @@
 // Runs a plan on a real tbb::flow::graph: one flow-graph node per unit, TBB edges carry the messages and TBB
-// schedules; the flow core alone decides. This room's tbb_*.cc are the files that include TBB.
+// schedules; the flow core alone decides. Only this room's tbb_* files include TBB.
 #pragma once
 
 #include <memory>

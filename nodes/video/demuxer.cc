@@ -53,7 +53,7 @@ int Demuxer::should_stop(void* self) {
 }
 
 void Demuxer::start_deadline() { deadline_ = steady_now() + timeout_; }
-bool Demuxer::deadline_passed() const { return network_ && steady_now() > deadline_; }
+bool Demuxer::deadline_passed() const { return (network_ || pipe_) && steady_now() > deadline_; }
 
 Status Demuxer::open(const VideoUri& uri, TimeNs timeout) {
   close();
@@ -71,6 +71,7 @@ Status Demuxer::open(const VideoUri& uri, TimeNs timeout) {
 
 void Demuxer::close() {
   if (format_ != nullptr) avformat_close_input(&format_);
+  pipe_.reset();
   stream_ = nullptr;
   broken_in_a_row_ = 0;
   packets_ = 0;
@@ -86,6 +87,10 @@ Status Demuxer::open_input(const VideoUri& uri) {
   format_ = avformat_alloc_context();
   if (format_ == nullptr) return failed(fmt::format("{}: out of memory", name_));
   format_->interrupt_callback = {&Demuxer::should_stop, this};
+  if (!network_ && PipeReader::reads(path_)) {
+    SLUICE_ASSIGN(pipe_, PipeReader::open(path_, name_, [this] { return should_stop(this) != 0; }));
+    format_->pb = pipe_->context();
+  }
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", allowed_protocols(uri), 0);
   const bool rtsp = uri.target.compare(0, 4, "rtsp") == 0;
@@ -152,7 +157,7 @@ std::string Demuxer::part_read() const {
   const int pictures = avformat_index_get_entries_count(stream_);
   if (indexed && stream_->nb_frames > 0 && packets_ < pictures)
     return fmt::format("{} of {} pictures", packets_, pictures);
-  return path_.empty() ? std::string() : missing_bytes(path_);
+  return path_.empty() || pipe_ ? std::string() : missing_bytes(path_);
 }
 
 Status Demuxer::rewind() {
@@ -179,6 +184,12 @@ std::int64_t Demuxer::frames() const { return stream_->nb_frames > 0 ? stream_->
 
 Status Demuxer::explain(int error, std::string_view what) const {
   if (interrupted()) return cancelled(fmt::format("{}: stopped", name_));
+  if (deadline_passed() && pipe_) {
+    return timed_out(
+        fmt::format("{} gave nothing within {:.0f} ms: does a program write to it? Start that, or raise "
+                    "timeout_ms",
+                    name_, to_ms(timeout_)));
+  }
   if (deadline_passed()) {
     return timed_out(
         fmt::format("{} did not answer within {:.0f} ms: check the address and the network, or raise "

@@ -9,6 +9,7 @@
 #include "framework/core/clock.h"
 #include "framework/core/status.h"
 #include "nodes/video/libav.h"
+#include "nodes/video/pipe_reader.h"
 #include "nodes/video_uri.h"
 
 namespace sluice {
@@ -66,6 +67,7 @@ class Demuxer {
   const AVStream* stream_ = nullptr;
   bool live_ = false;
   bool network_ = false;
+  std::unique_ptr<PipeReader> pipe_;  // outlives format_
   int broken_in_a_row_ = 0;
   int packets_ = 0;  // read since the start
   Status failure_;

@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <future>
 
 #include "nodes/video_nodes.h"
 #include "tests/nodes/fake_source.h"
@@ -377,6 +381,46 @@ TEST(StreamSource, StopsWhenInterrupted) {
   ASSERT_TRUE(source.next().ok());
   source.node().interrupt();
   EXPECT_EQ(source.next().status().code(), Code::kCancelled);
+}
+
+// A named pipe, and a program that writes a file to it.
+std::string make_pipe(const std::string& name) {
+  const std::string path = scratch(name);
+  EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+  return path;
+}
+
+TEST(StreamSource, ReadsAVideoFromAPipe) {
+  const std::string stream = make_media("piped.mkv", "-i '" + small_video() + "' -c copy");
+  const std::string pipe = make_pipe("pipe.mkv");
+  const std::future<void> writer =
+      std::async(std::launch::async, [&] { write_file(pipe, read_file(stream)); });
+  FakeSource source = open_video(pipe, {{"timeout_ms", integer(60'000)}});
+  const Result<SourceInfo> info = source.probe();
+  ASSERT_TRUE(info.ok()) << info.status().message();
+  EXPECT_FALSE(info->only_computes);
+  const Seen seen = read_all(source, true);
+  EXPECT_EQ(seen.end.code(), Code::kEndOfStream) << seen.end.message();
+  EXPECT_EQ(seen.count(), 30U);
+  EXPECT_TRUE(seen.pixels == ffmpeg_output("-i '" + small_video() + "' -vsync passthrough -f rawvideo"));
+}
+
+TEST(StreamSource, APipeThatNobodyWritesToIsGivenUpAfterTheTimeout) {
+  EXPECT_THAT(
+      probe_error(make_pipe("silent.mkv"), {{"timeout_ms", integer(50)}}),
+      AllOf(HasSubstr("silent.mkv"), HasSubstr("gave nothing within 50 ms"), HasSubstr("timeout_ms")));
+}
+
+TEST(StreamSource, WaitingForAPipeStopsWhenInterrupted) {
+  FakeSource source = open_video(make_pipe("stopped.mkv"), {{"timeout_ms", integer(3'600'000)}});
+  std::future<Status> end = std::async(std::launch::async, [&] { return source.probe().status(); });
+  while (end.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) source.node().interrupt();
+  EXPECT_EQ(end.get().code(), Code::kCancelled);
+}
+
+TEST(StreamSource, ADeviceThatIsNoVideoIsRefused) {
+  EXPECT_THAT(probe_error("/dev/zero"), HasSubstr("/dev/zero"));
+  EXPECT_THAT(probe_error("/dev/null"), HasSubstr("/dev/null"));
 }
 
 TEST(StreamSource, SaysThatRequestsMeanNothingToAFile) {
