@@ -46,7 +46,8 @@ PipeReader::PipeReader(int descriptor, std::function<bool()> should_stop)
 }
 
 PipeReader::~PipeReader() {
-  if (context_ != nullptr) av_freep(&context_->buffer);  // FFmpeg may have taken another one meanwhile
+  if (context_ != nullptr)
+    av_freep(static_cast<void*>(&context_->buffer));  // FFmpeg may have taken another one meanwhile
   avio_context_free(&context_);
   ::close(descriptor_);
 }

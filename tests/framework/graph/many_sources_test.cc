@@ -128,6 +128,7 @@ TEST(ManySources, ThoseThatOnlyComputeWorkOnNoMoreThanTheCores) {
   AtOnce at_once;
   std::deque<Computes> sources;
   std::vector<SourceFeed*> feeds;
+  feeds.reserve(static_cast<std::size_t>(4 * cores()));
   for (int s = 0; s < 4 * cores(); ++s) feeds.push_back(&sources.emplace_back(s, at_once));
   EXPECT_TRUE(run_to_the_end(feeds));
   EXPECT_LE(at_once.most, cores());
@@ -140,6 +141,7 @@ TEST(ManySources, ThoseThatMayWaitForSomethingElseAllWorkAtOnce) {
   std::deque<WaitsForAll> sources;
   std::vector<SourceFeed*> feeds;
   const int all = 4 * cores();
+  feeds.reserve(static_cast<std::size_t>(all));
   for (int s = 0; s < all; ++s) feeds.push_back(&sources.emplace_back(s, at_once, arrived, all));
   EXPECT_TRUE(run_to_the_end(feeds));
   EXPECT_EQ(at_once.most, all);

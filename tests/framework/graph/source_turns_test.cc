@@ -155,6 +155,7 @@ TEST(SourceTurns, AShortSpanSaysNothingOfTheLoad) {
   machine.pass(1 * kMs, 0);
   turns.yield(0);
   EXPECT_EQ(turns.allowed(), 1);
+  EXPECT_FALSE(has(other));
   turns.end();
 }
 

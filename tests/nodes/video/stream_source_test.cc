@@ -393,14 +393,14 @@ std::string make_pipe(const std::string& name) {
 TEST(StreamSource, ReadsAVideoFromAPipe) {
   const std::string stream = make_media("piped.mkv", "-i '" + small_video() + "' -c copy");
   const std::string pipe = make_pipe("pipe.mkv");
-  const std::future<void> writer =
-      std::async(std::launch::async, [&] { write_file(pipe, read_file(stream)); });
+  std::future<void> writer = std::async(std::launch::async, [&] { write_file(pipe, read_file(stream)); });
   FakeSource source = open_video(pipe, {{"timeout_ms", integer(60'000)}});
   const Result<SourceInfo> info = source.probe();
   ASSERT_TRUE(info.ok()) << info.status().message();
   EXPECT_FALSE(info->only_computes);
   const Seen seen = read_all(source, true);
   EXPECT_EQ(seen.end.code(), Code::kEndOfStream) << seen.end.message();
+  writer.get();
   EXPECT_EQ(seen.count(), 30U);
   EXPECT_TRUE(seen.pixels == ffmpeg_output("-i '" + small_video() + "' -vsync passthrough -f rawvideo"));
 }
