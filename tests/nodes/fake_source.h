@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "framework/core/clock.h"
 #include "framework/node/node.h"
 #include "tests/nodes/fake_context.h"
@@ -22,7 +24,9 @@ class FakeSource : public SourceContext {
     node_.reset(static_cast<SourceNode*>(std::move(declaration.create()).value().release()));
   }
   ~FakeSource() override {
-    if (node_) (void)node_->close();
+    if (node_) {
+      EXPECT_TRUE(node_->close().ok());
+    }
   }
 
   // --- driving it

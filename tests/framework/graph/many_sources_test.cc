@@ -128,7 +128,7 @@ TEST(ManySources, ThoseThatOnlyComputeWorkOnNoMoreThanTheCores) {
   AtOnce at_once;
   std::deque<Computes> sources;
   std::vector<SourceFeed*> feeds;
-  feeds.reserve(static_cast<std::size_t>(4 * cores()));
+  feeds.reserve(static_cast<std::size_t>(cores()) * 4);
   for (int s = 0; s < 4 * cores(); ++s) feeds.push_back(&sources.emplace_back(s, at_once));
   EXPECT_TRUE(run_to_the_end(feeds));
   EXPECT_LE(at_once.most, cores());

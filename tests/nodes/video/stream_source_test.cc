@@ -18,7 +18,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using namespace sluice::testing;
 
 FakeSource open_video(const std::string& uri, OptionMap more = {}, std::size_t downstream = 2) {
@@ -94,7 +93,7 @@ TEST(StreamSource, PicturesLieInThePoolThatWasAnnounced) {
   EXPECT_EQ(source.pool_stats().exhausted, 0u);
   EXPECT_LE(source.pool_stats().high_water, static_cast<std::size_t>(info->decoder_buffers) + 1);
   EXPECT_TRUE(source.changes.empty());
-  (void)source.node().close();
+  EXPECT_TRUE(source.node().close().ok());
   EXPECT_EQ(source.pool_stats().in_use, 0u);
 }
 
@@ -184,7 +183,7 @@ TEST(StreamSource, TakesRotationFromTheFile) {
   for (int y = 0; y < 320; ++y) {
     for (int x = 0; x < 180; ++x) {
       const std::uint8_t sample = stored.planes[0][(179 - x) * stored.strides[0] + y];
-      wrong += sample != upright[static_cast<std::size_t>(y * 180 + x)];
+      wrong += sample != upright[static_cast<std::size_t>(y) * 180 + static_cast<std::size_t>(x)];
     }
   }
   EXPECT_EQ(wrong, 0);
@@ -228,7 +227,7 @@ TEST(StreamSource, PlanarFormatsStayAndOthersAreConvertedAndSaid) {
     EXPECT_EQ(log.text().find("converted to") != std::string::npos, c.converted) << log.text();
     const std::string plain = c.converted ? "yuv" + std::string(name_of(c.format)).substr(1) + "p" : c.pixels;
     const auto expected =
-        ffmpeg_output("-i '" + video + "' -sws_flags bilinear -f rawvideo -pix_fmt " + plain);
+        ffmpeg_output(fmt::format("-i '{}' -sws_flags bilinear -f rawvideo -pix_fmt {}", video, plain));
     EXPECT_GT(psnr(seen.pixels, expected), c.converted ? 45 : 98);
   }
 }
