@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -18,6 +19,9 @@ constexpr TimeNs kWindow = 50'000'000;
 // this much has to lie idle before one comes; one goes when less is idle and frames pile up.
 constexpr double kIdleForMore = 0.5;
 constexpr double kIdleForLess = 0.3;
+// A source at work may stand still after all, on a disk that does not answer: the next one in the queue looks
+// this often whether cores are idle, and comes then, however many are at work.
+constexpr std::chrono::milliseconds kLook{250};
 
 }  // namespace
 
@@ -91,29 +95,35 @@ void SourceTurns::adapt() {
   const TimeNs span = now - measured_at_;
   if (span < kWindow) return;
   const TimeNs cpu = machine_.cpu_time();
-  const double idle = machine_.cores - static_cast<double>(cpu - measured_cpu_) / static_cast<double>(span);
+  idle_ = machine_.cores - static_cast<double>(cpu - measured_cpu_) / static_cast<double>(span);
   const bool behind = machine_.graph_behind();
-  if (idle >= kIdleForMore && !behind) allowed_ = std::min(allowed_ + 1, machine_.cores);
-  if (idle < kIdleForLess && behind) allowed_ = std::max(allowed_ - 1, 1);
+  if (idle_ >= kIdleForMore && !behind) allowed_ = std::min(allowed_ + 1, machine_.cores);
+  if (idle_ < kIdleForLess && behind) allowed_ = std::max(allowed_ - 1, 1);
   measured_at_ = now;
   measured_cpu_ = cpu;
 }
 
 // Each that is let in counts as at work from now on, although it has yet to wake.
 void SourceTurns::let_in() {
-  while (!queue_.empty() && (ended_ || at_work_ < allowed_)) {
-    Place* first = queue_.front();
-    queue_.erase(queue_.begin());
-    begin(first->source);
-    first->is_called = true;
-    first->called.notify_one();
-  }
+  while (!queue_.empty() && (ended_ || at_work_ < allowed_)) let_first_in();
+}
+
+void SourceTurns::let_first_in() {
+  Place* first = queue_.front();
+  queue_.erase(queue_.begin());
+  begin(first->source);
+  first->is_called = true;
+  first->called.notify_one();
 }
 
 void SourceTurns::wait_in_queue(std::size_t source, std::unique_lock<std::mutex>& lock) {
   Place place{source, {}, false};
   queue_.push_back(&place);
-  place.called.wait(lock, [&] { return place.is_called; });
+  while (!place.called.wait_for(lock, kLook, [&] { return place.is_called; })) {
+    adapt();
+    let_in();
+    if (!queue_.empty() && queue_.front() == &place && idle_ >= kIdleForMore) let_first_in();
+  }
 }
 
 }  // namespace sluice

@@ -50,6 +50,7 @@ class SourceTurns {
   };
   void adapt();
   void let_in();
+  void let_first_in();
   void begin(std::size_t source);
   void wait_in_queue(std::size_t source, std::unique_lock<std::mutex>& lock);
 
@@ -61,6 +62,7 @@ class SourceTurns {
   bool ended_ = false;
   TimeNs measured_at_;  // when and with which CPU time `adapt` last looked
   TimeNs measured_cpu_;
+  double idle_ = 0;            // cores, when it did
   std::vector<TimeNs> began_;  // by source: when its turn began
 };
 

@@ -147,6 +147,18 @@ TEST(SourceTurns, NoMoreComeToAGraphThatDoesNotKeepUpAlthoughCoresAreIdle) {
   turns.end();
 }
 
+TEST(SourceTurns, OnesThatStandStillDoNotKeepTheOthersFromIdleCores) {
+  Machine machine(1);
+  SourceTurns turns(machine.view(), 3);
+  turns.take(0);  // and never comes back
+  std::future<void> second = ask(turns, 1), third = ask(turns, 2);
+  machine.pass(1000 * kMs, 0);
+  second.get();
+  machine.pass(1000 * kMs, 0);
+  third.get();
+  EXPECT_EQ(turns.allowed(), 1);
+}
+
 TEST(SourceTurns, AShortSpanSaysNothingOfTheLoad) {
   Machine machine(2);
   SourceTurns turns(machine.view(), 2);
