@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "quantize/equalize.h"
 #include "quantize/float_model.h"
 #include "quantize/graph_index.h"
 #include "quantize/infer_types.h"
@@ -35,7 +36,8 @@ std::vector<LayerResult> layers_of(const pb::GraphProto& graph) {
       const std::string through = seen_through(graph, index, name);
       const std::string& tensor = through.empty() ? name : through;
       if (index.is_output(name) || index.is_output(tensor) || !index.shape(name)) continue;
-      if (!through.empty() || index.is_float_activation(name)) out.push_back({name, tensor, node.op_type()});
+      if (!through.empty() || index.is_float_activation(name))
+        out.push_back({name, tensor, node.op_type(), is_equalised_name(name)});
     }
   }
   return out;

@@ -18,6 +18,7 @@ struct LayerResult {
   std::string name;    // of the tensor in the float network
   std::string tensor;  // float32, in this file
   std::string type;    // of the operator that makes it
+  bool equalised;      // holds other numbers than the float network's (see equalize.h)
 };
 
 // Immutable; any thread.

@@ -84,6 +84,16 @@ TEST_F(QuantizeProgram, QuantisesComparesAndRemembersItsPreprocessing) {
   EXPECT_THAT(err_, HasSubstr("demanded: at least 150.00"));
 }
 
+TEST_F(QuantizeProgram, LayersThatEqualisingScaledAreNotTakenForWrongOnes) {
+  ASSERT_EQ(quantize("--scheme w8a16 --equalize --preprocess " + kPreprocess), 0) << err_;
+  ASSERT_EQ(run("compare " + at("q.onnx") + " --backend cpu --reference-model " + kModel + " --data " +
+                at("pictures") + " --layers --json"),
+            0)
+      << err_;
+  EXPECT_EQ(nlohmann::json::parse(out_)["first_wrong_layer"], nullptr) << out_;
+  EXPECT_THAT(err_, HasSubstr("16 layers hold other numbers than the reference's, since --equalize scaled"));
+}
+
 TEST_F(QuantizeProgram, AModelAgainstItselfIsIdentical) {
   ASSERT_EQ(run("compare " + kModel + " --backend cpu --reference cpu --data " + at("pictures") +
                 " --preprocess " + kPreprocess + " --json --max-mse 0"),
