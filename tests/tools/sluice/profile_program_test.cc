@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/inference/onnx_builder.h"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -131,6 +133,20 @@ TEST_F(ProfileProgram, TheNpuCanBeAnotherChips) {
     cycles.push_back(htp["slowest"][0]["cycles"]);
   }
   EXPECT_NE(cycles[0], cycles[1]);
+}
+
+TEST_F(ProfileProgram, AnOperatorThatTheBackendLacksIsNamedWithARemedy) {
+  std::ofstream(at("split.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                           .input("x", {1, 8})
+                                                           .output("y", {1, 8})
+                                                           .node("Relu", {"x"}, {"r"})
+                                                           .node("Shrink", {"r"}, {"s"})
+                                                           .node("Relu", {"s"}, {"y"})
+                                                           .bytes();
+  ASSERT_EQ(run(at("split.onnx") + " --backend htp --duration 100ms"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("htp takes 2 of 3 operators, 1 run on cpu:"));
+  EXPECT_THAT(out_, HasSubstr("Shrink"));
+  EXPECT_THAT(out_, HasSubstr("an unsupported operator splits the graph"));
 }
 #endif
 
