@@ -55,6 +55,9 @@ class OnnxNetwork final : public Network {
 
   const std::vector<InputInfo>& inputs() const override { return inputs_; }
   const std::vector<std::string>& outputs() const override { return outputs_; }
+  std::vector<std::int64_t> output_shape(const std::string& output) const override {
+    return GraphIndex(model_.graph()).shape(output).value_or(std::vector<std::int64_t>{});
+  }
   const std::vector<LayerResult>& layers() const override { return layers_; }
   std::string note(const std::string& key) const override {
     for (const auto& entry : model_.metadata_props()) {

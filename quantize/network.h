@@ -28,6 +28,8 @@ class Network {
   // Float32, fixed shape, whatever the edges' element type is.
   virtual const std::vector<InputInfo>& inputs() const = 0;
   virtual const std::vector<std::string>& outputs() const = 0;
+  // Its sizes; empty where they do not follow from the inputs'.
+  virtual std::vector<std::int64_t> output_shape(const std::string& output) const = 0;
   // In the order in which they are computed; without the graph's outputs.
   virtual const std::vector<LayerResult>& layers() const = 0;
   // An entry of the model's metadata; empty when it is not there.

@@ -74,8 +74,7 @@ Status compile_one(Backend& backend, const CompileArguments& arguments, const Ta
   request.on_fallback = "error";
   const auto compiled = backend.compile(request);
   if (!compiled.ok())
-    return Status(compiled.status().code(),
-                  compiled.status().message() + shape_hint(arguments.shapes, compiled.status()));
+    return Status(compiled.status().code(), with_shape_option(compiled.status().message()));
   const std::string& bytes = *compiled;
   SLUICE_RETURN_IF_ERROR(replace_file(target.path, bytes));
   const std::string chip = target.soc.empty() ? "" : " for " + target.soc;

@@ -1,6 +1,7 @@
 #include "backends/backends.h"
 #include "framework/core/clock.h"
 #include "inference/backend_options.h"
+#include "tools/sluice/fixed_dims.h"
 #include "tools/sluice/model_facts.h"
 
 namespace sluice::cli {
@@ -23,7 +24,7 @@ BackendFacts ask(Backend& backend, const std::string& path, const onnx::FixedDim
   if (session.ok()) {
     out.placement = (*session)->placement();
   } else {
-    out.reason = session.status().message();
+    out.reason = with_shape_option(session.status().message());
   }
   return out;
 }

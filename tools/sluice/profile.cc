@@ -103,7 +103,7 @@ Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& argu
   }
   auto figures = run_profile(backend, arguments.model, samples, plan);
   if (figures.status().code() == Code::kUnavailable) {
-    out.reason = figures.status().message() + shape_hint(arguments.shapes, figures.status());
+    out.reason = with_shape_option(figures.status().message());
     return out;
   }
   if (!figures.ok()) return figures.status();

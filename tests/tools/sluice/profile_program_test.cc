@@ -150,6 +150,18 @@ TEST_F(ProfileProgram, AnOperatorThatTheBackendLacksIsNamedWithARemedy) {
 }
 #endif
 
+// As Paddle writes them: the outputs' open dimensions have names of their own.
+TEST_F(ProfileProgram, AShapeOfTheInputFixesTheOutputsToo) {
+  std::ofstream(at("open.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                          .input("x", {"D.0", 3, "D.1"})
+                                                          .output("y", {"D.2", 3, "D.3"})
+                                                          .node("Relu", {"x"}, {"y"})
+                                                          .bytes();
+  ASSERT_EQ(run(at("open.onnx") + " --backend cpu --duration 50ms"), 3);
+  EXPECT_THAT(err_, HasSubstr("which must be fixed; give --shape INPUT=DIMS"));
+  EXPECT_EQ(run(at("open.onnx") + " --backend cpu --duration 50ms --shape x=1x3x8"), 0) << err_;
+}
+
 TEST_F(ProfileProgram, SaysWhatCannotBeUsed) {
   EXPECT_EQ(run(kModel + " --backend npu"), 2);
   EXPECT_THAT(err_, HasSubstr("--backend is 'npu', allowed: all, "));
