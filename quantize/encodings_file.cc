@@ -132,10 +132,11 @@ class EncodingsReader {
       return false;
     }
     if (const std::string scaled = equalised_name(name); names.contains(scaled)) {
-      problems_.push_back(fmt::format(
-          "{}: {} holds other numbers after --equalize, so this encoding does not fit it; leave out the entry or "
-          "--equalize, or give one of '{}'",
-          section, in_quotes(name), scaled));
+      problems_.push_back(
+          fmt::format("{}: {} holds other numbers after --equalize, so this encoding does not fit it; leave "
+                      "out the entry or "
+                      "--equalize, or give one of '{}'",
+                      section, in_quotes(name), scaled));
       return false;
     }
     if (original_.contains(name)) {

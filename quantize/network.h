@@ -1,6 +1,7 @@
 // A model as `sluice compare` looks at it: any of its tensors may become an output.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
