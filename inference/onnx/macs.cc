@@ -63,8 +63,8 @@ class MacCounter {
   // Multiplies too, but how often is not known here: recurrent ones, what is compiled, the user's own.
   static bool is_unknown(const Operator& op) {
     constexpr std::array<std::string_view, 10> kTypes = {
-        "LSTM",      "GRU",          "RNN",         "Einsum",    "MatMulInteger",
-        "Attention", "DeformConv",   "MatMulNBits", "EPContext", "MultiHeadAttention"};
+        "LSTM",      "GRU",        "RNN",         "Einsum",    "MatMulInteger",
+        "Attention", "DeformConv", "MatMulNBits", "EPContext", "MultiHeadAttention"};
     const bool foreign = !op.domain.empty() && op.domain != "ai.onnx" && op.domain != "com.microsoft";
     return foreign || std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
   }

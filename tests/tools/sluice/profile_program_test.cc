@@ -148,6 +148,19 @@ TEST_F(ProfileProgram, AnOperatorThatTheBackendLacksIsNamedWithARemedy) {
   EXPECT_THAT(out_, HasSubstr("Shrink"));
   EXPECT_THAT(out_, HasSubstr("an unsupported operator splits the graph"));
 }
+
+// A Mish is written out in other operators, and the provider is asked for all of them again.
+TEST_F(ProfileProgram, AReasonThatTheProviderGivesTwiceIsSaidOnce) {
+  std::ofstream(at("twice.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                           .input("x", {1, 8})
+                                                           .output("y", {1, 8})
+                                                           .node("Shrink", {"x"}, {"s"})
+                                                           .node("Mish", {"s"}, {"y"})
+                                                           .bytes();
+  ASSERT_EQ(run(at("twice.onnx") + " --backend gpu --duration 50ms"), 0) << err_;
+  EXPECT_NE(out_.find("'Shrink_s'"), std::string::npos) << out_;
+  EXPECT_EQ(out_.find("'Shrink_s'"), out_.rfind("'Shrink_s'")) << out_;
+}
 #endif
 
 // As Paddle writes them: the outputs' open dimensions have names of their own.
