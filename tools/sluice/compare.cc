@@ -194,8 +194,9 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
                           interrupts));
   for (const std::string& note : data.notes) print_note(note);
   if (equalised > 0)
-    print_note(fmt::format("{} layers hold other numbers than the reference's, since --equalize scaled them: left out",
-                           equalised));
+    print_note(fmt::format(
+        "{} layers hold other numbers than the reference's, since --equalize scaled them: left out",
+        equalised));
   Comparison out;
   out.with_layers = arguments.layers;
   out.model = arguments.model;

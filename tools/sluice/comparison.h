@@ -27,8 +27,8 @@ struct Comparison {
 // From this signal-to-noise ratio on a layer counts as right, unless the user demands another.
 constexpr double kRightSnr = 10.0;
 
-// The first layer, in running order, whose ratio is below `least` or that holds NaN or infinity; else the first
-// such output; null: none.
+// The first layer, in running order, whose ratio is below `least` or that holds NaN or infinity; else the
+// first such output; null: none.
 const ComparedTensor* first_wrong(const Comparison& comparison, double least);
 
 std::string comparison_text(const Comparison& comparison, double least);

@@ -11,8 +11,9 @@
 namespace sluice::cli {
 
 // "input=1x3x8x8" as dimensions of the model at `path`: by their name where they have one, since outputs
-// share it, else as "input.0". What follows of the outputs' is among them. kInvalid: no such input, or a size that the model fixes otherwise;
-// kUnavailable: the model cannot be read, which is not tried without shapes. Any thread.
+// share it, else as "input.0". What follows of the outputs' is among them. kInvalid: no such input, or a size
+// that the model fixes otherwise; kUnavailable: the model cannot be read, which is not tried without shapes.
+// Any thread.
 Result<onnx::FixedDims> fixed_dims(const std::string& path, const std::vector<quantize::InputShape>& shapes);
 
 // A backend's message, which speaks of `dims` in a pipeline file, with what to write on the command line.

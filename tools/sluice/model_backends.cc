@@ -7,6 +7,12 @@
 namespace sluice::cli {
 namespace {
 
+// The line says already of which backend it is.
+std::string without_backend(std::string message, const std::string& backend) {
+  const std::string owner = "backend '" + backend + "': ";
+  return message.starts_with(owner) ? message.substr(owner.size()) : message;
+}
+
 BackendFacts ask(Backend& backend, const std::string& path, const onnx::FixedDims& dims) {
   BackendFacts out{std::string(backend.name()), {}, std::nullopt};
   if (const Status status = backend.available(); !status.ok()) {
@@ -24,7 +30,7 @@ BackendFacts ask(Backend& backend, const std::string& path, const onnx::FixedDim
   if (session.ok()) {
     out.placement = (*session)->placement();
   } else {
-    out.reason = with_shape_option(session.status().message());
+    out.reason = without_backend(with_shape_option(session.status().message()), out.name);
   }
   return out;
 }

@@ -37,7 +37,8 @@ std::string macs_text(const ModelFacts& facts) {
   if (facts.macs && *facts.macs < kFewMacs) return fmt::format("{} multiply-accumulates", *facts.macs);
   if (facts.macs)
     return fmt::format("{:.1f} million multiply-accumulates", static_cast<double>(*facts.macs) * 1e-6);
-  if (facts.uncounted.contains("EPContext")) return "more parameters and all multiply-accumulates are compiled";
+  if (facts.uncounted.contains("EPContext"))
+    return "more parameters and all multiply-accumulates are compiled";
   if (!facts.uncounted.empty())
     return fmt::format("multiply-accumulates unknown: those of {} are not counted",
                        fmt::join(facts.uncounted, ", "));

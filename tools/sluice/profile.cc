@@ -72,7 +72,8 @@ Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& m
 }
 
 Result<std::vector<LayerTime>> timed_layers(Backend& backend, const std::string& model, const RunPlan& plan,
-                                         const std::vector<KeptSample>& samples, const RunFigures& figures) {
+                                            const std::vector<KeptSample>& samples,
+                                            const RunFigures& figures) {
   std::vector<KeptSample> made_up;
   if (samples.empty()) {
     SLUICE_ASSIGN(const auto side, open_for_profile(backend, model, plan));

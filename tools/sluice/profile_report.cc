@@ -31,9 +31,8 @@ Json layer_json(const LayerTime& layer) {
 }
 
 Json placement_json(const Placement& placement) {
-  Json out = {{"total", placement.total},
-              {"on_backend", placement.on_backend},
-              {"elsewhere", placement.elsewhere}};
+  Json out = {
+      {"total", placement.total}, {"on_backend", placement.on_backend}, {"elsewhere", placement.elsewhere}};
   if (placement.elsewhere.empty()) return out;
   out["reasons"] = placement.reasons;
   out["remedy"] = kSplitRemedy;
@@ -90,11 +89,11 @@ std::string latency_table(const ModelProfile& profile) {
       continue;
     }
     const RunFigures& f = *backend.figures;
-    out += fmt::format(
-        "{:<16} {:>7} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.1f} {:>11.3f} {:>11}\n",
-        backend.backend + (f.simulated ? " (simulated)" : ""), f.runs, f.mean(), f.quantile(0.5),
-        f.quantile(0.9), f.quantile(0.95), f.quantile(0.99), runs_per_second(f), f.cpu_ms_per_run,
-        f.session_mb ? fmt::format("{:.1f}", *f.session_mb) : "-");
+    out +=
+        fmt::format("{:<16} {:>7} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.1f} {:>11.3f} {:>11}\n",
+                    backend.backend + (f.simulated ? " (simulated)" : ""), f.runs, f.mean(), f.quantile(0.5),
+                    f.quantile(0.9), f.quantile(0.95), f.quantile(0.99), runs_per_second(f), f.cpu_ms_per_run,
+                    f.session_mb ? fmt::format("{:.1f}", *f.session_mb) : "-");
   }
   return out;
 }
@@ -102,7 +101,8 @@ std::string latency_table(const ModelProfile& profile) {
 // Which operators the backend gave away, and why; empty: none.
 std::string split_text(const std::string& backend, const Placement& placement) {
   if (placement.elsewhere.empty()) return {};
-  std::string out = fmt::format("{} takes {} of {} operators", backend, placement.on_backend, placement.total);
+  std::string out =
+      fmt::format("{} takes {} of {} operators", backend, placement.on_backend, placement.total);
   for (const auto& [place, count] : placement.elsewhere) out += fmt::format(", {} run on {}", count, place);
   out += ":\n";
   for (const std::string& reason : placement.reasons) out += "           " + reason + "\n";

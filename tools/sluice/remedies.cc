@@ -51,7 +51,8 @@ bool is_turned_edge(const LayerTime& layer) {
   return layer.type.empty() && layer.name.starts_with("Transpose");
 }
 bool is_copied_edge(const LayerTime& layer) {
-  return layer.type.empty() && (layer.name.starts_with("Input OpId") || layer.name.starts_with("Output OpId"));
+  return layer.type.empty() &&
+         (layer.name.starts_with("Input OpId") || layer.name.starts_with("Output OpId"));
 }
 
 struct Rule {
@@ -70,7 +71,8 @@ constexpr std::array<Rule, 18> kRules = {{
     {[](const LayerTime& l, std::string_view) { return any_of(l, {"Transpose"}); },
      "only moves numbers: export the model in one layout (NCHW), so that nothing is transposed"},
     {[](const LayerTime& l, std::string_view) { return any_of(l, {"ReorderInput", "ReorderOutput"}); },
-     "only moves numbers: ONNX Runtime's convolutions want channels in blocks; each operator between them that "
+     "only moves numbers: ONNX Runtime's convolutions want channels in blocks; each operator between them "
+     "that "
      "does not costs this twice"},
     {[](const LayerTime& l, std::string_view) { return is_turned_edge(l); },
      "only moves numbers: the NPU computes with channels last and turns what has them first; smaller inputs "
@@ -90,17 +92,13 @@ constexpr std::array<Rule, 18> kRules = {{
      "a costly activation: Relu or Clip cost next to nothing behind a convolution; retrain with one of them"},
     {[](const LayerTime& l, std::string_view) { return any_of(l, {"Softmax", "LogSoftmax"}); },
      "a softmax over many numbers: take the largest of its input instead where only the order counts"},
-    {[](const LayerTime& l, std::string_view) {
-       return any_of(l, {"Pad", "Concat", "Slice", "Split"});
-     },
+    {[](const LayerTime& l, std::string_view) { return any_of(l, {"Pad", "Concat", "Slice", "Split"}); },
      "only moves numbers: let the convolution pad, and keep channels together"},
     {[](const LayerTime& l, std::string_view) { return any_of(l, {"Gather", "GatherND", "GatherElements"}); },
      "a look-up, which waits for memory: a smaller table, or one of 8-bit integers, is faster"},
     {[](const LayerTime& l, std::string_view) { return has_16_bits(l); },
      "16-bit integers: --scheme mixed keeps them only where 8 bits cost accuracy"},
-    {[](const LayerTime& l, std::string_view) {
-       return any_of(l, {"Gemm", "MatMul"}) && is_float(l);
-     },
+    {[](const LayerTime& l, std::string_view) { return any_of(l, {"Gemm", "MatMul"}) && is_float(l); },
      "a dense layer in float: integers halve or quarter it (sluice quantize --scheme w8a8)"},
     {[](const LayerTime& l, std::string_view) { return has_few_channels(l); },
      "fewer than 8 channels leave vector units idle: start with a larger stride and more channels"},

@@ -13,7 +13,8 @@ std::string remedy_for(const LayerTime& layer, std::string_view backend);
 
 // Of a graph that the backend cannot take whole.
 inline constexpr std::string_view kSplitRemedy =
-    "an unsupported operator splits the graph, and numbers are copied to the CPU and back around it: replace it "
+    "an unsupported operator splits the graph, and numbers are copied to the CPU and back around it: replace "
+    "it "
     "by one that the backend has, or move it to the model's end";
 
 }  // namespace sluice::cli

@@ -194,9 +194,27 @@ TEST_F(QuantizeProgram, RangesThatDoNotFit) {
   EXPECT_THAT(err_, HasSubstr("cannot be read: No such file or directory"));
 }
 
+TEST_F(QuantizeProgram, WhatCannotBeWrittenIsSaidBeforeTheWork) {
+  fs::create_directories(at("q.onnx"));
+  EXPECT_EQ(quantize("--force --preprocess " + kPreprocess), 1);
+  EXPECT_EQ(err_, "sluice: error: -o: '" + at("q.onnx") + "' cannot be written: Is a directory\n");
+  fs::remove(at("q.onnx"));
+  EXPECT_EQ(quantize("--write-encodings " + at("none/e.json")), 2);
+  EXPECT_EQ(err_, "sluice: error: --write-encodings '" + at("none/e.json") + "': there is no folder '" +
+                      at("none") + "'\n");
+}
+
+TEST_F(QuantizeProgram, AMissedTargetIsNamedWithWhatWasReached) {
+  EXPECT_EQ(quantize("--min-snr 150 --max-mse 0.5 --preprocess " + kPreprocess), 4);
+  EXPECT_THAT(err_, HasSubstr("error: the worst output has SNR "));
+  EXPECT_THAT(err_, HasSubstr(" dB, --min-snr demands at least 150; MSE "));
+  EXPECT_THAT(err_, HasSubstr(", --max-mse demands at most 0.5\n"));
+}
+
 TEST_F(QuantizeProgram, CalibrationDataThatCannotBeUsed) {
   EXPECT_NE(quantize("--preprocess " + kPreprocess, at("empty")), 0);
   EXPECT_THAT(err_, HasSubstr("error: --data: folder '" + at("empty") + "' holds no picture"));
+  EXPECT_THAT(err_, HasSubstr("its subfolders are not looked into"));
   EXPECT_FALSE(fs::exists(at("q.onnx")));
   EXPECT_EQ(quantize("--preprocess " + kPreprocess, at("none")), 2);
   EXPECT_THAT(err_, HasSubstr("cannot be read: No such file or directory"));
