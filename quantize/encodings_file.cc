@@ -58,6 +58,7 @@ class EncodingsReader {
     each(json, "param_encodings",
          [this](const std::string& name, const Json& entry) { parameter(name, entry); });
     if (parameter_bits_ != 8) check_other_weights();
+    check_equalisation();
     if (!problems_.empty()) {
       std::string all;
       for (const std::string& problem : problems_) all += (all.empty() ? "" : "\n") + problem;
@@ -131,12 +132,12 @@ class EncodingsReader {
       problems_.push_back(std::string(section) + ": " + in_quotes(name) + " is there twice");
       return false;
     }
-    if (const std::string scaled = equalised_name(name); names.contains(scaled)) {
-      problems_.push_back(
-          fmt::format("{}: {} holds other numbers after --equalize, so this encoding does not fit it; leave "
-                      "out the entry or "
-                      "--equalize, or give one of '{}'",
-                      section, in_quotes(name), scaled));
+    if (names.contains(equalised_name(name))) {
+      unequalised_.push_back(name);
+      return false;
+    }
+    if (is_equalised_name(name)) {
+      equalised_.push_back(name);
       return false;
     }
     if (original_.contains(name)) {
@@ -147,6 +148,19 @@ class EncodingsReader {
     problems_.push_back(std::string(section) + ": the model has no tensor " + in_quotes(name) +
                         did_you_mean(name, all));
     return false;
+  }
+
+  // Such entries come by the dozen, and are one mistake.
+  void check_equalisation() {
+    const auto say = [this](const std::vector<std::string>& names, std::string_view what) {
+      if (!names.empty())
+        problems_.push_back(
+            fmt::format("{} entries, the first of {}, are of {}", names.size(), in_quotes(names[0]), what));
+    };
+    say(unequalised_,
+        "tensors that hold other numbers after --equalize; leave it out, or take encodings that were written "
+        "with it");
+    say(equalised_, "tensors as they are after --equalize; write --equalize too");
   }
 
   // What is measured has 8 bits, whatever the file wants for weights that it does not list.
@@ -227,7 +241,8 @@ class EncodingsReader {
   std::set<std::string> activations_, parameters_, seen_;
   int parameter_bits_ = 8;
   GivenEncodings out_;
-  std::vector<std::string> problems_;
+  std::vector<std::string> problems_, equalised_,
+      unequalised_;  // the latter: names, wrong without and with it
   int positive_ = 0, folded_ = 0, biases_ = 0, misplaced_ = 0;
 };
 

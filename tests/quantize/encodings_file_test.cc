@@ -170,9 +170,15 @@ TEST(EncodingsFile, WhatEqualisingScaledIsNamedByItsNewName) {
     return read_encodings(R"({"param_encodings": {")" + name + R"(": [{"scale": 1, "is_symmetric": true}]}})",
                           b.model.graph(), {"w"});
   };
-  EXPECT_THAT(of("w").status().message(),
-              HasSubstr("param_encodings: 'w' holds other numbers after --equalize"));
+  EXPECT_EQ(
+      of("w").status().message(),
+      "1 entries, the first of 'w', are of tensors that hold other numbers after --equalize; leave it out, "
+      "or take encodings that were written with it");
   EXPECT_TRUE(of("w_equalized").ok());
+  EXPECT_EQ(
+      problem(R"({"activation_encodings": {"x_equalized": [{"scale": 1, "offset": 0}]}})"),
+      "1 entries, the first of 'x_equalized', are of tensors as they are after --equalize; write --equalize "
+      "too");
 }
 
 TEST(EncodingsFile, FoldedTensorsAreLeftOutAndSaidSo) {
