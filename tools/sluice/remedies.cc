@@ -106,7 +106,7 @@ constexpr std::array<Rule, 18> kRules = {{
      "a dense convolution: a depthwise one with a 1x1 behind it needs a fraction of its products; retrain "
      "with "
      "those"},
-    {[](const LayerTime& l, std::string_view backend) { return backend == "cpu" && is_float(l); },
+    {[](const LayerTime& l, std::string_view backend) { return backend != "gpu" && is_float(l); },
      "float arithmetic: sluice quantize makes it integer"},
     {[](const LayerTime& l, std::string_view backend) { return backend == "htp" && l.type.empty(); },
      "part of what the provider made of several operators: compare the model's graph there"},

@@ -83,7 +83,8 @@ TEST(Remedies, EachKindOfLayerHasItsOwn) {
   EXPECT_THAT(remedy_for(layer("Conv", "float", {32, 3, 3, 3}), "cpu"), HasSubstr("fewer than 8 channels"));
   EXPECT_THAT(remedy_for(layer("Conv", "float", {32, 32, 3, 3}), "cpu"), HasSubstr("depthwise"));
   EXPECT_THAT(remedy_for(layer("Conv", "float", {32, 1, 3, 3}), "cpu"), HasSubstr("float arithmetic"));
-  EXPECT_THAT(remedy_for(layer(""), "htp"), HasSubstr("several operators"));
+  EXPECT_THAT(remedy_for(layer("Clip"), "htp"), HasSubstr("float arithmetic"));
+  EXPECT_THAT(remedy_for(added_by_the_provider("conv_part"), "htp"), HasSubstr("several operators"));
   EXPECT_THAT(remedy_for(layer("MaxPool", "uint8"), "cpu"), HasSubstr("none known"));
   EXPECT_THAT(remedy_for(layer("QLinearSoftmax", "uint8"), "cpu"), HasSubstr("softmax"));
   EXPECT_THAT(remedy_for(layer("FusedGemm"), "cpu"), HasSubstr("dense layer in float"));
