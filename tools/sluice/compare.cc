@@ -32,6 +32,7 @@ struct Pair {
 
 std::vector<std::string> tensors_of(const std::vector<Pair>& pairs, std::string Pair::* side) {
   std::vector<std::string> out;
+  out.reserve(pairs.size());
   for (const Pair& pair : pairs) out.push_back(pair.*side);
   return out;
 }

@@ -50,7 +50,7 @@ struct RunFigures {
 };
 
 // Operators that the backend lacks run on the CPU: what that costs is a figure too, and `placement` tells.
-// Errors as of ModelSide::open.
+// Errors as of ModelSide::open; kUnavailable too when it lacks all.
 Result<std::unique_ptr<ModelSide>> open_for_profile(Backend& backend, const std::string& model,
                                                     const RunPlan& plan);
 

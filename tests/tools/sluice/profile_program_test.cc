@@ -161,6 +161,18 @@ TEST_F(ProfileProgram, AReasonThatTheProviderGivesTwiceIsSaidOnce) {
   EXPECT_NE(out_.find("'Shrink_s'"), std::string::npos) << out_;
   EXPECT_EQ(out_.find("'Shrink_s'"), out_.rfind("'Shrink_s'")) << out_;
 }
+
+TEST_F(ProfileProgram, ABackendThatTakesNothingIsNotMeasured) {
+  std::ofstream(at("none.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                          .input("x", {1, 8})
+                                                          .output("y", {1, 8})
+                                                          .node("Shrink", {"x"}, {"y"})
+                                                          .bytes();
+  for (const std::string backend : {"gpu", "htp"}) {
+    EXPECT_EQ(run(at("none.onnx") + " --backend " + backend + " --duration 50ms"), 3);
+    EXPECT_THAT(err_, HasSubstr("backend '" + backend + "' takes none of the 1 operators ("));
+  }
+}
 #endif
 
 // As Paddle writes them: the outputs' open dimensions have names of their own.
