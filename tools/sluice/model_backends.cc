@@ -8,7 +8,7 @@ namespace sluice::cli {
 namespace {
 
 // The line says already of which backend it is.
-std::string without_backend(std::string message, const std::string& backend) {
+std::string without_backend(const std::string& message, const std::string& backend) {
   const std::string owner = "backend '" + backend + "': ";
   return message.starts_with(owner) ? message.substr(owner.size()) : message;
 }

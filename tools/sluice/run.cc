@@ -147,8 +147,8 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
 
 Status write_ranges(const RunArguments& arguments, const std::vector<TensorRange>& ranges) {
   if (ranges.empty())
-    print_note("warning: --collect-ranges: no model ran, so '" + arguments.collect_ranges +
-               "' holds no range");
+    print_note("warning: --collect-ranges: no model ran, so " + in_quotes(arguments.collect_ranges) +
+               " holds no range");
   return write_result(ranges_file(arguments), ranges_json(ranges));
 }
 
