@@ -44,20 +44,6 @@ Cache& cache() {
   return *instance;
 }
 
-// Other formats that people try; told from the name and the first bytes.
-Status check_format(const std::string& path, std::string_view bytes) {
-  if (path.ends_with(".tflite") || (bytes.size() > 8 && bytes.substr(4, 4) == "TFL3"))
-    return unavailable("'" + path +
-                       "' is a TensorFlow Lite model, Sluice runs ONNX; convert it with "
-                       "python -m tf2onnx.convert --tflite " +
-                       path + " --output model.onnx");
-  if (path.ends_with(".dlc"))
-    return unavailable("'" + path +
-                       "' is a DLC of Qualcomm's SNPE, which cannot be converted back; export the "
-                       "original network as ONNX (torch.onnx.export, tf2onnx) and use backend htp");
-  return {};
-}
-
 Status check_versions(const onnx::ModelHeader& header) {
   if (header.ir_version > kMaxIrVersion)
     return unavailable("has IR version " + std::to_string(header.ir_version) + ", at most " +

@@ -28,7 +28,10 @@ std::string gibibytes(std::int64_t bytes) {
 Status check(const std::string& path, const struct stat& info) {
   if (S_ISDIR(info.st_mode)) return unavailable(quoted(path) + " is a folder, not a model file");
   if (!S_ISREG(info.st_mode)) return unavailable(quoted(path) + " is not a regular file");
-  if (info.st_size == 0) return unavailable(quoted(path) + " is empty; copy or export the model again");
+  if (info.st_size == 0) {
+    SLUICE_RETURN_IF_ERROR(check_format(path, {}));  // what to convert it with is more to the point
+    return unavailable(quoted(path) + " is empty; copy or export the model again");
+  }
   if (info.st_size > kMaxModelBytes)
     return unavailable(quoted(path) + " has " + gibibytes(info.st_size) +
                        ", an ONNX file ends at 2 GiB; save the weights as external data");
@@ -43,6 +46,19 @@ FileStamp make_stamp(const struct stat& info) {
 }
 
 }  // namespace
+
+Status check_format(const std::string& path, std::string_view bytes) {
+  if (path.ends_with(".tflite") || (bytes.size() > 8 && bytes.substr(4, 4) == "TFL3"))
+    return unavailable("'" + path +
+                       "' is a TensorFlow Lite model, Sluice runs ONNX; convert it with "
+                       "python -m tf2onnx.convert --tflite " +
+                       path + " --output model.onnx");
+  if (path.ends_with(".dlc"))
+    return unavailable("'" + path +
+                       "' is a DLC of Qualcomm's SNPE, which cannot be converted back; export the "
+                       "original network as ONNX (torch.onnx.export, tf2onnx) and use backend htp");
+  return {};
+}
 
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');

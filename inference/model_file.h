@@ -49,6 +49,9 @@ class ModelFile {
   FileStamp stamp_;
 };
 
+// Other formats that people try, told from the name and the first bytes: kUnavailable, saying how to convert.
+Status check_format(const std::string& path, std::string_view bytes);
+
 // Folder of a path, "." for a bare name.
 std::string folder_of(const std::string& path);
 

@@ -96,7 +96,8 @@ Status check_agreement(const Meaning& meaning, const Numbers& n, double steps) {
 Result<Meaning> meaning_of(const Numbers& n, int bits, bool symmetric) {
   const double steps = std::exp2(bits) - 1;
   if (!n.scale) return from_range(n, steps, symmetric);
-  if (!(*n.scale > 0) || !std::isfinite(*n.scale)) return invalid(fmt::format("has a scale of {}", *n.scale));
+  if (!(*n.scale > 0) || !std::isfinite(*n.scale))
+    return invalid(fmt::format("has a scale of {}, allowed: above 0", *n.scale));
   const double middle = std::exp2(bits - 1);
   // Signed integers around zero are written without an offset, or with that of unsigned ones (or one less:
   // strict).

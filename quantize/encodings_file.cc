@@ -4,12 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "framework/core/suggest.h"
 #include "quantize/encoding_entry.h"
+#include "quantize/equalize.h"
 #include "quantize/graph_index.h"
 #include "quantize/operators.h"
 
@@ -56,6 +58,7 @@ class EncodingsReader {
     each(json, "param_encodings",
          [this](const std::string& name, const Json& entry) { parameter(name, entry); });
     if (parameter_bits_ != 8) check_other_weights();
+    check_equalisation();
     if (!problems_.empty()) {
       std::string all;
       for (const std::string& problem : problems_) all += (all.empty() ? "" : "\n") + problem;
@@ -88,7 +91,9 @@ class EncodingsReader {
                                                     : version->dump();
     if (!text.starts_with("0.") && !text.starts_with("1."))
       return invalid("has version " + in_quotes(text) + ", known: 0.6.1, 1.0.0");
-    if (!json.contains("activation_encodings") && !json.contains("param_encodings"))
+    constexpr std::array kKeys = {"activation_encodings", "param_encodings", "activation_bitwidth",
+                                  "param_bitwidth", "bias_bitwidth"};
+    if (std::none_of(kKeys.begin(), kKeys.end(), [&](const char* key) { return json.contains(key); }))
       return invalid("has neither activation_encodings nor param_encodings");
     return {};
   }
@@ -127,6 +132,14 @@ class EncodingsReader {
       problems_.push_back(std::string(section) + ": " + in_quotes(name) + " is there twice");
       return false;
     }
+    if (names.contains(equalised_name(name))) {
+      unequalised_.push_back(name);
+      return false;
+    }
+    if (is_equalised_name(name)) {
+      equalised_.push_back(name);
+      return false;
+    }
     if (original_.contains(name)) {
       ++folded_;
       return false;
@@ -135,6 +148,19 @@ class EncodingsReader {
     problems_.push_back(std::string(section) + ": the model has no tensor " + in_quotes(name) +
                         did_you_mean(name, all));
     return false;
+  }
+
+  // Such entries come by the dozen, and are one mistake.
+  void check_equalisation() {
+    const auto say = [this](const std::vector<std::string>& names, std::string_view what) {
+      if (!names.empty())
+        problems_.push_back(
+            fmt::format("{} entries, the first of {}, are of {}", names.size(), in_quotes(names[0]), what));
+    };
+    say(unequalised_,
+        "tensors that hold other numbers after --equalize; leave it out, or take encodings that were written "
+        "with it");
+    say(equalised_, "tensors as they are after --equalize; write --equalize too");
   }
 
   // What is measured has 8 bits, whatever the file wants for weights that it does not list.
@@ -215,9 +241,32 @@ class EncodingsReader {
   std::set<std::string> activations_, parameters_, seen_;
   int parameter_bits_ = 8;
   GivenEncodings out_;
-  std::vector<std::string> problems_;
+  std::vector<std::string> problems_, equalised_,
+      unequalised_;  // the latter: names, wrong without and with it
   int positive_ = 0, folded_ = 0, biases_ = 0, misplaced_ = 0;
 };
+
+// The library keeps the last of two entries with one name, and says nothing. Throws what it throws.
+Result<Json> parse(std::string_view text) {
+  std::vector<std::set<std::string>> open;  // keys of the objects around
+  std::string twice;
+  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) open.emplace_back();
+    if (event == Json::parse_event_t::object_end) open.pop_back();
+    if (event != Json::parse_event_t::key || open.back().insert(value.get<std::string>()).second) return true;
+    twice += (twice.empty() ? "" : "\n") + in_quotes(value.get<std::string>()) + " is there twice";
+    return true;
+  };
+  Json json = Json::parse(text, watch, true, /*ignore_comments=*/true);
+  if (!twice.empty()) return invalid(twice);
+  return json;
+}
+
+// Without the library's own number of the error, which means nothing to a user.
+std::string problem_of(const Json::exception& error) {
+  const std::string_view text = error.what();
+  return std::string(text.substr(std::min(text.size(), text.find("] ") + 2)));
+}
 
 Json json_of(const std::string& name, const Encoding& encoding) {
   Json scales = Json::array(), offsets = Json::array();
@@ -241,11 +290,11 @@ Json json_of(const std::string& name, const Encoding& encoding) {
 Result<GivenEncodings> read_encodings(std::string_view text, const pb::GraphProto& graph,
                                       const std::set<std::string>& original) {
   try {
-    const Json json = Json::parse(text, nullptr, true, /*ignore_comments=*/true);
+    SLUICE_ASSIGN(const Json json, parse(text));
     if (!json.is_object()) return invalid("is no JSON object");
     return EncodingsReader(graph, original).read(json);
   } catch (const Json::exception& error) {
-    return invalid(std::string("cannot be read: ") + error.what());
+    return invalid("cannot be read: " + problem_of(error));
   }
 }
 

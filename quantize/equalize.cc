@@ -4,7 +4,9 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "quantize/graph_index.h"
@@ -13,6 +15,7 @@
 namespace sluice::quantize {
 namespace {
 
+constexpr std::string_view kEqualisedSuffix = "_equalized";
 constexpr int kMostRounds = 40;
 constexpr double kSettled = 1e-3;  // largest change of a channel in one round, relative
 
@@ -68,6 +71,19 @@ bool is_homogeneous(const pb::NodeProto& node) {
          type == "AveragePool" || type == "GlobalAveragePool" || type == "Identity";
 }
 
+void rename(std::string& name, const std::set<std::string>& which) {
+  if (which.contains(name)) name = equalised_name(name);
+}
+
+void rename(pb::GraphProto& graph, const std::set<std::string>& which) {
+  for (pb::NodeProto& node : *graph.mutable_node()) {
+    for (std::string& name : *node.mutable_input()) rename(name, which);
+    for (std::string& name : *node.mutable_output()) rename(name, which);
+  }
+  for (pb::TensorProto& tensor : *graph.mutable_initializer()) rename(*tensor.mutable_name(), which);
+  for (pb::ValueInfoProto& value : *graph.mutable_value_info()) rename(*value.mutable_name(), which);
+}
+
 struct Pair {
   int first = 0, second = 0;  // nodes
   std::size_t output_axis = 0, input_axis = 0;
@@ -97,10 +113,14 @@ class Equaliser {
   Status read();
   void find_pairs();
   std::optional<int> next_layer(const std::string& tensor) const;
+  std::set<std::string> changed() const;
   double balance(const Pair& pair);
   double spread() const;
   void write();
   bool read_once(const std::string& weights) const { return index_.uses(weights).size() == 1; }
+  const pb::NodeProto& reader_of(const std::string& tensor) const {
+    return graph_.node(index_.uses(tensor)[0].node);
+  }
 
   pb::GraphProto& graph_;
   const GraphIndex index_;
@@ -200,10 +220,30 @@ void Equaliser::write() {
     set_floats(*tensors.at(weights.name), weights.values);
     if (!weights.bias.empty()) set_floats(*tensors.at(weights.bias), weights.bias_values);
   }
+  rename(graph_, changed());
+}
+
+// What holds other numbers than before: the weights of both layers, and what flows between them. Biases keep
+// their names: nobody encodes or compares them by name.
+std::set<std::string> Equaliser::changed() const {
+  std::set<std::string> out;
+  for (const Pair& pair : pairs_) {
+    out.insert({layers_.at(pair.first).name, layers_.at(pair.second).name});
+    const std::string& last = graph_.node(pair.second).input(0);
+    for (std::string tensor = graph_.node(pair.first).output(0);; tensor = reader_of(tensor).output(0)) {
+      out.insert(tensor);
+      if (tensor == last) break;
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
 Result<Equalisation> equalise(pb::GraphProto& graph) { return Equaliser(graph).run(); }
+
+std::string equalised_name(const std::string& tensor) { return tensor + std::string(kEqualisedSuffix); }
+
+bool is_equalised_name(std::string_view tensor) { return tensor.ends_with(kEqualisedSuffix); }
 
 }  // namespace sluice::quantize

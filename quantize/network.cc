@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "quantize/equalize.h"
 #include "quantize/float_model.h"
 #include "quantize/graph_index.h"
 #include "quantize/infer_types.h"
@@ -35,7 +36,8 @@ std::vector<LayerResult> layers_of(const pb::GraphProto& graph) {
       const std::string through = seen_through(graph, index, name);
       const std::string& tensor = through.empty() ? name : through;
       if (index.is_output(name) || index.is_output(tensor) || !index.shape(name)) continue;
-      if (!through.empty() || index.is_float_activation(name)) out.push_back({name, tensor, node.op_type()});
+      if (!through.empty() || index.is_float_activation(name))
+        out.push_back({name, tensor, node.op_type(), is_equalised_name(name)});
     }
   }
   return out;
@@ -53,6 +55,9 @@ class OnnxNetwork final : public Network {
 
   const std::vector<InputInfo>& inputs() const override { return inputs_; }
   const std::vector<std::string>& outputs() const override { return outputs_; }
+  std::vector<std::int64_t> output_shape(const std::string& output) const override {
+    return GraphIndex(model_.graph()).shape(output).value_or(std::vector<std::int64_t>{});
+  }
   const std::vector<LayerResult>& layers() const override { return layers_; }
   std::string note(const std::string& key) const override {
     for (const auto& entry : model_.metadata_props()) {

@@ -1,6 +1,7 @@
 // A model as `sluice compare` looks at it: any of its tensors may become an output.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@ struct LayerResult {
   std::string name;    // of the tensor in the float network
   std::string tensor;  // float32, in this file
   std::string type;    // of the operator that makes it
+  bool equalised;      // holds other numbers than the float network's (see equalize.h)
 };
 
 // Immutable; any thread.
@@ -27,6 +29,8 @@ class Network {
   // Float32, fixed shape, whatever the edges' element type is.
   virtual const std::vector<InputInfo>& inputs() const = 0;
   virtual const std::vector<std::string>& outputs() const = 0;
+  // Its sizes; empty where they do not follow from the inputs'.
+  virtual std::vector<std::int64_t> output_shape(const std::string& output) const = 0;
   // In the order in which they are computed; without the graph's outputs.
   virtual const std::vector<LayerResult>& layers() const = 0;
   // An entry of the model's metadata; empty when it is not there.

@@ -148,6 +148,7 @@ Status NpzSamples::add(const InputInfo& input, const std::string& array, zip_uin
   if (!samples)
     return invalid(place + "is " + text_of(header.shape) + ", input '" + input.name + "' takes " +
                    text_of(input.shape) + ": samples go along the first dimension, or one more in front");
+  if (*samples == 0) return invalid(place + "holds no sample");
   if (!columns_.empty() && *samples != count_)
     return invalid(place + "holds " + std::to_string(*samples) + " samples, array of input '" +
                    columns_[0].input.name + "' holds " + std::to_string(count_));

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
 
+#include "framework/core/suggest.h"
 #include "quantize/graph_index.h"
 #include "quantize/groups.h"
 #include "quantize/operators.h"
@@ -21,10 +23,17 @@ class Planner {
   Planner(const pb::GraphProto& graph, const Statistics& statistics, const Scheme& scheme)
       : graph_(graph), statistics_(statistics), scheme_(scheme), index_(graph), groups_(graph, index_) {}
 
+  std::string types() const {
+    std::set<std::string> names;
+    for (const pb::NodeProto& node : graph_.node()) names.insert(node.op_type());
+    const std::vector<std::string> list(names.begin(), names.end());
+    return list.empty() ? "there are none" : comma_list(list);
+  }
+
   Result<QuantPlan> run() {
     choose_bits();
     if (std::none_of(plan_.bits.begin(), plan_.bits.end(), [](int b) { return b > 0; }))
-      return unavailable("the model has no float operator that can be quantised");
+      return unavailable("none of the model's operators has an integer form that the NPU takes: " + types());
     SLUICE_RETURN_IF_ERROR(encode_activations());
     convert_between_widths();
     SLUICE_RETURN_IF_ERROR(encode_constants());

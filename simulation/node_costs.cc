@@ -1,6 +1,7 @@
 #include "simulation/node_costs.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -85,8 +86,10 @@ Status NodeCosts::look_at_models() {
       facts.stem = stem_of(path);
       const onnx::Macs macs = onnx::count_macs(checked->header, checked->file->bytes(), model.dims);
       if (macs.total) facts.macs = static_cast<double>(*macs.total);
-      facts.why_no_macs =
-          fmt::format("neither the file nor its operators give a shape for {} of them", macs.without_shape);
+      facts.why_no_macs = macs.uncounted.empty()
+                              ? fmt::format("neither the file nor its operators give a shape for {} of them",
+                                            macs.without_shape)
+                              : fmt::format("those of {} are not counted", fmt::join(macs.uncounted, ", "));
       facts_[{static_cast<int>(m), variant}] = std::move(facts);
       return {};
     };

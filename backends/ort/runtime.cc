@@ -30,6 +30,9 @@ void ORT_API_CALL on_log(void*, OrtLoggingLevel, const char*, const char*, const
   std::string_view text = message ? std::string_view(message) : std::string_view();
   if (idle_talk(text)) return;
   while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
+  // A provider that is asked again says the same again.
+  if (!text.empty() && std::string_view(warnings.text, warnings.length).find(text) != std::string_view::npos)
+    return;
   const std::size_t separator = warnings.length > 0 ? kSeparator.size() : 0;
   if (separator > sizeof warnings.text - warnings.length) return;
   text =

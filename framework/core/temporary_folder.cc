@@ -69,6 +69,8 @@ Result<TemporaryFolder> TemporaryFolder::make_in(const std::string& parent, cons
     std::string name = (fs::path(parent) / (prefix + "XXXXXX")).string();
     if (!::mkdtemp(name.data())) return failed(std::strerror(errno));
     const int lock = open_folder(name);
+    // Before it was opened too, another process may have taken it for a leftover.
+    if (lock < 0 && errno == ENOENT) continue;
     // Some network file systems have no locks: a leftover stays there.
     if (lock >= 0) (void)::flock(lock, LOCK_EX);
     // Before it was locked, another process may have taken it for a leftover.

@@ -74,13 +74,24 @@ std::vector<std::string> known_names(Draft& d, int n, const std::string& key) {
   return out;
 }
 
+const std::string* text_of(const OptionMap& step, const std::string& key) {
+  const auto found = step.find(key);
+  return found == step.end() ? nullptr : std::get_if<std::string>(&found->second.data);
+}
+
 // The first name in a step that this node lacks; empty: none.
 std::string lacks(Draft& d, int n, const OptionValue& step, std::string& allowed_names) {
   const auto* map = std::get_if<OptionMap>(&step.data);
   if (!map) return {};
+  const auto backends = known_names(d, n, "backend");
+  const std::string* const mode = text_of(*map, "performance_mode");
+  if (mode && std::ranges::find(backends, "htp") == backends.end()) {
+    allowed_names =
+        ", which is one of backend 'htp', and that is not among its backends: the step does nothing";
+    return "performance_mode " + in_quotes(*mode);
+  }
   for (const std::string key : {"variant", "backend"}) {
-    const auto found = map->find(key);
-    const auto* name = found == map->end() ? nullptr : std::get_if<std::string>(&found->second.data);
+    const auto* name = text_of(*map, key);
     if (!name) continue;
     const auto known = known_names(d, n, key);
     if (std::find(known.begin(), known.end(), *name) != known.end()) continue;

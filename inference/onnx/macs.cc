@@ -60,6 +60,15 @@ class MacCounter {
     return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
   }
 
+  // Multiplies too, but how often is not known here: recurrent ones, what is compiled, the user's own.
+  static bool is_unknown(const Operator& op) {
+    constexpr std::array<std::string_view, 10> kTypes = {
+        "LSTM",      "GRU",        "RNN",         "Einsum",    "MatMulInteger",
+        "Attention", "DeformConv", "MatMulNBits", "EPContext", "MultiHeadAttention"};
+    const bool foreign = !op.domain.empty() && op.domain != "ai.onnx" && op.domain != "com.microsoft";
+    return foreign || std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+  }
+
   // Each weight is used once per place it is applied at: the output's pixels for a convolution (the input's
   // when it is transposed), its rows for a matrix product.
   std::optional<std::int64_t> macs(const Operator& op) const {
@@ -98,11 +107,12 @@ Macs count_macs(const ModelHeader& header, Bytes file, const FixedDims& dims) {
   Macs out;
   std::int64_t sum = 0;
   for (const Operator& op : header.operators) {
+    if (MacCounter::is_unknown(op)) out.uncounted.insert(std::string(op.type));
     if (!MacCounter::counts(op)) continue;
     const auto macs = counter.macs(op);
     if (!macs || __builtin_add_overflow(sum, *macs, &sum)) ++out.without_shape;
   }
-  if (out.without_shape == 0 && !header.has_subgraphs) out.total = sum;
+  if (out.without_shape == 0 && out.uncounted.empty() && !header.has_subgraphs) out.total = sum;
   return out;
 }
 

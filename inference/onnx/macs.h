@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "inference/onnx/model_header.h"
 #include "inference/onnx/shapes.h"
@@ -11,9 +13,11 @@ namespace sluice::onnx {
 
 struct Macs {
   // Of convolutions and matrix products for one run; none when the shape of one of them is neither in the
-  // file nor follows (counted in `without_shape`), a dimension is symbolic, or there are subgraphs.
+  // file nor follows (counted in `without_shape`), a dimension is symbolic, there are subgraphs, or operators
+  // multiply in ways that are not counted here (`uncounted`, their types).
   std::optional<std::int64_t> total;
   int without_shape = 0;
+  std::set<std::string> uncounted;
 };
 
 // `file` and `dims` as in shapes_of.

@@ -66,6 +66,11 @@ TEST_F(BadModel, Fifo) {
   ASSERT_EQ(::mkfifo((folder_ / "pipe.onnx").c_str(), 0600), 0);
   EXPECT_THAT(refusal(request_for(folder_ / "pipe.onnx")), HasSubstr("is not a regular file"));
 }
+TEST_F(BadModel, AnEmptyFileOfAnotherFormatGetsThatFormatsAdvice) {
+  EXPECT_THAT(refusal("e.tflite", ""), HasSubstr("python -m tf2onnx.convert --tflite"));
+  EXPECT_THAT(refusal("e.dlc", ""), HasSubstr("export the original network as ONNX"));
+}
+
 TEST_F(BadModel, Empty) { EXPECT_THAT(refusal("e.onnx", ""), HasSubstr("e.onnx' is empty; copy or export")); }
 TEST_F(BadModel, TooLarge) {
   const std::string path = folder_.write("large.onnx", "x");

@@ -72,7 +72,7 @@ class GpuModels(Models):
         words = ('compile', model, '--backend', 'gpu', '-o', self.at('out.onnx'))
         refused = self.sluice(*words, env=environment)
         self.assertEqual(refused.returncode, 3, refused.stderr)
-        self.assertIn('here: --shape NAME=DIMS', refused.stderr)
+        self.assertIn('give --shape INPUT=DIMS', refused.stderr)
         for shape, says in (('z=1x3x4', "--shape names 'z'"), ('x=1x3x5', 'the model fixes it at 4')):
             refused = self.sluice(*words, '--shape', shape, env=environment)
             self.assertEqual(refused.returncode, 2, refused.stderr)

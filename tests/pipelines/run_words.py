@@ -101,7 +101,7 @@ class Words(Faults):
         model = self.tiny('N')
         done = self.sluice('profile', model, '--backend', 'cpu', '--duration', '50ms')
         self.assertEqual(done.returncode, 3)
-        self.assertIn('here: --shape NAME=DIMS', done.stderr)
+        self.assertIn('give --shape INPUT=DIMS', done.stderr)
         done = self.sluice('profile', model, '--backend', 'cpu', '--duration', '50ms', '--shape', 'x=1x3x4', '--json')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(json.loads(done.stdout)['backends'][0]['runs'], 0)

@@ -11,6 +11,7 @@ namespace {
 using namespace testing;  // NOLINT: the helpers of these tests
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // x -> Conv(w, b) -> y
 pb::ModelProto network() {
@@ -122,7 +123,7 @@ TEST(EncodingsFile, WhatCannotBeMeant) {
   const auto of = [](const std::string& entry) {
     return problem(R"({"activation_encodings": {"x": [)" + entry + "]}}");
   };
-  EXPECT_THAT(of(R"({"scale": 0, "offset": 0})"), HasSubstr("'x' has a scale of 0"));
+  EXPECT_THAT(of(R"({"scale": 0, "offset": 0})"), HasSubstr("'x' has a scale of 0, allowed: above 0"));
   EXPECT_THAT(of(R"({"scale": 1, "offset": -300})"),
               HasSubstr("'x' has the zero point 300, outside of its 8 bits"));
   EXPECT_THAT(of(R"({"scale": 1})"), HasSubstr("'x' has a scale without offset"));
@@ -141,8 +142,11 @@ TEST(EncodingsFile, WhatCannotBeMeant) {
   EXPECT_THAT(problem(R"({"activation_encodings": [{"name": "x", "scale": [1], "offset": [0]},
                                                    {"name": "x", "scale": [2], "offset": [0]}]})"),
               HasSubstr("activation_encodings: 'x' is there twice"));
+  EXPECT_EQ(problem(R"({"activation_encodings": {"x": [{"scale": 1, "offset": 0}],
+                                                 "x": [{"scale": 2, "offset": 0}]}})"),
+            "'x' is there twice");
   EXPECT_THAT(problem("[1]"), HasSubstr("is no JSON object"));
-  EXPECT_THAT(problem("{"), HasSubstr("cannot be read"));
+  EXPECT_THAT(problem("{"), StartsWith("cannot be read: parse error at line 1"));
 }
 
 TEST(EncodingsFile, UnknownFormsAreNotReadAsNothing) {
@@ -150,6 +154,31 @@ TEST(EncodingsFile, UnknownFormsAreNotReadAsNothing) {
   EXPECT_EQ(problem(R"({"version": 3, "activation_encodings": []})"), "has version '3', known: 0.6.1, 1.0.0");
   EXPECT_EQ(problem(R"({"version": "0.6.1"})"), "has neither activation_encodings nor param_encodings");
   EXPECT_EQ(problem(R"({"param_encodings": {}})"), "");
+}
+
+TEST(EncodingsFile, DefaultsAloneAreAFileToo) {
+  const auto given = read(R"({"activation_bitwidth": 16})");
+  ASSERT_TRUE(given.ok()) << given.status().message();
+  EXPECT_EQ(given->activation_bits, 16);
+}
+
+TEST(EncodingsFile, WhatEqualisingScaledIsNamedByItsNewName) {
+  NetworkBuilder b;
+  b.input("x", {1, 2, 4, 4}).random("w_equalized", {3, 2, 1, 1}, 1).output("y", {1, 3, 4, 4});
+  b.node("Conv", {"x", "w_equalized"}, {"y"});
+  const auto of = [&](const std::string& name) {
+    return read_encodings(R"({"param_encodings": {")" + name + R"(": [{"scale": 1, "is_symmetric": true}]}})",
+                          b.model.graph(), {"w"});
+  };
+  EXPECT_EQ(
+      of("w").status().message(),
+      "1 entries, the first of 'w', are of tensors that hold other numbers after --equalize; leave it out, "
+      "or take encodings that were written with it");
+  EXPECT_TRUE(of("w_equalized").ok());
+  EXPECT_EQ(
+      problem(R"({"activation_encodings": {"x_equalized": [{"scale": 1, "offset": 0}]}})"),
+      "1 entries, the first of 'x_equalized', are of tensors as they are after --equalize; write --equalize "
+      "too");
 }
 
 TEST(EncodingsFile, FoldedTensorsAreLeftOutAndSaidSo) {

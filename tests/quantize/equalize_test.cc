@@ -52,6 +52,22 @@ TEST(Equalise, TheNetworkComputesTheSame) {
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(before[i], after[i], 1e-5 * largest);
 }
 
+TEST(Equalise, WhatHoldsOtherNumbersHasAnotherName) {
+  pb::ModelProto model = uneven().model;
+  ASSERT_TRUE(equalise(*model.mutable_graph()).ok());
+  std::vector<std::string> tensors;
+  for (const auto& node : model.graph().node())
+    tensors.insert(tensors.end(), node.output().begin(), node.output().end());
+  EXPECT_EQ(tensors,
+            (std::vector<std::string>{"c1_equalized", "p_equalized", "c2_equalized", "r_equalized", "y"}));
+  EXPECT_TRUE(is_equalised_name("p_equalized"));
+  EXPECT_FALSE(is_equalised_name("y"));
+  std::vector<std::string> weights;
+  for (const auto& tensor : model.graph().initializer()) weights.push_back(tensor.name());
+  EXPECT_EQ(weights,
+            (std::vector<std::string>{"w1_equalized", "b1", "slope", "w2_equalized", "b2", "w3_equalized"}));
+}
+
 TEST(Equalise, NotAcrossABranchOrABound) {
   NetworkBuilder b = uneven();
   b.output("z", {1, 4, 4, 4});

@@ -113,6 +113,8 @@ TEST_F(Npz, SaysWhatDoesNotFit) {
               HasSubstr("no array for input 'z'; its arrays are: x, y"));
   EXPECT_THAT(error({{"x", DType::kFloat32, {1, 3}}, {"y", DType::kInt64, {1, 2}}}),
               HasSubstr("array 'y' holds 1 samples, array of input 'x' holds 2"));
+  write({{"x", npy<float>("<f4", "(0, 2)", {})}});
+  EXPECT_THAT(error({kX}), HasSubstr("array 'x' holds no sample"));
   write({{"x", fortran}});
   EXPECT_THAT(error({kX}), HasSubstr("Fortran order"));
   write({{"x", text}});

@@ -243,7 +243,8 @@ TEST(Plan, NothingToQuantiseIsAnError) {
   ASSERT_TRUE(statistics.ok());
   const auto plan = make_plan(b.model.graph(), *statistics, {});
   EXPECT_EQ(plan.status().code(), Code::kUnavailable);
-  EXPECT_EQ(plan.status().message(), "the model has no float operator that can be quantised");
+  EXPECT_EQ(plan.status().message(),
+            "none of the model's operators has an integer form that the NPU takes: Erf");
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <iostream>
+#include <sstream>
 
 #include "framework/core/suggest.h"
 #include "runtime/library.h"
@@ -487,7 +489,9 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
       print_error("there is no command " + in_quotes(argv[1]) + allowed(argv[1], commands(app)));
       return kUsage;
     }
-    return app.exit(error) == 0 ? 0 : kUsage;
+    std::ostringstream text;  // --help and --version are results like others
+    if (app.exit(error, text, std::cerr) != 0) return kUsage;
+    return print_result(text.str());
   }
   return chosen(app, std::move(all));
 }

@@ -32,6 +32,7 @@ struct Pair {
 
 std::vector<std::string> tensors_of(const std::vector<Pair>& pairs, std::string Pair::* side) {
   std::vector<std::string> out;
+  out.reserve(pairs.size());
   for (const Pair& pair : pairs) out.push_back(pair.*side);
   return out;
 }
@@ -48,13 +49,21 @@ Result<std::vector<Pair>> pair_outputs(const quantize::Network& model, const qua
   return out;
 }
 
-std::vector<Pair> pair_layers(const quantize::Network& model, const quantize::Network& reference) {
+struct Layers {
+  std::vector<Pair> pairs;
+  int equalised = 0;  // of the model alone: scaled, so that the reference has nothing like them
+};
+
+Layers pair_layers(const quantize::Network& model, const quantize::Network& reference) {
   std::map<std::string, std::string> there;
   for (const quantize::LayerResult& layer : reference.layers()) there[layer.name] = layer.tensor;
-  std::vector<Pair> out;
+  Layers out;
   for (const quantize::LayerResult& layer : model.layers()) {
     const auto found = there.find(layer.name);
-    if (found != there.end()) out.push_back({layer.name, layer.type, layer.tensor, found->second});
+    if (found != there.end())
+      out.pairs.push_back({layer.name, layer.type, layer.tensor, found->second});
+    else
+      out.equalised += layer.equalised;
   }
   return out;
 }
@@ -171,8 +180,8 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
                            Interrupts& interrupts) {
   SLUICE_ASSIGN(const Opened opened, open_all(arguments, backends));
   SLUICE_ASSIGN(const std::vector<Pair> outputs, pair_outputs(*opened.model, *opened.reference));
-  const std::vector<Pair> layers =
-      arguments.layers ? pair_layers(*opened.model, *opened.reference) : std::vector<Pair>{};
+  const auto [layers, equalised] =
+      arguments.layers ? pair_layers(*opened.model, *opened.reference) : Layers{};
   SLUICE_ASSIGN(Side model, open_side(*opened.backend, opened.options, arguments.model, *opened.model,
                                       tensors_of(layers, &Pair::model)));
   SLUICE_ASSIGN(Side reference, open_side(*opened.reference_backend, {}, reference_of(arguments),
@@ -185,7 +194,12 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
                            .inputs = opened.reference->inputs()},
                           interrupts));
   for (const std::string& note : data.notes) print_note(note);
+  if (equalised > 0)
+    print_note(fmt::format(
+        "{} layers hold other numbers than the reference's, since --equalize scaled them: left out",
+        equalised));
   Comparison out;
+  out.with_layers = arguments.layers;
   out.model = arguments.model;
   out.backend = arguments.backend;
   out.reference_model = arguments.reference_model.empty() ? arguments.model : arguments.reference_model;

@@ -50,8 +50,11 @@ const ComparedTensor* first_wrong(const Comparison& comparison, double least) {
   const auto wrong = [&](const ComparedTensor& t) {
     return t.meter.snr_db() < least || t.meter.not_finite() > 0;
   };
-  const auto found = std::find_if(comparison.layers.begin(), comparison.layers.end(), wrong);
-  return found == comparison.layers.end() ? nullptr : &*found;
+  for (const auto* list : {&comparison.layers, &comparison.outputs}) {
+    const auto found = std::find_if(list->begin(), list->end(), wrong);
+    if (found != list->end()) return &*found;
+  }
+  return nullptr;
 }
 
 std::string comparison_text(const Comparison& comparison, double least) {
@@ -59,12 +62,13 @@ std::string comparison_text(const Comparison& comparison, double least) {
                                 comparison.backend, comparison.simulated ? " (simulated)" : "",
                                 comparison.reference_model, comparison.reference, comparison.samples);
   out += table(comparison.outputs, "output");
-  if (comparison.layers.empty()) return out;
-  out += table(comparison.layers, "layer");
+  if (!comparison.with_layers) return out;
+  out += comparison.layers.empty() ? "no layer but the outputs is in both models\n"
+                                   : table(comparison.layers, "layer");
   const ComparedTensor* const wrong = first_wrong(comparison, least);
   if (!wrong) return out + fmt::format("no layer goes wrong (below {} dB)\n", least);
   return out + fmt::format("first layer that goes wrong (below {} dB): {} ({}), {}\n", least, wrong->name,
-                           wrong->type,
+                           wrong->type.empty() ? "output" : wrong->type,
                            wrong->meter.not_finite() > 0 ? "NaN or infinite"
                                                          : fmt::format("{:.2f} dB", wrong->meter.snr_db()));
 }
@@ -79,7 +83,7 @@ std::string comparison_json(const Comparison& comparison, double least) {
               {"samples", comparison.samples},
               {"outputs", Json::array()}};
   for (const ComparedTensor& t : comparison.outputs) out["outputs"].push_back(json_of(t));
-  if (!comparison.layers.empty()) {
+  if (comparison.with_layers) {
     out["layers"] = Json::array();
     for (const ComparedTensor& t : comparison.layers) out["layers"].push_back(json_of(t));
     const ComparedTensor* const wrong = first_wrong(comparison, least);

@@ -20,13 +20,15 @@ struct Comparison {
   std::string model, backend, reference_model, reference;
   bool simulated = false;
   std::size_t samples = 0;
+  bool with_layers = false;                     // asked for, even where both models have none in common
   std::vector<ComparedTensor> outputs, layers;  // layers in the order in which they run
 };
 
 // From this signal-to-noise ratio on a layer counts as right, unless the user demands another.
 constexpr double kRightSnr = 10.0;
 
-// The first layer, in running order, whose ratio is below `least` or that holds NaN or infinity; null: none.
+// The first layer, in running order, whose ratio is below `least` or that holds NaN or infinity; else the
+// first such output; null: none.
 const ComparedTensor* first_wrong(const Comparison& comparison, double least);
 
 std::string comparison_text(const Comparison& comparison, double least);

@@ -46,7 +46,10 @@ Status check(const CompileArguments& arguments) {
   const std::vector<std::string> names = backend_names();
   if (std::ranges::find(names, arguments.backend) == names.end())
     return invalid(fmt::format("--backend is '{}'{}", arguments.backend, allowed(arguments.backend, names)));
-  for (const std::string& soc : arguments.socs) SLUICE_RETURN_IF_ERROR(check_soc(soc));
+  for (const std::string& soc : arguments.socs) {
+    SLUICE_RETURN_IF_ERROR(check_soc(soc));
+    if (std::ranges::count(arguments.socs, soc) > 1) return invalid("--soc names '" + soc + "' twice");
+  }
   if (!arguments.socs.empty() && arguments.backend != "htp")
     return invalid("--soc names chips of backend 'htp'; leave it out");
   if (arguments.tune && arguments.backend != "gpu")
@@ -73,9 +76,7 @@ Status compile_one(Backend& backend, const CompileArguments& arguments, const Ta
   if (arguments.tune) request.options["tune"] = {true};
   request.on_fallback = "error";
   const auto compiled = backend.compile(request);
-  if (!compiled.ok())
-    return Status(compiled.status().code(),
-                  compiled.status().message() + shape_hint(arguments.shapes, compiled.status()));
+  if (!compiled.ok()) return Status(compiled.status().code(), with_shape_option(compiled.status().message()));
   const std::string& bytes = *compiled;
   SLUICE_RETURN_IF_ERROR(replace_file(target.path, bytes));
   const std::string chip = target.soc.empty() ? "" : " for " + target.soc;

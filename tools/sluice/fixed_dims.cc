@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "inference/checked_model.h"
+#include "tools/sluice/model_data.h"
 
 namespace sluice::cli {
 namespace {
@@ -24,6 +25,27 @@ Status fix(const onnx::ModelHeader& header, const quantize::InputShape& shape, o
   return {};
 }
 
+bool is_free(const onnx::ValueInfo& value) {
+  return std::ranges::any_of(value.dims, [](const onnx::Dim& dim) { return dim.value < 0; });
+}
+
+// Exporters leave the outputs' sizes open too, under names of their own: they follow from the inputs'. Where
+// they do not, the backend says what it lacks.
+void follow(const onnx::ModelHeader& header, const quantize::Network& network, onnx::FixedDims& out) {
+  for (const onnx::ValueInfo& output : header.outputs) {
+    const auto sizes = network.output_shape(std::string(output.name));
+    if (sizes.size() != output.dims.size()) continue;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const onnx::Dim& dim = output.dims[i];
+      if (dim.value >= 0) continue;
+      const std::string key =
+          dim.name.empty() ? std::string(output.name) + "." + std::to_string(i) : std::string(dim.name);
+      if (std::ranges::find(out, key, &onnx::FixedDims::value_type::first) == out.end())
+        out.emplace_back(key, sizes[i]);
+    }
+  }
+}
+
 }  // namespace
 
 Result<onnx::FixedDims> fixed_dims(const std::string& path, const std::vector<quantize::InputShape>& shapes) {
@@ -32,12 +54,18 @@ Result<onnx::FixedDims> fixed_dims(const std::string& path, const std::vector<qu
   SLUICE_ASSIGN(const auto model,
                 check_model({.name = path, .variant = {}, .path = path, .sha256 = {}, .dims = {}}));
   for (const quantize::InputShape& shape : shapes) SLUICE_RETURN_IF_ERROR(fix(model->header, shape, out));
+  if (std::ranges::none_of(model->header.outputs, is_free)) return out;
+  SLUICE_ASSIGN(const quantize::Module* const module, quantize_module());
+  if (const auto network = module->open_network(path, shapes); network.ok())
+    follow(model->header, **network, out);
   return out;
 }
 
-std::string shape_hint(const std::vector<quantize::InputShape>& shapes, const Status& status) {
-  const bool open = shapes.empty() && status.message().find("write dims:") != std::string::npos;
-  return open ? "; here: --shape NAME=DIMS, such as x=1x3x256x256" : "";
+std::string with_shape_option(std::string message) {
+  constexpr std::string_view kFrom = "write dims:", kTo = " under the model";
+  const std::size_t from = message.find(kFrom), to = message.find(kTo, from);
+  if (from == std::string::npos || to == std::string::npos) return message;
+  return message.replace(from, to + kTo.size() - from, "give --shape INPUT=DIMS, such as x=1x3x256x256");
 }
 
 }  // namespace sluice::cli

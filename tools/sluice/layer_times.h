@@ -21,6 +21,7 @@ struct LayerTime {
   double cycles = 0;  // the same
   double share = 0;   // of all layers, 0..1
   std::vector<LayerShape> inputs, outputs;
+  std::vector<std::int64_t> kernel;  // dimensions of the weights, where the model's file tells
 };
 
 // ONNX Runtime's profile, a list of events in Chrome's trace format; longest first. kInvalid.

@@ -1,10 +1,17 @@
 #include "backends/backends.h"
 #include "framework/core/clock.h"
 #include "inference/backend_options.h"
+#include "tools/sluice/fixed_dims.h"
 #include "tools/sluice/model_facts.h"
 
 namespace sluice::cli {
 namespace {
+
+// The line says already of which backend it is.
+std::string without_backend(const std::string& message, const std::string& backend) {
+  const std::string owner = "backend '" + backend + "': ";
+  return message.starts_with(owner) ? message.substr(owner.size()) : message;
+}
 
 BackendFacts ask(Backend& backend, const std::string& path, const onnx::FixedDims& dims) {
   BackendFacts out{std::string(backend.name()), {}, std::nullopt};
@@ -23,7 +30,7 @@ BackendFacts ask(Backend& backend, const std::string& path, const onnx::FixedDim
   if (session.ok()) {
     out.placement = (*session)->placement();
   } else {
-    out.reason = session.status().message();
+    out.reason = without_backend(with_shape_option(session.status().message()), out.name);
   }
   return out;
 }

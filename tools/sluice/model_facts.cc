@@ -78,6 +78,7 @@ ModelFacts facts_of(const CheckedModel& model, const onnx::FixedDims& dims) {
   const onnx::Macs macs = onnx::count_macs(model.header, model.file->bytes(), dims);
   out.macs = macs.total;
   out.without_shape = macs.without_shape;
+  out.uncounted = macs.uncounted;
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,9 +42,11 @@ struct ModelFacts {
   std::map<std::string, std::int64_t> parameters_by_type;  // "int8", ...
   std::vector<TensorEncoding> encodings;                   // of a quantised model
   // Multiply-accumulates of convolutions and matrix products for one run; none when the file lacks a shape
-  // for one of them (counted in `without_shape`) or a dimension is symbolic.
+  // for one of them (counted in `without_shape`), a dimension is symbolic, or operators of other types
+  // multiply too (`uncounted`).
   std::optional<std::int64_t> macs;
   int without_shape = 0;
+  std::set<std::string> uncounted;
   std::vector<BackendFacts> backends;
 };
 

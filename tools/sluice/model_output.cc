@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -36,6 +37,11 @@ std::string macs_text(const ModelFacts& facts) {
   if (facts.macs && *facts.macs < kFewMacs) return fmt::format("{} multiply-accumulates", *facts.macs);
   if (facts.macs)
     return fmt::format("{:.1f} million multiply-accumulates", static_cast<double>(*facts.macs) * 1e-6);
+  if (facts.uncounted.contains("EPContext"))
+    return "more parameters and all multiply-accumulates are compiled";
+  if (!facts.uncounted.empty())
+    return fmt::format("multiply-accumulates unknown: those of {} are not counted",
+                       fmt::join(facts.uncounted, ", "));
   if (facts.without_shape == 0) return "multiply-accumulates unknown: the graph has branches or loops";
   return fmt::format("multiply-accumulates unknown: no fixed shape is given or follows for {} operators",
                      facts.without_shape);

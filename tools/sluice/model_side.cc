@@ -116,7 +116,8 @@ ModelSide::ModelSide(std::unique_ptr<Session> session) : session_(std::move(sess
 }
 
 Result<std::unique_ptr<ModelSide>> ModelSide::open(Backend& backend, const std::string& path,
-                                                   const OptionMap& options, const onnx::FixedDims& dims) {
+                                                   const OptionMap& options, const onnx::FixedDims& dims,
+                                                   const std::string& on_fallback) {
   SLUICE_RETURN_IF_ERROR(backend.available().with_context("backend '" + std::string(backend.name()) + "': "));
   SessionRequest request;
   request.model.name = path;
@@ -124,7 +125,7 @@ Result<std::unique_ptr<ModelSide>> ModelSide::open(Backend& backend, const std::
   request.model.dims = dims;
   request.backend = std::string(backend.name());
   request.options = with_defaults(request.backend, options);
-  request.on_fallback = "error";
+  request.on_fallback = on_fallback;
   SLUICE_ASSIGN(request.keep_float, edge_names(path));
   SLUICE_ASSIGN(std::unique_ptr<Session> session, backend.open(request));
   return std::unique_ptr<ModelSide>(new ModelSide(std::move(session)));

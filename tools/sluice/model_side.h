@@ -18,10 +18,11 @@ class ModelSide {
  public:
   // `path`: the model's file, which stays until this is gone. Edges that are quantised stay float32 where the
   // file has the pair for it, and are converted here where it has not. kUnavailable: the backend is missing,
-  // or takes not every operator (`warnings` of the session come as its message). `dims` fixes symbolic
+  // or takes not every operator, unless `on_fallback` (as in infer) is "allow". `dims` fixes symbolic
   // dimensions, by name or as 'input.0'.
   static Result<std::unique_ptr<ModelSide>> open(Backend& backend, const std::string& path,
-                                                 const OptionMap& options, const onnx::FixedDims& dims = {});
+                                                 const OptionMap& options, const onnx::FixedDims& dims = {},
+                                                 const std::string& on_fallback = "error");
 
   // Outputs of the session, in its order.
   const std::vector<std::string>& outputs() const { return output_names_; }

@@ -6,15 +6,18 @@
 #include <filesystem>
 #include <iostream>
 
+#include "runtime/atomic_file.h"
+
 namespace sluice::cli {
 
 namespace fs = std::filesystem;
 
-Status may_write(const std::string& path, bool force) {
+Status may_write(const std::string& option, const std::string& path, bool force) {
   std::error_code error;
   const fs::path folder = fs::path(path).parent_path();
   if (!folder.empty() && !fs::is_directory(folder, error))
-    return invalid("-o '" + path + "': there is no folder '" + folder.string() + "'");
+    return invalid(option + " '" + path + "': there is no folder '" + folder.string() + "'");
+  SLUICE_RETURN_IF_ERROR(check_replaceable(path).with_context(option + ": "));
   if (force || !fs::exists(path, error)) return {};
   const std::string exists = "'" + path + "' exists";
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1)

@@ -1,4 +1,4 @@
-// The file that `-o` names: never replaced by accident.
+// The file that an option such as `-o` names: never replaced by accident.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace sluice::cli {
 
-// Ok when nothing is there, with `force`, or when the user at the terminal agrees. kFailed otherwise: ask
-// this before the work is done. kInvalid: the folder does not exist.
-Status may_write(const std::string& path, bool force);
+// Ok when nothing is there, with `force`, or when the user at the terminal agrees. kFailed otherwise, or
+// when the file cannot be written: ask this before the work is done. kInvalid: the folder does not exist.
+Status may_write(const std::string& option, const std::string& path, bool force);
 
 }  // namespace sluice::cli

@@ -15,12 +15,20 @@ Result<Pipeline> load(const GraphSpec& spec) {
   return std::move(*pipeline);
 }
 
+// What a source can be told, and --data cannot.
+std::string without_source_advice(std::string message) {
+  constexpr std::string_view kAdvice = "recursive: true looks into its subfolders too";
+  const std::size_t at = message.find(kAdvice);
+  if (at != std::string::npos) message.replace(at, kAdvice.size(), "its subfolders are not looked into");
+  return message;
+}
+
 // The data stand in the place of the pipeline's source, whose name is nobody's concern.
 Status as_data(const Status& status, const GraphSpec& spec) {
   for (const NodeSpec& node : spec.nodes) {
     const std::string owner = "node '" + node.id + "': ";
     if (node.inputs.empty() && status.message().starts_with(owner))
-      return {status.code(), "--data: " + status.message().substr(owner.size())};
+      return {status.code(), "--data: " + without_source_advice(status.message().substr(owner.size()))};
   }
   return status;
 }

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <map>
-#include <set>
 
 #include "backends/backends.h"
 #include "backends/ort/layer_profile.h"
@@ -16,8 +14,8 @@
 #include "tools/sluice/commands.h"
 #include "tools/sluice/fixed_dims.h"
 #include "tools/sluice/interrupts.h"
+#include "tools/sluice/layer_operators.h"
 #include "tools/sluice/model_data.h"
-#include "tools/sluice/model_side.h"
 #include "tools/sluice/output.h"
 #include "tools/sluice/profile_report.h"
 #include "tools/sluice/soc.h"
@@ -57,33 +55,6 @@ Result<std::vector<LayerTime>> cpu_layers(const std::string& model, const KeptSa
   return read_ort_profile(text);
 }
 
-// Float tensors that stand for 16-bit integers.
-std::set<std::string_view> wide_tensors(const onnx::ModelHeader& header) {
-  std::set<std::string_view> zero_points, out;
-  for (const onnx::Initializer& tensor : header.initializers)
-    if (tensor.element == onnx::kUint16 || tensor.element == onnx::kInt16) zero_points.insert(tensor.name);
-  for (const onnx::Operator& op : header.operators)
-    if (op.type == "DequantizeLinear" && op.inputs.size() == 3 && zero_points.contains(op.inputs[2]))
-      out.insert(op.outputs.at(0));
-  return out;
-}
-
-// QNN names operators as the model does, with an ending where it made several of one.
-void name_operators(const onnx::ModelHeader& header, std::vector<LayerTime>& layers) {
-  const auto wide = wide_tensors(header);
-  std::map<std::string_view, const onnx::Operator*> operators;
-  for (const onnx::Operator& op : header.operators) operators[op.name] = &op;
-  for (LayerTime& layer : layers) {
-    const std::string_view name = layer.name;
-    auto found = operators.find(name);
-    if (found == operators.end()) found = operators.find(name.substr(0, name.find("_token_")));
-    if (found == operators.end()) continue;
-    const onnx::Operator& op = *found->second;
-    layer.type = std::string(op.type);
-    if (!op.inputs.empty() && wide.contains(op.inputs[0])) layer.inputs = {{"uint16", {}}};
-  }
-}
-
 // On the NPU the provider writes a CSV file.
 Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model, RunPlan plan,
                                           const KeptSample& sample, bool simulated) {
@@ -91,30 +62,36 @@ Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& m
   plan.options["profiling"] = {std::string("detailed")};
   plan.options["profiling_path"] = {csv.path()};
   {
-    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, plan.options, plan.dims));
+    SLUICE_ASSIGN(const auto side, open_for_profile(backend, model, plan));
     for (int i = 0; i < (simulated ? kSimulatedLayerRuns : kLayerRuns); ++i)
       SLUICE_RETURN_IF_ERROR(side->run(sample.sample).status());
   }
   std::ifstream file(csv.path(), std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  SLUICE_ASSIGN(auto layers, read_qnn_profile(text));
-  SLUICE_ASSIGN(const auto checked,
-                check_model({.name = model, .variant = {}, .path = model, .sha256 = {}, .dims = plan.dims}));
-  name_operators(checked->header, layers);
-  return layers;
+  return read_qnn_profile(text);
 }
 
-Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& model, const RunPlan& plan,
-                                         const std::vector<KeptSample>& samples, const RunFigures& figures) {
+Result<std::vector<LayerTime>> timed_layers(Backend& backend, const std::string& model, const RunPlan& plan,
+                                            const std::vector<KeptSample>& samples,
+                                            const RunFigures& figures) {
   std::vector<KeptSample> made_up;
   if (samples.empty()) {
-    SLUICE_ASSIGN(const auto side, ModelSide::open(backend, model, plan.options, plan.dims));
+    SLUICE_ASSIGN(const auto side, open_for_profile(backend, model, plan));
     made_up.push_back(made_up_sample(side->session().signature()));
   }
   const KeptSample& sample = samples.empty() ? made_up[0] : samples[0];
   if (backend.name() == "cpu") return cpu_layers(model, sample);
   if (backend.name() == "htp") return htp_layers(backend, model, plan, sample, figures.simulated);
   return unavailable("this backend has no profiler");
+}
+
+Result<std::vector<LayerTime>> layers_on(Backend& backend, const std::string& model, const RunPlan& plan,
+                                         const std::vector<KeptSample>& samples, const RunFigures& figures) {
+  SLUICE_ASSIGN(auto layers, timed_layers(backend, model, plan, samples, figures));
+  SLUICE_ASSIGN(const auto checked,
+                check_model({.name = model, .variant = {}, .path = model, .sha256 = {}, .dims = plan.dims}));
+  describe_layers(checked->header, layers);
+  return layers;
 }
 
 Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& arguments,
@@ -127,7 +104,7 @@ Result<BackendProfile> profile_on(Backend& backend, const ProfileArguments& argu
   }
   auto figures = run_profile(backend, arguments.model, samples, plan);
   if (figures.status().code() == Code::kUnavailable) {
-    out.reason = figures.status().message() + shape_hint(arguments.shapes, figures.status());
+    out.reason = with_shape_option(figures.status().message());
     return out;
   }
   if (!figures.ok()) return figures.status();
@@ -192,9 +169,9 @@ int execute(const ProfileArguments& arguments) {
   const auto logging = Logging::start({LogLevel::kWarning, {}});
   const auto found = profile(arguments, interrupts);
   if (!found.ok()) {
-    if (found.status().code() == Code::kCancelled) return kDone;
-    print_error(found.status().message());
-    return exit_code_of(found.status());
+    const bool interrupted = found.status().code() == Code::kCancelled;
+    interrupted ? print_note("interrupted: there is no result") : print_error(found.status().message());
+    return interrupted ? kDone : exit_code_of(found.status());
   }
   return print_result(arguments.json ? profile_json(*found) : profile_text(*found));
 }

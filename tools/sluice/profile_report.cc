@@ -30,6 +30,15 @@ Json layer_json(const LayerTime& layer) {
   return out;
 }
 
+Json placement_json(const Placement& placement) {
+  Json out = {
+      {"total", placement.total}, {"on_backend", placement.on_backend}, {"elsewhere", placement.elsewhere}};
+  if (placement.elsewhere.empty()) return out;
+  out["reasons"] = placement.reasons;
+  out["remedy"] = kSplitRemedy;
+  return out;
+}
+
 Json figures_json(const RunFigures& f) {
   return {{"simulated", f.simulated},
           {"runs", f.runs},
@@ -47,10 +56,7 @@ Json figures_json(const RunFigures& f) {
           {"open_ms", f.open_ms},
           {"first_run_ms", f.first_run_ms},
           {"memory", {{"session_mb", or_null(f.session_mb)}, {"peak_rss_mb", or_null(f.peak_rss_mb)}}},
-          {"operators",
-           {{"total", f.placement.total},
-            {"on_backend", f.placement.on_backend},
-            {"elsewhere", f.placement.elsewhere}}}};
+          {"operators", placement_json(f.placement)}};
 }
 
 Json backend_json(const BackendProfile& backend) {
@@ -83,13 +89,24 @@ std::string latency_table(const ModelProfile& profile) {
       continue;
     }
     const RunFigures& f = *backend.figures;
-    out += fmt::format(
-        "{:<16} {:>7} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.1f} {:>11.3f} {:>11.1f}\n",
-        backend.backend + (f.simulated ? " (simulated)" : ""), f.runs, f.mean(), f.quantile(0.5),
-        f.quantile(0.9), f.quantile(0.95), f.quantile(0.99), runs_per_second(f), f.cpu_ms_per_run,
-        f.session_mb.value_or(0));
+    out +=
+        fmt::format("{:<16} {:>7} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.1f} {:>11.3f} {:>11}\n",
+                    backend.backend + (f.simulated ? " (simulated)" : ""), f.runs, f.mean(), f.quantile(0.5),
+                    f.quantile(0.9), f.quantile(0.95), f.quantile(0.99), runs_per_second(f), f.cpu_ms_per_run,
+                    f.session_mb ? fmt::format("{:.1f}", *f.session_mb) : "-");
   }
   return out;
+}
+
+// Which operators the backend gave away, and why; empty: none.
+std::string split_text(const std::string& backend, const Placement& placement) {
+  if (placement.elsewhere.empty()) return {};
+  std::string out =
+      fmt::format("{} takes {} of {} operators", backend, placement.on_backend, placement.total);
+  for (const auto& [place, count] : placement.elsewhere) out += fmt::format(", {} run on {}", count, place);
+  out += ":\n";
+  for (const std::string& reason : placement.reasons) out += "           " + reason + "\n";
+  return out + fmt::format("           {}\n", kSplitRemedy);
 }
 
 std::string slowest_text(const BackendProfile& backend) {
@@ -98,8 +115,8 @@ std::string slowest_text(const BackendProfile& backend) {
     const LayerTime& layer = backend.layers[i];
     const std::string time =
         layer.ms > 0 ? fmt::format("{:.3f} ms", layer.ms) : fmt::format("{:.0f} cycles", layer.cycles);
-    out += fmt::format("  {:>5.1f} %  {}  {} {}\n           {}\n", layer.share * 100, time, layer.type,
-                       layer.name, remedy_for(layer, backend.backend));
+    out += fmt::format("  {:>5.1f} %  {}  {}{}{}\n           {}\n", layer.share * 100, time, layer.type,
+                       layer.type.empty() ? "" : " ", layer.name, remedy_for(layer, backend.backend));
   }
   return out;
 }
@@ -125,6 +142,7 @@ std::string profile_text(const ModelProfile& profile) {
   out += scenario_text(profile) + latency_table(profile);
   for (const BackendProfile& backend : profile.backends) {
     if (!backend.figures) continue;
+    out += split_text(backend.backend, backend.figures->placement);
     out += backend.layers.empty()
                ? "no layer times of " + backend.backend + ": " + backend.layers_reason + "\n"
                : slowest_text(backend);

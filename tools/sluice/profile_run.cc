@@ -155,13 +155,24 @@ double RunFigures::mean() const {
   return std::accumulate(ms.begin(), ms.end(), 0.0) / static_cast<double>(ms.size());
 }
 
+Result<std::unique_ptr<ModelSide>> open_for_profile(Backend& backend, const std::string& model,
+                                                    const RunPlan& plan) {
+  SLUICE_ASSIGN(auto side, ModelSide::open(backend, model, plan.options, plan.dims, "allow"));
+  const Placement& placement = side->session().placement();
+  if (placement.on_backend > 0 || placement.elsewhere.empty()) return side;
+  std::string reasons;
+  for (const std::string& reason : placement.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
+  return unavailable("backend '" + std::string(backend.name()) + "' takes none of the " +
+                     std::to_string(placement.total) + " operators (" + reasons + ")");
+}
+
 Result<RunFigures> run_profile(Backend& backend, const std::string& model,
                                const std::vector<KeptSample>& samples, const RunPlan& plan) {
   const SteadyClock clock;
   RunFigures out;
   const ProcessStats before = read_process_stats();
   const TimeNs start = clock.now();
-  SLUICE_ASSIGN(auto first, ModelSide::open(backend, model, plan.options, plan.dims));
+  SLUICE_ASSIGN(auto first, open_for_profile(backend, model, plan));
   out.open_ms = ms_between(start, clock.now());
   out.simulated = first->session().simulated();
   out.placement = first->session().placement();
@@ -173,7 +184,7 @@ Result<RunFigures> run_profile(Backend& backend, const std::string& model,
   streams.emplace_back(std::move(first), used);
   SLUICE_RETURN_IF_ERROR(warm_up(streams[0], clock, out));
   for (int i = 1; i < out.streams; ++i) {
-    SLUICE_ASSIGN(auto more, ModelSide::open(backend, model, plan.options, plan.dims));
+    SLUICE_ASSIGN(auto more, open_for_profile(backend, model, plan));
     streams.emplace_back(std::move(more), used);
     SLUICE_RETURN_IF_ERROR(warm_up(streams.back(), clock, out));
   }

@@ -11,6 +11,7 @@
 #include "inference/inference.h"
 #include "inference/onnx/shapes.h"
 #include "quantize/samples.h"
+#include "tools/sluice/model_side.h"
 
 namespace sluice::cli {
 
@@ -47,6 +48,11 @@ struct RunFigures {
   double quantile(double q) const;
   double mean() const;
 };
+
+// Operators that the backend lacks run on the CPU: what that costs is a figure too, and `placement` tells.
+// Errors as of ModelSide::open; kUnavailable too when it lacks all.
+Result<std::unique_ptr<ModelSide>> open_for_profile(Backend& backend, const std::string& model,
+                                                    const RunPlan& plan);
 
 // Opens the model, warms it up and runs it. `samples`: empty for made-up ones. kUnavailable, kInvalid (the
 // samples do not fit), kFailed; kCancelled.

@@ -40,6 +40,17 @@ std::string summary(const QuantizeArguments& arguments, const quantize::Outcome&
   return out;
 }
 
+// What was demanded beside what came out.
+std::string miss(const QuantizeArguments& arguments, const quantize::Outcome& outcome) {
+  std::string out;
+  if (arguments.min_snr && !(*outcome.snr_db >= *arguments.min_snr))
+    out = fmt::format("SNR {:.2f} dB, --min-snr demands at least {:g}", *outcome.snr_db, *arguments.min_snr);
+  if (arguments.max_mse && !(*outcome.mse <= *arguments.max_mse))
+    out += fmt::format("{}MSE {:.6g}, --max-mse demands at most {:g}", out.empty() ? "" : "; ", *outcome.mse,
+                       *arguments.max_mse);
+  return "the worst output has " + out;
+}
+
 constexpr std::size_t kMostEncodingsBytes = 256u << 20;
 
 Result<std::string> read_text(const std::string& path) {
@@ -125,17 +136,15 @@ Status check_paths(const QuantizeArguments& arguments) {
 // Everything but the target, whose miss is no failure.
 Status run(const QuantizeArguments& arguments, Interrupts& interrupts, bool& met) {
   SLUICE_RETURN_IF_ERROR(check_paths(arguments));
-  SLUICE_RETURN_IF_ERROR(may_write(arguments.output, arguments.force));
+  SLUICE_RETURN_IF_ERROR(may_write("-o", arguments.output, arguments.force));
   if (!arguments.write_encodings.empty())
-    SLUICE_RETURN_IF_ERROR(may_write(arguments.write_encodings, arguments.force));
+    SLUICE_RETURN_IF_ERROR(may_write("--write-encodings", arguments.write_encodings, arguments.force));
   SLUICE_ASSIGN(const quantize::Outcome outcome, make_model(arguments, interrupts));
   print_notes(outcome.notes);
   SLUICE_RETURN_IF_ERROR(write_results(arguments, outcome));
   met = outcome.target_met;
   if (!met) {
-    print_error(
-        fmt::format("the worst output has SNR {:.2f} dB and MSE {:.6g}, which misses --min-snr or --max-mse",
-                    *outcome.snr_db, *outcome.mse));
+    print_error(miss(arguments, outcome));
   }
   return print_result(summary(arguments, outcome)) == kDone ? Status()
                                                             : failed("the result could not be written");

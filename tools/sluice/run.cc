@@ -145,13 +145,19 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
   return status;
 }
 
+Status write_ranges(const RunArguments& arguments, const std::vector<TensorRange>& ranges) {
+  if (ranges.empty())
+    print_note("warning: --collect-ranges: no model ran, so " + in_quotes(arguments.collect_ranges) +
+               " holds no range");
+  return write_result(ranges_file(arguments), ranges_json(ranges));
+}
+
 // The report is written whatever became of the run, also when it could not start.
 Status run_to_its_end(Pipeline& pipeline, const RunArguments& arguments, ValueRanges& ranges,
                       Interrupts& interrupts) {
   Recording recording;
   Status status = start_and_wait(pipeline, arguments, recording, ranges, interrupts);
-  if (status.ok() && !arguments.collect_ranges.empty())
-    status = write_result(ranges_file(arguments), ranges_json(ranges.ranges()));
+  if (status.ok() && !arguments.collect_ranges.empty()) status = write_ranges(arguments, ranges.ranges());
   RunReport report = pipeline.report();
   // What failed outside of the pipeline (a device that cannot be simulated, a recording that is in the way)
   // is unknown to its report.

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -103,6 +104,26 @@ TEST_F(TemporaryFolders, TheNextOneLeavesThoseOfOthersThatLive) {
   const auto third = TemporaryFolder::make("context");
   ASSERT_TRUE(third.ok());
   EXPECT_EQ(entries(), 6u);
+}
+
+// Whoever looks for leftovers meets folders that another process has made and not opened yet.
+TEST_F(TemporaryFolders, AreThereWhenTheyAreGivenOutHoweverManyAreMadeAtOnce) {
+  std::vector<pid_t> children;
+  for (int c = 0; c < 4; ++c) {
+    children.push_back(::fork());
+    if (children.back() != 0) continue;
+    int gone = 0;
+    for (int i = 0; i < 1000; ++i) {
+      const auto folder = TemporaryFolder::make("race");
+      gone += !folder.ok() || !fs::is_directory(folder->path());
+    }
+    ::_exit(gone == 0 ? 0 : 1);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
 }
 
 TEST_F(TemporaryFolders, WithoutAPlaceTheReasonIsSaid) {

@@ -242,6 +242,21 @@ TEST(Options, WrittenStepsMustBePossibleInheritedOnesAreSkipped) {
               ::testing::Contains("node 'face' skips step 1 of selector.degrade: it has no backend 'gpu'"));
 }
 
+TEST(Options, APerformanceModeIsAStepOfTheNpuOnly) {
+  EXPECT_THAT(issues_of(with_infer("degrade: [{performance_mode: balanced}]")),
+              ElementsAre(HasSubstr(
+                  "node 'face': option 'degrade' names performance_mode 'balanced', which is one of "
+                  "backend 'htp', and that is not among its backends: the step does nothing")));
+  EXPECT_THAT(issues_of(with_infer("backends: [htp, cpu], degrade: [{performance_mode: balanced}]")),
+              ElementsAre());
+  const PlanResult result = plan_of(
+      with_infer("concurrency: 1", "selector: {degrade: [{performance_mode: balanced}, {rate_hz: 5}]}\n"));
+  EXPECT_EQ(std::get<OptionList>(node(result, "face").options->value("degrade").data).size(), 1U);
+  EXPECT_THAT(result.plan->adjustments,
+              ::testing::Contains(
+                  "node 'face' skips step 1 of selector.degrade: it has no performance_mode 'balanced'"));
+}
+
 TEST(Options, SetOptionTakesOnlyLiveOnes) {
   const PlanResult result = plan_of(
       "models: {face: {path: float.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: pre, inputs: "

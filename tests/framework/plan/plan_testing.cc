@@ -102,6 +102,7 @@ void describe_infer(NodeDeclaration& d) {
   d.options.push_back(htp_section());
   d.option("gpu", OptionKind::kMap).child(child("device", OptionKind::kText, {std::string("auto")}));
   d.option("degrade", OptionKind::kMaps)
+      .child(child("performance_mode", OptionKind::kText, {}))
       .child(child("variant", OptionKind::kText, {}))
       .child(child("backend", OptionKind::kText, {}))
       .child(child("rate_hz", OptionKind::kNumber, {}));

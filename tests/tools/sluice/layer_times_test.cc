@@ -58,6 +58,12 @@ TEST(LayerTimes, QnnCyclesAreSummedPerOperator) {
   EXPECT_DOUBLE_EQ((*layers)[0].ms, 0);
 }
 
+LayerTime added_by_the_provider(std::string name) {
+  LayerTime out;
+  out.name = std::move(name);
+  return out;
+}
+
 LayerTime layer(std::string type, std::string dtype = "float", std::vector<std::int64_t> kernel = {}) {
   LayerTime out;
   out.type = std::move(type);
@@ -77,8 +83,15 @@ TEST(Remedies, EachKindOfLayerHasItsOwn) {
   EXPECT_THAT(remedy_for(layer("Conv", "float", {32, 3, 3, 3}), "cpu"), HasSubstr("fewer than 8 channels"));
   EXPECT_THAT(remedy_for(layer("Conv", "float", {32, 32, 3, 3}), "cpu"), HasSubstr("depthwise"));
   EXPECT_THAT(remedy_for(layer("Conv", "float", {32, 1, 3, 3}), "cpu"), HasSubstr("float arithmetic"));
-  EXPECT_THAT(remedy_for(layer(""), "htp"), HasSubstr("several operators"));
+  EXPECT_THAT(remedy_for(layer("Clip"), "htp"), HasSubstr("float arithmetic"));
+  EXPECT_THAT(remedy_for(added_by_the_provider("conv_part"), "htp"), HasSubstr("several operators"));
   EXPECT_THAT(remedy_for(layer("MaxPool", "uint8"), "cpu"), HasSubstr("none known"));
+  EXPECT_THAT(remedy_for(layer("QLinearSoftmax", "uint8"), "cpu"), HasSubstr("softmax"));
+  EXPECT_THAT(remedy_for(layer("FusedGemm"), "cpu"), HasSubstr("dense layer in float"));
+  EXPECT_THAT(remedy_for(layer("ReorderOutput"), "cpu"), HasSubstr("channels in blocks"));
+  EXPECT_THAT(remedy_for(layer("Gather"), "htp"), HasSubstr("look-up"));
+  EXPECT_THAT(remedy_for(added_by_the_provider("Transpose_token_0"), "htp"), HasSubstr("channels last"));
+  EXPECT_THAT(remedy_for(added_by_the_provider("Output OpId_3"), "htp"), HasSubstr("out of the NPU"));
 }
 
 }  // namespace

@@ -83,6 +83,16 @@ TEST(ModelFacts, AMissingShapeMakesThemUnknown) {
   EXPECT_TRUE(nlohmann::json::parse(facts_json(facts))["macs"].is_null());
 }
 
+TEST(ModelFacts, WhatIsNotCountedIsUnknownAndNotZero) {
+  CheckedModel model = example();
+  model.header.operators.push_back(op("LSTM", {"y", "w"}, "z"));
+  EXPECT_THAT(facts_text(facts_of(model)),
+              HasSubstr("multiply-accumulates unknown: those of LSTM are not counted"));
+  EXPECT_TRUE(nlohmann::json::parse(facts_json(facts_of(model)))["macs"].is_null());
+  model.header.operators = {op("EPContext", {"x"}, "y")};
+  EXPECT_THAT(facts_text(facts_of(model)), HasSubstr("all multiply-accumulates are compiled"));
+}
+
 // As above, quantised: shapes stand at the integers only, weights are read through DequantizeLinear.
 CheckedModel quantised_example() {
   CheckedModel model = example();

@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/inference/onnx_builder.h"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -132,7 +134,58 @@ TEST_F(ProfileProgram, TheNpuCanBeAnotherChips) {
   }
   EXPECT_NE(cycles[0], cycles[1]);
 }
+
+TEST_F(ProfileProgram, AnOperatorThatTheBackendLacksIsNamedWithARemedy) {
+  std::ofstream(at("split.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                           .input("x", {1, 8})
+                                                           .output("y", {1, 8})
+                                                           .node("Relu", {"x"}, {"r"})
+                                                           .node("Shrink", {"r"}, {"s"})
+                                                           .node("Relu", {"s"}, {"y"})
+                                                           .bytes();
+  ASSERT_EQ(run(at("split.onnx") + " --backend htp --duration 100ms"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("htp takes 2 of 3 operators, 1 run on cpu:"));
+  EXPECT_THAT(out_, HasSubstr("Shrink"));
+  EXPECT_THAT(out_, HasSubstr("an unsupported operator splits the graph"));
+}
+
+// A Mish is written out in other operators, and the provider is asked for all of them again.
+TEST_F(ProfileProgram, AReasonThatTheProviderGivesTwiceIsSaidOnce) {
+  std::ofstream(at("twice.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                           .input("x", {1, 8})
+                                                           .output("y", {1, 8})
+                                                           .node("Shrink", {"x"}, {"s"})
+                                                           .node("Mish", {"s"}, {"y"})
+                                                           .bytes();
+  ASSERT_EQ(run(at("twice.onnx") + " --backend gpu --duration 50ms"), 0) << err_;
+  EXPECT_NE(out_.find("'Shrink_s'"), std::string::npos) << out_;
+  EXPECT_EQ(out_.find("'Shrink_s'"), out_.rfind("'Shrink_s'")) << out_;
+}
+
+TEST_F(ProfileProgram, ABackendThatTakesNothingIsNotMeasured) {
+  std::ofstream(at("none.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                          .input("x", {1, 8})
+                                                          .output("y", {1, 8})
+                                                          .node("Shrink", {"x"}, {"y"})
+                                                          .bytes();
+  for (const std::string backend : {"gpu", "htp"}) {
+    EXPECT_EQ(run(at("none.onnx") + " --backend " + backend + " --duration 50ms"), 3);
+    EXPECT_THAT(err_, HasSubstr("backend '" + backend + "' takes none of the 1 operators ("));
+  }
+}
 #endif
+
+// As Paddle writes them: the outputs' open dimensions have names of their own.
+TEST_F(ProfileProgram, AShapeOfTheInputFixesTheOutputsToo) {
+  std::ofstream(at("open.onnx"), std::ios::binary) << sluice::testing::ModelBuilder()
+                                                          .input("x", {"D.0", 3, "D.1"})
+                                                          .output("y", {"D.2", 3, "D.3"})
+                                                          .node("Relu", {"x"}, {"y"})
+                                                          .bytes();
+  ASSERT_EQ(run(at("open.onnx") + " --backend cpu --duration 50ms"), 3);
+  EXPECT_THAT(err_, HasSubstr("which must be fixed; give --shape INPUT=DIMS"));
+  EXPECT_EQ(run(at("open.onnx") + " --backend cpu --duration 50ms --shape x=1x3x8"), 0) << err_;
+}
 
 TEST_F(ProfileProgram, SaysWhatCannotBeUsed) {
   EXPECT_EQ(run(kModel + " --backend npu"), 2);

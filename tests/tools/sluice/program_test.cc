@@ -219,6 +219,8 @@ TEST_F(Program, CompileChecksWhatItIsAskedFor) {
   EXPECT_THAT(err_, HasSubstr("--backend is 'hpt', allowed: htp, gpu, cpu, fake; did you mean 'htp'?"));
   EXPECT_EQ(run({"compile", "m.onnx", "--backend", "htp", "-o", out, "--soc", "sm8550,sm865"}), 2);
   EXPECT_THAT(err_, HasSubstr("--soc is 'sm865'"));
+  EXPECT_EQ(run({"compile", "m.onnx", "--backend", "htp", "-o", out, "--soc", "sm8550,sm8650,sm8550"}), 2);
+  EXPECT_THAT(err_, HasSubstr("--soc names 'sm8550' twice"));
   EXPECT_EQ(run({"compile", "m.onnx", "--backend", "cpu", "-o", out, "--soc", "sm8550"}), 2);
   EXPECT_EQ(run({"compile", "m.onnx", "--backend", "cpu", "-o", out}), 3);
   EXPECT_THAT(err_, HasSubstr("backend 'cpu' compiles nothing ahead of time"));
@@ -272,8 +274,18 @@ TEST_F(Program, AReportThatCannotBeWrittenFails) {
   EXPECT_THAT(err_, HasSubstr("--report: '/dev/full' cannot be written: No space left on device"));
 }
 
+TEST_F(Program, RangesOfNoModelAreSaidToBeNone) {
+  EXPECT_EQ(run({"run", hello(), "--frames", "2", "--collect-ranges", at("ranges.json")}), 0);
+  EXPECT_THAT(err_, HasSubstr("warning: --collect-ranges: no model ran"));
+}
+
 TEST_F(Program, ResultsThatCannotBeWrittenFail) {
   EXPECT_EQ(wait(start({"schema"}, "/dev/full")), 1);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--help"}, {"inspect", "--help"}, {"--version"}}) {
+    EXPECT_EQ(wait(start(words, "/dev/full")), 1) << words[0];
+    EXPECT_THAT(err_, HasSubstr("stdout cannot be written: No space left on device"));
+  }
   EXPECT_THAT(err_, HasSubstr("stdout cannot be written: No space left on device"));
 }
 

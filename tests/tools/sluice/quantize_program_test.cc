@@ -84,6 +84,16 @@ TEST_F(QuantizeProgram, QuantisesComparesAndRemembersItsPreprocessing) {
   EXPECT_THAT(err_, HasSubstr("demanded: at least 150.00"));
 }
 
+TEST_F(QuantizeProgram, LayersThatEqualisingScaledAreNotTakenForWrongOnes) {
+  ASSERT_EQ(quantize("--scheme w8a16 --equalize --preprocess " + kPreprocess), 0) << err_;
+  ASSERT_EQ(run("compare " + at("q.onnx") + " --backend cpu --reference-model " + kModel + " --data " +
+                at("pictures") + " --layers --json"),
+            0)
+      << err_;
+  EXPECT_EQ(nlohmann::json::parse(out_)["first_wrong_layer"], nullptr) << out_;
+  EXPECT_THAT(err_, HasSubstr("16 layers hold other numbers than the reference's, since --equalize scaled"));
+}
+
 TEST_F(QuantizeProgram, AModelAgainstItselfIsIdentical) {
   ASSERT_EQ(run("compare " + kModel + " --backend cpu --reference cpu --data " + at("pictures") +
                 " --preprocess " + kPreprocess + " --json --max-mse 0"),
@@ -184,9 +194,27 @@ TEST_F(QuantizeProgram, RangesThatDoNotFit) {
   EXPECT_THAT(err_, HasSubstr("cannot be read: No such file or directory"));
 }
 
+TEST_F(QuantizeProgram, WhatCannotBeWrittenIsSaidBeforeTheWork) {
+  fs::create_directories(at("q.onnx"));
+  EXPECT_EQ(quantize("--force --preprocess " + kPreprocess), 1);
+  EXPECT_EQ(err_, "sluice: error: -o: '" + at("q.onnx") + "' cannot be written: Is a directory\n");
+  fs::remove(at("q.onnx"));
+  EXPECT_EQ(quantize("--write-encodings " + at("none/e.json")), 2);
+  EXPECT_EQ(err_, "sluice: error: --write-encodings '" + at("none/e.json") + "': there is no folder '" +
+                      at("none") + "'\n");
+}
+
+TEST_F(QuantizeProgram, AMissedTargetIsNamedWithWhatWasReached) {
+  EXPECT_EQ(quantize("--min-snr 150 --max-mse 0.5 --preprocess " + kPreprocess), 4);
+  EXPECT_THAT(err_, HasSubstr("error: the worst output has SNR "));
+  EXPECT_THAT(err_, HasSubstr(" dB, --min-snr demands at least 150; MSE "));
+  EXPECT_THAT(err_, HasSubstr(", --max-mse demands at most 0.5\n"));
+}
+
 TEST_F(QuantizeProgram, CalibrationDataThatCannotBeUsed) {
   EXPECT_NE(quantize("--preprocess " + kPreprocess, at("empty")), 0);
   EXPECT_THAT(err_, HasSubstr("error: --data: folder '" + at("empty") + "' holds no picture"));
+  EXPECT_THAT(err_, HasSubstr("its subfolders are not looked into"));
   EXPECT_FALSE(fs::exists(at("q.onnx")));
   EXPECT_EQ(quantize("--preprocess " + kPreprocess, at("none")), 2);
   EXPECT_THAT(err_, HasSubstr("cannot be read: No such file or directory"));
