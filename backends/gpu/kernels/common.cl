@@ -55,14 +55,14 @@ typedef float out_t;
 // Constants of convolutions that stay float32: biases, slopes, taps of depthwise ones.
 #define FLOATS __global const float* restrict
 
-// `vec`: one work item's output channels (SLUICE_LANES of them; 24 only in convolutions).
-#if SLUICE_LANES == 16
-typedef float16 vec;
+// `vec`: one work item's output channels (SLUICE_LANES of them; 24 and 32 only in convolutions).
+#if SLUICE_LANES == 16 || SLUICE_LANES == 32
+typedef float16 vec;  // of 32 lanes a half
 #define LOADV(p, i) LOAD16((p), (i) * 4)
 #define STOREV(v, i, p) STORE16((v), (i) * 4, (p))
 #define VLOAD vload16
 #define VSTORE vstore16
-#define GROUPS 4
+#define GROUPS (SLUICE_LANES / 4)
 #elif SLUICE_LANES == 8 || SLUICE_LANES == 24
 typedef float8 vec;  // of 24 lanes a third
 #define LOADV(p, i) LOAD8((p), (i) * 2)

@@ -1,5 +1,6 @@
 // `tile`: the sums of SLUICE_LANES output channels of a pixel, or as many weights. 24 of them by 4 pixels fill 12 of
-// a CPU's 16 registers of 8 floats: sums enough to hide what an addition takes, each weight and input read once.
+// a CPU's 16 registers of 8 floats: sums enough to hide what an addition takes, each weight and input read once. 32 by 4
+// are as many sums for CPUs with registers of 16 floats.
 // Weights of many elements are stored as tensors are, others as float32.
 #ifdef SLUICE_HALF_WEIGHTS
 #define WEIGHTS __global const half* restrict
@@ -36,6 +37,31 @@ ALWAYS void add(tile* sum, float x, tile w) {
   do_group(3, b.hi);         \
   do_group(4, c.lo);         \
   do_group(5, c.hi)
+#elif SLUICE_LANES == 32
+typedef struct {
+  float16 a, b;
+} tile;
+ALWAYS tile load_tile(WEIGHTS p, int i) {
+  const tile v = {WEIGHT16(p, i * 8), WEIGHT16(p, i * 8 + 4)};
+  return v;
+}
+ALWAYS tile load_bias(FLOATS p, int i) {
+  const tile v = {FLOAT16(p, i * 8), FLOAT16(p, i * 8 + 4)};
+  return v;
+}
+ALWAYS void add(tile* sum, float x, tile w) {
+  sum->a += x * w.a;
+  sum->b += x * w.b;
+}
+#define EACH_GROUP(do_group) \
+  do_group(0, a.s0123);      \
+  do_group(1, a.s4567);      \
+  do_group(2, a.s89ab);      \
+  do_group(3, a.scdef);      \
+  do_group(4, b.s0123);      \
+  do_group(5, b.s4567);      \
+  do_group(6, b.s89ab);      \
+  do_group(7, b.scdef)
 #else
 typedef vec tile;
 ALWAYS void add(tile* sum, float x, tile w) { *sum += x * w; }

@@ -59,6 +59,7 @@ int lanes_for(const Builder& builder, const Shape2d& s) {
   if (builder.lanes() == 4) return portable_lanes(builder, s);
   if (s.groups > 1) return s.oc / s.groups >= 16 ? 16 : 4;
   if (s.oc <= 8) return 8;
+  if (builder.widest() >= 32) return 16 * padded_to(s.oc, 32) <= 17 * padded_to(s.oc, 16) ? 32 : 16;
   return padded_to(s.oc, 24) < padded_to(s.oc, 16) ? 24 : 16;
 }
 

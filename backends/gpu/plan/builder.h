@@ -27,7 +27,7 @@ class Builder {
  public:
   // `half`: tensors of at least a quarter of the largest one's elements are float16, the others, which take
   // little memory and time, float32. `lanes`: the kernel set, 4 or 16. `widest`: output channels that a
-  // convolution of the set of 4 may make per work item, 8 or 16 (device/devices.h).
+  // convolution may make per work item, 8, 16 or, in the set of 16, 32 (device/devices.h).
   Builder(const Graph& graph, bool half, int lanes, int widest = 16);
 
   const Graph& graph() const { return graph_; }

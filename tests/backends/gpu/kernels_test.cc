@@ -92,6 +92,12 @@ TEST(GpuKernelChoice, HowManyChannelsAWorkItemMakesGoesByShapeAndSet) {
   EXPECT_EQ(launch_of(convolution(32, 64, 16, 1), kWide).lanes, 16);
   EXPECT_EQ(launch_of(convolution(32, 24, 16, 1), kWide).lanes, 24) << "of 2 x 16 a quarter would idle";
   EXPECT_EQ(launch_of(convolution(32, 8, 16, 1), kWide).lanes, 8);
+  for (const int channels : {24, 32, 60, 64, 1000})
+    EXPECT_EQ(launch_of(convolution(32, channels, 16, 1), kWide, 32).lanes, 32) << channels;
+  EXPECT_EQ(launch_of(convolution(32, 16, 16, 1), kWide, 32).lanes, 16) << "half of 32 would idle";
+  EXPECT_EQ(launch_of(convolution(32, 72, 16, 1), kWide, 32).lanes, 16) << "a quarter of 96";
+  EXPECT_EQ(launch_of(convolution(32, 80, 16, 1), kWide, 32).lanes, 16) << "a sixth";
+  EXPECT_EQ(launch_of(convolution(32, 64, 64, 1), kFloat4, 32).lanes, 16);
   EXPECT_EQ(launch_of(convolution(32, 32, 16, 3, {}, 4), kWide).lanes, 4) << "8 channels in each group";
 }
 
