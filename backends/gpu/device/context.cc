@@ -221,7 +221,8 @@ std::string Context::binary_of(cl_program program) const {
     return {};
   std::string binary(size, '\0');
   char* start = binary.data();
-  if (api_.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof start, &start, nullptr) != CL_SUCCESS)
+  if (api_.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof start, static_cast<void*>(&start),
+                            nullptr) != CL_SUCCESS)
     return {};
   return binary;
 }

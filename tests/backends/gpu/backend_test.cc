@@ -13,7 +13,6 @@
 namespace sluice::testing {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

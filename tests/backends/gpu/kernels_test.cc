@@ -229,6 +229,7 @@ TEST(GpuKernelChoice, WeightsArePackedWhenTheModelIsCompiled) {
 // What a launch reads and writes as float16, by launch.
 std::vector<std::string> halves_of(const Recipe& recipe) {
   std::vector<std::string> out;
+  out.reserve(recipe.launches.size());
   for (const Launch& launch : recipe.launches)
     out.push_back(launch.kernel + (launch.half_in ? " in" : "") + (launch.half_out ? " out" : "") +
                   (launch.half_weights ? " weights" : ""));
