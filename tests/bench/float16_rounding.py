@@ -5,8 +5,9 @@ tensor between two operators rounded to float16 and back.
   python tests/bench/float16_rounding.py [--only NAME]
 
 Run it with an environment that has onnxruntime, onnx and numpy (tools/dev bench float16 makes one in the cache).
-Prints max |a - b| / max |b| over the outputs, b without rounding: no implementation that stores as float16 can count on
-less; one with larger fused kernels rounds less often.
+Prints max |a - b| / max |b| over the outputs, b without rounding: no implementation that stores everything as float16
+can count on less; one with larger fused kernels rounds less often, and ours keeps what is small as float32
+(backends/gpu/README.md).
 """
 import argparse
 import os

@@ -24,7 +24,9 @@ Result<std::string_view> source_of(std::string_view unit) {
 
 std::string options_of(Variant variant) {
   return std::string("-w -cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros") +
-         (variant.half ? " -DSLUICE_HALF" : "") + " -DSLUICE_LANES=" + std::to_string(variant.lanes);
+         (variant.half_in ? " -DSLUICE_HALF_IN" : "") + (variant.half_out ? " -DSLUICE_HALF_OUT" : "") +
+         (variant.half_weights ? " -DSLUICE_HALF_WEIGHTS" : "") +
+         " -DSLUICE_LANES=" + std::to_string(variant.lanes);
 }
 
 Result<std::string> text_of(std::string_view unit) {
@@ -219,7 +221,8 @@ std::string Context::binary_of(cl_program program) const {
     return {};
   std::string binary(size, '\0');
   char* start = binary.data();
-  if (api_.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof start, &start, nullptr) != CL_SUCCESS)
+  if (api_.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof start, static_cast<void*>(&start),
+                            nullptr) != CL_SUCCESS)
     return {};
   return binary;
 }

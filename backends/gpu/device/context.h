@@ -18,8 +18,10 @@ namespace sluice::gpu {
 
 // How a unit of kernels is compiled. Few of them: shapes are arguments.
 struct Variant {
-  bool half = false;  // tensors are stored as float16 (arithmetic stays float32)
-  int lanes = 4;      // output channels per work item: 4 everywhere, 16 for CPUs with wide registers
+  // What is stored as float16 (arithmetic stays float32): the tensors that it reads, those that it writes,
+  // weights.
+  bool half_in = false, half_out = false, half_weights = false;
+  int lanes = 4;  // output channels per work item: 4 everywhere, 16 for CPUs with wide registers
   auto operator<=>(const Variant&) const = default;
 };
 

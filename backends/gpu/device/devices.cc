@@ -53,6 +53,8 @@ bool describe_device(const Api& api, cl_platform_id platform, cl_device_id id, D
                     device_value(api, id, CL_DEVICE_MAX_WORK_GROUP_SIZE, group) &&
                     device_value(api, id, CL_DEVICE_COMPILER_AVAILABLE, usable) && usable == CL_TRUE;
   info.host_unified = device_value(api, id, CL_DEVICE_HOST_UNIFIED_MEMORY, unified) && unified == CL_TRUE;
+  device_value(api, id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT,
+               info.register_floats);  // stays 0 where that fails
   info.vendor_id = vendor;
   info.max_allocation = allocation;
   info.max_work_group = std::max<std::size_t>(group, 1);
@@ -77,7 +79,10 @@ bool DeviceInfo::has_extension(std::string_view extension) const {
   return false;
 }
 
-int DeviceInfo::widest_tile() const { return vendor == "ARM" || name.starts_with("Mali") ? 8 : 16; }
+int DeviceInfo::widest_tile() const {
+  if (vendor == "ARM" || name.starts_with("Mali")) return 8;
+  return is_cpu() && register_floats >= 16 ? 32 : 16;
+}
 
 std::string DeviceInfo::text() const {
   return name + " (" + platform_name + ", " + version + ", driver " + driver + ")";

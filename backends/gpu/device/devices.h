@@ -19,11 +19,13 @@ struct DeviceInfo {
   std::size_t max_allocation = 0;    // bytes of one buffer
   std::size_t base_alignment = 128;  // bytes; of sub-buffer offsets
   std::size_t max_work_group = 1;    // work items
+  cl_uint register_floats = 0;       // that a register holds; 0: unknown
   bool host_unified = false;         // it can work in the host's memory
 
   bool is_cpu() const { return (type & CL_DEVICE_TYPE_CPU) != 0; }
-  // Output channels that a work item of a convolution may make of 4 pixels, 16 or 8: their sums stay in
-  // registers. A Mali has 64 of them per work item, which 16 channels fill alone.
+  // Output channels that a work item of a convolution may make of 4 pixels, 32, 16 or 8: their sums stay in
+  // registers. A Mali has 64 of them per work item, which 16 channels fill alone; a CPU whose registers hold
+  // 16 floats has 32 of these.
   int widest_tile() const;
   bool has_extension(std::string_view extension) const;
   // "Adreno 643 (Qualcomm, OpenCL 3.0, driver 0676.42)"

@@ -33,6 +33,7 @@ Status lower(const Graph& graph, Builder& builder) {
     const Operator* op = find_operator(node.op);
     if (!op || !op->lower)
       return failed("operator '" + node.op + "' of node '" + node.name + "' has no kernels");
+    builder.begin(node);
     SLUICE_RETURN_IF_ERROR(op->lower(builder, node));
   }
   for (const ValueId id : graph.outputs) SLUICE_RETURN_IF_ERROR(builder.add_output(id));

@@ -155,18 +155,21 @@ class Fuser {
 
   static bool is_convolution(const Node& node) { return node.op == "Conv" || node.op == "ConvTranspose"; }
 
-  // Behind an activation nothing more fits.
+  // Behind an activation only constants for all channels fit, and only in a convolution.
   static bool is_closed(const Node& node) {
     return std::ranges::any_of(
         node.steps, [](const ChainStep& step) { return is_finishing(step.op) || step.op == OP_PRELU; });
   }
 
-  bool can_finish(std::size_t at, ValueId value) const {
+  // Whether the node that makes `value` can do `step` behind it.
+  bool can_finish(std::size_t at, ValueId value, const ChainStep& step) const {
     if (at == kNoNode) return false;
     const Node& node = graph_.nodes[at];
-    if (node.dead || is_closed(node) || reads_of(value) != 1) return false;
-    if (is_convolution(node)) return conv_can_finish(graph_, node);
-    return node.op == "MatMul" || node.op == "Gemm";
+    if (node.dead || reads_of(value) != 1) return false;
+    const bool closed = is_closed(node);
+    if (is_convolution(node))
+      return (!closed || is_scalar_constant(graph_, step)) && conv_can_finish(graph_, node);
+    return !closed && (node.op == "MatMul" || node.op == "Gemm");
   }
 
   // A tensor of the same shape, or of fewer channels that somebody padded with zeros.
@@ -201,9 +204,9 @@ class Fuser {
   // chain's place (operands of the chain may come after the producer).
   void finish_producer(std::size_t at) {
     Node& chain = graph_.nodes[at];
-    if (chain.dead) return;
+    if (chain.dead || chain.steps.empty()) return;
     std::size_t before = producer(chain.inputs[0]);
-    if (!can_finish(before, chain.inputs[0]) && !swap_sides(chain, before)) return;
+    if (!can_finish(before, chain.inputs[0], chain.steps[0]) && !swap_sides(chain, before)) return;
     if (graph_.value(chain.inputs[0]).dims != graph_.output(chain).dims) return;
     Node fused = graph_.nodes[before];
     const std::size_t taken =
@@ -223,10 +226,11 @@ class Fuser {
 
   // conv + x where the other side of the sum is the convolution.
   bool swap_sides(Node& chain, std::size_t& before) {
-    if (chain.steps.empty() || chain.steps[0].op != OP_ADD || chain.steps[0].operand == kNone) return false;
+    if (chain.steps[0].op != OP_ADD || chain.steps[0].operand == kNone) return false;
     const ValueId other = chain.steps[0].operand;
     const std::size_t at = producer(other);
-    if (!can_finish(at, other) || graph_.value(other).dims != graph_.value(chain.inputs[0]).dims)
+    if (!can_finish(at, other, chain.steps[0]) ||
+        graph_.value(other).dims != graph_.value(chain.inputs[0]).dims)
       return false;
     for (std::size_t i = 1; i < chain.steps.size(); ++i)
       if (chain.steps[i].operand == other || chain.steps[i].operand == chain.inputs[0]) return false;
@@ -239,8 +243,15 @@ class Fuser {
     const Dims& out = graph_.output(chain).dims;
     bool summed = std::ranges::any_of(
         fused.steps, [&](const ChainStep& step) { return !is_channel_constant(graph_, step, out); });
+    bool closed = is_closed(fused);
     std::size_t taken = 0;
     for (const ChainStep& step : chain.steps) {
+      if (closed) {
+        if (!is_scalar_constant(graph_, step)) break;
+        fused.steps.push_back(step);
+        ++taken;
+        continue;
+      }
       if (!summed && is_channel_constant(graph_, step, out)) {
         fused.steps.push_back(step);
         ++taken;
@@ -255,11 +266,10 @@ class Fuser {
         continue;
       }
       const bool slope = step.op == OP_PRELU && (step.operand == kNone || is_slope(step, out));
-      if (is_finishing(step.op) || slope) {
-        fused.steps.push_back(step);
-        ++taken;
-      }
-      break;
+      if (!is_finishing(step.op) && !slope) break;
+      closed = true;
+      fused.steps.push_back(step);
+      ++taken;
     }
     return taken;
   }

@@ -92,7 +92,7 @@ __kernel void chain(IN x, OUT y, __global const int4* restrict steps, int count,
                                                     : apply_one(v, step.x, a, as_float(step.w));
       continue;
     }
-    __global const store_t* o = where.x == 0 ? o0 : where.x == 1 ? o1 : o2;
+    __global const in_t* o = where.x == 0 ? o0 : where.x == 1 ? o1 : o2;
     vec y_side = (vec)(a);
     if (step.y == FROM_SAME_PLACE) y_side = LOADV(o, i);
     if (step.y == FROM_CYCLE) y_side = cycle(o, i, where.y, where.z, packed);

@@ -1,12 +1,32 @@
-// Put in front of every unit. Tensors are float32 or float16 in memory and float32 in registers.
+// Put in front of every unit. Tensors are float32 or float16 in memory, those that a launch reads (IN) and those that it
+// writes (OUT) of one type each, and float32 in registers.
 // Layouts: plain (ONNX order, dense) and NC4HW4: [n][c / 4][h w][4], the lanes beyond C are zero.
-#ifdef SLUICE_HALF
-typedef half store_t;
-#define LOAD1(p, i) vload_half((i), (p))
-#define LOAD4(p, i) vloada_half4((i), (p))
+#define HALF1(p, i) vload_half((i), (p))
+#define HALF4(p, i) vloada_half4((i), (p))
 // By fours: some drivers take it that the wider ones (vload_half16) lie at multiples of their own size.
-#define LOAD8(p, i) (float8)(LOAD4((p), (i)), LOAD4((p), (i) + 1))
-#define LOAD16(p, i) (float16)(LOAD8((p), (i)), LOAD8((p), (i) + 2))
+#define HALF8(p, i) (float8)(HALF4((p), (i)), HALF4((p), (i) + 1))
+#define HALF16(p, i) (float16)(HALF8((p), (i)), HALF8((p), (i) + 2))
+#define FLOAT1(p, i) ((p)[i])
+#define FLOAT4(p, i) (((__global const float4*)(p))[i])
+#define FLOAT8(p, i) vload8(0, (p) + (i) * 4)
+#define FLOAT16(p, i) vload16(0, (p) + (i) * 4)
+#ifdef SLUICE_HALF_IN
+typedef half in_t;
+#define LOAD1 HALF1
+#define LOAD4 HALF4
+#define LOAD8 HALF8
+#define LOAD16 HALF16
+#else
+typedef float in_t;
+#define LOAD1 FLOAT1
+#define LOAD4 FLOAT4
+#define LOAD8 FLOAT8
+#define LOAD16 FLOAT16
+#endif
+#ifdef SLUICE_HALF_OUT
+typedef half out_t;
+#define BACK4 HALF4
+#define BACK16 HALF16
 #define STORE1(v, i, p) vstore_half_rte((v), (i), (p))
 #define STORE4(v, i, p) vstorea_half4_rte((v), (i), (p))
 static inline void store_eight(float8 v, int i, __global half* p) {
@@ -20,28 +40,29 @@ static inline void store_sixteen(float16 v, int i, __global half* p) {
 #define STORE8(v, i, p) store_eight((v), (i), (p))
 #define STORE16(v, i, p) store_sixteen((v), (i), (p))
 #else
-typedef float store_t;
-#define LOAD1(p, i) ((p)[i])
-#define LOAD4(p, i) (((__global const float4*)(p))[i])
-#define LOAD8(p, i) vload8(0, (p) + (i) * 4)
-#define LOAD16(p, i) vload16(0, (p) + (i) * 4)
+typedef float out_t;
+#define BACK4 FLOAT4
+#define BACK16 FLOAT16
 #define STORE1(v, i, p) ((p)[i] = (v))
 #define STORE4(v, i, p) (((__global float4*)(p))[i] = (v))
 #define STORE8(v, i, p) vstore8((v), 0, (p) + (i) * 4)
 #define STORE16(v, i, p) vstore16((v), 0, (p) + (i) * 4)
 #endif
-// The indices of LOAD4 to STORE16 count groups of 4 elements; the wider ones may start at any group.
-#define IN __global const store_t* restrict
-#define OUT __global store_t* restrict
+// The indices of HALF4 to STORE16 count groups of 4 elements; the wider ones may start at any group.
+#define IN __global const in_t* restrict
+#define OUT __global out_t* restrict
+#define BACK __global const out_t* restrict /* read, in the element type of what is written */
+// Constants of convolutions that stay float32: biases, slopes, taps of depthwise ones.
+#define FLOATS __global const float* restrict
 
-// `vec`: one work item's output channels (SLUICE_LANES of them; 24 only in convolutions).
-#if SLUICE_LANES == 16
-typedef float16 vec;
+// `vec`: one work item's output channels (SLUICE_LANES of them; 24 and 32 only in convolutions).
+#if SLUICE_LANES == 16 || SLUICE_LANES == 32
+typedef float16 vec;  // of 32 lanes a half
 #define LOADV(p, i) LOAD16((p), (i) * 4)
 #define STOREV(v, i, p) STORE16((v), (i) * 4, (p))
 #define VLOAD vload16
 #define VSTORE vstore16
-#define GROUPS 4
+#define GROUPS (SLUICE_LANES / 4)
 #elif SLUICE_LANES == 8 || SLUICE_LANES == 24
 typedef float8 vec;  // of 24 lanes a third
 #define LOADV(p, i) LOAD8((p), (i) * 2)

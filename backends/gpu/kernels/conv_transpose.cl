@@ -1,5 +1,5 @@
 // One pixel of conv_transpose.
-static inline tile transposed(tile sum, IN x, IN w, int wi, int first, int in_groups, int oy, int ox, int ih, int iw, int kh,
+static inline tile transposed(tile sum, IN x, WEIGHTS w, int wi, int first, int in_groups, int oy, int ox, int ih, int iw, int kh,
                        int kw, int sh, int sw, int ph, int pw, int dh, int dw) {
   for (int ky = 0; ky < kh; ++ky) {
     const int ty = oy + ph - ky * dh;
@@ -21,7 +21,7 @@ static inline tile transposed(tile sum, IN x, IN w, int wi, int first, int in_gr
 }
 
 // Transposed, gathered; weights as of `conv`.
-__kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global const int* restrict bands,
+__kernel void conv_transpose(IN x, WEIGHTS w, FLOATS bias, OUT y, FINISH_ARGS, __global const int* restrict bands,
                              int all_in_groups, int ih, int iw, int oc, int oh, int ow, int kh, int kw, int sh, int sw,
                              int ph, int pw, int dh, int dw) {
   const int tiles = (ow + 3) / 4;
@@ -29,7 +29,7 @@ __kernel void conv_transpose(IN x, IN w, IN bias, OUT y, FINISH_ARGS, __global c
             n = get_global_id(2);
   if (oy >= oh) return;
   const int first = n * all_in_groups + bands[3 * ov], in_groups = bands[3 * ov + 1], wi = bands[3 * ov + 2];
-  const tile b = load_tile(bias, ov);
+  const tile b = load_bias(bias, ov);
   const tile a0 = transposed(b, x, w, wi, first, in_groups, oy, ox, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw);
   const tile a1 = transposed(b, x, w, wi, first, in_groups, oy, ox + 1, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw);
   const tile a2 = transposed(b, x, w, wi, first, in_groups, oy, ox + 2, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw);

@@ -1,7 +1,7 @@
-// What convolutions do behind their sums: + residual (may have fewer channels), the PRelu slope or an activation, zero
-// beyond the last channel.
-#define FINISH_ARGS IN res, int res_groups, IN slope, int act, float act_a, float act_b
-#define FINISH res, res_groups, slope, act, act_a, act_b
+// What convolutions do behind their sums: + residual (may have fewer channels), the PRelu slope or an activation, one
+// factor and one addend for all, zero beyond the last channel.
+#define FINISH_ARGS BACK res, int res_groups, FLOATS slope, int act, float act_a, float act_b, float factor, float addend
+#define FINISH res, res_groups, slope, act, act_a, act_b, factor, addend
 #define FOUR(v) (float16)(v, v, v, v)
 
 DEFINE_ACTIVATE(activate_any, float16)
@@ -10,6 +10,10 @@ ALWAYS float16 activate_pixels(float16 v, int op, float a, float b) {
   if (op == OP_NONE) return v;
   if (op == OP_RELU) return AT_LEAST(v, (float16)(0.0f));
   return activate_any(v, op, a, b);
+}
+// As it is where there is nothing to scale: the usual case.
+ALWAYS float16 scaled(float16 v, float factor, float addend) {
+  return factor == 1.0f && addend == 0.0f ? v : factor * v + addend;
 }
 
 // Of four pixels of a row, whose sums are `v`, the `left` first: those of channel group `g` from pixel `p` of `pixels`
@@ -20,17 +24,18 @@ ALWAYS void finish(float16 v, int left, int g, int channels, int pixels, int p, 
   if (g < res_groups) {
     const int from = (n * res_groups + g) * pixels + p;
     if (left > 3) {
-      v += LOAD16(res, from);
+      v += BACK16(res, from);
     } else {
-      v.s0123 += LOAD4(res, from);
-      if (left > 1) v.s4567 += LOAD4(res, from + 1);
-      if (left > 2) v.s89ab += LOAD4(res, from + 2);
+      v.s0123 += BACK4(res, from);
+      if (left > 1) v.s4567 += BACK4(res, from + 1);
+      if (left > 2) v.s89ab += BACK4(res, from + 2);
     }
   }
   if (act == OP_PRELU)
-    v = BELOW_ZERO(v, FOUR(LOAD4(slope, g)) * v);
+    v = BELOW_ZERO(v, FOUR(FLOAT4(slope, g)) * v);
   else
     v = activate_pixels(v, act, act_a, act_b);
+  v = scaled(v, factor, addend);
   if (g * 4 + 1 >= channels) v.s159d = (float4)(0.0f);
   if (g * 4 + 2 >= channels) v.s26ae = (float4)(0.0f);
   if (g * 4 + 3 >= channels) v.s37bf = (float4)(0.0f);

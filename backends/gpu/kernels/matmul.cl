@@ -24,10 +24,10 @@ __kernel void matmul(IN a, IN packed, IN bias, OUT y, __global const int* restri
   const int groups = (n + SLUICE_LANES - 1) / SLUICE_LANES;
   if (g >= groups) return;
   const int left = m - row;
-  __global const store_t* x0 = a + a_batch[z] + row * stride_m;
-  __global const store_t* x1 = x0 + min(1, left - 1) * stride_m;
-  __global const store_t* x2 = x0 + min(2, left - 1) * stride_m;
-  __global const store_t* x3 = x0 + min(3, left - 1) * stride_m;
+  __global const in_t* x0 = a + a_batch[z] + row * stride_m;
+  __global const in_t* x1 = x0 + min(1, left - 1) * stride_m;
+  __global const in_t* x2 = x0 + min(2, left - 1) * stride_m;
+  __global const in_t* x3 = x0 + min(3, left - 1) * stride_m;
   vec a0 = has_bias ? LOADV(bias, g) : (vec)(0.0f), a1 = a0, a2 = a0, a3 = a0;
   const int wi = (b_batch[z] * groups + g) * k;
   if (left == 1) {

@@ -11,7 +11,10 @@ ALWAYS place move_on(place at, int steps, int tiles) {
   return at;
 }
 
-__kernel void separable(IN x, IN taps, IN taps_bias, int taps_act, float taps_a, float taps_b, IN w, IN bias, OUT y,
+#define FINISH_TAPS(v) scaled(activate_pixels(v, taps_act, taps_a, taps_b), taps_factor, taps_addend)
+
+__kernel void separable(IN x, FLOATS taps, FLOATS taps_bias, int taps_act, float taps_a, float taps_b,
+                        float taps_factor, float taps_addend, WEIGHTS w, FLOATS bias, OUT y,
                         FINISH_ARGS, __local float* between, int shared, int channels, int ih, int iw, int oc, int oh,
                         int ow, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw) {
   const int tiles = (ow + 3) / 4, groups = (channels + 3) / 4, vectors = (oc + SLUICE_LANES - 1) / SLUICE_LANES,
@@ -21,21 +24,21 @@ __kernel void separable(IN x, IN taps, IN taps_bias, int taps_act, float taps_a,
   const place first = {begin % tiles, begin / tiles};
   for (int g = get_local_id(1); g < groups; g += step_c) {
     const int plane = (n * groups + g) * ih;
-    const float16 start = FOUR(LOAD4(taps_bias, g));
+    const float16 start = FOUR(FLOAT4(taps_bias, g));
     place at = first;
     if (three) {
       THREE_WEIGHTS(taps, g * 9);
       for (int t = get_local_id(0); t < shared && at.y < oh; t += step_t, at = move_on(at, step_t, tiles)) {
         float16 sum = start;
         ADD_THREE_BY_THREE(sum, x, plane, at.y * sh - ph, at.x * 4 - pw, ih, iw);
-        vstore16(activate_pixels(sum, taps_act, taps_a, taps_b), t * groups + g, between);
+        vstore16(FINISH_TAPS(sum), t * groups + g, between);
       }
       continue;
     }
     for (int t = get_local_id(0); t < shared && at.y < oh; t += step_t, at = move_on(at, step_t, tiles)) {
       const float16 sum = add_window(start, x, taps, g * kh * kw, plane, at.y * sh - ph, at.x * 4 * sw - pw, ih, iw, kh,
                                      kw, sw, dh, dw);
-      vstore16(activate_pixels(sum, taps_act, taps_a, taps_b), t * groups + g, between);
+      vstore16(FINISH_TAPS(sum), t * groups + g, between);
     }
   }
   barrier(CLK_LOCAL_MEM_FENCE);
@@ -43,7 +46,7 @@ __kernel void separable(IN x, IN taps, IN taps_bias, int taps_act, float taps_a,
     place at = first;
     for (int t = get_local_id(0); t < shared && at.y < oh; t += step_t, at = move_on(at, step_t, tiles)) {
       __local const float* in = between + t * groups * 16;
-      tile a0 = load_tile(bias, v), a1 = a0, a2 = a0, a3 = a0;
+      tile a0 = load_bias(bias, v), a1 = a0, a2 = a0, a3 = a0;
       int wi = v * groups * 4;
       for (int g = 0; g < groups; ++g, wi += 4, in += 16) {
         step(&a0, &a1, &a2, &a3, in[0], in[4], in[8], in[12], load_tile(w, wi));

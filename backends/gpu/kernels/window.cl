@@ -26,9 +26,9 @@ ALWAYS float16 add_three(float16 sum, IN x, int at, int ix, int iw, float4 w0, f
 // 3 x 3, stride 1, no dilation; (iy, ix) is the first pixel's first tap, w0 to w8 its weights. `plane`: rows before
 // the first row of the channels.
 #define THREE_WEIGHTS(w, k)                                                                                      \
-  const float4 w0 = LOAD4(w, k), w1 = LOAD4(w, (k) + 1), w2 = LOAD4(w, (k) + 2), w3 = LOAD4(w, (k) + 3),          \
-               w4 = LOAD4(w, (k) + 4), w5 = LOAD4(w, (k) + 5), w6 = LOAD4(w, (k) + 6), w7 = LOAD4(w, (k) + 7),    \
-               w8 = LOAD4(w, (k) + 8)
+  const float4 w0 = FLOAT4(w, k), w1 = FLOAT4(w, (k) + 1), w2 = FLOAT4(w, (k) + 2), w3 = FLOAT4(w, (k) + 3),          \
+               w4 = FLOAT4(w, (k) + 4), w5 = FLOAT4(w, (k) + 5), w6 = FLOAT4(w, (k) + 6), w7 = FLOAT4(w, (k) + 7),    \
+               w8 = FLOAT4(w, (k) + 8)
 #define ADD_THREE_BY_THREE(sum, x, plane, iy, ix, ih, iw)                                                        \
   do {                                                                                                           \
     const int at_ = ((plane) + (iy)) * (iw) + (ix);                                                              \
@@ -44,14 +44,14 @@ ALWAYS float16 add_three(float16 sum, IN x, int at, int ix, int iw, float4 w0, f
   } while (0)
 
 // Any kernel size, stride, dilation; of the four pixels those outside of `ow` hold anything.
-ALWAYS float16 add_window(float16 sum, IN x, IN w, int k, int plane, int iy, int ix, int ih, int iw, int kh, int kw,
+ALWAYS float16 add_window(float16 sum, IN x, FLOATS w, int k, int plane, int iy, int ix, int ih, int iw, int kh, int kw,
                           int sw, int dh, int dw) {
   const bool inside = ix >= 0 && ix + 3 * sw + (kw - 1) * dw < iw;
   for (int ky = 0; ky < kh; ++ky, iy += dh) {
     if (iy < 0 || iy >= ih) continue;
     const int row = (plane + iy) * iw;
     for (int kx = 0; kx < kw; ++kx) {
-      const float4 tap = LOAD4(w, k + ky * kw + kx);
+      const float4 tap = FLOAT4(w, k + ky * kw + kx);
       const int i0 = ix + kx * dw, i1 = i0 + sw, i2 = i1 + sw, i3 = i2 + sw;
       if (inside) {
         sum += four_pixels(x, row + i0, sw) * FOUR(tap);

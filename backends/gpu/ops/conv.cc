@@ -16,13 +16,13 @@ std::string check_weights(const Graph& graph, const Node& node) {
 void lower_depthwise(Builder& builder, const Node& node, const Shape2d& s, const FoldedWeights& folded) {
   const Window& w = s.w;
   const SlotId x = builder.packed(node.inputs[0]);
-  const SlotId weights = builder.floats(pack_depthwise(folded, s.oc, w.kernel[1] * w.kernel[2]));
-  const SlotId bias = builder.floats(folded.bias);
+  const SlotId weights = builder.singles(pack_depthwise(folded, s.oc, w.kernel[1] * w.kernel[2]));
+  const SlotId bias = builder.singles(folded.bias);
   const SlotId y = builder.make_packed(node.outputs[0]);
   const bool three = w.kernel[1] == 3 && w.kernel[2] == 3 && w.stride[1] == 1 && w.stride[2] == 1 &&
                      w.dilation[1] == 1 && w.dilation[2] == 1;
   std::vector<Argument> arguments = {Reads{x}, Reads{weights}, Reads{bias}, Writes{y}};
-  append_finish(builder, arguments, folded.epilogue, 4);
+  append_finish(builder, arguments, y, folded.epilogue, 4);
   for (const std::int64_t size : {s.oc, w.in[1], w.in[2], w.out[1], w.out[2]})
     arguments.emplace_back(narrow(size));
   const std::int64_t groups = (s.oc + 3) / 4;
@@ -45,10 +45,11 @@ void lower_first(Builder& builder, const Node& node, const Shape2d& s, const Fol
   const std::int64_t plane = w.in[1] * w.in[2];
   const SlotId x = builder.plain(node.inputs[0]);
   std::vector<Argument> arguments = {
-      Reads{x}, Reads{builder.floats(pack_first(folded, s.oc, s.ic, w.kernel[1] * w.kernel[2], lanes))},
-      Reads{builder.floats(pad_to(folded.bias, lanes))}};
-  arguments.emplace_back(Writes{builder.make_packed(node.outputs[0])});
-  append_finish(builder, arguments, folded.epilogue, lanes);
+      Reads{x}, builder.weights(pack_first(folded, s.oc, s.ic, w.kernel[1] * w.kernel[2], lanes)),
+      Reads{builder.singles(pad_to(folded.bias, lanes))}};
+  const SlotId y = builder.make_packed(node.outputs[0]);
+  arguments.emplace_back(Writes{y});
+  append_finish(builder, arguments, y, folded.epilogue, lanes);
   arguments.emplace_back(Reads{builder.nothing()});
   for (const std::int64_t size : {s.ic, s.ic * plane, nhwc ? 1 : plane, nhwc ? w.in[2] * s.ic : w.in[2],
                                   nhwc ? s.ic : 1, w.in[1], w.in[2], s.oc, w.out[1], w.out[2]})
@@ -66,10 +67,11 @@ void lower_packed(Builder& builder, const Node& node, const Shape2d& s, const Fo
   const bool point = !transposed && is_point(s);
   const SlotId x = builder.packed(node.inputs[0]);
   const Bands bands = pack_bands(folded, s.oc, s.ic, s.groups, taps, lanes);
-  std::vector<Argument> arguments = {Reads{x}, Reads{builder.floats(bands.weights)},
-                                     Reads{builder.floats(pad_to(folded.bias, lanes))}};
-  arguments.emplace_back(Writes{builder.make_packed(node.outputs[0])});
-  append_finish(builder, arguments, folded.epilogue, lanes);
+  std::vector<Argument> arguments = {Reads{x}, builder.weights(bands.weights),
+                                     Reads{builder.singles(pad_to(folded.bias, lanes))}};
+  const SlotId y = builder.make_packed(node.outputs[0]);
+  arguments.emplace_back(Writes{y});
+  append_finish(builder, arguments, y, folded.epilogue, lanes);
   if (!point && !transposed) arguments.emplace_back(Reads{builder.nothing()});
   arguments.emplace_back(Reads{builder.integers(bands.table)});
   arguments.emplace_back(narrow((s.ic + 3) / 4));

@@ -59,20 +59,22 @@ int lanes_for(const Builder& builder, const Shape2d& s) {
   if (builder.lanes() == 4) return portable_lanes(builder, s);
   if (s.groups > 1) return s.oc / s.groups >= 16 ? 16 : 4;
   if (s.oc <= 8) return 8;
+  if (builder.widest() >= 32) return 16 * padded_to(s.oc, 32) <= 17 * padded_to(s.oc, 16) ? 32 : 16;
   return padded_to(s.oc, 24) < padded_to(s.oc, 16) ? 24 : 16;
 }
 
-void append_finish(Builder& builder, std::vector<Argument>& arguments, const Epilogue& epilogue, int lanes) {
+void append_finish(Builder& builder, std::vector<Argument>& arguments, SlotId y, const Epilogue& epilogue,
+                   int lanes) {
   Argument residual = Reads{builder.nothing()};
   Argument slope = residual;
   std::int64_t residual_groups = 0;
   if (epilogue.residual != kNone) {
-    residual = Reads{builder.packed(epilogue.residual)};
+    residual = builder.packed_like(y, epilogue.residual);
     residual_groups = planes_of(builder.graph().value(epilogue.residual).dims).groups();
   }
-  if (!epilogue.slope.empty()) slope = Reads{builder.floats(pad_to(epilogue.slope, lanes))};
-  arguments.insert(arguments.end(),
-                   {residual, narrow(residual_groups), slope, epilogue.act, epilogue.a, epilogue.b});
+  if (!epilogue.slope.empty()) slope = Reads{builder.singles(pad_to(epilogue.slope, lanes))};
+  arguments.insert(arguments.end(), {residual, narrow(residual_groups), slope, epilogue.act, epilogue.a,
+                                     epilogue.b, epilogue.factor, epilogue.addend});
 }
 
 void append_window(std::vector<Argument>& arguments, const Window& w, bool with_dilation) {

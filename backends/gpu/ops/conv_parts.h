@@ -30,8 +30,9 @@ bool packed_kernels_take(const Graph& graph, const Node& node);
 // left.
 int lanes_for(const Builder& builder, const Shape2d& s);
 
-// What follows the sum: residual, slope or activation.
-void append_finish(Builder& builder, std::vector<Argument>& arguments, const Epilogue& epilogue, int lanes);
+// What follows the sum, into `y`: residual, slope or activation, factor and addend.
+void append_finish(Builder& builder, std::vector<Argument>& arguments, SlotId y, const Epilogue& epilogue,
+                   int lanes);
 // Kernel, stride, begin, dilation.
 void append_window(std::vector<Argument>& arguments, const Window& w, bool with_dilation);
 

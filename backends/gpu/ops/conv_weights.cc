@@ -10,6 +10,8 @@
 namespace sluice::gpu {
 namespace {
 
+bool is_factor_or_addend(int op) { return op == OP_MUL || op == OP_ADD || op == OP_SUB || op == OP_DIV; }
+
 // One value per channel from a step's operand or parameter.
 std::vector<float> per_channel(const Graph& graph, const ChainStep& step, std::int64_t channels) {
   std::vector<float> values = {step.a};
@@ -59,16 +61,32 @@ void apply_constant(const Graph& graph, const ChainStep& step, std::int64_t oc, 
   for (std::size_t o = 0; o < static_cast<std::size_t>(oc); ++o) folded.bias[o] += sign * values[o];
 }
 
+// Behind an activation: with one constant for all channels.
+void apply_scalar(const Graph& graph, const ChainStep& step, Epilogue& epilogue) {
+  const float value = per_channel(graph, step, 1)[0];
+  if (step.op == OP_ADD || step.op == OP_SUB) {
+    epilogue.addend += step.op == OP_ADD ? value : -value;
+    return;
+  }
+  const float factor = step.op == OP_DIV ? 1.0F / value : value;
+  epilogue.factor *= factor;
+  epilogue.addend = epilogue.addend * factor + (step.op == OP_AFFINE ? step.b : 0.0F);
+}
+
 void apply_steps(const Graph& graph, const Node& node, std::int64_t oc, FoldedWeights& folded) {
   const Dims& dims = graph.output(node).dims;
   bool summed = false;  // the residual is behind us: constants can no longer go into the weights
+  bool activated = false;
   for (const ChainStep& step : node.steps) {
-    if (!summed && is_channel_constant(graph, step, dims)) {
+    if (activated) {
+      apply_scalar(graph, step, folded.epilogue);
+    } else if (!summed && is_channel_constant(graph, step, dims)) {
       apply_constant(graph, step, oc, folded);
     } else if (step.op == OP_ADD && step.operand != kNone) {
       folded.epilogue.residual = step.operand;
       summed = true;
     } else {
+      activated = true;
       folded.epilogue.act = step.op;
       folded.epilogue.a = step.a;
       folded.epilogue.b = step.b;
@@ -91,13 +109,19 @@ bool is_finishing(int op) {
   return std::ranges::find(kFinishing, op) != kFinishing.end();
 }
 
-bool is_channel_constant(const Graph& graph, const ChainStep& step, const Dims& dims) {
+bool is_scalar_constant(const Graph& graph, const ChainStep& step) {
   if (step.op == OP_AFFINE) return true;
-  if (step.op != OP_MUL && step.op != OP_ADD && step.op != OP_SUB && step.op != OP_DIV) return false;
+  if (!is_factor_or_addend(step.op)) return false;
   if (step.operand == kNone) return true;
   const Value& operand = graph.value(step.operand);
+  return operand.constant() && operand.count() == 1;
+}
+
+bool is_channel_constant(const Graph& graph, const ChainStep& step, const Dims& dims) {
+  if (is_scalar_constant(graph, step)) return true;
+  if (!is_factor_or_addend(step.op)) return false;
+  const Value& operand = graph.value(step.operand);
   if (!operand.constant()) return false;
-  if (operand.count() == 1) return true;
   const std::size_t rank = operand.dims.size();
   const std::size_t channel = dims.size() - 1;  // of the operand's axes, from the end
   return rank >= channel && operand.dims[rank - channel] == dims[1] && operand.count() == dims[1];

@@ -14,7 +14,8 @@ struct Epilogue {
   ValueId residual = kNone;
   int act = 0;  // OP_...; OP_PRELU with `slope`
   float a = 0, b = 0;
-  std::vector<float> slope;  // per output channel
+  std::vector<float> slope;      // per output channel
+  float factor = 1, addend = 0;  // behind the activation
 };
 
 // Weights as [oc][ic / groups][taps], with the constant factors and addends per channel of the steps
@@ -34,6 +35,8 @@ std::optional<FoldedWeights> fold_scaling(const Graph& graph, const Node& chain)
 
 // Whether `step` multiplies or adds one constant per channel (or one for all) of a value of shape `dims`.
 bool is_channel_constant(const Graph& graph, const ChainStep& step, const Dims& dims);
+// Whether `step` does that with one constant for all channels.
+bool is_scalar_constant(const Graph& graph, const ChainStep& step);
 // Whether convolutions have it as activation.
 bool is_finishing(int op);
 

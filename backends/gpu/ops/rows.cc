@@ -148,7 +148,7 @@ Status lower_layer_norm(Builder& builder, const Node& node) {
   const SlotId to = builder.make_plain(node.outputs[0]);
   const auto extra = [&](std::size_t i) {
     if (!statistics) return Argument{Reads{builder.nothing()}};
-    return Argument{Writes{wanted(i) ? builder.make_plain(node.outputs[i]) : builder.scratch(rows)}};
+    return Argument{Writes{wanted(i) ? builder.make_plain(node.outputs[i]) : builder.scratch_like(to, rows)}};
   };
   builder.launch(
       "rows", "normalize_rows",

@@ -82,18 +82,22 @@ void lower_separable(Builder& builder, const Node& depthwise, const Node& point)
   const std::int64_t vectors = (second.oc + lanes - 1) / lanes;
   const std::int64_t channels = (first.oc + 3) / 4 * 4;
   const Share share = share_of(builder, channels, vectors);
+  builder.begin(depthwise);
   const SlotId x = builder.packed(depthwise.inputs[0]);
+  const SlotId y = builder.make_packed(point.outputs[0]);
   std::vector<Argument> arguments = {
       Reads{x},
-      Reads{builder.floats(pack_depthwise(taps, first.oc, first.w.kernel[1] * first.w.kernel[2]))},
-      Reads{builder.floats(taps.bias)},
+      Reads{builder.singles(pack_depthwise(taps, first.oc, first.w.kernel[1] * first.w.kernel[2]))},
+      Reads{builder.singles(taps.bias)},
       taps.epilogue.act,
       taps.epilogue.a,
       taps.epilogue.b,
-      Reads{builder.floats(pack_bands(sums, second.oc, second.ic, 1, 1, lanes).weights)},
-      Reads{builder.floats(pad_to(sums.bias, lanes))},
-      Writes{builder.make_packed(point.outputs[0])}};
-  append_finish(builder, arguments, sums.epilogue, lanes);
+      taps.epilogue.factor,
+      taps.epilogue.addend,
+      builder.weights(pack_bands(sums, second.oc, second.ic, 1, 1, lanes).weights),
+      Reads{builder.singles(pad_to(sums.bias, lanes))},
+      Writes{y}};
+  append_finish(builder, arguments, y, sums.epilogue, lanes);
   arguments.emplace_back(Local{static_cast<std::size_t>(share.tiles * channels) * 4 * sizeof(float)});
   for (const std::int64_t size :
        {share.tiles, first.oc, first.w.in[1], first.w.in[2], second.oc, first.w.out[1], first.w.out[2]})

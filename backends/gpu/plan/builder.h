@@ -25,18 +25,23 @@ Planes planes_of(const Dims& dims);
 
 class Builder {
  public:
-  // `lanes`: the kernel set, 4 or 16. `widest`: output channels that a convolution of the set of 4 may make
-  // per work item, 8 or 16 (device/devices.h).
+  // `half`: tensors of at least a quarter of the largest one's elements are float16, the others, which take
+  // little memory and time, float32. `lanes`: the kernel set, 4 or 16. `widest`: output channels that a
+  // convolution may make per work item, 8, 16 or, in the set of 16, 32 (device/devices.h).
   Builder(const Graph& graph, bool half, int lanes, int widest = 16);
 
   const Graph& graph() const { return graph_; }
   int lanes() const { return recipe_.lanes; }
   int widest() const { return widest_; }
-  std::size_t element_bytes() const { return recipe_.half ? 2 : 4; }
 
-  // The value's memory for reading, converted or uploaded when it is not at hand in that layout.
-  SlotId plain(ValueId id);
-  SlotId packed(ValueId id);
+  // Before the launches of `node`: what they read is of the element type in which its largest input is at
+  // hand.
+  void begin(const Node& node);
+  // The value's memory for reading, converted or uploaded when it is not at hand in that layout and type.
+  SlotId plain(ValueId id) { return plain(id, reads_half_); }
+  SlotId packed(ValueId id) { return packed(id, reads_half_); }
+  // In the element type of what is written to `y`.
+  Reads packed_like(SlotId y, ValueId id) { return {packed(id, is_half(y)), Stored::kAsOutput}; }
   bool has_plain(ValueId id) const;
   bool has_packed(ValueId id) const;
   // The value's memory for writing; from then on it is at hand.
@@ -48,10 +53,14 @@ class Builder {
   std::optional<SlotId> extend_packed(ValueId out, ValueId first);
   // `out` is `in` under another shape; no launch.
   void alias(ValueId out, ValueId in);
-  // Slots that are no value.
-  SlotId floats(std::span<const float> elements);  // stored as tensors are; padded to 64 bytes
+  // Slots that are no value, padded to 64 bytes.
+  SlotId floats(std::span<const float> elements);   // of the type that the launches read
+  SlotId singles(std::span<const float> elements);  // float32
+  // Of a convolution: float32, unless tensors are float16 and these are so many that their memory counts.
+  Reads weights(std::span<const float> elements);
   SlotId integers(std::span<const std::int32_t> elements);
-  SlotId scratch(std::int64_t elements);
+  SlotId scratch(std::int64_t elements) { return tensor(elements, reads_half_); }
+  SlotId scratch_like(SlotId y, std::int64_t elements) { return tensor(elements, is_half(y)); }
   SlotId nothing();  // for an argument that the kernel does not read
 
   void launch(std::string unit, std::string kernel, std::vector<Argument> arguments,
@@ -73,18 +82,35 @@ class Builder {
  private:
   struct Places {
     SlotId plain = -1, packed = -1;
+    bool any() const { return plain >= 0 || packed >= 0; }
   };
-  SlotId add_slot(std::size_t bytes, std::vector<std::byte> constant = {});
+  // What a slot holds: tensors of a launch, or what is of one type always.
+  enum class Holds : std::uint8_t { kOther, kFloats, kHalves };
+  SlotId add_slot(std::size_t bytes, std::vector<std::byte> constant = {}, Holds holds = Holds::kOther);
+  SlotId tensor(std::int64_t elements, bool half);
+  SlotId plain(ValueId id, bool half);
+  SlotId packed(ValueId id, bool half);
+  bool is_half(SlotId slot) const { return holds_[static_cast<std::size_t>(slot)] == Holds::kHalves; }
+  void choose_types();
+  bool at_hand_as_half(ValueId id) const;
+  void set_variant(Launch& launch) const;
   void convert(const char* kernel, const Planes& planes, SlotId from, SlotId to);
+  SlotId cast(SlotId from, std::int64_t elements);
   Status convert_edge(const char* kernel, const Value& value, SlotId from, SlotId to);
-  Places& places(ValueId id) { return places_[static_cast<std::size_t>(id)]; }
-  const Places& places(ValueId id) const { return places_[static_cast<std::size_t>(id)]; }
+  Places& places(ValueId id, bool half) { return places_[half ? 1 : 0][static_cast<std::size_t>(id)]; }
+  const Places& places(ValueId id, bool half) const {
+    return places_[half ? 1 : 0][static_cast<std::size_t>(id)];
+  }
+  bool written_half(ValueId id) const { return written_half_[static_cast<std::size_t>(id)]; }
 
   const Graph& graph_;
   const int widest_;
   Recipe recipe_;
-  std::vector<Places> places_;
-  std::map<SlotId, ValueId> extended_;  // which value reaches to the memory's end
+  std::vector<Holds> holds_;                   // by slot
+  std::vector<bool> written_half_;             // by value: of the type in which its node writes it
+  bool reads_half_ = false;                    // of the node whose launches are made
+  std::array<std::vector<Places>, 2> places_;  // as float32 and as float16
+  std::map<SlotId, ValueId> extended_;         // which value reaches to the memory's end
   SlotId nothing_ = -1;
 };
 

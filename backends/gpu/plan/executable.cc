@@ -91,7 +91,8 @@ Status Executable::bind(const Launch& launch) {
                        context_->device().name + "' allows " +
                        std::to_string(context_->device().max_work_group) + ": the model cannot run there");
   Step step;
-  SLUICE_ASSIGN(step.kernel, context_->kernel(launch.unit, launch.kernel, {recipe_.half, launch.lanes}));
+  const Variant variant{launch.half_in, launch.half_out, launch.half_weights, launch.lanes};
+  SLUICE_ASSIGN(step.kernel, context_->kernel(launch.unit, launch.kernel, variant));
   for (std::size_t i = 0; i < launch.arguments.size(); ++i) {
     const auto number = static_cast<cl_uint>(i);
     const Status status = std::visit(

@@ -20,9 +20,14 @@ struct Slot {
   std::vector<std::byte> constant;  // uploaded once; empty: written by a launch or at the run's start
 };
 
+// The element type of what a launch reads: its tensors have one, what it writes has one, and weights may be
+// float16.
+enum class Stored : std::uint8_t { kAsInput, kAsOutput, kHalfWeights };
+
 // An argument: of a slot (read or written), local memory, or a number.
 struct Reads {
   SlotId slot;
+  Stored stored = Stored::kAsInput;
 };
 struct Writes {
   SlotId slot;
@@ -41,6 +46,7 @@ struct Launch {
   // Work items per group along the first two axes; 0: the device's usual. The second divides global[1].
   std::array<std::size_t, 2> group{0, 1};
   bool group_fixed = false;  // the kernel counts on `group`: there is nothing to tune
+  bool half_in = false, half_out = false, half_weights = false;  // of the variant, by its arguments
 };
 
 // A tensor that crosses between host and device.
@@ -54,7 +60,7 @@ struct Recipe {
   std::vector<Slot> slots;
   std::vector<Launch> launches;  // in order
   std::vector<Edge> inputs, outputs;
-  bool half = false;
+  bool half = false;  // large tensors are float16
   int lanes = 4;
 };
 

@@ -81,7 +81,7 @@ class GpuProgramCacheFaults : public ::testing::Test {
 TEST_F(GpuProgramCacheFaults, AnEntryIsForOneSourceSetOfOptionsDeviceAndDriver) {
   EXPECT_EQ(use(), kBuilt);
   EXPECT_EQ(use(), kLoaded);
-  EXPECT_EQ(use({.half = true}), kBuilt) << "other options";
+  EXPECT_EQ(use({.half_in = true}), kBuilt) << "other options";
   EXPECT_EQ(use({.lanes = 16}), kBuilt);
   std::size_t kept = 3;
   EXPECT_EQ(entries().size(), kept);

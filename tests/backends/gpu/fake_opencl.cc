@@ -13,9 +13,11 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -31,7 +33,7 @@ std::mutex mutex;
 std::vector<Fault> faults;
 std::map<std::string, int, std::less<>> calls;
 std::map<cl_context_properties, cl_context_properties> context_properties;  // of the newest context
-std::string build_options;                                                  // of the newest program
+std::set<std::string> build_options;  // of the programs since they were asked for
 std::atomic<int> live{0};
 
 // Allocates only with a function's first call: tests count allocations.
@@ -222,7 +224,12 @@ EXPORT const unsigned char* fake_opencl_argument(unsigned index) {
   const cl_mem memory = arguments.at(index);
   return memory ? reinterpret_cast<const unsigned char*>(object_of(memory)->view) : nullptr;
 }
-EXPORT const char* fake_opencl_build_options() { return build_options.c_str(); }
+EXPORT const char* fake_opencl_build_options() {
+  static std::string told;
+  told.clear();
+  for (const std::string& options : std::exchange(build_options, {})) told += options + '\n';
+  return told.c_str();
+}
 EXPORT const FakeImport* fake_opencl_import() { return &newest_import; }
 EXPORT long fake_opencl_context_property(long name) {
   const std::lock_guard lock(mutex);
@@ -329,7 +336,7 @@ EXPORT cl_int clBuildProgram(cl_program, cl_uint, const cl_device_id*, const cha
                              void (*)(cl_program, void*), void*) {
   {
     const std::lock_guard lock(mutex);
-    build_options = options;
+    build_options.insert(options);
   }
   if (const char* gate = std::getenv("SLUICE_FAKE_OPENCL_GATE")) {
     static std::once_flag once;  // opening it waits for who writes, reading it until they close it

@@ -25,7 +25,7 @@ struct FakeImport {
   unsigned policy = 0;  // of the host's caches; Qualcomm's only
 };
 const FakeImport* fake_opencl_import();
-// What the program that was built last was built with.
+// The different options that programs were built with since the last call, a line each; valid until the next.
 const char* fake_opencl_build_options();
 // The value that the newest context was given for this property; 0: none.
 long fake_opencl_context_property(long name);

@@ -193,6 +193,13 @@ TEST(GpuDevices, HoldAsManySumsAsTheirRegistersAllow) {
   device.name = "Adreno (TM) 740";
   device.vendor = "QUALCOMM";
   EXPECT_EQ(device.widest_tile(), 16);
+  device.type = CL_DEVICE_TYPE_CPU;
+  device.register_floats = 8;
+  EXPECT_EQ(device.widest_tile(), 16);
+  device.register_floats = 16;
+  EXPECT_EQ(device.widest_tile(), 32);
+  device.type = CL_DEVICE_TYPE_GPU;
+  EXPECT_EQ(device.widest_tile(), 16) << "a GPU's work item has registers of one float";
   device.vendor = "ARM";
   EXPECT_EQ(device.widest_tile(), 8);
   device.vendor = "a vendor of boards";

@@ -41,5 +41,26 @@ TEST(GpuRandomModels, GiveTheCpusNumbers) {
   for (const std::string& name : names) EXPECT_GE(seen[name], models >= 100 ? 3 : 0) << name;
 }
 
+// Float16 and float32 tensors side by side: a type that is taken for the other one gives other numbers
+// altogether.
+TEST(GpuRandomModels, AreNearTheCpusNumbersInFloat16) {
+  ASSERT_TRUE(gpu_available().ok()) << gpu_available().message();
+  const auto names = random_operators();
+  for (unsigned seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const RandomModel random = random_model(seed, names[seed % names.size()]);
+    auto cpu = Loaded::load(random.model, Where::kCpu);
+    ASSERT_TRUE(cpu.ok()) << cpu.status().message();
+    auto gpu = Loaded::load(random.model, Where::kGpu, {{"precision", "fp16"}});
+    ASSERT_TRUE(gpu.ok()) << gpu.status().message();
+    const auto wanted = cpu->run(random.inputs);
+    const auto got = gpu->run(random.inputs);
+    ASSERT_TRUE(wanted.ok()) << wanted.status().message();
+    ASSERT_TRUE(got.ok()) << got.status().message();
+    for (std::size_t i = 0; i < got->size(); ++i)
+      EXPECT_EQ(difference((*got)[i], (*wanted)[i], 0.02), "") << (*got)[i].name;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::testing

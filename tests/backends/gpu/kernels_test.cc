@@ -23,6 +23,7 @@ Recipe recipe_of(GraphMaker m, int lanes, bool half = false, int widest = 16) {
   Builder builder(m.graph, half, lanes, widest);
   for (const ValueId id : m.graph.inputs) EXPECT_TRUE(builder.add_input(id).ok());
   for (const Node& node : m.graph.nodes) {
+    builder.begin(node);
     const Status lowered = find_operator(node.op)->lower(builder, node);
     EXPECT_TRUE(lowered.ok()) << lowered.message();
   }
@@ -91,6 +92,12 @@ TEST(GpuKernelChoice, HowManyChannelsAWorkItemMakesGoesByShapeAndSet) {
   EXPECT_EQ(launch_of(convolution(32, 64, 16, 1), kWide).lanes, 16);
   EXPECT_EQ(launch_of(convolution(32, 24, 16, 1), kWide).lanes, 24) << "of 2 x 16 a quarter would idle";
   EXPECT_EQ(launch_of(convolution(32, 8, 16, 1), kWide).lanes, 8);
+  for (const int channels : {24, 32, 60, 64, 1000})
+    EXPECT_EQ(launch_of(convolution(32, channels, 16, 1), kWide, 32).lanes, 32) << channels;
+  EXPECT_EQ(launch_of(convolution(32, 16, 16, 1), kWide, 32).lanes, 16) << "half of 32 would idle";
+  EXPECT_EQ(launch_of(convolution(32, 72, 16, 1), kWide, 32).lanes, 16) << "a quarter of 96";
+  EXPECT_EQ(launch_of(convolution(32, 80, 16, 1), kWide, 32).lanes, 16) << "a sixth";
+  EXPECT_EQ(launch_of(convolution(32, 64, 64, 1), kFloat4, 32).lanes, 16);
   EXPECT_EQ(launch_of(convolution(32, 32, 16, 3, {}, 4), kWide).lanes, 4) << "8 channels in each group";
 }
 
@@ -219,19 +226,72 @@ TEST(GpuKernelChoice, WeightsArePackedWhenTheModelIsCompiled) {
     EXPECT_TRUE(launch.unit == "layout" || launch.unit == "pool" || launch.unit == "conv") << launch.unit;
 }
 
-TEST(GpuKernelChoice, HalfOfTheBytesHoldFloat16) {
-  const auto bytes = [](bool half) {
-    std::size_t activations = 0, weights = 0;
-    for (const Slot& slot : recipe_of(convolution(32, 48, 16, 3), kFloat4, half).slots)
-      (slot.constant.empty() ? activations : weights) += slot.bytes;
-    return std::pair(activations, weights);
+// What a launch reads and writes as float16, by launch.
+std::vector<std::string> halves_of(const Recipe& recipe) {
+  std::vector<std::string> out;
+  out.reserve(recipe.launches.size());
+  for (const Launch& launch : recipe.launches)
+    out.push_back(launch.kernel + (launch.half_in ? " in" : "") + (launch.half_out ? " out" : "") +
+                  (launch.half_weights ? " weights" : ""));
+  return out;
+}
+
+// Strided twice: 16 channels of 32 x 32, then a quarter, then a sixteenth of its elements.
+GraphMaker shrinking() {
+  GraphMaker m;
+  const ValueId x = m.value("x", {1, 3, 32, 32});
+  const auto conv = [&](ValueId from, std::int64_t channels, std::int64_t size, std::int64_t stride) {
+    return m.node("Conv", {from, m.constant({16, channels, 3, 3}), m.constant({16})}, {1, 16, size, size},
+                  {{"pads", Dims{1, 1, 1, 1}}, {"strides", Dims{stride, stride}}});
   };
-  const auto [wide, wide_weights] = bytes(false);
-  const auto [half, half_weights] = bytes(true);
-  EXPECT_LT(half_weights * 10, wide_weights * 6) << "tables of numbers stay";
-  // The host's side of the edges is float32 in both.
-  const std::size_t edges = (32 + 48) * 16 * 16 * sizeof(float);
-  EXPECT_EQ(2 * (half - edges), wide);
+  m.graph.inputs = {x};
+  m.graph.outputs = {conv(conv(conv(conv(x, 3, 32, 1), 16, 16, 2), 16, 8, 2), 16, 8, 1)};
+  return m;
+}
+
+TEST(GpuStorage, LargeTensorsAreFloat16AndSmallOnesAndPicturesFloat32) {
+  const Recipe recipe = recipe_of(shrinking(), kFloat4, true);
+  EXPECT_THAT(halves_of(recipe), ElementsAre("conv_first out", "conv in out", "conv in", "conv", "from_c4"));
+  EXPECT_EQ(recipe.slots[static_cast<std::size_t>(recipe.inputs[0].slot)].bytes,
+            3u * 32 * 32 * sizeof(float));
+  std::vector<std::size_t> written;
+  for (const Launch& launch : recipe.launches)
+    for (const Argument& argument : launch.arguments)
+      if (const auto* writes = std::get_if<Writes>(&argument))
+        written.push_back(recipe.slots[static_cast<std::size_t>(writes->slot)].bytes);
+  EXPECT_THAT(written, ElementsAre(16u * 32 * 32 * 2, 16u * 16 * 16 * 2, 16u * 8 * 8 * 4, 16u * 8 * 8 * 4,
+                                   16u * 8 * 8 * 4));
+  for (const std::string& launch : halves_of(recipe_of(shrinking(), kFloat4)))
+    EXPECT_EQ(launch.find(' '), launch.npos) << launch;
+}
+
+// Their biases stay float32, as small weights do.
+TEST(GpuStorage, WeightsAreFloat16WhereTheirMemoryCounts) {
+  const auto of_channels = [](std::int64_t channels, bool half) {
+    const GraphMaker m = convolution(512, channels, 4, 1);
+    const Recipe recipe = recipe_of(m, kFloat4, half);
+    const Launch& launch = recipe.launches.at(2);
+    std::vector<std::size_t> bytes;
+    for (const std::size_t i : {1, 2})
+      bytes.push_back(
+          recipe.slots[static_cast<std::size_t>(std::get<Reads>(launch.arguments[i]).slot)].bytes);
+    return std::pair(launch.half_weights, bytes);
+  };
+  EXPECT_EQ(of_channels(512, true), std::pair(true, std::vector<std::size_t>{512 * 512 * 2, 512 * 4}));
+  EXPECT_EQ(of_channels(508, true), std::pair(false, std::vector<std::size_t>{512 * 508 * 4, 512 * 4}));
+  EXPECT_EQ(of_channels(512, false), std::pair(false, std::vector<std::size_t>{512 * 512 * 4, 512 * 4}));
+}
+
+// A launch reads one element type: what is at hand in the other one is copied.
+TEST(GpuStorage, WhatIsAddedHasTheTypeOfTheSum) {
+  GraphMaker m;
+  const Dims dims = {1, 8, 6, 6};
+  const ValueId x = m.value("x", dims);
+  const ValueId conv = m.node("Conv", {x, m.constant({8, 8, 1, 1})}, dims);
+  m.graph.inputs = {x};
+  m.graph.outputs = {m.node("Add", {conv, x}, dims)};
+  EXPECT_THAT(halves_of(recipe_of(m, kFloat4, true)),
+              ElementsAre("to_c4", "enter out", "conv1x1 out", "from_c4 in"));
 }
 
 }  // namespace

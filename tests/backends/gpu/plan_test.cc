@@ -11,6 +11,7 @@
 #include "backends/gpu/ir/chains.h"
 #include "backends/gpu/ir/simplify.h"
 #include "backends/gpu/kernels/opcodes.h"
+#include "backends/gpu/ops/conv_weights.h"
 #include "backends/gpu/ops/resize_taps.h"
 #include "backends/gpu/plan/memory.h"
 #include "backends/gpu/plan/tuning.h"
@@ -163,6 +164,45 @@ TEST(GpuFusion, GatedActivationsAreRecognised) {
     ASSERT_THAT(m.operators(), ElementsAre("Conv")) << gate;
     EXPECT_THAT(codes(m.graph.nodes[0]), ElementsAre(gate[0] == 'S' ? OP_SILU : OP_HARD_SWISH));
   }
+}
+
+TEST(GpuFusion, ConstantsForAllChannelsFollowAnActivationInTheConvolution) {
+  const auto made = [](const char* op, const Dims& weights, const Dims& constant) {
+    GraphMaker m;
+    const Dims dims = op == std::string("Gemm") ? Dims{4, 8} : Dims{1, 8, 4, 4};
+    const ValueId x = m.value("x", dims);
+    const ValueId sums = m.node(op, {x, m.constant(weights)}, dims);
+    const ValueId added = m.node("Add", {m.node("Relu", {sums}, dims), m.constant(constant, 6)}, dims);
+    m.graph.inputs = {x};
+    m.graph.outputs = {
+        m.node("Div", {m.node("Sub", {added, m.constant({1}, 2)}, dims), m.constant({}, 4)}, dims)};
+    simplify(m.graph);
+    return m;
+  };
+  const GraphMaker joined = made("Conv", {8, 8, 1, 1}, {});
+  ASSERT_THAT(joined.operators(), ElementsAre("Conv"));
+  ASSERT_THAT(codes(joined.graph.nodes[0]), ElementsAre(OP_RELU, OP_ADD, OP_SUB, OP_DIV));
+  const Epilogue epilogue = fold_weights(joined.graph, joined.graph.nodes[0], 8).epilogue;
+  EXPECT_EQ(epilogue.act, OP_RELU);
+  EXPECT_EQ(epilogue.factor, 0.25F);
+  EXPECT_EQ(epilogue.addend, 1.0F);
+  EXPECT_THAT(made("Conv", {8, 8, 1, 1}, {8, 1, 1}).operators(), ElementsAre("Conv", "Chain"))
+      << "by channel";
+  EXPECT_THAT(made("Gemm", {8, 8}, {}).operators(), ElementsAre("Gemm", "Chain"));
+}
+
+// A sum takes the side that can still take a residual, not the one that is behind its activation.
+TEST(GpuFusion, AConvolutionBehindItsActivationIsTheOthersResidual) {
+  GraphMaker m;
+  const Dims dims = {1, 8, 4, 4};
+  const ValueId x = m.value("x", dims);
+  const ValueId closed = m.node("Relu", {m.node("Conv", {x, m.constant({8, 8, 1, 1})}, dims)}, dims);
+  const ValueId open = m.node("Conv", {x, m.constant({8, 8, 1, 1})}, dims);
+  m.graph.inputs = {x};
+  m.graph.outputs = {m.node("Add", {closed, open}, dims)};
+  simplify(m.graph);
+  ASSERT_THAT(m.operators(), ElementsAre("Conv", "Conv"));
+  EXPECT_EQ(m.graph.nodes[1].steps[0].operand, closed);
 }
 
 // More constants than a launch has operands: a normalisation and a scale, as Caffe2 writes them.

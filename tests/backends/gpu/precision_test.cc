@@ -13,14 +13,14 @@ TEST(GpuPrecision, AutoIsFloat16WhereTheDeviceHasIt) {
   ::setenv("SLUICE_FAKE_OPENCL_EXTENSIONS", "cl_khr_fp16", 1);
   ASSERT_TRUE(gpu_available().ok()) << gpu_available().message();
   const std::string model = zoo_bytes(zoo()[0]);
-  const auto weights = [&](const char* precision) {
+  const auto activations = [&](const char* precision) {
     const auto session = Loaded::load(model, Where::kGpu, {{"precision", precision}});
     EXPECT_TRUE(session.ok()) << session.status().message();
-    return plugin_counts().constants;
+    return plugin_counts().arena;
   };
-  const std::uint64_t single = weights("fp32"), half = weights("fp16");
-  EXPECT_LT(half * 3, single * 2);
-  EXPECT_EQ(weights("auto"), half);
+  const std::uint64_t single = activations("fp32"), half = activations("fp16");
+  EXPECT_LT(half * 4, single * 3);
+  EXPECT_EQ(activations("auto"), half);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ struct Case {
   Dims strides, pads, dilations;
   std::string activation;  // between the two
   bool residual;
+  bool scaled = false;  // a factor and an addend behind the activation
 };
 
 Dims dims_behind(const Case& c) {
@@ -46,6 +47,13 @@ RandomModel model_of(const Case& c, bool read_twice) {
   maker.values.back().read = !c.activation.empty() || !read_twice;
   if (!c.activation.empty()) {
     between = put(maker, c.activation, {between.name}, dims);
+    maker.values.back().read = !read_twice;
+  }
+  if (c.scaled) {
+    maker.values.back().read = true;
+    between = put(maker, "Mul", {between.name, maker.constant({1}, -2, 2)}, dims);
+    maker.values.back().read = true;
+    between = put(maker, "Add", {between.name, maker.constant({1}, -2, 2)}, dims);
     maker.values.back().read = !read_twice;
   }
   dims[1] = c.out;
@@ -103,6 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"OddSizes", 6, 5, 7, 9, 5, {1, 2}, {2, 1, 2, 3}, {1, 1}, "HardSwish", true},
                       Case{"Dilated", 20, 17, 15, 11, 3, {1, 1}, {2, 2, 2, 2}, {2, 2}, "Sigmoid", false},
                       Case{"Unpadded", 16, 8, 6, 8, 3, {1, 1}, {0, 0, 0, 0}, {1, 1}, "Relu", false},
+                      Case{
+                          "Scaled", 18, 12, 9, 10, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, "HardSwish", false, true},
                       Case{"FewPixels", 128, 128, 4, 3, 3, {1, 1}, {0, 0, 0, 0}, {1, 1}, "", false}),
     [](const auto& given) { return given.param.name; });
 

@@ -46,11 +46,7 @@ void compare(const ZooModel& wanted, const Loaded::Options& options, double rela
 TEST_P(GpuZoo, HasTheCpusNumbers) { compare(GetParam(), {}, 1e-4); }
 TEST_P(GpuZoo, HasTheCpusNumbersWithTheFloat4Set) { compare(GetParam(), {{"kernels", "float4"}}, 1e-4); }
 
-// Text detection is not within 1e-2, and cannot be: rounding its weights alone costs 2 to 4 %
-// (tests/bench/float16_rounding.py).
-TEST_P(GpuZoo, Float16StorageIsWithinItsTolerance) {
-  compare(GetParam(), {{"precision", "fp16"}}, GetParam().name == std::string("TextDetection") ? 2e-2 : 1e-2);
-}
+TEST_P(GpuZoo, Float16StorageIsWithinItsTolerance) { compare(GetParam(), {{"precision", "fp16"}}, 1e-2); }
 
 INSTANTIATE_TEST_SUITE_P(Models, GpuZoo, ::testing::ValuesIn(zoo()),
                          [](const auto& model) { return model.param.name; });
