@@ -46,6 +46,12 @@ TEST(RandomDevices, WhatKeepsTheLimitIsNotLeftForAnAttempt) {
   for (const std::uint64_t seed : {66, 91}) expect_heat_limit_kept(seed);
 }
 
+// Devices on which what runs keeps the limit by less than is doubted of one that has not: it has shown what
+// it heats, and stays.
+TEST(RandomDevices, WhatHasShownThatItKeepsTheLimitStays) {
+  for (const std::uint64_t seed : {1029, 1091, 25039}) expect_heat_limit_kept(seed);
+}
+
 // Devices on which all that is known gets too hot in the long run: what would heat far more than what runs is
 // no way out.
 TEST(RandomDevices, WhatHeatsFarMoreIsNoAttempt) {
