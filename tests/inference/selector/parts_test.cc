@@ -161,24 +161,6 @@ TEST_F(TripLearning, ASlowModeDoesNotTellThatTheGovernorLetGo) {
   EXPECT_NEAR(trips.trip(UnitRole::kNpu, HeatVariable::kNpu).hysteresis, 3, 0.01);
 }
 
-// The case is warmer than when the die throttled: it may be the case's governor, but what costs nothing to
-// try is not left alone for ever.
-TEST_F(TripLearning, ASlowModeIsLeftWhereOneTemperatureSaysThatItMay) {
-  const auto run = [&](int seconds, double die, double skin, double full, double speed) {
-    for (int i = 0; i < seconds; ++i) {
-      Readings readings = reading(die);
-      readings.temperature(HeatRole::kSkin).value = skin;
-      heat.observe(1, {UnitRole::kNpu, 4}, readings);
-      trips.observe(1, UnitRole::kNpu, full, speed, heat);
-    }
-  };
-  run(50, 70, 30, 1, 1);
-  run(30, 80, 31, 1, 0.7);
-  EXPECT_TRUE(trips.throttled(UnitRole::kNpu));
-  run(60, 60, 33, 0.6, 0.6);
-  EXPECT_FALSE(trips.throttled(UnitRole::kNpu));
-}
-
 TEST(Costs, NothingIsAllocatedPerPeriodOrDecision) {
   const testing::TrueDevice device = testing::random_device(2);
   const std::vector<SelectorCandidate> candidates = device.seen_candidates();
