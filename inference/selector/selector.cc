@@ -23,6 +23,9 @@ constexpr std::array<double, 7> kMoveDwells = {0, 1, 2, 4, 8, 30, 90};
 constexpr double kCooler = 0.3, kWorthCooling = 1.5;
 // A candidate that brings nothing is left for one that gives at least this share of the rate wanted.
 constexpr double kLeastShare = 0.05;
+// How far ahead what runs is judged where all are too hot, in s, and by how many deviations: it shows what it
+// heats.
+constexpr double kShownAhead = 100, kShownDoubts = 0.5;
 // How far ahead candidates that are all too hot are compared, in s.
 constexpr double kLongNear = 60;
 // K by which an attempt is worse than what is sure to keep the limit, if without the usual margin.
@@ -52,7 +55,9 @@ bool Chooser::worth_attempt(const Forecaster& future, std::size_t c) const {
 // more.
 double Chooser::heat_badness(std::size_t c) const {
   const Forecaster future(candidates_, state_, policy_, policy_.target_fps);
-  const double surely = future.peak(c, Forecaster::kHorizon);
+  const bool runs = static_cast<int>(c) == state_.current;
+  const double surely =
+      runs ? future.peak(c, kShownAhead, kShownDoubts) : future.peak(c, Forecaster::kHorizon);
   if (surely <= *policy_.max_temperature_c) return surely;
   return (worth_attempt(future, c) ? kAttempt : 2 * kAttempt) + hoped_peak(c);
 }

@@ -23,6 +23,7 @@ constexpr double kLeastRise = 4, kFreeTolerance = 3;
 constexpr double kFreeMemory = 900;  // s
 constexpr double kStarvedMemory = 5;
 
+constexpr double kSurelyHeld = 0.9;  // share of belief in the trip points that are not left yet
 constexpr double kVisible =
     1.04;  // a mode this much faster than the throttled speed shows whether it still binds
 
@@ -104,14 +105,15 @@ void TripLearner::weigh(Unit& unit) {
   for (Trip& trip : unit.trips) trip.weight /= sum;
 }
 
-// By temperature alone: below where the governor has let go, as far as is known.
+// By temperature alone, as far as is known: one that may well be the governor's is below where it lets go.
+// The others cannot be ruled out while a slow mode runs; a faster one tells within seconds.
 bool TripLearner::may_be_free(const Unit& unit, const HeatValues& values) {
   double held = 0;
   for (std::size_t v = 0; v < kHeatVariables; ++v) {
     const Trip& trip = unit.trips[v];
     if (trip.known && values[v] > trip.at - trip.hysteresis) held += trip.weight;
   }
-  return held < 0.5;
+  return held < kSurelyHeld;
 }
 
 // Units that do not run: what they show when they run again began meanwhile.

@@ -46,6 +46,12 @@ TEST(RandomDevices, WhatKeepsTheLimitIsNotLeftForAnAttempt) {
   for (const std::uint64_t seed : {66, 91}) expect_heat_limit_kept(seed);
 }
 
+// Devices on which what runs keeps the limit by less than is doubted of one that has not: it has shown what
+// it heats, and stays.
+TEST(RandomDevices, WhatHasShownThatItKeepsTheLimitStays) {
+  for (const std::uint64_t seed : {1029, 1091, 25039}) expect_heat_limit_kept(seed);
+}
+
 // Devices on which all that is known gets too hot in the long run: what would heat far more than what runs is
 // no way out.
 TEST(RandomDevices, WhatHeatsFarMoreIsNoAttempt) {
@@ -67,17 +73,25 @@ TEST(RandomDevices, BudgetHoldsWhenOtherLoadsGrow) {
   }
 }
 
+void expect_share_of_optimum(std::uint64_t seed, double least) {
+  const TrueDevice device = random_device(seed);
+  OptimumRequest request;
+  request.grid_c = 2;
+  RunRequest run;
+  run.policy = device.policy(PolicyKind::kSustained);
+  EXPECT_GT(run_selector(device, run).frames, least * optimum(device, request).frames) << "seed " << seed;
+}
+
 // Devices whose governor of the case, once met, leaves too little for any frame to be in time, for minutes:
 // it is met later, or not at all.
 TEST(RandomDevices, WhatWouldLoseEveryFrameIsApproachedWithCare) {
-  for (const std::uint64_t seed : {552, 5237}) {
-    const TrueDevice device = random_device(seed);
-    OptimumRequest request;
-    request.grid_c = 2;
-    RunRequest run;
-    run.policy = device.policy(PolicyKind::kSustained);
-    EXPECT_GT(run_selector(device, run).frames, 0.8 * optimum(device, request).frames) << "seed " << seed;
-  }
+  for (const std::uint64_t seed : {552, 5237}) expect_share_of_optimum(seed, 0.8);
+}
+
+// Devices whose die throttles once while the case is still cool: that is warmer from then on and may be what
+// counts, but a slow mode is not kept for ever because of it.
+TEST(RandomDevices, ASlowModeIsLeftWhereOneTemperatureSaysThatItMay) {
+  for (const std::uint64_t seed : {502, 9540}) expect_share_of_optimum(seed, 0.85);
 }
 
 // What is reached today, with the shortfall against the bars in `tools/dev bench selector`.
