@@ -35,9 +35,11 @@ std::string npy(const std::string& descr, const std::string& shape, const std::v
 }
 
 class Npz : public ::testing::Test {
+ public:
+  ~Npz() override { fs::remove(path_); }
+
  protected:
   Npz() : path_((fs::path(::testing::TempDir()) / ("npz_" + std::to_string(::getpid()) + ".npz")).string()) {}
-  ~Npz() override { fs::remove(path_); }
 
   void write(const std::vector<std::pair<std::string, std::string>>& files) {
     fs::remove(path_);

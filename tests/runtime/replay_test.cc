@@ -136,7 +136,7 @@ TEST_F(SimulatedReplay, BrokenLinesAreRefusedByNumber) {
     std::vector<std::string> lines = good;
     std::string& line = lines.at(5);
     const std::size_t at =
-        line.find(b.from, line.find("\"period\"") == std::string::npos ? 0 : line.find("{"));
+        line.find(b.from, line.find("\"period\"") == std::string::npos ? 0 : line.find('{'));
     ASSERT_NE(at, std::string::npos) << b.from << " in " << line;
     line.replace(at, b.from.size(), b.to);
     std::string text;

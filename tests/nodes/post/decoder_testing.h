@@ -60,6 +60,7 @@ struct Outputs {
   }
   std::vector<const Tensor*> tensors() const {
     std::vector<const Tensor*> out;
+    out.reserve(packets.size());
     for (const Packet& packet : packets) out.push_back(packet.get<Tensor>());
     return out;
   }
