@@ -221,12 +221,15 @@ const char* performance_hint(const std::string& mode) {
   return mode == "burst" || mode.ends_with("high_performance") ? "high" : "normal";
 }
 
+// `profiling_path` is no option of pipelines: `sluice profile` asks for it.
 std::unordered_map<std::string, std::string> provider_options(const Options& options, bool tune) {
   const std::string& priority = options.text("context_priority");
   return {{gpu::kPrecision, options.text("precision")},
           {gpu::kPerformance, performance_hint(options.text("performance_mode"))},
           {gpu::kPriority, priority == "normal" ? "none" : priority},
-          {gpu::kTune, tune ? "1" : "0"}};
+          {gpu::kTune, tune ? "1" : "0"},
+          {gpu::kProfile, options.has("profiling_path") ? "1" : "0"},
+          {gpu::kProfilePath, options.has("profiling_path") ? options.text("profiling_path") : ""}};
 }
 
 Result<std::unique_ptr<Session>> open_once(const SessionRequest& request, bool tune = false) {

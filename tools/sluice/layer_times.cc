@@ -98,6 +98,25 @@ Result<std::vector<LayerTime>> read_ort_profile(std::string_view text) {
   }
 }
 
+Result<std::vector<LayerTime>> read_gpu_profile(std::string_view text) {
+  std::map<std::string, Sum> sums;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view row = text.substr(0, end);
+    const std::string_view number = take_column(row);
+    double us = 0;
+    if (std::from_chars(number.data(), number.data() + number.size(), us).ec == std::errc{}) {
+      Sum& sum = sums[std::string(row)];
+      sum.layer.name = row.empty() ? "inputs and outputs" : std::string(row);
+      sum.total += us / 1000;
+      sum.count = 1;  // the mean is made already; what several parts of a model call alike is one layer
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (sums.empty()) return invalid("the profile has no times of operators");
+  return layers_of(std::move(sums), &LayerTime::ms);
+}
+
 Result<std::vector<LayerTime>> read_qnn_profile(std::string_view text) {
   std::map<std::string, Sum> sums;
   while (!text.empty()) {

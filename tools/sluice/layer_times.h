@@ -27,6 +27,10 @@ struct LayerTime {
 // ONNX Runtime's profile, a list of events in Chrome's trace format; longest first. kInvalid.
 Result<std::vector<LayerTime>> read_ort_profile(std::string_view text);
 
+// What our OpenCL provider writes (backends/gpu/ep/plugin.h), "microseconds,operator" by line; longest first.
+// An operator without a name stands for the model's inputs and outputs. kInvalid: no such line.
+Result<std::vector<LayerTime>> read_gpu_profile(std::string_view text);
+
 // QNN's CSV with per-operator cycles (profiling level detailed); most cycles first; types are unknown. The
 // cycles of the simulator are a model, not the chip. kInvalid: no such rows.
 Result<std::vector<LayerTime>> read_qnn_profile(std::string_view text);

@@ -55,6 +55,23 @@ Result<std::vector<LayerTime>> cpu_layers(const std::string& model, const KeptSa
   return read_ort_profile(text);
 }
 
+std::string text_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// On the GPU our provider waits for each kernel, and writes a file when the session ends.
+Result<std::vector<LayerTime>> gpu_layers(Backend& backend, const std::string& model, RunPlan plan,
+                                          const KeptSample& sample) {
+  SLUICE_ASSIGN(const TemporaryFile file, TemporaryFile::make("profile", "layers.csv", {}));
+  plan.options["profiling_path"] = {file.path()};
+  {
+    SLUICE_ASSIGN(const auto side, open_for_profile(backend, model, plan));
+    for (int i = 0; i < kLayerRuns; ++i) SLUICE_RETURN_IF_ERROR(side->run(sample.sample).status());
+  }
+  return read_gpu_profile(text_of_file(file.path()));
+}
+
 // On the NPU the provider writes a CSV file.
 Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& model, RunPlan plan,
                                           const KeptSample& sample, bool simulated) {
@@ -66,9 +83,7 @@ Result<std::vector<LayerTime>> htp_layers(Backend& backend, const std::string& m
     for (int i = 0; i < (simulated ? kSimulatedLayerRuns : kLayerRuns); ++i)
       SLUICE_RETURN_IF_ERROR(side->run(sample.sample).status());
   }
-  std::ifstream file(csv.path(), std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  return read_qnn_profile(text);
+  return read_qnn_profile(text_of_file(csv.path()));
 }
 
 Result<std::vector<LayerTime>> timed_layers(Backend& backend, const std::string& model, const RunPlan& plan,
@@ -81,6 +96,7 @@ Result<std::vector<LayerTime>> timed_layers(Backend& backend, const std::string&
   }
   const KeptSample& sample = samples.empty() ? made_up[0] : samples[0];
   if (backend.name() == "cpu") return cpu_layers(model, sample);
+  if (backend.name() == "gpu") return gpu_layers(backend, model, plan, sample);
   if (backend.name() == "htp") return htp_layers(backend, model, plan, sample, figures.simulated);
   return unavailable("this backend has no profiler");
 }

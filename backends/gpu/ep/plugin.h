@@ -21,6 +21,9 @@ inline constexpr const char* kTune = "tune";  // 1: measure kernel sets and loca
 inline constexpr const char* kPerformance = "performance";
 inline constexpr const char* kPriority = "priority";
 inline constexpr const char* kProfile = "profile";  // 1: time every kernel, and wait for it
+// With `profile`: a file that gets, when the session ends, a line "microseconds,operator" for each operator
+// that ran here; else the times of the kernels go to the log.
+inline constexpr const char* kProfilePath = "profile_path";
 
 // Metadata of a device that the plugin offers: which OpenCL device stands behind it.
 inline constexpr const char* kDeviceNameKey = "opencl_device";

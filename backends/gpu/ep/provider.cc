@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <limits>
+#include <locale>
 
 #include "backends/gpu/device/counters.h"
 #include "backends/gpu/ep/capture.h"
@@ -124,6 +126,7 @@ Result<ProviderOptions> ProviderOptions::read(const OrtSessionOptions* session) 
   options.precision = text(kPrecision, "auto");
   options.kernels = text(kKernels, "auto");
   options.profile = text(kProfile, "0") == "1";
+  options.profile_path = text(kProfilePath, "");
   options.tune = text(kTune, "0") == "1";
   SLUICE_ASSIGN(options.hints.performance, read_hint(kPerformance, text(kPerformance, "none")));
   SLUICE_ASSIGN(options.hints.priority, read_hint(kPriority, text(kPriority, "none")));
@@ -153,6 +156,21 @@ Provider::Provider(std::shared_ptr<Context> context, ProviderOptions options, co
 Provider::~Provider() {
   context_->keep_programs();
   if (!options_.profile) return;
+  const Ort::Status ignored(guarded([this]() -> OrtStatus* {
+    tell_times();
+    return nullptr;
+  }));
+}
+
+// A file that cannot be written is missed by the one who reads it.
+void Provider::tell_times() const {
+  if (!options_.profile_path.empty()) {
+    std::ofstream file(options_.profile_path);
+    file.imbue(std::locale::classic());
+    for (const auto& [name, executable] : executables_)
+      for (const NodeTime& time : executable->node_times()) file << time.us << ',' << time.node << '\n';
+    return;
+  }
   for (const auto& [name, executable] : executables_)
     for (const KernelTime& time : executable->profile())
       log(ORT_LOGGING_LEVEL_WARNING, name + ": " + time.kernel + " x" + std::to_string(time.launches) + " " +

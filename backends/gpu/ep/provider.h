@@ -15,6 +15,7 @@ struct ProviderOptions {
   std::string precision = "auto";
   std::string kernels = "auto";
   bool profile = false;
+  std::string profile_path;
   bool tune = false;
   Hints hints;
   // Allowed values, or kInvalid.
@@ -34,6 +35,7 @@ class Provider : public OrtEp {
                      OrtNodeComputeInfo** infos);
   Status compile_one(const OrtGraph* graph, const OrtNode* fused);
   void log(OrtLoggingLevel level, const std::string& text) const;
+  void tell_times() const;
   Result<Recipe> recipe_for(const Graph& graph, int lanes) const;
   Result<std::unique_ptr<Executable>> make(const Graph& graph) const;
   Result<std::unique_ptr<Executable>> make_tuned(const Graph& graph) const;

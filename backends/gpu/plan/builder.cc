@@ -74,6 +74,7 @@ bool Builder::at_hand_as_half(ValueId id) const {
 }
 
 void Builder::begin(const Node& node) {
+  node_ = node.name.empty() ? graph_.output(node).name : node.name;
   ValueId largest = kNone;
   for (const ValueId id : node.inputs) {
     if (id == kNone || graph_.value(id).constant()) continue;
@@ -241,6 +242,7 @@ void Builder::launch(std::string unit, std::string kernel, std::vector<Argument>
   for (const std::int64_t items : global) launch.global[axis++] = static_cast<std::size_t>(items);
   launch.group = group.value_or(launch.group);
   launch.group_fixed = group.has_value();
+  launch.node = node_;
   set_variant(launch);
   recipe_.launches.push_back(std::move(launch));
 }
@@ -256,6 +258,7 @@ Status Builder::add_input(ValueId id) {
 }
 
 Status Builder::add_output(ValueId id) {
+  node_.clear();
   const Value& value = graph_.value(id);
   const std::size_t bytes = static_cast<std::size_t>(value.count()) * size_of(value.dtype);
   const bool half = value.dtype == DType::kFloat16 && recipe_.half;

@@ -109,6 +109,7 @@ class Builder {
   std::vector<Holds> holds_;                   // by slot
   std::vector<bool> written_half_;             // by value: of the type in which its node writes it
   bool reads_half_ = false;                    // of the node whose launches are made
+  std::string node_;                           // its name
   std::array<std::vector<Places>, 2> places_;  // as float32 and as float16
   std::map<SlotId, ValueId> extended_;         // which value reaches to the memory's end
   SlotId nothing_ = -1;

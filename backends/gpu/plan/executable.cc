@@ -289,6 +289,7 @@ Status Executable::enqueue_outputs(std::span<void* const> outputs) {
 
 Status Executable::enqueue_kernels() {
   const Api& api = context_->api();
+  if (profiling_) ++profiled_runs_;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (profiling_) {
       SLUICE_RETURN_IF_ERROR(enqueue_profiled(i));
@@ -340,6 +341,18 @@ std::vector<KernelTime> Executable::profile() const {
   out.reserve(by_name.size());
   for (auto& [name, entry] : by_name) out.push_back(std::move(entry));
   std::ranges::sort(out, std::greater{}, &KernelTime::us);
+  return out;
+}
+
+std::vector<NodeTime> Executable::node_times() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<NodeTime> out;
+  for (std::size_t i = 0; i < steps_.size() && profiled_runs_ > 0; ++i) {
+    const std::string& node = recipe_.launches[i].node;
+    auto entry = std::ranges::find(out, node, &NodeTime::node);
+    if (entry == out.end()) entry = out.insert(out.end(), {node, 0});
+    entry->us += steps_[i].us / profiled_runs_;
+  }
   return out;
 }
 

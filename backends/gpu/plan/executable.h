@@ -20,6 +20,12 @@ struct ExecutableFacts {
   std::size_t constants = 0;                // bytes
 };
 
+// Mean time of one run on the device.
+struct NodeTime {
+  std::string node;  // as in Launch
+  double us = 0;
+};
+
 struct KernelTime {
   std::string kernel;
   double us = 0;  // on the device, sum over the profiled runs
@@ -49,6 +55,8 @@ class Executable {
   const Recipe& recipe() const { return recipe_; }
   // Per kernel name; empty without profiling.
   std::vector<KernelTime> profile() const;
+  // Per node, in the order in which they run; empty without profiling or runs.
+  std::vector<NodeTime> node_times() const;
 
  private:
   struct Step {
@@ -96,6 +104,7 @@ class Executable {
   std::vector<Step> steps_;
   std::vector<Tie> input_ties_, output_ties_;
   ExecutableFacts facts_;
+  int profiled_runs_ = 0;
   mutable std::mutex mutex_;  // of a run
 };
 

@@ -47,6 +47,8 @@ struct Launch {
   std::array<std::size_t, 2> group{0, 1};
   bool group_fixed = false;  // the kernel counts on `group`: there is nothing to tune
   bool half_in = false, half_out = false, half_weights = false;  // of the variant, by its arguments
+  std::string
+      node;  // the model's operator that it is for, or the first of several; empty: an input or output
 };
 
 // A tensor that crosses between host and device.

@@ -42,6 +42,18 @@ TEST(LayerTimes, WhatIsNoProfileIsRefused) {
   EXPECT_THAT(read_qnn_profile("a,b,c\n").status().message(), HasSubstr("no cycles"));
 }
 
+TEST(LayerTimes, GpuTimesAreOfOperatorsLongestFirst) {
+  const auto layers = read_gpu_profile("250,a, with a comma\n500,b\n\nno number,c\n50,\n200,b\n");
+  ASSERT_TRUE(layers.ok()) << layers.status().message();
+  ASSERT_EQ(layers->size(), 3U);
+  EXPECT_EQ((*layers)[0].name, "b");  // of two parts of the model
+  EXPECT_DOUBLE_EQ((*layers)[0].ms, 0.7);
+  EXPECT_DOUBLE_EQ((*layers)[0].share, 0.7);
+  EXPECT_EQ((*layers)[1].name, "a, with a comma");
+  EXPECT_EQ((*layers)[2].name, "inputs and outputs");
+  EXPECT_THAT(read_gpu_profile("x\n").status().message(), HasSubstr("no times"));
+}
+
 TEST(LayerTimes, QnnCyclesAreSummedPerOperator) {
   const auto layers = read_qnn_profile(
       "Msg Timestamp,Message,Time,Unit of Measurement,Timing Source,Event Level,Event Identifier\n"

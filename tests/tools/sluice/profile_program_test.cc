@@ -67,6 +67,20 @@ void expect_figures(const nlohmann::json& backend) {
   EXPECT_EQ(operators, backend["operators"]["total"]);
 }
 
+// Our provider's own times: each of an operator of the model, whose type the file tells.
+void expect_own_operators(const nlohmann::json& gpu) {
+  ASSERT_EQ(gpu["slowest"].size(), 5U) << gpu["layers_reason"];
+  double share = 0;
+  int convolutions = 0;
+  for (const auto& layer : gpu["layers"]) {
+    EXPECT_GE(layer["ms"], 0.0) << layer;
+    share += layer["share"].get<double>();
+    convolutions += layer["operator"] == "Conv" ? 1 : 0;
+  }
+  EXPECT_NEAR(share, 1, 1e-6);
+  EXPECT_GT(convolutions, 20);
+}
+
 TEST_F(ProfileProgram, SaysHowFastAndWhatIsSlow) {
   ASSERT_EQ(run(kModel + " --backend cpu --json"), 0) << err_;
   EXPECT_EQ(err_, "");
@@ -110,6 +124,7 @@ TEST_F(ProfileProgram, AllBackendsSideBySide) {
     ++seen;
     expect_figures(backend);
     EXPECT_EQ(backend["simulated"], backend["backend"] == "htp");
+    if (backend["backend"] == "gpu") expect_own_operators(backend);
     if (backend["backend"] != "htp") continue;
     // The provider's own profile: cycles per operator, with the operator's type from the model.
     ASSERT_EQ(backend["slowest"].size(), 5u) << backend["layers_reason"];
