@@ -35,6 +35,7 @@ std::vector<Target> targets(const CompileArguments& arguments) {
   if (arguments.socs.empty()) return {{"", arguments.output}};
   if (arguments.socs.size() == 1) return {{arguments.socs[0], arguments.output}};
   std::vector<Target> out;
+  out.reserve(arguments.socs.size());
   const fs::path path(arguments.output);
   for (const std::string& soc : arguments.socs)
     out.push_back({soc, path.parent_path() / (path.stem().string() + "." + soc + path.extension().string())});

@@ -90,7 +90,7 @@ Status write_results(const QuantizeArguments& arguments, const quantize::Outcome
   SLUICE_ASSIGN(FileReplacement model, FileReplacement::open(arguments.output));
   SLUICE_RETURN_IF_ERROR(model.write(outcome.model));
   if (arguments.write_encodings.empty()) return model.commit();
-  const auto named = [](Status status) { return std::move(status).with_context("--write-encodings: "); };
+  const auto named = [](const Status& status) { return status.with_context("--write-encodings: "); };
   auto encodings = FileReplacement::open(arguments.write_encodings);
   if (!encodings.ok()) return named(encodings.status());
   SLUICE_RETURN_IF_ERROR(named(encodings->write(outcome.encodings)));

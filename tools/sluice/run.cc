@@ -1,8 +1,10 @@
 // sluice run
 #include <stdlib.h>
 
+#include <fmt/format.h>
 #include <cstdio>
 #include <cstdlib>
+
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -76,7 +78,7 @@ void refuse_shared_outputs(const Plan& plan, const RunArguments& arguments, Load
     const std::string use = path == "-" ? " writes to standard output too" : " uses that file";
     for (const std::string& user : users_of(real_name(path), plan, arguments.file)) {
       issues.issues.push_back(
-          {{}, std::string(option) + " is " + path_in_quotes(path) + ", but " + user + use});
+          {{}, fmt::format("{} is {}, but {}{}", option, path_in_quotes(path), user, use)});
     }
   }
 }

@@ -22,11 +22,13 @@ const std::string kModel = "data/models/face_detection_front_128x128.onnx";
 const std::string kQuantised = "data/models/face_detection_front_128x128.w8a16.onnx";
 
 class ProfileProgram : public ::testing::Test {
+ public:
+  ~ProfileProgram() override { fs::remove_all(folder_); }
+
  protected:
   ProfileProgram() : folder_(fs::path(::testing::TempDir()) / ("profile_" + std::to_string(::getpid()))) {
     fs::create_directories(folder_);
   }
-  ~ProfileProgram() override { fs::remove_all(folder_); }
 
   std::string at(const std::string& name) const { return (folder_ / name).string(); }
   int run(const std::string& arguments) {
@@ -142,7 +144,9 @@ TEST_F(ProfileProgram, AllBackendsSideBySide) {
 TEST_F(ProfileProgram, TheNpuCanBeAnotherChips) {
   std::vector<double> cycles;
   for (const std::string soc : {"sm8550", "qcs6490"}) {
-    ASSERT_EQ(run(kQuantised + " --backend htp --soc " + soc + " --duration 200ms --json"), 0) << err_;
+    ASSERT_EQ(
+        run(std::string(kQuantised).append(" --backend htp --duration 200ms --json --soc ").append(soc)), 0)
+        << err_;
     const auto htp = nlohmann::json::parse(out_)["backends"][0];
     EXPECT_EQ(htp["soc"], soc);
     cycles.push_back(htp["slowest"][0]["cycles"]);
