@@ -21,7 +21,9 @@ TEST_P(GpuEdge, HasTheCpusNumbers) {
   const bool refused = *GetParam().refused != '\0';
   auto gpu = Loaded::load(made.bytes(), Where::kGpu, {}, refused);
   ASSERT_TRUE(gpu.ok()) << gpu.status().message();
-  if (refused) EXPECT_THAT(ort::recent_warnings(), HasSubstr(std::string(") ") + GetParam().refused));
+  if (refused) {
+    EXPECT_THAT(ort::recent_warnings(), HasSubstr(std::string(") ") + GetParam().refused));
+  }
   const auto wanted = cpu->run(made.inputs);
   const auto got = gpu->run(made.inputs);
   ASSERT_TRUE(wanted.ok()) << wanted.status().message();
