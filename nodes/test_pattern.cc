@@ -89,7 +89,7 @@ void draw_noise(Image& image, std::uint64_t number) {
   std::uint64_t state = (number + 1) * 0x9E3779B97F4A7C15ull;
   for (int p = 0; p < 2; ++p) {
     const PlaneSize size = plane_size(image.type, p);
-    const auto bytes = static_cast<std::size_t>(size.width * size.bytes_per_sample);
+    const auto bytes = static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.bytes_per_sample);
     for (int y = 0; y < size.height; ++y) {
       std::uint8_t* row =
           image.planes[static_cast<std::size_t>(p)] + y * image.strides[static_cast<std::size_t>(p)];

@@ -249,15 +249,17 @@ Outcome Model::run(std::uint32_t unit, Slot slot, const FrameInfo& frame) {
     return out;
   }
   int at = static_cast<int>(roll(unit, frame, 3) % spec.nodes.size());
-  std::uint64_t x = roll(unit, frame, 4);
   static constexpr DropReason kReasons[] = {DropReason::kPoolEmpty, DropReason::kTooMany,
                                             DropReason::kTimeout, DropReason::kStale, DropReason::kCancelled};
-  if (x < static_cast<std::uint64_t>(m.filter)) {
+  const auto happens = [&](std::uint64_t what, int share) {
+    return roll(unit, frame, what) < static_cast<std::uint64_t>(share);
+  };
+  if (happens(4, m.filter)) {
     out.kind = Outcome::Kind::kFiltered;
-  } else if ((x = roll(unit, frame, 5)) < static_cast<std::uint64_t>(m.drop)) {
+  } else if (happens(5, m.drop)) {
     out.kind = Outcome::Kind::kDropped;
     out.reason = kReasons[roll(unit, frame, 6) % std::size(kReasons)];
-  } else if ((x = roll(unit, frame, 7)) < static_cast<std::uint64_t>(m.fail)) {
+  } else if (happens(7, m.fail)) {
     out.kind = Outcome::Kind::kDropped;
     out.reason = DropReason::kFailed;
   } else {

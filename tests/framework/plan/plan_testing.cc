@@ -80,6 +80,7 @@ void describe_placed(NodeDeclaration& d) {
 Result<std::vector<PortType>> infer_outputs(const TypeContext& context) {
   SLUICE_ASSIGN(const ModelSignature model, context.model("model"));
   std::vector<PortType> out;
+  out.reserve(model.outputs.size());
   for (const TensorType& t : model.outputs) out.push_back(tensor_port(t));
   return out;
 }
