@@ -10,10 +10,12 @@
 
 #include <fmt/format.h>
 
+#include "framework/core/suggest.h"
+
 namespace sluice {
 namespace {
 
-std::string quoted(const std::string& path) { return "'" + path + "'"; }
+std::string quoted(const std::string& path) { return path_in_quotes(path); }
 
 Status cannot_open(const std::string& path, int error) {
   if (error == ENOENT)
@@ -49,13 +51,13 @@ FileStamp make_stamp(const struct stat& info) {
 
 Status check_format(const std::string& path, std::string_view bytes) {
   if (path.ends_with(".tflite") || (bytes.size() > 8 && bytes.substr(4, 4) == "TFL3"))
-    return unavailable("'" + path +
-                       "' is a TensorFlow Lite model, Sluice runs ONNX; convert it with "
+    return unavailable(quoted(path) +
+                       " is a TensorFlow Lite model, Sluice runs ONNX; convert it with "
                        "python -m tf2onnx.convert --tflite " +
                        path + " --output model.onnx");
   if (path.ends_with(".dlc"))
-    return unavailable("'" + path +
-                       "' is a DLC of Qualcomm's SNPE, which cannot be converted back; export the "
+    return unavailable(quoted(path) +
+                       " is a DLC of Qualcomm's SNPE, which cannot be converted back; export the "
                        "original network as ONNX (torch.onnx.export, tf2onnx) and use backend htp");
   return {};
 }

@@ -108,6 +108,9 @@ TEST_F(BadModel, EveryByteFlippedNeverReadsOutside) {
     }
   }
 }
+TEST_F(BadModel, AMessageIsOneLineWhateverTheFileIsCalled) {
+  EXPECT_EQ(refusal("two\nlines.onnx", "").find('\n'), std::string::npos);
+}
 TEST_F(BadModel, OtherFormatsGetAdvice) {
   EXPECT_THAT(refusal("m.tflite", "anything"), HasSubstr("python -m tf2onnx.convert --tflite"));
   EXPECT_THAT(refusal("m.onnx", std::string("\x1c\0\0\0TFL3....", 12)),

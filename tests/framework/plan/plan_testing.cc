@@ -1,11 +1,12 @@
 #include "tests/framework/plan/plan_testing.h"
-#include "framework/node/chosen_device.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <stdexcept>
 
+#include "framework/core/suggest.h"
+#include "framework/node/chosen_device.h"
 #include "framework/node/htp_section.h"
 
 namespace sluice::testing {
@@ -260,7 +261,7 @@ Result<ModelSignature> read_fake_signature(const ModelPlan& model, std::string_v
   } else if (file == "open.onnx") {
     s.inputs[0].shape = {1, 3, Shape::kSymbolic, 8};
   } else if (file != "float.onnx") {
-    return unavailable("'" + path + "' does not exist");
+    return unavailable(path_in_quotes(path) + " does not exist");
   }
   return s;
 }
