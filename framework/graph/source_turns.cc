@@ -3,15 +3,14 @@
 #include <ctime>
 
 #include <algorithm>
-#include <chrono>
 #include <thread>
 #include <utility>
 
 namespace sluice {
 namespace {
 
-// Long enough that a decoder's caches are filled once for some ten pictures, short enough that no stream
-// stands for long.
+// Long enough that a decoder fills its caches once for some tens of pictures (720p), short enough that 16
+// streams all come within two seconds.
 constexpr TimeNs kTurn = 100'000'000;
 // Between two looks at how busy the cores are.
 constexpr TimeNs kWindow = 50'000'000;
@@ -19,14 +18,12 @@ constexpr TimeNs kWindow = 50'000'000;
 // when less is idle and frames pile up. With 0.5, 16 streams on two cores left a fifth of a core unused; with
 // 0.15 a frame cost 7 % more CPU time than with 0.3, and none came out sooner.
 constexpr double kIdle = 0.3;
-// A source at work may stand still after all, on a disk that does not answer: the next one in the queue looks
-// this often whether cores are idle, and comes then, however many are at work.
-constexpr std::chrono::milliseconds kLook{250};
 
 }  // namespace
 
-SourceTurns::SourceTurns(Machine machine, std::size_t sources)
+SourceTurns::SourceTurns(Machine machine, std::function<bool()> graph_behind, std::size_t sources)
     : machine_(std::move(machine)),
+      graph_behind_(std::move(graph_behind)),
       allowed_(std::max(1, machine_.cores / 2)),
       measured_at_(machine_.now()),
       measured_cpu_(machine_.cpu_time()),
@@ -34,15 +31,14 @@ SourceTurns::SourceTurns(Machine machine, std::size_t sources)
   queue_.reserve(sources);
 }
 
-SourceTurns::Machine SourceTurns::this_process(std::function<bool()> graph_behind) {
+SourceTurns::Machine SourceTurns::this_process() {
   const auto read = [](clockid_t id) {
     timespec t{};
     clock_gettime(id, &t);
     return static_cast<TimeNs>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
   };
   return {static_cast<int>(std::max(1u, std::thread::hardware_concurrency())),
-          [read] { return read(CLOCK_MONOTONIC); }, [read] { return read(CLOCK_PROCESS_CPUTIME_ID); },
-          std::move(graph_behind)};
+          [read] { return read(CLOCK_MONOTONIC); }, [read] { return read(CLOCK_PROCESS_CPUTIME_ID); }};
 }
 
 void SourceTurns::take(std::size_t source) {
@@ -58,6 +54,7 @@ void SourceTurns::begin(std::size_t source) {
 
 void SourceTurns::yield(std::size_t source) {
   std::unique_lock lock(mutex_);
+  ++captures_;
   if (queue_.empty() || ended_) return;
   adapt();
   if (at_work_ <= allowed_ && machine_.now() - began_[source] < kTurn) return let_in();
@@ -68,6 +65,7 @@ void SourceTurns::yield(std::size_t source) {
 
 void SourceTurns::give_back() {
   std::lock_guard lock(mutex_);
+  ++captures_;
   --at_work_;
   if (queue_.empty()) return;
   adapt();
@@ -95,10 +93,10 @@ void SourceTurns::adapt() {
   const TimeNs span = now - measured_at_;
   if (span < kWindow) return;
   const TimeNs cpu = machine_.cpu_time();
-  idle_ = machine_.cores - static_cast<double>(cpu - measured_cpu_) / static_cast<double>(span);
-  const bool behind = machine_.graph_behind();
-  if (idle_ >= kIdle && !behind) allowed_ = std::min(allowed_ + 1, machine_.cores);
-  if (idle_ < kIdle && behind) allowed_ = std::max(allowed_ - 1, 1);
+  const double idle = machine_.cores - static_cast<double>(cpu - measured_cpu_) / static_cast<double>(span);
+  const bool behind = graph_behind_();
+  if (idle >= kIdle && !behind) allowed_ = std::min(allowed_ + 1, machine_.cores);
+  if (idle < kIdle && behind) allowed_ = std::max(allowed_ - 1, 1);
   measured_at_ = now;
   measured_cpu_ = cpu;
 }
@@ -119,10 +117,10 @@ void SourceTurns::let_first_in() {
 void SourceTurns::wait_in_queue(std::size_t source, std::unique_lock<std::mutex>& lock) {
   Place place{source, {}, false};
   queue_.push_back(&place);
-  while (!place.called.wait_for(lock, kLook, [&] { return place.is_called; })) {
-    adapt();
-    let_in();
-    if (!queue_.empty() && queue_.front() == &place && idle_ >= kIdle) let_first_in();
+  std::uint64_t seen = captures_;
+  while (!place.called.wait_for(lock, machine_.patience, [&] { return place.is_called; })) {
+    if (captures_ == seen && queue_.front() == &place) let_first_in();
+    seen = captures_;
   }
 }
 

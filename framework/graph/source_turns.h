@@ -4,8 +4,10 @@
 // once.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -23,12 +25,15 @@ class SourceTurns {
     int cores = 1;
     std::function<TimeNs()> now;       // a clock that goes on
     std::function<TimeNs()> cpu_time;  // of all threads of the process together
-    // More frames are inside the graph than it needs to be busy.
-    std::function<bool()> graph_behind;
+    // Real time without any capture after which those at work are taken to stand still, on a disk that does
+    // not answer, say; the next one comes then, however many are at work.
+    std::chrono::milliseconds patience{2000};
   };
-  SourceTurns(Machine machine, std::size_t sources);
+  // `graph_behind`: more frames are inside the graph than it needs to be busy. Called with this object's lock
+  // held.
+  SourceTurns(Machine machine, std::function<bool()> graph_behind, std::size_t sources);
   // This process on this machine.
-  static Machine this_process(std::function<bool()> graph_behind);
+  static Machine this_process();
 
   // Blocks until that source, the calling one, may work.
   void take(std::size_t source);
@@ -55,14 +60,15 @@ class SourceTurns {
   void wait_in_queue(std::size_t source, std::unique_lock<std::mutex>& lock);
 
   const Machine machine_;
+  const std::function<bool()> graph_behind_;
   mutable std::mutex mutex_;   // guards what follows
   std::vector<Place*> queue_;  // the first comes next
   int at_work_ = 0;
+  std::uint64_t captures_ = 0;  // and rests, of all
   int allowed_;
   bool ended_ = false;
   TimeNs measured_at_;  // when and with which CPU time `adapt` last looked
   TimeNs measured_cpu_;
-  double idle_ = 0;            // cores, when it did
   std::vector<TimeNs> began_;  // by source: when its turn began
 };
 

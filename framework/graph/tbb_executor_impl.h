@@ -42,7 +42,7 @@ struct TbbExecutor::Impl {
       : owner(executor),
         thread_limit(static_cast<std::size_t>(workers)),
         crew(static_cast<std::size_t>(workers)),
-        turns(SourceTurns::this_process([this] { return graph_behind(); }), executor.setup_.feeds.size()) {
+        turns(SourceTurns::this_process(), [this] { return graph_behind(); }, executor.setup_.feeds.size()) {
     // A worker only, no place kept for the calling thread.
     for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
     arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });

@@ -19,6 +19,7 @@
 #include <tbb/task_arena.h>
 
 #include "framework/graph/tbb_executor.h"
+#include "tests/framework/graph/outcomes.h"
 
 namespace sluice::bench {
 namespace {
@@ -79,10 +80,7 @@ class SpinningBodies final : public Bodies, public FlowStorage {
   Outcome run(std::uint32_t unit, Slot, const FrameInfo& frame) override {
     body();
     if (unit == kNodes) latencies_.push_back(clock_.now() - frame.produced);
-    static constexpr NodeRun kRun{1000, 1, 0};
-    Outcome out;
-    out.runs = std::span(&kRun, 1);
-    return out;
+    return testing::one_packet();
   }
   void publish(std::uint32_t, Slot) override {}
   void release(std::uint32_t, Slot) override {}

@@ -1,10 +1,9 @@
 // sluice run
+#include <fmt/format.h>
 #include <stdlib.h>
 
-#include <fmt/format.h>
 #include <cstdio>
 #include <cstdlib>
-
 #include <filesystem>
 #include <memory>
 #include <optional>

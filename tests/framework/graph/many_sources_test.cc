@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/graph/tbb_executor.h"
+#include "tests/framework/graph/outcomes.h"
 
 namespace sluice {
 namespace {
@@ -76,12 +77,7 @@ class WaitsForAll final : public Feed {
 
 class NothingToDo final : public Bodies, public FlowStorage {
  public:
-  Outcome run(std::uint32_t, Slot, const FrameInfo&) override {
-    static constexpr NodeRun kRun{1000, 1, 0};
-    Outcome out;
-    out.runs = std::span(&kRun, 1);
-    return out;
-  }
+  Outcome run(std::uint32_t, Slot, const FrameInfo&) override { return testing::one_packet(); }
   void publish(std::uint32_t, Slot) override {}
   void release(std::uint32_t, Slot) override {}
 };

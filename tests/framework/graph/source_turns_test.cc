@@ -16,10 +16,10 @@ constexpr TimeNs kMs = 1'000'000;
 // A machine whose time and load the test sets.
 class Machine {
  public:
-  explicit Machine(int cores) : cores_(cores) {}
+  explicit Machine(int cores, std::chrono::milliseconds patience = std::chrono::hours(1))
+      : cores_(cores), patience_(patience) {}
   SourceTurns::Machine view() {
-    return {cores_, [this] { return now_.load(); }, [this] { return cpu_.load(); },
-            [this] { return graph_behind.load(); }};
+    return {cores_, [this] { return now_.load(); }, [this] { return cpu_.load(); }, patience_};
   }
   // So long, with so many cores at work on average.
   void pass(TimeNs span, double busy_cores) {
@@ -27,13 +27,18 @@ class Machine {
     now_ += span;
   }
 
-  std::atomic<bool> graph_behind{false};
+  std::atomic<bool> graph_behind{false};  // of the graph that runs on it
 
  private:
   const int cores_;
+  const std::chrono::milliseconds patience_;
   std::atomic<TimeNs> now_{0};
   std::atomic<TimeNs> cpu_{0};
 };
+
+SourceTurns turns_on(Machine& machine, std::size_t sources) {
+  return {machine.view(), [&machine] { return machine.graph_behind.load(); }, sources};
+}
 
 // Asks for a turn in a thread of its own.
 std::future<void> ask(SourceTurns& turns, std::size_t source) {
@@ -48,16 +53,30 @@ bool has(const std::future<void>& turn) {
   return turn.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
 }
 
+// Two cores, one source at work and one that waits for it.
+class OneAtWork : public ::testing::Test {
+ protected:
+  OneAtWork() {
+    turns_.take(0);
+    other_ = ask(turns_, 1);
+  }
+  void TearDown() override { turns_.end(); }
+
+  Machine machine_{2};
+  SourceTurns turns_ = turns_on(machine_, 2);
+  std::future<void> other_;
+};
+
 TEST(SourceTurns, HalfOfTheCoresAtFirstAndAtLeastOne) {
   for (const auto& [cores, at_once] : {std::pair{1, 1}, {2, 1}, {3, 1}, {8, 4}}) {
     Machine machine(cores);
-    EXPECT_EQ(SourceTurns(machine.view(), 16).allowed(), at_once) << cores;
+    EXPECT_EQ(turns_on(machine, 16).allowed(), at_once) << cores;
   }
 }
 
 TEST(SourceTurns, SourcesComeInTheOrderInWhichTheyAsk) {
   Machine machine(2);
-  SourceTurns turns(machine.view(), 4);
+  SourceTurns turns = turns_on(machine, 4);
   turns.take(0);
   std::future<void> first = ask(turns, 2), second = ask(turns, 1);
   EXPECT_EQ(turns.waiting(), 2);
@@ -69,27 +88,21 @@ TEST(SourceTurns, SourcesComeInTheOrderInWhichTheyAsk) {
   turns.give_back();
 }
 
-TEST(SourceTurns, ATurnEndsBetweenTwoCapturesWhenItWasLongEnough) {
-  Machine machine(2);
-  SourceTurns turns(machine.view(), 2);
-  turns.take(0);
-  turns.yield(0);  // nobody waits
-  std::future<void> other = ask(turns, 1);
-  turns.yield(0);  // not long enough
-  EXPECT_FALSE(has(other));
-  machine.pass(200 * kMs, 2);
-  std::future<void> back = std::async(std::launch::async, [&] { turns.yield(0); });
-  other.get();
-  while (turns.waiting() == 0) std::this_thread::yield();
+TEST_F(OneAtWork, MakesRoomBetweenTwoCapturesWhenItWasLongEnough) {
+  turns_.yield(0);  // not long enough
+  EXPECT_FALSE(has(other_));
+  machine_.pass(200 * kMs, 2);
+  std::future<void> back = std::async(std::launch::async, [&] { turns_.yield(0); });
+  other_.get();
+  while (turns_.waiting() == 0) std::this_thread::yield();
   EXPECT_FALSE(has(back));
-  turns.give_back();
+  turns_.give_back();
   back.get();
-  turns.give_back();
 }
 
 TEST(SourceTurns, MoreWorkAtOnceWhileCoresAreIdleButNotMoreThanCores) {
   Machine machine(2);
-  SourceTurns turns(machine.view(), 4);
+  SourceTurns turns = turns_on(machine, 4);
   turns.take(0);
   std::future<void> second = ask(turns, 1), third = ask(turns, 2);
   machine.pass(60 * kMs, 1);  // one of two cores is idle
@@ -105,7 +118,7 @@ TEST(SourceTurns, MoreWorkAtOnceWhileCoresAreIdleButNotMoreThanCores) {
 
 TEST(SourceTurns, FewerWorkAtOnceWhenNothingIsIdleAndFramesPileUpButOneAlwaysDoes) {
   Machine machine(8);
-  SourceTurns turns(machine.view(), 16);
+  SourceTurns turns = turns_on(machine, 16);
   for (std::size_t source = 0; source < 4; ++source) turns.take(source);
   std::future<void> next = ask(turns, 4);
   machine.graph_behind = true;
@@ -124,7 +137,7 @@ TEST(SourceTurns, FewerWorkAtOnceWhenNothingIsIdleAndFramesPileUpButOneAlwaysDoe
 
 TEST(SourceTurns, AsManyWorkAsBeforeWhileTheGraphKeepsUp) {
   Machine machine(8);
-  SourceTurns turns(machine.view(), 16);
+  SourceTurns turns = turns_on(machine, 16);
   for (std::size_t source = 0; source < 4; ++source) turns.take(source);
   std::future<void> next = ask(turns, 4);
   machine.pass(60 * kMs, 8);
@@ -134,46 +147,34 @@ TEST(SourceTurns, AsManyWorkAsBeforeWhileTheGraphKeepsUp) {
   turns.end();
 }
 
-TEST(SourceTurns, NoMoreComeToAGraphThatDoesNotKeepUpAlthoughCoresAreIdle) {
-  Machine machine(2);
-  SourceTurns turns(machine.view(), 2);
-  turns.take(0);
-  std::future<void> other = ask(turns, 1);
-  machine.graph_behind = true;
-  machine.pass(60 * kMs, 1);
-  turns.yield(0);
-  EXPECT_EQ(turns.allowed(), 1);
-  EXPECT_FALSE(has(other));
-  turns.end();
+TEST_F(OneAtWork, IsEnoughForAGraphThatDoesNotKeepUpAlthoughCoresAreIdle) {
+  machine_.graph_behind = true;
+  machine_.pass(60 * kMs, 1);
+  turns_.yield(0);
+  EXPECT_EQ(turns_.allowed(), 1);
+  EXPECT_FALSE(has(other_));
 }
 
-TEST(SourceTurns, OnesThatStandStillDoNotKeepTheOthersFromIdleCores) {
-  Machine machine(1);
-  SourceTurns turns(machine.view(), 3);
+TEST(SourceTurns, OnesThatStandStillDoNotKeepTheOthers) {
+  Machine machine(1, std::chrono::milliseconds(20));
+  SourceTurns turns = turns_on(machine, 3);
   turns.take(0);  // and never comes back
   std::future<void> second = ask(turns, 1), third = ask(turns, 2);
-  machine.pass(1000 * kMs, 0);
   second.get();
-  machine.pass(1000 * kMs, 0);
   third.get();
   EXPECT_EQ(turns.allowed(), 1);
 }
 
-TEST(SourceTurns, AShortSpanSaysNothingOfTheLoad) {
-  Machine machine(2);
-  SourceTurns turns(machine.view(), 2);
-  turns.take(0);
-  std::future<void> other = ask(turns, 1);
-  machine.pass(1 * kMs, 0);
-  turns.yield(0);
-  EXPECT_EQ(turns.allowed(), 1);
-  EXPECT_FALSE(has(other));
-  turns.end();
+TEST_F(OneAtWork, KeepsTheCoreAfterAShortSpan) {
+  machine_.pass(1 * kMs, 0);
+  turns_.yield(0);
+  EXPECT_EQ(turns_.allowed(), 1);
+  EXPECT_FALSE(has(other_));
 }
 
 TEST(SourceTurns, NobodyWaitsAfterTheEnd) {
   Machine machine(1);
-  SourceTurns turns(machine.view(), 4);
+  SourceTurns turns = turns_on(machine, 4);
   turns.take(0);
   std::future<void> waits = ask(turns, 1);
   turns.end();
@@ -184,7 +185,7 @@ TEST(SourceTurns, NobodyWaitsAfterTheEnd) {
 }
 
 TEST(SourceTurns, ThisProcessHasATimeThatGoesOn) {
-  const SourceTurns::Machine machine = SourceTurns::this_process([] { return false; });
+  const SourceTurns::Machine machine = SourceTurns::this_process();
   EXPECT_GE(machine.cores, 1);
   const TimeNs cpu = machine.cpu_time(), now = machine.now();
   while (machine.cpu_time() == cpu) {

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/framework/graph/flow_model.h"
+#include "tests/framework/graph/outcomes.h"
 
 namespace sluice::testing {
 namespace {
@@ -127,10 +128,7 @@ class GatedBodies final : public Bodies, public FlowStorage {
     running_ = true;
     running_.notify_all();
     gate_.wait(0);
-    static constexpr NodeRun kRun{1000, 1, 0};
-    Outcome out;
-    out.runs = std::span(&kRun, 1);
-    return out;
+    return one_packet();
   }
   void publish(std::uint32_t, Slot) override {}
   void release(std::uint32_t, Slot) override {}
@@ -281,9 +279,7 @@ class WorkerBodies final : public Bodies, public FlowStorage {
   Outcome run(std::uint32_t unit, Slot, const FrameInfo&) override {
     if (unit == 1) worker_ = std::this_thread::get_id();
     if (std::this_thread::get_id() != worker_) ++changes_;
-    static constexpr NodeRun kRun{1000, 1, 0};
-    Outcome out;
-    out.runs = std::span(&kRun, 1);
+    Outcome out = one_packet();
     if (unit == 1) out.kind = first_;
     if (out.kind == Outcome::Kind::kDropped) out.reason = DropReason::kFailed;
     return out;
@@ -391,10 +387,7 @@ class CountedBodies final : public Bodies, public FlowStorage {
     ++inside_;
     inside_.notify_all();
     gate_.wait(0);
-    static constexpr NodeRun kRun{1000, 1, 0};
-    Outcome out;
-    out.runs = std::span(&kRun, 1);
-    return out;
+    return one_packet();
   }
   void publish(std::uint32_t, Slot) override {}
   void release(std::uint32_t, Slot) override {}
