@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 
 #include "tests/backends/gpu/fake_opencl.h"
 #include "tests/backends/gpu/zoo.h"
@@ -31,13 +33,18 @@ TEST(GpuLeaks, FiftySessionsHoldNothingWhenTheyAreGone) {
     ASSERT_TRUE(session->run({zoo_input(model, session->input_name(), 1)}).ok());
     ASSERT_GT(fake_opencl_live(), 100);
   };
-  for (int i = 0; i < 10; ++i) once();
-  const std::size_t before = held();
-  for (int i = 0; i < 50; ++i) once();
-  const auto grown = static_cast<long>(held()) - static_cast<long>(before);
-  std::cout << "50 sessions: " << grown << " bytes more\n";
+  // What leaks grows in every round. What is made once, and what the allocator keeps for its threads, grows
+  // until each of them has its own, so one round in four without it is enough.
+  long least = std::numeric_limits<long>::max();
+  for (int round = 0; round < 4; ++round) {
+    const std::size_t before = held();
+    for (int i = 0; i < 50; ++i) once();
+    const auto grown = static_cast<long>(held()) - static_cast<long>(before);
+    std::cout << "50 sessions: " << grown << " bytes more\n";
+    least = std::min(least, grown);
+  }
   EXPECT_EQ(fake_opencl_live(), 0) << "every OpenCL object was released";
-  EXPECT_LT(grown, 50 * 256) << "a kernel's record alone is larger";
+  EXPECT_LT(least, 50 * 256) << "a kernel's record alone is larger";
 }
 
 }  // namespace
