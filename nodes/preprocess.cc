@@ -133,7 +133,7 @@ class Preprocess : public Node {
   Status open(const OpenContext& context) override {
     const Options& options = *context.options;
     if (!on_gpu(options)) return open_on_cpu(context);
-    const Status there = open_on_device(context);
+    Status there = open_on_device(context);
     if (!chosen_for_gpu(options)) return there;
     node_ = context.node_id;
     // What keeps the readers from the gpu too, they say themselves, and then there are no frames.

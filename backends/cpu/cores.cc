@@ -17,6 +17,7 @@ long read_number(const std::string& path) {
 
 std::vector<int> numbers(const std::vector<Core>& cores) {
   std::vector<int> out;
+  out.reserve(cores.size());
   for (const Core& core : cores) out.push_back(core.number);
   return out;
 }

@@ -58,7 +58,7 @@ constexpr cl_int kPlatformNotFound = -1001;
 }  // namespace
 
 std::string name_of_error(cl_int error) {
-  const std::string number = std::string("(").append(std::to_string(error)).append(")");
+  std::string number = std::string("(").append(std::to_string(error)).append(")");
   if (error == kPlatformNotFound) return "CL_PLATFORM_NOT_FOUND_KHR " + number;
   for (const Name& entry : kNames)
     if (entry.error == error) return std::string(entry.name) + " " + number;
