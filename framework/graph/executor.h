@@ -47,7 +47,7 @@ class SourceFeed {
   virtual void store(Slot slot) = 0;
   virtual void discard() = 0;
   virtual void interrupt() = 0;
-  // As fast as it can, and it waits for nothing outside the program: it may be asked to wait for a core.
+  // It is never too early for it, and it waits for nothing outside the program: workers may step it.
   virtual bool only_computes() const { return false; }
   // Pushed to from outside (app_source): nobody steps it.
   virtual bool external() const { return false; }
@@ -103,6 +103,8 @@ class Executor {
   std::vector<Waiting> waiting() const;
   std::vector<SourceEnd> source_ends() const;
   int alive() const;
+  // The same as it was a moment ago; takes no lock.
+  int inside() const { return inside_.load(std::memory_order_relaxed); }
   bool stopping() const { return stopping_.load(); }
   bool all_sources_ended() const;
   // Node that ended the run under its on_error rule, or -1.
@@ -150,6 +152,7 @@ class Executor {
   std::vector<SourceEnd> ends_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> progress_{0};
+  std::atomic<int> inside_{0};
 
  private:
   struct Pending {
@@ -180,6 +183,7 @@ void Executor::with_core(F&& f) {
     f(core_, setup_.clock->now(), actions);
     progress_.store(progress_.load(std::memory_order_relaxed) + 1,
                     std::memory_order_relaxed);  // one writer: the lock
+    inside_.store(core_.alive(), std::memory_order_relaxed);
     if (draining_ > 0 || (core_.idle() && finished_locked())) changed_.notify_all();
   }
   setup_.bodies->sweep();

@@ -10,8 +10,7 @@ namespace {
 
 // How long a worker without a job stays in its task. A TBB worker that finds no task looks for one for some
 // 0.3 ms of CPU before it sleeps: for each frame of a camera, whose next one comes much later. Longer than
-// the time between two frames of a slow camera; a pipeline that pauses gives its workers back. As fast as
-// possible the next job comes soon, and a worker that still looks takes it without being woken.
+// the time between two frames of a slow camera; a pipeline that pauses gives its workers back.
 constexpr std::chrono::milliseconds kLinger{150};
 
 }  // namespace
@@ -192,17 +191,27 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
 
 // --- workers -----------------------------------------------------------------------------------------------
 
-std::chrono::nanoseconds TbbExecutor::Impl::linger() const {
-  return owner.setup_.graph.lossless ? std::chrono::nanoseconds(0) : kLinger;
-}
-
 // A task of the worker's arena: runs jobs until there has been none for a while.
 void TbbExecutor::Impl::work(std::size_t worker) {
   crew.arrive();
   do {
     Turn turn(*this);
-    while (const std::optional<Job> job = crew.take()) turn.run_chain(*job);
-  } while (crew.rest(worker, linger()));
+    while (const std::optional<WorkerCrew::Work> work = crew.take()) {
+      if (work->more) wake_workers();
+      work->source ? step(*work->source) : turn.run_chain(work->job);
+    }
+  } while (crew.rest(worker, kLinger));
+}
+
+// One capture, outside the turn: it may wait for what the turn still had to do.
+void TbbExecutor::Impl::step(std::size_t source) {
+  WorkerCrew::Stepped how = WorkerCrew::Stepped::kEnded;
+  or_broken([&] {
+    const Step step = Turn::outside([&] { return owner.step_source(static_cast<int>(source)); });
+    if (step.kind == Step::Kind::kWaitCredit) how = WorkerCrew::Stepped::kWaits;
+    if (step.kind == Step::Kind::kAgain || step.kind == Step::Kind::kSleep) how = WorkerCrew::Stepped::kAgain;
+  });
+  crew.stepped(source, how);
 }
 
 void TbbExecutor::Impl::wake_workers() {

@@ -15,7 +15,6 @@
 #include <tbb/task_arena.h>
 
 #include "framework/core/guarded.h"
-#include "framework/graph/source_turns.h"
 #include "framework/graph/tbb_executor.h"
 #include "framework/graph/tbb_threads.h"
 #include "framework/graph/worker_crew.h"
@@ -40,11 +39,12 @@ struct TbbExecutor::Impl {
 
   explicit Impl(TbbExecutor& executor, int workers)
       : owner(executor),
-        thread_limit(static_cast<std::size_t>(workers)),
-        crew(static_cast<std::size_t>(workers)),
-        turns(SourceTurns::this_process(), [this] { return graph_behind(); }, executor.setup_.feeds.size()) {
+        crew({static_cast<std::size_t>(workers),
+              executor.setup_.graph.lossless ? executor.setup_.feeds.size() : 0,
+              [this] { return owner.inside(); }, enough()}),
+        thread_limit(crew.most_workers()) {
     // A worker only, no place kept for the calling thread.
-    for (int i = 0; i < workers; ++i) arenas.emplace_back(1, 0);
+    for (std::size_t i = 0; i < crew.most_workers(); ++i) arenas.emplace_back(1, 0);
     arenas.front().execute([this] { graph = std::make_unique<tbb::flow::graph>(); });
   }
 
@@ -61,21 +61,19 @@ struct TbbExecutor::Impl {
   void deliver(std::uint32_t unit, Slot slot);
   void run(std::uint32_t unit, Slot slot);
   void work(std::size_t worker);
-  std::chrono::nanoseconds linger() const;
+  void step(std::size_t source);
   void wake_workers();
-  bool takes_turns(int source) const {
-    return owner.setup_.graph.lossless &&
-           owner.setup_.feeds[static_cast<std::size_t>(source)]->only_computes();
+  // By the workers; the others have threads.
+  bool is_stepped(std::size_t source) const {
+    const SourceFeed& feed = *owner.setup_.feeds[source];
+    return owner.setup_.graph.lossless && !manual && !feed.external() && feed.only_computes();
   }
   // A source's credits are what the plan thinks enough to keep the graph busy.
-  bool graph_behind() const {
-    int enough = 0;
-    for (const FlowSource& source : owner.setup_.graph.sources) enough = std::max(enough, source.credits);
-    return owner.alive() > 2 * enough;
+  int enough() const {
+    int most = 1;
+    for (const FlowSource& source : owner.setup_.graph.sources) most = std::max(most, source.credits);
+    return most;
   }
-  void source_rests(int source);
-  void source_works(int source);
-  void source_yields(int source);
   void source_thread(int source);
   void source_timer(int source);
   void wake_source(std::uint32_t source);
@@ -88,6 +86,7 @@ struct TbbExecutor::Impl {
   void unbusy();
 
   TbbExecutor& owner;
+  WorkerCrew crew;
   TbbThreads thread_limit;  // before the scheduler, so that TBB starts with it
   Scheduler scheduler;
   // One per worker. TBB wakes as many workers as an arena may have, however few tasks it got, and each that
@@ -101,8 +100,6 @@ struct TbbExecutor::Impl {
   std::size_t sources_started = 0;
   std::vector<char> credit;                         // by source: kCredit came (under owner.mutex_)
   std::deque<std::condition_variable> credit_came;  // by source: a credit wakes the one that waits for it
-  WorkerCrew crew;
-  SourceTurns turns;
   bool manual = false;
   std::atomic<int> busy_count{0};  // manual clock: turns, jobs and threads at work
   int timers = 0;                  // cost model: results that the clock holds (idle_mutex)

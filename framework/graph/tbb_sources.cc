@@ -10,6 +10,8 @@ void TbbExecutor::Impl::start_sources() {
     if (owner.setup_.feeds[sources_started]->external()) continue;
     if (manual) {
       schedule_source(source, 0);
+    } else if (is_stepped(sources_started)) {
+      wake_source(static_cast<std::uint32_t>(source));
     } else {
       threads.emplace_back([this, source] { or_broken([this, source] { source_thread(source); }); });
     }
@@ -18,13 +20,8 @@ void TbbExecutor::Impl::start_sources() {
 
 void TbbExecutor::Impl::source_thread(int source) {
   while (true) {
-    source_works(source);
-    Step step{Step::Kind::kAgain};
-    while (step.kind == Step::Kind::kAgain) {
-      step = owner.step_source(source);
-      if (step.kind == Step::Kind::kAgain) source_yields(source);
-    }
-    source_rests(source);
+    Step step = owner.step_source(source);
+    while (step.kind == Step::Kind::kAgain) step = owner.step_source(source);
     if (step.kind == Step::Kind::kEnded) return;
     if (step.kind == Step::Kind::kSleep) {
       owner.setup_.clock->sleep_until(step.until, [this] { return owner.stopping_.load(); });
@@ -58,6 +55,10 @@ void TbbExecutor::Impl::wake_source(std::uint32_t source) {
   // A push of an app_source waits there, with everybody who waits for the run's end.
   if (owner.setup_.feeds[source]->external()) return owner.changed_.notify_all();
   if (manual) return schedule_source(static_cast<int>(source), owner.setup_.clock->now());
+  if (is_stepped(source)) {
+    crew.source_ready(source);
+    return wake_workers();
+  }
   {
     std::lock_guard lock(owner.mutex_);
     credit[source] = 1;
@@ -66,49 +67,25 @@ void TbbExecutor::Impl::wake_source(std::uint32_t source) {
 }
 
 void TbbExecutor::wake_sources() {
-  impl_->turns.end();
-  if (!impl_->manual) {
-    {
-      std::lock_guard lock(mutex_);
-    }
-    for (std::condition_variable& came : impl_->credit_came) came.notify_one();
-    return;
-  }
-  for (int s = 0; s < static_cast<int>(setup_.feeds.size()); ++s) {
-    if (!source_ended(s)) impl_->schedule_source(s, setup_.clock->now());
+  for (std::uint32_t s = 0; s < setup_.feeds.size(); ++s) {
+    if (!setup_.feeds[s]->external() && !(impl_->manual && source_ended(static_cast<int>(s))))
+      impl_->wake_source(s);
   }
 }
 
-// --- rest and work ----------------------------------------------------------------------------------------
-
-void TbbExecutor::Impl::source_rests(int source) {
-  if (!owner.setup_.graph.lossless) return;  // a live source waits where nobody sees it
-  if (takes_turns(source)) turns.give_back();
-  crew.source_rests(true);
-  wake_workers();
-}
-
-void TbbExecutor::Impl::source_works(int source) {
-  if (!owner.setup_.graph.lossless) return;
-  if (takes_turns(source)) turns.take(static_cast<std::size_t>(source));
-  crew.source_rests(false);
-}
-
-void TbbExecutor::Impl::source_yields(int source) {
-  if (takes_turns(source)) turns.yield(static_cast<std::size_t>(source));
-}
+// --- sources that workers step
+// ------------------------------------------------------------------------------
 
 void TbbExecutor::source_rests(int source, bool rests) {
-  rests ? impl_->source_rests(source) : impl_->source_works(source);
+  if (!impl_->is_stepped(static_cast<std::size_t>(source))) return;
+  impl_->crew.source_rests(rests);
+  if (rests) impl_->wake_workers();
 }
 
 bool TbbExecutor::wait_source_drained(int source) {
-  const bool stepped = !impl_->manual && !setup_.feeds[static_cast<std::size_t>(source)]->external();
-  if (!stepped) return Executor::wait_source_drained(source);
-  // Its frames may wait for those of a source that waits for its turn.
-  impl_->source_rests(source);
+  source_rests(source, true);
   const bool drained = Executor::wait_source_drained(source);
-  impl_->source_works(source);
+  source_rests(source, false);
   return drained;
 }
 

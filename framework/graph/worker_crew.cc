@@ -3,10 +3,18 @@
 #include <utility>
 
 namespace sluice {
+namespace {
 
-WorkerCrew::WorkerCrew(std::size_t workers) : workers_(workers), places_(workers) {
-  for (std::size_t i = workers; i > 0; --i) idle_.push_back(i - 1);
-  resting_.reserve(workers);
+// Captures of one source before the next one comes. Enough that a decoder fills its caches once for some tens
+// of pictures, few enough that 16 streams (720p) all come within two seconds.
+constexpr int kTurn = 32;
+
+}  // namespace
+
+WorkerCrew::WorkerCrew(Setup setup)
+    : setup_(std::move(setup)), sources_(setup_.sources), places_(most_workers()) {
+  for (std::size_t i = most_workers(); i > 0; --i) idle_.push_back(i - 1);
+  resting_.reserve(most_workers());
 }
 
 void WorkerCrew::put(Job job) {
@@ -14,14 +22,48 @@ void WorkerCrew::put(Job job) {
   ready_.put(job);
 }
 
+void WorkerCrew::source_ready(std::size_t source) {
+  std::lock_guard lock(mutex_);
+  Source& it = sources_[source];
+  if (it.state == Source::State::kStepped) it.told = true;
+  if (it.state != Source::State::kWaits) return;
+  it.state = Source::State::kReady;
+  ready_sources_.push_back(source);
+}
+
+void WorkerCrew::stepped(std::size_t source, Stepped how) {
+  std::lock_guard lock(mutex_);
+  Source& it = sources_[source];
+  --stepping_;
+  if (how == Stepped::kEnded) {
+    it.state = Source::State::kEnded;
+  } else if (how == Stepped::kWaits && !it.told) {
+    it.state = Source::State::kWaits;
+    it.made = 0;
+  } else {
+    it.state = Source::State::kReady;
+    if (++it.made % kTurn == 0) {
+      ready_sources_.push_back(source);
+    } else {
+      ready_sources_.push_front(source);
+    }
+  }
+}
+
+void WorkerCrew::source_rests(bool rests) {
+  std::lock_guard lock(mutex_);
+  rests ? ++waiting_in_sources_ : --waiting_in_sources_;
+}
+
 std::optional<std::size_t> WorkerCrew::wake() {
   while (true) {
     Place* place = nullptr;
     {
       std::lock_guard lock(mutex_);
-      if (ready_.size() <= coming_ || at_work() >= room()) return std::nullopt;
-      ++coming_;
+      if (!needs_a_worker()) return std::nullopt;
       std::vector<std::size_t>& from = resting_.empty() ? idle_ : resting_;
+      if (from.empty()) return std::nullopt;  // one that is about to rest will look
+      ++coming_;
       const std::size_t worker = from.back();
       from.pop_back();
       if (&from == &idle_) return worker;
@@ -37,17 +79,46 @@ void WorkerCrew::arrive() {
   --coming_;
 }
 
-std::optional<Job> WorkerCrew::take() {
+std::optional<WorkerCrew::Work> WorkerCrew::take() {
   std::lock_guard lock(mutex_);
-  if (ready_.empty() || at_work() > room()) return std::nullopt;
-  return ready_.take();
+  if (at_work() <= room() && work() > 0) {
+    Work next = source_comes_first() || ready_.empty() ? next_source() : next_job();
+    next.more = needs_a_worker();
+    return next;
+  }
+  ++leaving_;
+  return std::nullopt;
+}
+
+WorkerCrew::Work WorkerCrew::next_job() { return {std::nullopt, ready_.take()}; }
+
+WorkerCrew::Work WorkerCrew::next_source() {
+  const std::size_t source = ready_sources_.front();
+  ready_sources_.pop_front();
+  sources_[source].state = Source::State::kStepped;
+  sources_[source].told = false;
+  ++stepping_;
+  return {source, {}};
+}
+
+// While few frames are inside, so that no worker runs out of them; a decoder that is what takes longest never
+// stops. With more, the decoder may have to wait for the buffer of a frame.
+bool WorkerCrew::source_comes_first() const {
+  return !ready_sources_.empty() && stepping_ == 0 && setup_.inside() <= setup_.enough / 2 + 1;
+}
+
+// More than one at once only for a graph that keeps up: they would decode frames that grow cold.
+bool WorkerCrew::may_step() const {
+  return !ready_sources_.empty() && (stepping_ == 0 || setup_.inside() <= 2 * setup_.enough);
 }
 
 bool WorkerCrew::rest(std::size_t worker, std::chrono::nanoseconds linger) {
   std::unique_lock lock(mutex_);
-  if (has_work() || (linger.count() > 0 && is_called(worker, linger, lock))) return true;
+  --leaving_;
+  if (work() > 0 && at_work() <= room()) return true;
+  if (linger.count() > 0 && is_called(worker, linger, lock)) return true;
   idle_.push_back(worker);
-  if (idle_.size() == workers_) all_idle_.notify_all();
+  if (idle_.size() == most_workers()) all_idle_.notify_all();
   return false;
 }
 
@@ -64,16 +135,11 @@ bool WorkerCrew::is_called(std::size_t worker, std::chrono::nanoseconds linger,
   return false;
 }
 
-void WorkerCrew::source_rests(bool rests) {
-  std::lock_guard lock(mutex_);
-  rests ? --busy_sources_ : ++busy_sources_;
-}
-
 void WorkerCrew::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;
   for (Place& place : places_) place.called.notify_one();
-  all_idle_.wait(lock, [this] { return idle_.size() == workers_; });
+  all_idle_.wait(lock, [this] { return idle_.size() == most_workers(); });
 }
 
 }  // namespace sluice

@@ -104,9 +104,9 @@ struct Capture {
 struct SourceInfo {
   ImageType type;  // as far as the headers tell
   bool live = false;
-  // Captures are computed or read from a local file: where many such sources run as fast as they can, they
-  // take turns on the cores. A source that may wait for anything else (a network, a device, a queue) says
-  // false.
+  // Captures are computed or read from a local file: as fast as possible, the workers make them between
+  // frames, so `next` may come from another thread each time. A source that may wait for anything else (a
+  // network, a device, a queue) says false and has its own thread.
   bool only_computes = false;
   double fps = 0;            // 0: unknown
   std::int64_t frames = -1;  // -1: unknown
@@ -144,9 +144,9 @@ class SourceContext {
   virtual Status source_changed(const SourceInfo& info) { return format_changed(info.type); }
 };
 
-// A source: `probe` opens it, then `next` is called from its own thread (or by the discrete executor) until
-// it returns kEndOfStream (done), another failure (ended by error) or is stopped. Pace, credits and counting
-// are outside.
+// A source: `probe` opens it, then `next` is called, one call at a time, until it returns kEndOfStream
+// (done), another failure (ended by error) or is stopped: from its own thread, or by the workers
+// (`only_computes`) or the discrete executor. Pace, credits and counting are outside.
 class SourceNode : public Node {
  public:
   virtual Result<SourceInfo> probe(const OpenContext& context) = 0;

@@ -153,9 +153,11 @@ std::string ModelGraph::text() const {
 class Model::Feed : public SourceFeed {
  public:
   Feed(Model& model, int source) : model_(model), source_(source) {}
-  TimeNs next_due() override { return period() * static_cast<TimeNs>(number_); }
+  TimeNs next_due() override { return only_computes() ? 0 : period() * static_cast<TimeNs>(number_); }
   TimeNs enter_due() override { return 0; }
-  bool only_computes() const override { return source_ % 2 == 0; }
+  bool only_computes() const override {
+    return model_.graph_.flow.lossless && (model_.graph_.seed + static_cast<std::uint64_t>(source_)) % 2 == 0;
+  }
   Result<FrameInfo> next() override {
     if (number_ ==
         static_cast<std::uint64_t>(model_.graph_.sources[static_cast<std::size_t>(source_)].frames)) {

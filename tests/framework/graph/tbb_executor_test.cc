@@ -368,6 +368,7 @@ class BusyFeed final : public SourceFeed {
   void store(Slot) override {}
   void discard() override {}
   void interrupt() override {}
+  bool only_computes() const override { return true; }
   void wait_until_decoding() { decoding_.wait(0); }
   void let_go() {
     gate_ = 1;
@@ -405,7 +406,7 @@ class CountedBodies final : public Bodies, public FlowStorage {
   std::atomic<int> gate_{0};
 };
 
-TEST(TbbExecutor, ADecoderAtWorkKeepsItsCoreUntilItWaits) {
+TEST(TbbExecutor, AWorkerDecodesUntilTheSourceWaits) {
   SteadyClock clock;
   BusyFeed feed;
   CountedBodies bodies;
@@ -419,7 +420,7 @@ TEST(TbbExecutor, ADecoderAtWorkKeepsItsCoreUntilItWaits) {
   bodies.wait_until_inside(1);
   EXPECT_EQ(bodies.inside(), 1) << "two workers and a decoder on two cores";
   feed.let_go();
-  bodies.wait_until_inside(2);  // without a credit the source lends its core
+  bodies.wait_until_inside(2);  // without a credit the worker goes on with a frame
   bodies.open();
   ASSERT_TRUE(executor.wait(60));
   EXPECT_EQ(executor.counters().delivered, BusyFeed::kFrames);
