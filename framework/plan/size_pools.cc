@@ -21,9 +21,9 @@
 // of them: where one such reader is all there is, two may wait, and the source waits for the third as it
 // would for a credit. It cannot wait in vain: the reader needs no newer picture to let the oldest go. The
 // same holds for a tensor of a node that takes frames in order, because then older frames alone hold what it
-// waits for; one may wait, and none is handed over: what the node made lies in the inbox at once. A parallel
-// node has one for each frame: a frame that overtook another holds its packet until that one comes. So has a
-// node of lists, which would take the part of a list that is free and give it back, again and again.
+// waits for: one for each run of the reader and the one that the node makes, which lies in the inbox at once.
+// A parallel node has one for each frame: a frame that overtook another holds its packet until that one comes.
+// So has a node of lists, which would take the part of a list that is free and give it back, again and again.
 #include <algorithm>
 
 #include "framework/plan/draft.h"
@@ -32,7 +32,6 @@ namespace sluice::planning {
 namespace {
 
 constexpr int kWaitingPictures = 2;  // more make nothing faster: measured with face_fast
-constexpr int kWaitingTensors = 1;
 
 class PoolSizer {
  public:
@@ -239,7 +238,7 @@ class PoolSizer {
       const PlanEdge& e = d_.edge(i);
       const bool bounded = keeps_to_itself(e) && !waits_for_overtaken(n, e);
       int may_wait = unit_of(e.to_node).capacity;
-      if (waits) may_wait = std::min(may_wait, source ? kWaitingPictures : kWaitingTensors);
+      if (waits) may_wait = source ? std::min(may_wait, kWaitingPictures) : 0;
       exact += bounded ? may_wait + d_.node(e.to_node).concurrency : frames;
     }
     return std::min(frames, exact) + mailboxes;

@@ -84,7 +84,7 @@ TEST(Pools, ALosslessTensorWaitsForItsOnlyReader) {
       "- {id: boxes, type: detect, inputs: face}\n- {id: out, type: void, inputs: boxes}\n";
   const PlanResult one = plan_of(text);
   ASSERT_TRUE(one.plan) << one.issues.front().message;
-  EXPECT_EQ(output(one, "pre").buffers, 1 + (1 + 3));  // in the making, waiting, at work
+  EXPECT_EQ(output(one, "pre").buffers, 1 + 3);  // in the making, at work
   EXPECT_EQ(output(one, "face").buffers, 12) << "one that overtook another keeps its packet until that comes";
   const PlanResult two = plan_of(text + "- {id: out2, type: void, inputs: pre}\n");
   EXPECT_EQ(output(two, "pre").buffers, 12) << "with two readers the slower one would hold up the other";
