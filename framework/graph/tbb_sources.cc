@@ -73,8 +73,7 @@ void TbbExecutor::wake_sources() {
   }
 }
 
-// --- sources that workers step
-// ------------------------------------------------------------------------------
+// --- sources that workers step ----------------------------------------------------------------------------
 
 void TbbExecutor::source_rests(int source, bool rests) {
   if (!impl_->is_stepped(static_cast<std::size_t>(source))) return;

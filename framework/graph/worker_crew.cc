@@ -101,10 +101,10 @@ WorkerCrew::Work WorkerCrew::next_source() {
   return {source, {}};
 }
 
-// While few frames are inside, so that no worker runs out of them; a decoder that is what takes longest never
-// stops. With more, the decoder may have to wait for the buffer of a frame.
+// While few frames are inside, so that no worker runs out of them. With many, a worker would have to wait in
+// the source for the buffer of a frame (framework/plan/size_pools.cc has one picture wait).
 bool WorkerCrew::source_comes_first() const {
-  return !ready_sources_.empty() && stepping_ == 0 && setup_.inside() <= setup_.enough / 2 + 1;
+  return !ready_sources_.empty() && stepping_ == 0 && setup_.inside() <= setup_.enough / 2;
 }
 
 // More than one at once only for a graph that keeps up: they would decode frames that grow cold.

@@ -18,12 +18,13 @@
 // packet for each of its own frames, which may be of another source.
 //
 // In lossless an inbox may hold as many frames as there are credits, but a source needs no picture for each
-// of them: where one such reader is all there is, two may wait, and the source waits for the third as it
+// of them: where one such reader is all there is, one may wait, and the source waits for the second as it
 // would for a credit. It cannot wait in vain: the reader needs no newer picture to let the oldest go. The
 // same holds for a tensor of a node that takes frames in order, because then older frames alone hold what it
 // waits for: one for each run of the reader and the one that the node makes, which lies in the inbox at once.
-// A parallel node has one for each frame: a frame that overtook another holds its packet until that one comes.
-// So has a node of lists, which would take the part of a list that is free and give it back, again and again.
+// A parallel node has one for each frame: a frame that overtook another holds its packet until that one
+// comes. So has a node of lists, which would take the part of a list that is free and give it back, again and
+// again.
 #include <algorithm>
 
 #include "framework/plan/draft.h"
@@ -31,7 +32,7 @@
 namespace sluice::planning {
 namespace {
 
-constexpr int kWaitingPictures = 2;  // more make nothing faster: measured with face_fast
+constexpr int kWaitingPictures = 1;  // more make nothing faster: measured with face_fast
 
 class PoolSizer {
  public:

@@ -349,7 +349,7 @@ TEST(TbbExecutor, AbsencesTravelFarWithoutADeepStack) {
   EXPECT_EQ(counters.delivered, 0u);
 }
 
-// Decodes its third frame until it is let go.
+// Decodes its second frame until it is let go.
 class BusyFeed final : public SourceFeed {
  public:
   TimeNs next_due() override { return 0; }
@@ -357,7 +357,7 @@ class BusyFeed final : public SourceFeed {
     if (number_ == kFrames) return end_of_stream();
     FrameInfo frame;
     frame.number = number_++;
-    if (frame.number == 2) {
+    if (frame.number == 1) {
       decoding_ = 1;
       decoding_.notify_all();
       gate_.wait(0);

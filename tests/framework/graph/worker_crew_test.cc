@@ -142,11 +142,11 @@ TEST_F(WorkersWithSources, OneWorkerCapturesAndTheOtherHasTheJobs) {
   crew_->source_ready(0);
   put(2);
   come(2);
-  inside_ = 5;
+  inside_ = 4;
   EXPECT_EQ(take(), 0);
   EXPECT_EQ(take(), -1);
   crew_->stepped(0, Stepped::kAgain);
-  inside_ = 6;
+  inside_ = 5;
   EXPECT_EQ(take(), -1);
 }
 
