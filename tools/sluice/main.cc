@@ -1,12 +1,15 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <thread>
 #include <variant>
 
 #include "backends/backends.h"
@@ -27,6 +30,14 @@ void hold_closed_streams() {
   }
 }
 
+// glibc makes up to eight arenas per core, and what one thread has freed in its own no other one uses: a
+// file's decoder, which each worker steps in turn, then has its tables in several. With two cores: 3 MB of
+// 102 (face_fast), as fast as before.
+void share_heaps() {
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  ::mallopt(M_ARENA_MAX, static_cast<int>(cores));
+}
+
 // A run that was given up goes on in its library, which crashes where its statics are destroyed under it.
 int leave(int code) {
   if (sluice::lost_threads() == 0) return code;
@@ -39,6 +50,7 @@ int leave(int code) {
 int main(int argc, char** argv) {
   namespace cli = sluice::cli;
   hold_closed_streams();
+  share_heaps();
   cli::end_in_words_without_memory();
   // A reader of stdout that went away is a failed write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
