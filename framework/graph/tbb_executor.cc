@@ -208,8 +208,9 @@ void TbbExecutor::Impl::step(std::size_t source) {
   WorkerCrew::Stepped how = WorkerCrew::Stepped::kEnded;
   or_broken([&] {
     const Step step = Turn::outside([&] { return owner.step_source(static_cast<int>(source)); });
-    if (step.kind == Step::Kind::kWaitCredit) how = WorkerCrew::Stepped::kWaits;
-    if (step.kind == Step::Kind::kAgain || step.kind == Step::Kind::kSleep) how = WorkerCrew::Stepped::kAgain;
+    if (step.kind == Step::Kind::kEnded) return;
+    const bool waits = step.kind == Step::Kind::kWaitCredit;
+    how = waits ? WorkerCrew::Stepped::kWaits : WorkerCrew::Stepped::kAgain;
   });
   crew.stepped(source, how);
 }

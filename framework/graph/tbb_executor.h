@@ -8,8 +8,9 @@
 
 namespace sluice {
 
-// Workers run `worker` units; each unit with its own thread or lane gets `concurrency` threads. With a manual
-// clock sources are stepped by its timers instead of threads, and `wait_idle` says when it may be advanced.
+// Workers run `worker` units; each unit with its own thread or lane gets `concurrency` threads. A source has
+// a thread, or in lossless, when it only computes, the workers step it. With a manual clock its timers step
+// all sources, and `wait_idle` says when it may be advanced.
 class TbbExecutor final : public Executor {
  public:
   explicit TbbExecutor(ExecutorSetup setup);

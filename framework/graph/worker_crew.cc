@@ -82,15 +82,14 @@ void WorkerCrew::arrive() {
 std::optional<WorkerCrew::Work> WorkerCrew::take() {
   std::lock_guard lock(mutex_);
   if (at_work() <= room() && work() > 0) {
-    Work next = source_comes_first() || ready_.empty() ? next_source() : next_job();
+    const bool capture = source_comes_first() || ready_.empty();
+    Work next = capture ? next_source() : Work{std::nullopt, ready_.take()};
     next.more = needs_a_worker();
     return next;
   }
   ++leaving_;
   return std::nullopt;
 }
-
-WorkerCrew::Work WorkerCrew::next_job() { return {std::nullopt, ready_.take()}; }
 
 WorkerCrew::Work WorkerCrew::next_source() {
   const std::size_t source = ready_sources_.front();
@@ -109,7 +108,7 @@ bool WorkerCrew::source_comes_first() const {
 
 // More than one at once only for a graph that keeps up: they would decode frames that grow cold.
 bool WorkerCrew::may_step() const {
-  return !ready_sources_.empty() && (stepping_ == 0 || setup_.inside() <= 2 * setup_.enough);
+  return !ready_sources_.empty() && (none_captures() || setup_.inside() <= 2 * setup_.enough);
 }
 
 bool WorkerCrew::rest(std::size_t worker, std::chrono::nanoseconds linger) {

@@ -28,7 +28,7 @@ class WorkerCrew {
  public:
   struct Setup {
     std::size_t workers = 1;
-    std::size_t sources = 0;  // that workers step
+    std::size_t sources = 0;  // how many there are numbers for; one that is never ready is not the workers'
     // Frames inside the graph; takes no lock.
     std::function<int()> inside = [] { return 0; };
     int enough = 1;  // frames inside that keep the graph busy
@@ -80,10 +80,11 @@ class WorkerCrew {
 
   // Waits in its place; false: nobody called.
   bool is_called(std::size_t worker, std::chrono::nanoseconds linger, std::unique_lock<std::mutex>& lock);
-  Work next_job();
   Work next_source();
   bool source_comes_first() const;
   bool may_step() const;
+  // No source is at work: those that wait may wait for the frames of another one.
+  bool none_captures() const { return stepping_ == waiting_in_sources_; }
   bool needs_a_worker() const { return work() > coming_ && at_work() < room(); }
   // How many workers are at work or coming, and how many may be.
   std::size_t at_work() const { return most_workers() - idle_.size() - resting_.size() - leaving_; }

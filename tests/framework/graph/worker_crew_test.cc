@@ -222,6 +222,18 @@ TEST_F(WorkersWithSources, NoSecondSourceForAGraphThatDoesNotKeepUp) {
   EXPECT_EQ(take(), 1);
 }
 
+TEST_F(WorkersWithSources, ASourceThatWaitsKeepsNoOtherOne) {
+  make(1, 2);
+  crew_->source_ready(0);
+  crew_->source_ready(1);
+  come(1);
+  EXPECT_EQ(take(), 0);
+  inside_ = 17;  // more than enough, and all may wait for what the other one captures
+  crew_->source_rests(true);
+  come(1);
+  EXPECT_EQ(take(), 1);
+}
+
 TEST_F(WorkersWithSources, AWorkerThatWaitsInASourceLendsItsPlace) {
   make(1, 2);
   crew_->source_ready(0);
