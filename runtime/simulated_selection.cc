@@ -77,6 +77,7 @@ SimulatedSelection::SimulatedSelection(SimulatedRun& run, std::vector<SelectedNo
 void SimulatedSelection::record(std::string_view device,
                                 const std::function<void(const std::string&)>& line) {
   std::vector<SelectedNode> nodes;
+  nodes.reserve(selection_.nodes());
   for (std::size_t n = 0; n < selection_.nodes(); ++n) nodes.push_back(selection_.node(n));
   line(selection_begin_line(device, nodes));
   selection_.record([line](const SelectionEvent& event, std::span<const SelectionChange> changes) {
@@ -127,8 +128,8 @@ void SimulatedSelection::carry_out(const std::vector<SelectionChange>& changes) 
     choice.rate_hz = change.rate_hz;
     choice.step = change.step;
     choice.reason = "simulated " + run_.profile().name + ": " + change.reason;
-    // Candidates that the device cannot run are never chosen.
-    static_cast<void>(run_.choose(infer_[change.node], std::move(choice)));
+    const Status chosen = run_.choose(infer_[change.node], std::move(choice));
+    if (!chosen.ok()) log_message(LogLevel::kError, chosen.message());
   }
 }
 

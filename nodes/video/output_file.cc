@@ -35,7 +35,7 @@ Status check_output(const std::string& path, bool overwrite) {
   return {};
 }
 
-OutputFile::~OutputFile() { (void)close(); }
+OutputFile::~OutputFile() { release(); }
 
 Status OutputFile::create(const std::string& path, bool overwrite) {
   path_ = path;
@@ -90,14 +90,18 @@ Status OutputFile::status() const {
   return failed(fmt::format("'{}' cannot be written: {}", path_, std::strerror(error_)));
 }
 
-Status OutputFile::close() {
+void OutputFile::release() {
   if (io_ != nullptr) {
     avio_flush(io_);
-    av_freep(&io_->buffer);
+    av_freep(static_cast<void*>(&io_->buffer));
     avio_context_free(&io_);
   }
   if (fd_ >= 0 && ::close(fd_) != 0 && error_ == 0) error_ = errno;
   fd_ = -1;
+}
+
+Status OutputFile::close() {
+  release();
   return status();
 }
 

@@ -42,6 +42,8 @@ class OutputFile {
   static int write_packet(void* self, IoBytes* data, int size);
   static std::int64_t seek(void* self, std::int64_t offset, int whence);
   int write_all(const std::uint8_t* data, std::size_t size);
+  // Writes what is buffered and closes; the first failure of all stays in error_.
+  void release();
 
   std::string path_;
   int fd_ = -1;
