@@ -59,6 +59,7 @@ class Chooser {
   double gain_of(const Forecast& now, const Forecast& next, double rate) const;
   void damp(const Board& board, Decision& decision) const;
   int same_session(const Board& board) const;
+  int scout(const Board& board) const;
   bool waited(const SelectorCandidate& next) const;
   bool hurried(const Board& board) const;
   bool looks_ahead() const {

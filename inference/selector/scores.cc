@@ -13,6 +13,8 @@ constexpr double kRegained =
 // Of power_budget_w, which 5 % more still keep: what runs is left above the one, others are taken below the
 // other, so that the noise of the readings moves nothing.
 constexpr double kPowerKept = 1.03, kPowerTaken = 1.01;
+// What runs is left this much nearer to max_temperature_c than others are taken, in K, for the same reason.
+constexpr double kHeatKept = 0.3;
 constexpr double kCoolShare = 0.01, kCoolLeast = 0.05;  // frames per second that coolness counts for at most
 // A mode that asks for more than a governor leaves counts for so much less, by its clock: the slower cools
 // sooner.
@@ -48,7 +50,8 @@ Exclusion Chooser::rank_limits(const Forecaster& future, std::size_t c, Forecast
   const bool current = static_cast<int>(c) == state_.current;
   if (policy_.max_temperature_c) {
     forecast.peak_c = future.peak(c, std::max(kNear, policy_.dwell_s));
-    if (future.too_hot(current ? future.peak(c, kNear) : forecast.peak_c)) return Exclusion::kTooHot;
+    if (future.too_hot(current ? future.peak(c, kNear) - kHeatKept : forecast.peak_c))
+      return Exclusion::kTooHot;
   }
   const double power = power_of(c);
   const double tolerance = current ? kPowerKept : kPowerTaken;

@@ -33,6 +33,9 @@ constexpr double kAttempt = 1000;
 // Such an attempt may draw this much more than what runs [assumed powers], until that is over the limit by
 // more than readings stray, in K.
 constexpr double kAttemptWatts = 1.5, kPlainlyOver = 0.3;
+// What gets this much hotter than the limit, or than it is now, within so many s, if things go as is
+// likeliest, is no attempt at all, whatever may be hoped of it: only nothing is known of it.
+constexpr double kFarOver = 2, kAttemptAhead = 30;
 
 }  // namespace
 
@@ -59,6 +62,8 @@ double Chooser::heat_badness(std::size_t c) const {
   const double surely =
       runs ? future.peak(c, kShownAhead, kShownDoubts) : future.peak(c, Forecaster::kHorizon);
   if (surely <= *policy_.max_temperature_c) return surely;
+  const double bearable = std::max(future.hottest_now(), *policy_.max_temperature_c) + kFarOver;
+  if (future.peak(c, kAttemptAhead, 0) > bearable) return 3 * kAttempt + hoped_peak(c);
   return (worth_attempt(future, c) ? kAttempt : 2 * kAttempt) + hoped_peak(c);
 }
 
@@ -255,6 +260,12 @@ Decision Chooser::run() {
   } else {
     damp(board, decision);
     if (stepped != Cause::kBest) decision.cause = stepped;
+    const bool stays = stepped == Cause::kBest && decision.candidate == state_.current;
+    if (const int unknown = stays ? scout(board) : -1; unknown >= 0) {
+      decision.candidate = unknown;
+      decision.rival = state_.current;
+      decision.cause = Cause::kScout;
+    }
   }
   decision.changed = decision.candidate != state_.current || decision.step != state_.step;
   return decision;

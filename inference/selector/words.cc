@@ -54,6 +54,8 @@ std::string headline(std::span<const SelectorCandidate> candidates, const Select
     case Cause::kExcluded:
     case Cause::kHeatLimit:
       return why_left(decision, policy, rival);
+    case Cause::kScout:
+      return policy_text + ": tried while it is cool, nothing that has run keeps max_temperature_c for long";
     case Cause::kStepDown:
       return "degrade: step " + std::to_string(decision.step) +
              ", before it nothing keeps its rate and the limits";

@@ -58,6 +58,46 @@ TEST(RandomDevices, WhatHeatsFarMoreIsNoAttempt) {
   for (const std::uint64_t seed : {5091, 9046}) expect_heat_limit_kept(seed);
 }
 
+// Devices on which nothing that runs first keeps the limit for long, and another unit does: that is learned
+// while there is room, and the reason is told.
+TEST(RandomDevices, WhatHasHardlyRunIsTriedWhileItIsCool) {
+  for (const std::uint64_t seed : {93, 3040, 30080}) expect_heat_limit_kept(seed);
+  const TrueDevice device = random_device(93);
+  const std::vector<SelectorCandidate> candidates = device.seen_candidates();
+  RunRequest run;
+  run.policy = device.policy(PolicyKind::kSustained);
+  run.policy.max_temperature_c = heat_limit_of(device);
+  int tries = 0;
+  run.watch = [&](double, const SelectorState& state, const Decision& decision) {
+    if (decision.cause != Cause::kScout) return;
+    ++tries;
+    const HeatValues now = state.heat.now();
+    EXPECT_LT(*std::max_element(now.begin(), now.end()), *run.policy.max_temperature_c - 3);
+    EXPECT_NE(
+        words(candidates, state, decision, run.policy).find("tried while it is cool, nothing that has run"),
+        std::string::npos);
+  };
+  run_selector(device, run);
+  EXPECT_GE(tries, 1);
+  EXPECT_LE(tries, 2);  // two units besides the one that begins
+  run.policy.max_temperature_c.reset();
+  tries = 0;
+  run_selector(device, run);
+  EXPECT_EQ(tries, 0);  // costs frames: only where a limit asks for it
+}
+
+// A device on which nothing is known of a unit but that it is hot: more may be hoped of it than of any other.
+TEST(RandomDevices, WhatIsLikelyFarTooHotIsNoAttempt) { expect_heat_limit_kept(2065); }
+
+// A device with two sessions that both keep the limit by about the margin.
+TEST(RandomDevices, TheMarginToTheLimitIsNotCrossedBackAndForth) {
+  const TrueDevice device = random_device(20091);
+  RunRequest run;
+  run.policy = device.policy(PolicyKind::kSustained);
+  run.policy.max_temperature_c = heat_limit_of(device);
+  EXPECT_LE(run_selector(device, run).moves, 8);
+}
+
 // Devices whose other loads begin to draw more while the budget is nearly used up: that is not taken for the
 // power of the candidate that follows (5059), and a budget that is just met is not left and entered again,
 // until it happens right after an entry (9046).
