@@ -76,10 +76,7 @@ Forecaster::Forecaster(std::span<const SelectorCandidate> candidates, const Sele
 // When all is lost, a unit that has hardly run is worth a try: it may heat less.
 double Forecaster::hope(std::size_t candidate) const {
   if (!lost_) return 1;
-  double ran = 0;
-  for (std::size_t c = 0; c < candidates_.size(); ++c)
-    if (candidates_[c].unit == candidates_[candidate].unit) ran += state_.candidates[c].ran_s;
-  return ran < kTriedFor ? kHope : 1;
+  return unit_ran_s(candidates_, state_, candidates_[candidate].unit) < kTriedFor ? kHope : 1;
 }
 
 // Units share the case: its sensor, else the slow part of a die's, tells how near that is to a governor's

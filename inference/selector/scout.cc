@@ -21,23 +21,19 @@ int Chooser::scout(const Board& board) const {
   if (!policy_.max_temperature_c || policy_.kind != PolicyKind::kSustained || !state_.heat.sees_any())
     return -1;
   if (since(state_.switched_at) < policy_.dwell_s || state_.moves >= kMostMoves) return -1;
-  std::array<double, kUnitRoles> ran{};
-  for (std::size_t c = 0; c < candidates_.size(); ++c)
-    ran[static_cast<std::size_t>(candidates_[c].unit)] += state_.candidates[c].ran_s;
-  const Forecaster future(candidates_, state_, policy_, policy_.target_fps);
+  const Forecaster future(candidates_, state_, policy_, board.rate);
   const double limit = *policy_.max_temperature_c;
   int found = -1;
   for (std::size_t c = 0; c < candidates_.size(); ++c) {
-    const Exclusion why = board.forecasts[c].exclusion;
-    if (why != Exclusion::kNone && why != Exclusion::kTooHot) continue;
-    if (ran[static_cast<std::size_t>(candidates_[c].unit)] >= kKnown) {
+    const Forecast& forecast = board.forecasts[c];
+    if (forecast.exclusion != Exclusion::kNone && forecast.exclusion != Exclusion::kTooHot) continue;
+    if (unit_ran_s(candidates_, state_, candidates_[c].unit) >= kKnown) {
       if (future.peak(c, Forecaster::kHorizon, 0) <= limit) return -1;
       continue;
     }
     const bool cooler =
         found < 0 || state_.candidates[c].watts < state_.candidates[static_cast<std::size_t>(found)].watts;
-    if (cooler && future.peak(c, std::max(kNear, policy_.dwell_s)) <= limit &&
-        future.peak(c, Forecaster::kHorizon, -kHoped) <= limit)
+    if (cooler && forecast.peak_c <= limit && future.peak(c, Forecaster::kHorizon, -kHoped) <= limit)
       found = static_cast<int>(c);
   }
   return found;

@@ -21,9 +21,9 @@ enum class Cause : std::uint8_t {
   kRecovered,  // policy fixed: an earlier entry works again
   kExcluded,   // what ran breaks a limit now (latency, power, accuracy, step)
   kHeatLimit,  // what ran would exceed max_temperature_c
-  kScout,     // a unit that has hardly run is tried while it is cool: nothing known keeps that limit for long
-  kStepDown,  // the ladder: nothing at the step before keeps its rate or the limits
-  kStepUp,    // the ladder: the step before would keep them again
+  kScout,      // a unit that has hardly run is tried while there is room below that limit
+  kStepDown,   // the ladder: nothing at the step before keeps its rate or the limits
+  kStepUp,     // the ladder: the step before would keep them again
   kStepTrial,  // the ladder: cooler than when the step before was left; tried whether it keeps them
   kNothing,    // no candidate may run; the least bad one is kept
 };

@@ -166,4 +166,11 @@ void note_probe(SelectorState& state, std::size_t candidate, TimeNs now, double 
   c.measured_at = now;
 }
 
+double unit_ran_s(std::span<const SelectorCandidate> candidates, const SelectorState& state, UnitRole unit) {
+  double ran_s = 0;
+  for (std::size_t c = 0; c < candidates.size(); ++c)
+    if (candidates[c].unit == unit) ran_s += state.candidates[c].ran_s;
+  return ran_s;
+}
+
 }  // namespace sluice

@@ -85,4 +85,7 @@ double heat_doubt(std::span<const SelectorCandidate> candidates, const SelectorS
 // the time. Active power follows the clock to the power of 2.5 [assumed; facts_devices section 3].
 double heat_at(const CandidateState& candidate, double speed, double duty);
 
+// How long the candidates of `unit` have run for this node, together, in s.
+double unit_ran_s(std::span<const SelectorCandidate> candidates, const SelectorState& state, UnitRole unit);
+
 }  // namespace sluice

@@ -223,7 +223,7 @@ def validity(summaries, model):
     disturbed = max(part["others"]["max"] for part in summaries.values()) > 100.0 * QUIET_SHARE
     note = "; other programs disturbed the runs" if disturbed else ""
     return (f"{'valid' if valid else 'invalid'}: 3threads / 1thread is {measured:.2f}, known {expected:.2f} "
-            f"({deviation:+.0%}, allowed ±{RATIO_TOLERANCE:.0%}){note}\n{stages_allow(summaries)}"), valid
+            f"({deviation:+.0%}, allowed ±{RATIO_TOLERANCE:.0%}){note}"), valid
 
 
 def stages_allow(summaries):
@@ -359,10 +359,8 @@ def compare_faces(args):
         print_part(f"BlazeFace {args.model}, at 30 frames per second", paced, "1thread")
 
     sentence, valid = validity(fast, args.model)
-    print(sentence)
     checks = [] if args.baselines_only else limits(fast, paced)
-    for line, _ in checks:
-        print(line)
+    print("\n".join([sentence, stages_allow(fast)] + [line for line, _ in checks]))
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"model": args.model, "valid": valid, "fast": fast, "paced": paced}, file, indent=1)
@@ -418,14 +416,15 @@ def compare_streams(args):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             frames = max(60, args.frames // count)
-            commands[name] = shlex.join([program, "run", path, "--pace", "max", "--frames", str(frames), "--quiet",
-                                               "--report", "{report}"])
+            words = [program, "run", path, "--pace", "max", "--frames", str(frames), "--quiet", "--report", "{report}"]
+            commands[name] = shlex.join(words)
         results = run_rounds(commands, args.rounds, args.retries)
     summaries = {name: summarise(runs) for name, runs in results.items()}
     print_part("streams that share one session, as fast as possible", summaries, str(args.counts[0]))
     sentences, holds = total_rate(summaries, args.counts)
     print("\n".join(sentences))
-    (first, last), more = (summaries[str(args.counts[end])] for end in (0, -1)), args.counts[-1] - args.counts[0]
+    first, last = (summaries[str(args.counts[end])] for end in (0, -1))
+    more = args.counts[-1] - args.counts[0]
     grown = (last["peak_rss_mb"]["median"] - first["peak_rss_mb"]["median"]) / more
     pools = (last["pool_mb"]["median"] - first["pool_mb"]["median"]) / more
     print(f"memory per further stream: {grown:.1f} MB, of which planned pools {pools:.1f} MB")
