@@ -102,10 +102,16 @@ TEST_F(ChangeModels, FramesAfterTheCallRunOnTheNewFile) {
   const std::vector<Seen> seen = finish();
   EXPECT_GT(seen[0].value, 0);
   for (std::size_t i = 200; i < 250; ++i) EXPECT_GT(seen[i].value, 0) << i;
-  // Frames that were on their way may run on either, but it changes twice and no more.
-  int changes = 0;
-  for (std::size_t i = 1; i < seen.size(); ++i) changes += (seen[i].value < 0) != (seen[i - 1].value < 0);
-  EXPECT_LE(changes, 2);
+  // Frames that were on their way may run on either: of two that run beside each other, the later one may
+  // have begun on the old file. All others change once with each call.
+  constexpr std::size_t kMostOnTheirWay = 8;
+  std::vector<std::size_t> changes;
+  for (std::size_t i = 1; i < seen.size(); ++i)
+    if ((seen[i].value < 0) != (seen[i - 1].value < 0)) changes.push_back(i);
+  ASSERT_FALSE(changes.empty());
+  std::size_t crossings = 1;
+  for (std::size_t i = 1; i < changes.size(); ++i) crossings += changes[i] - changes[i - 1] > kMostOnTheirWay;
+  EXPECT_LE(crossings, 2u) << ::testing::PrintToString(changes);
   ASSERT_EQ(report().decisions.size(), 3u);
   EXPECT_THAT(report().decisions[1].reason, HasSubstr("replace_model: '" + negative_ + "'; policy fixed"));
   EXPECT_EQ(report().backend, "cpu");
