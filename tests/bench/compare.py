@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
-"""Runs commands in turn, several rounds, and compares what they print.
-
-Each command prints one JSON line: either a hand-written program of tests/bench/baseline, or `sluice run` (its command
-then holds `{report}`, the place of the report file). Interleaving gives every command the same share of the machine's
-good and bad moments; medians and spreads are over the rounds.
+"""Compares programs that do the same work, run in turn: hand-written ones of tests/bench/baseline, what others build with
+their frameworks (tests/bench/rivals), and `sluice run` (its command holds `{report}`, the place of the report file).
 
   compare.py run [--rounds K] [--reference NAME] NAME='COMMAND ...' ...
   compare.py video --build build/release --model 128     (what `tools/dev bench video` runs)
@@ -16,26 +13,12 @@ Exit codes: 0 compared; 1 a command failed; 2 wrong usage; 4 the hand-written pr
 import argparse
 import json
 import os
-import resource
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
-# (key, heading, digits): what is compared, each as one number per run.
-COLUMNS = [
-    ("fps", "fps", 1),
-    ("core_ms_per_frame", "core ms/frame", 3),
-    ("after_p50", "after source p50 ms", 3),
-    ("after_p95", "after source p95 ms", 3),
-    ("peak_rss_mb", "peak MB", 1),
-    ("allocations", "mallocs/frame", 1),
-    ("page_faults", "page faults/frame", 2),
-    ("pool_mb", "pools MB", 1),
-    ("others", "others %", 1),
-]
+from rounds import COLUMNS, QUIET_SHARE, print_part, ratio, ratios, run_rounds, summarise
 
 # Frames per second of the hand-written programs as measured once on a quiet machine; only their ratio is used, because
 # it says whether this machine, at this moment, can tell one program from another.
@@ -44,173 +27,17 @@ RATIO_TOLERANCE = 0.15
 
 HAND_WRITTEN = ("1thread", "3threads", "2workers")
 
+# The same work as all others do, faces counted; and the pipeline as it is shipped, which writes a line of JSON per frame.
+SLUICE = ("sluice", "sluice+json")
+
 # What others build the same pipeline with, where it is installed: Sluice is ahead of each.
 OTHERS = ("gstreamer", "mediapipe")
-
-# A run counts as disturbed when other programs took more than this share of the machine meanwhile.
-QUIET_SHARE = 0.05
-RETRY_PAUSE_S = 3.0
 
 # Of the fastest number of streams' total rate that every other one has, and the row that no limit is about.
 STREAMS_SHARE = 0.9
 DECODER = "decoder"
 
 SAMPLE_FRAMES = 249  # in face720.mp4; loops times this is what a run processes
-
-
-def flatten(result):
-    """One flat dictionary from a baseline's line or a sluice report; None where a number is not known."""
-    memory = result.get("memory", {})
-    after = result.get("after_source_ms") or result.get("after_decode_ms") or {}
-    frames = result.get("frames")
-    return {
-        "frames": frames.get("delivered") if isinstance(frames, dict) else frames,
-        "fps": result.get("fps"),
-        "core_ms_per_frame": result.get("cpu_ms_per_frame", result.get("cpu", {}).get("core_ms_per_frame")),
-        "after_p50": after.get("p50"),
-        "after_p95": after.get("p95"),
-        "allocations": memory.get("allocations_per_frame_total", result.get("allocations_per_frame")),
-        "page_faults": memory.get("page_faults_per_frame"),
-        "pool_mb": memory.get("pool_mb"),
-    }
-
-
-def machine_busy_s():
-    """Processor seconds that the whole machine has spent so far, all programs together."""
-    with open("/proc/stat", encoding="ascii") as file:
-        fields = [int(word) for word in file.readline().split()[1:9]]
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")  # without idle and waiting
-
-
-def children_busy_s():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def go_ahead():
-    """From here on this program and all it starts run before every other program of the machine."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except PermissionError:
-        sys.exit("error: --ahead: only root may use real-time scheduling")
-    print("all programs run ahead of the rest of the machine (SCHED_RR)")
-
-
-def run_quiet(name, command, retries):
-    """Runs a command again, up to `retries` times, while others disturb it; the least disturbed run counts."""
-    best = None
-    for attempt in range(retries + 1):
-        wall, busy, own = time.monotonic(), machine_busy_s(), children_busy_s()
-        result = run_once(name, command)
-        others = (machine_busy_s() - busy) - (children_busy_s() - own)
-        cores_s = max(time.monotonic() - wall, 1e-3) * (os.cpu_count() or 1)
-        result["others"] = max(0.0, 100.0 * others / cores_s)
-        if best is None or result["others"] < best["others"]:
-            best = result
-        if best["others"] <= 100.0 * QUIET_SHARE:
-            break
-        if attempt < retries:
-            time.sleep(RETRY_PAUSE_S)
-    return best
-
-
-def run_once(name, command):
-    """Runs one command and returns its flattened result; ends the program when it fails.
-
-    The peak of its memory is read from outside, so that it means the same for every program.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        report = os.path.join(folder, "report.json")
-        words = [word.replace("{report}", report) for word in shlex.split(command)]
-        with open(os.path.join(folder, "out"), "w+", encoding="utf-8") as out, \
-                open(os.path.join(folder, "err"), "w+", encoding="utf-8") as err:
-            with subprocess.Popen(words, stdout=out, stderr=err) as process:
-                _, status, usage = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            err.seek(0)
-            if process.returncode != 0:
-                sys.exit(f"error: {name} ended with {process.returncode}: {err.read().strip()[-400:]}")
-            try:
-                if os.path.exists(report):
-                    with open(report, encoding="utf-8") as file:
-                        result = flatten(json.load(file))
-                else:
-                    result = flatten(json.loads(out.read().splitlines()[-1]))
-            except (ValueError, IndexError):
-                sys.exit(f"error: {name} printed no JSON line at its end")
-    result["peak_rss_mb"] = usage.ru_maxrss * 1024 / 1e6
-    return result
-
-
-def run_rounds(commands, rounds, retries):
-    """{name: [result per round]}. Every second round runs backwards, so that no command always follows the same one."""
-    results = {name: [] for name in commands}
-    for number in range(rounds):
-        order = list(commands) if number % 2 == 0 else list(reversed(list(commands)))
-        for name in order:
-            results[name].append(run_quiet(name, commands[name], retries))
-            if sys.stderr.isatty():
-                print(f"\rround {number + 1} of {rounds}: {name:<24}", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
-    return results
-
-
-def summarise(runs):
-    """Per column the values of all rounds, their median and spread ((max - min) / median); None where unknown."""
-    summary = {}
-    for key, _, _ in COLUMNS:
-        values = [run.get(key) for run in runs]
-        if any(value is None for value in values):
-            summary[key] = None
-            continue
-        middle = statistics.median(values)
-        spread = (max(values) - min(values)) / middle if middle else 0.0
-        summary[key] = {"median": middle, "spread": spread, "min": min(values), "max": max(values), "values": values}
-    return summary
-
-
-def ratios(summaries, key, name, reference):
-    """`name` over `reference`, round by round: their moments on the machine are next to each other. None if unknown."""
-    over, under = summaries[name].get(key), summaries[reference].get(key)
-    if not over or not under or not all(under["values"]):
-        return None
-    return [a / b for a, b in zip(over["values"], under["values"])]
-
-
-def ratio(summaries, key, name, reference):
-    """Median of the ratios of all rounds, or None."""
-    all_rounds = ratios(summaries, key, name, reference)
-    return statistics.median(all_rounds) if all_rounds else None
-
-
-def table(summaries, reference):
-    """Lines of a table: per command median, spread in percent, and ratio to the reference command."""
-    heads = ["program"] + [head for _, head, _ in COLUMNS]
-    rows = [heads]
-    for name, summary in summaries.items():
-        row = [name]
-        for key, _, digits in COLUMNS:
-            cell = summary[key]
-            if cell is None:
-                row.append("-")
-                continue
-            if key == "others":
-                row.append(f"{cell['median']:.{digits}f}, max {cell['max']:.0f}")
-                continue
-            times = ratio(summaries, key, name, reference)
-            row.append(f"{cell['median']:.{digits}f} ±{cell['spread'] * 50:.0f}%"
-                       + (f" x{times:.2f}" if times is not None and name != reference else ""))
-        rows.append(row)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-
-
-def print_part(title, summaries, reference):
-    print(f"{title} (median ± half spread, ratio to {reference})")
-    for line in table(summaries, reference):
-        print("  " + line)
 
 
 def validity(summaries, model):
@@ -234,12 +61,12 @@ def stages_allow(summaries):
             f"{allowed:.1f} fps, 3threads reaches {summaries['3threads']['fps']['median'] / allowed:.2f} of that")
 
 
-def share_of(part, key, best, limit, among=None):
-    """(sentence, holds): Sluice's share of the best figure of the hand-written programs (or of `among`), and its spread."""
+def share_of(part, name, key, best, limit, among=None):
+    """(sentence, holds): `name`'s share of the best figure of the hand-written programs (or of `among`), and its spread."""
     heading = next(head for k, head, _ in COLUMNS if k == key)
-    rivals = [name for name in part if name in (among or HAND_WRITTEN) and part[name][key]]
+    rivals = [rival for rival in part if rival in (among or HAND_WRITTEN) and part[rival][key]]
     rival = best(rivals, key=lambda name: part[name][key]["median"])
-    shares = ratios(part, key, "sluice", rival)
+    shares = ratios(part, key, name, rival)
     if shares is None:
         return f"missed {heading}: unknown", False
     middle = statistics.median(shares)
@@ -248,39 +75,40 @@ def share_of(part, key, best, limit, among=None):
             f"{rival}, {'at least' if best is max else 'at most'} {limit:.2f}"), holds
 
 
-def above(part, key, rival, limit, what, scale=None):
-    """(sentence, holds): how far Sluice's figure is above the rival's, with its spread over the rounds."""
-    mine, theirs = part["sluice"][key], part[rival][key]
+def above(part, name, key, rival, limit, what, scale=None):
+    """(sentence, holds): how far `name`'s figure is above the rival's, with its spread over the rounds."""
+    mine, theirs = part[name][key], part[rival][key]
     if not mine or not theirs:
         return f"missed {what}: unknown", False
-    scales = part["sluice"][scale]["values"] if scale else [1.0] * len(mine["values"])
+    scales = part[name][scale]["values"] if scale else [1.0] * len(mine["values"])
     gaps = [(a - b) * s for a, b, s in zip(mine["values"], theirs["values"], scales)]
     middle = statistics.median(gaps)
     return (f"{'holds ' if middle <= limit else 'missed'} {what}: {middle:+.3f} ({min(gaps):+.3f} to {max(gaps):+.3f}) "
             f"above {rival}, at most {limit:.2f}"), middle <= limit
 
 
-def limits(fast, paced):
-    """The comparisons that must hold, as (sentence, holds)."""
-    leanest = min(HAND_WRITTEN, key=lambda name: fast[name]["allocations"]["median"])
+def limits(fast, paced, name):
+    """What must hold of `name`, one of SLUICE, as (sentence, holds)."""
+    leanest = min(HAND_WRITTEN, key=lambda rival: fast[rival]["allocations"]["median"])
     checks = [
-        share_of(fast, "fps", max, 1.0),
-        share_of(fast, "core_ms_per_frame", min, 1.05),
-        share_of(fast, "peak_rss_mb", min, 1.25),
-        above(fast, "allocations", leanest, 5.0, "mallocs/frame"),
+        share_of(fast, name, "fps", max, 1.0),
+        share_of(fast, name, "core_ms_per_frame", min, 1.05),
+        share_of(fast, name, "peak_rss_mb", min, 1.25),
+        above(fast, name, "allocations", leanest, 5.0, "mallocs/frame"),
     ]
     if paced:
         checks += [
-            above(paced, "after_p50", "1thread", 0.3, "at 30 fps: after source p50 ms"),
-            above(paced, "after_p95", "1thread", 0.6, "at 30 fps: after source p95 ms"),
+            above(paced, name, "after_p50", "1thread", 0.3, "at 30 fps: after source p50 ms"),
+            above(paced, name, "after_p95", "1thread", 0.6, "at 30 fps: after source p95 ms"),
             # core ms per frame times frames per second is tenths of a percent of a core
-            above(paced, "core_ms_per_frame", "1thread", 10.0, "at 30 fps: CPU, tenths of a percent of a core", "fps"),
+            above(paced, name, "core_ms_per_frame", "1thread", 10.0, "at 30 fps: CPU, tenths of a percent of a core", "fps"),
         ]
-    for name in OTHERS:
-        if name in fast:
-            checks += [share_of(fast, key, best, 1.0, [name]) for key, best in (("fps", max), ("core_ms_per_frame", min))]
-        if name in paced:
-            checks.append(share_of(paced, "after_p50", min, 1.0, [name]))
+    for rival in OTHERS:
+        if rival in fast:
+            checks += [share_of(fast, name, key, best, 1.0, [rival])
+                       for key, best in (("fps", max), ("core_ms_per_frame", min))]
+        if rival in paced:
+            checks.append(share_of(paced, name, "after_p50", min, 1.0, [rival]))
     return checks
 
 
@@ -310,26 +138,35 @@ def find_program(args, name, must):
     return None
 
 
-def sluice_command(args, pace, frames):
-    """`sluice run` over as many frames of the same video, looped."""
-    source = args.source
-    words = [os.path.join(args.build, "bin", "sluice"), "run", args.pipeline, "--pace", str(pace), "--frames",
-             str(frames), "--set", f"{source}.uri={args.video}", "--set", f"{source}.loop=true"]
-    for setting in args.set:
-        words += ["--set", setting]
-    return shlex.join(words + ["--quiet", "--report", "{report}"])
+def sluice_commands(args, folder, pace, frames):
+    """`sluice run` over as many frames of the same video, looped: by name of SLUICE, or of the pipeline asked for alone."""
+    if args.pipeline:
+        pipelines = {SLUICE[0]: args.pipeline}
+    else:
+        pipelines = {SLUICE[0]: face_pipeline(args, folder, True), SLUICE[1]: face_pipeline(args, folder, False)}
+    commands = {}
+    for name, pipeline in pipelines.items():
+        words = [os.path.join(args.build, "bin", "sluice"), "run", pipeline, "--pace", str(pace), "--frames", str(frames),
+                 "--set", f"{args.source}.uri={args.video}", "--set", f"{args.source}.loop=true"]
+        for setting in args.set:
+            words += ["--set", setting]
+        commands[name] = shlex.join(words + ["--quiet", "--report", "{report}"])
+    return commands
 
 
-def pipeline_of(args, folder):
-    """face_fast as it is shipped, or the same with the 256 model."""
-    shipped = "pipelines/face_fast.yaml"
-    if args.pipeline or args.model == 128:
-        return args.pipeline or shipped
-    with open(shipped, encoding="utf-8") as file:
-        lines = [line for line in file if "sha256:" not in line]
-    model = os.path.join(args.cache, "models", MODEL_FILES[args.model])
-    text = "".join(lines).replace(f"../data/models/{MODEL_FILES[128]}", model)
-    path = os.path.join(folder, f"face{args.model}.yaml")
+def face_pipeline(args, folder, counts):
+    """Path of face_fast with the model that is compared; when it `counts`, nothing is written of its faces."""
+    with open("pipelines/face_fast.yaml", encoding="utf-8") as file:
+        text = "".join(line for line in file if "sha256:" not in line)
+    model = args.model_path or os.path.join(args.cache, "models", MODEL_FILES[args.model])
+    changes = {f"../data/models/{MODEL_FILES[128]}": os.path.abspath(model)}
+    if counts:
+        changes['type: json_sink,  inputs: boxes,  options: {path: "-"}'] = "type: null_sink, inputs: boxes"
+    for old, new in changes.items():
+        if old not in text:
+            sys.exit(f"error: pipelines/face_fast.yaml does not say '{old}'")
+        text = text.replace(old, new)
+    path = os.path.join(folder, f"face{args.model}{'' if counts else '_json'}.yaml")
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     return path
@@ -338,34 +175,34 @@ def pipeline_of(args, folder):
 def compare_video(args):
     """The comparison of `tools/dev bench video`: as fast as possible, then at 30 frames per second."""
     with tempfile.TemporaryDirectory() as folder:
-        args.pipeline = pipeline_of(args, folder)
-        return compare_faces(args)
+        return compare_faces(args, folder)
 
 
-def compare_faces(args):
-    loops = args.loops
-    commands = rival_commands(args, 0, loops)
-    if not args.baselines_only:
-        commands["sluice"] = sluice_command(args, "max", loops * SAMPLE_FRAMES)
-    fast = {name: summarise(runs) for name, runs in run_rounds(commands, args.rounds, args.retries).items()}
+def compare_faces(args, folder):
+    def measured(fps, pace, loops):
+        commands = rival_commands(args, fps, loops)
+        if not args.baselines_only:
+            commands |= sluice_commands(args, folder, pace, loops * SAMPLE_FRAMES)
+        return {name: summarise(runs) for name, runs in run_rounds(commands, args.rounds, args.retries).items()}
+
+    fast = measured(0, "max", args.loops)
     print_part(f"BlazeFace {args.model}, as fast as possible", fast, "1thread")
-
     paced = {}
     if args.paced_loops > 0:
-        commands = rival_commands(args, 30, args.paced_loops)
-        if not args.baselines_only:
-            commands["sluice"] = sluice_command(args, 30, args.paced_loops * SAMPLE_FRAMES)
-        paced = {name: summarise(runs) for name, runs in run_rounds(commands, args.rounds, args.retries).items()}
+        paced = measured(30, 30, args.paced_loops)
         print_part(f"BlazeFace {args.model}, at 30 frames per second", paced, "1thread")
 
     sentence, valid = validity(fast, args.model)
-    checks = [] if args.baselines_only else limits(fast, paced)
-    print("\n".join([sentence, stages_allow(fast)] + [line for line, _ in checks]))
+    print("\n".join([sentence, stages_allow(fast)]))
+    missed = False
+    for name in (name for name in SLUICE if name in fast):
+        checks = limits(fast, paced, name)
+        missed |= name == SLUICE[0] and not all(holds for _, holds in checks)
+        print("\n".join([f"{name}:"] + ["  " + line for line, _ in checks]))
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"model": args.model, "valid": valid, "fast": fast, "paced": paced}, file, indent=1)
-    missed = args.check and not all(holds for _, holds in checks)
-    return 0 if valid and not missed else 4
+    return 4 if not valid or (args.check and missed) else 0
 
 
 def stream_pipeline(count, model, video):
