@@ -13,15 +13,16 @@
 namespace sluice {
 namespace {
 
-Result<std::vector<PortType>> check_picture_path(const TypeContext& context) {
-  SLUICE_ASSIGN(const PictureName name, PictureName::parse(context.options().text("path")));
-  if (!name.has_frame() && !context.options().flag("overwrite")) {
-    return invalid(fmt::format(
-        "option 'path' is '{}': without {{frame}} each picture replaces the last; add {{frame}} or "
-        "set overwrite: true",
-        context.options().text("path")));
-  }
-  return std::vector<PortType>{};
+void check_options(const Options& options, const RefuseOption& refuse) {
+  if (!options.has("path")) return;
+  const Result<PictureName> name = PictureName::parse(options.text("path"));
+  if (!name.ok()) return refuse("path", name.status());
+  if (name->has_frame() || !options.has("overwrite") || options.flag("overwrite")) return;
+  refuse("path",
+         invalid(fmt::format(
+             "option 'path' is '{}': without {{frame}} each picture replaces the last; add {{frame}} or "
+             "set overwrite: true",
+             options.text("path"))));
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ NodeDeclaration image_sink_declaration() {
   d.about("Writes each frame to a picture file of its own.");
   d.sink = true;
   d.thread = ThreadKind::kOwn;
-  d.infer_types = check_picture_path;
+  d.check_options = check_options;
   d.input("frame", PortKind::kFrame).help("any format and size");
   d.option("path", OptionKind::kPathOut)
       .must()

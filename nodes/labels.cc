@@ -50,6 +50,10 @@ std::vector<std::string> split_lines(const std::string& text) {
 }  // namespace
 
 OptionDeclaration& declare_labels(NodeDeclaration& node) {
+  node.check_options = [](const Options& options, const RefuseOption& refuse) {
+    if (!options.has("labels")) return;
+    if (const auto labels = read_labels(options); !labels.ok()) refuse("labels", labels.status());
+  };
   return node.option("labels", OptionKind::kTextsOrPath)
       .help("The names of the classes: a list, or a text file with one name per line.");
 }

@@ -10,7 +10,8 @@
 
 namespace sluice {
 
-// Declares `labels`: a list of names, or the path of a text file with one per line.
+// Declares `labels`: a list of names, or the path of a text file with one per line, which the node's
+// check_options reads.
 OptionDeclaration& declare_labels(NodeDeclaration& node);
 
 // The names that `labels` gives, in order; empty when it is not written. Reads the file (kInvalid when it

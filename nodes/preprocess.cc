@@ -126,6 +126,7 @@ class Preprocess : public Node {
     d.choose_thread = [](const Options& options) {
       return on_gpu(options) ? ThreadKind::kOwn : ThreadKind::kWorker;
     };
+    d.check_options = check_preprocess_options;
     d.infer_types = infer_types;
     d.fold = writes_itself;
   }

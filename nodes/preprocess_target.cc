@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <limits>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -87,10 +90,8 @@ Result<TensorType> type_of_model(const TypeContext& context) {
   return type;
 }
 
-Result<TensorType> type_of_options(const Options& options) {
-  if (!options.has("width") || !options.has("height")) {
-    return invalid("preprocess needs 'model', or 'width' and 'height', to know the tensor to make");
-  }
+// With width and height (check_preprocess_options).
+TensorType type_of_options(const Options& options) {
   TensorType type;
   if (options.has("layout")) type.layout = *parse_layout(options.text("layout"));
   if (type.layout == Layout::kNone) type.layout = Layout::kNchw;
@@ -103,14 +104,32 @@ Result<TensorType> type_of_options(const Options& options) {
   return type;
 }
 
+Status check_count(const std::vector<double>& values, std::string_view option, int channels) {
+  if (values.size() == 1 || values.size() == static_cast<std::size_t>(channels)) return {};
+  return invalid(fmt::format("option '{}' has {} values, allowed: 1, or {} (one per channel)", option,
+                             values.size(), channels));
+}
+
 Status per_channel(const Options& options, std::string_view option, int channels,
                    std::array<double, 3>& out) {
   const std::vector<double> values = options.numbers(option);
-  if (values.size() != 1 && values.size() != static_cast<std::size_t>(channels)) {
-    return invalid(fmt::format("option '{}' has {} values, allowed: 1, or {} (one per channel)", option,
-                               values.size(), channels));
-  }
+  SLUICE_RETURN_IF_ERROR(check_count(values, option, channels));
   for (std::size_t c = 0; c < out.size(); ++c) out[c] = c < values.size() ? values[c] : values.front();
+  return {};
+}
+
+// std divides; mean may be anything finite.
+Status check_normalisation(const Options& options, std::string_view option, double least) {
+  const std::vector<double> values = options.numbers(option);
+  if (options.has("color")) {
+    const int channels = options.text("color") == "gray" ? 1 : 3;
+    SLUICE_RETURN_IF_ERROR(check_count(values, option, channels));
+  }
+  for (const double value : values) {
+    if (value > least && std::isfinite(value)) continue;
+    return invalid(fmt::format("option '{}' is {}, allowed: finite numbers{}", option, value,
+                               option == "std" ? " above 0" : ""));
+  }
   return {};
 }
 
@@ -125,6 +144,16 @@ pixels::Color color_of(const std::string& text) {
 }
 
 }  // namespace
+
+void check_preprocess_options(const Options& options, const RefuseOption& refuse) {
+  if (!options.has("model") && (!options.has("width") || !options.has("height")))
+    refuse("model", invalid("preprocess needs 'model', or 'width' and 'height', to know the tensor to make"));
+  constexpr double kAny = -std::numeric_limits<double>::infinity();
+  for (const auto& [option, least] : {std::pair{"mean", kAny}, std::pair{"std", 0.0}}) {
+    if (!options.has(option)) continue;
+    if (const Status status = check_normalisation(options, option, least); !status.ok()) refuse(option, status);
+  }
+}
 
 Result<TensorType> preprocess_type(const TypeContext& context) {
   return context.options().has("model") ? type_of_model(context) : type_of_options(context.options());

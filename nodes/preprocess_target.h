@@ -9,6 +9,9 @@
 
 namespace sluice {
 
+// What is wrong with the options whatever model there is: neither it nor a size, values of mean and std.
+void check_preprocess_options(const Options& options, const RefuseOption& refuse);
+
 // The type of the output: that of the model's picture input (the batch dimension as 1), or width, height,
 // layout and dtype as written. kInvalid where the options contradict the model or each other, kUnavailable
 // where the model has no input that a picture fits.

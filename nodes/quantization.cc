@@ -9,6 +9,8 @@
 namespace sluice {
 namespace {
 
+constexpr int kMostZeroPoint = 65535;  // uint16's; the element type may allow less
+
 std::string text_of(const Quantised& q) {
   const bool one = q.params.scale.size() == 1;
   std::string out = fmt::format("{} with scale {}", name_of(q.dtype), q.params.scale.front());
@@ -20,8 +22,27 @@ bool any_written(const Options& options) {
   return options.has("scale") || options.has("zero_point") || options.has("dtype") || options.has("axis");
 }
 
+void check_options(const Options& options, const RefuseOption& refuse) {
+  if (options.has("scale")) {
+    for (const double scale : options.numbers("scale")) {
+      const auto stored = static_cast<float>(scale);
+      if (stored > 0 && std::isfinite(stored)) continue;
+      refuse("scale", invalid(fmt::format("option 'scale' is {}, allowed: positive and finite", scale)));
+      break;
+    }
+  }
+  if (!options.has("zero_point")) return;
+  for (const double zero_point : options.numbers("zero_point")) {
+    if (zero_point == std::floor(zero_point) && std::abs(zero_point) <= kMostZeroPoint) continue;
+    refuse("zero_point",
+           invalid(fmt::format("option 'zero_point' is {}, allowed: whole numbers from -{} to {}", zero_point,
+                               kMostZeroPoint, kMostZeroPoint)));
+    break;
+  }
+}
+
 // What is written replaces what the neighbour says; `check` then compares the two.
-Result<Quantised> merged(const Options& options, const std::optional<Quantised>& neighbour, DType usual) {
+Quantised merged(const Options& options, const std::optional<Quantised>& neighbour, DType usual) {
   Quantised q = neighbour.value_or(Quantised{usual, {}});
   if (options.has("dtype")) q.dtype = *parse_dtype(options.text("dtype"));
   if (options.has("scale")) {
@@ -31,12 +52,8 @@ Result<Quantised> merged(const Options& options, const std::optional<Quantised>&
   }
   if (options.has("zero_point")) {
     q.params.zero_point.clear();
-    for (double zero_point : options.numbers("zero_point")) {
-      if (zero_point != std::floor(zero_point)) {
-        return invalid(fmt::format("option 'zero_point' is {}, allowed: whole numbers", zero_point));
-      }
+    for (const double zero_point : options.numbers("zero_point"))
       q.params.zero_point.push_back(static_cast<std::int32_t>(zero_point));
-    }
   }
   if (options.has("axis")) q.params.axis = static_cast<int>(options.integer("axis"));
   if (q.params.zero_point.size() == 1)
@@ -49,11 +66,6 @@ Status check_values(const Quantised& q) {
   if (!range) {
     return invalid(
         fmt::format("{} cannot be quantised here, allowed: uint8, int8, uint16, int16", name_of(q.dtype)));
-  }
-  for (float scale : q.params.scale) {
-    if (!(scale > 0) || !std::isfinite(scale)) {
-      return invalid(fmt::format("option 'scale' is {}, allowed: positive and finite", scale));
-    }
   }
   for (std::int32_t zero_point : q.params.zero_point) {
     if (zero_point < range->low || zero_point > range->high) {
@@ -89,6 +101,7 @@ Status check_shape(const Quantised& q, const Shape& shape) {
 }  // namespace
 
 void declare_quantization(NodeDeclaration& d) {
+  d.check_options = check_options;
   d.option("scale", OptionKind::kNumbers)
       .help(
           "real = (q - zero_point) * scale; one, or one per index of `axis`. Default: the neighbouring "
@@ -114,7 +127,7 @@ Result<Quantised> resolve_quantization(const Options& options, const TensorType*
                     where));
   }
   const bool plain_integer = neighbour && pixels::integer_range(neighbour->dtype);
-  SLUICE_ASSIGN(const Quantised q, merged(options, known, plain_integer ? neighbour->dtype : DType::kUint8));
+  const Quantised q = merged(options, known, plain_integer ? neighbour->dtype : DType::kUint8);
   SLUICE_RETURN_IF_ERROR(check_values(q));
   if (known && any_written(options) && (q.dtype != known->dtype || !agree(q.params, known->params))) {
     return invalid(

@@ -118,14 +118,15 @@ std::int64_t side_of(const Options& options, const char* name, std::int64_t othe
   return options.has(name) ? options.integer(name) : otherwise;
 }
 
-Status check_side(std::string_view pattern, const Options& options, const char* name,
-                  std::int64_t otherwise) {
+void check_side(std::string_view pattern, const Options& options, const char* name, std::int64_t otherwise,
+                const RefuseOption& refuse) {
   const std::int64_t side = side_of(options, name, otherwise);
   const std::string most_name = std::string("max_") + name;
+  if (!options.has(most_name)) return;
   const std::int64_t most = options.integer(most_name);
-  if (side >= kMinSide && side % 2 == 0 && side <= most) return {};
-  return invalid(fmt::format("option '{}' is {}, allowed for test:{}: even numbers from {} to {} ({})", name,
-                             side, pattern, kMinSide, most, most_name));
+  if (side >= kMinSide && side % 2 == 0 && side <= most) return;
+  refuse(name, invalid(fmt::format("option '{}' is {}, allowed for test:{}: even numbers from {} to {} ({})",
+                                   name, side, pattern, kMinSide, most, most_name)));
 }
 
 class TestPattern final : public SourceNode {
@@ -134,7 +135,9 @@ class TestPattern final : public SourceNode {
 
   Result<SourceInfo> probe(const OpenContext& context) override {
     const Options& o = *context.options;
-    SLUICE_RETURN_IF_ERROR(check_test_pattern(pattern_, o));
+    Status refused;
+    check_test_pattern(pattern_, o, [&](std::string_view, const Status& why) { refused = why; });
+    SLUICE_RETURN_IF_ERROR(refused);
     const std::int64_t width = side_of(o, "width", kWidth), height = side_of(o, "height", kHeight);
     info_.only_computes = true;
     info_.fps = o.has("fps") ? o.number("fps") : 30.0;
@@ -180,9 +183,9 @@ ClockCell clock_cell(int picture_width, int picture_height, int row, int bit) {
   return {left + bit * pitch, height * (row == 0 ? 2 : 5), std::max(1, pitch * 3 / 4), height};
 }
 
-Status check_test_pattern(std::string_view pattern, const Options& options) {
-  SLUICE_RETURN_IF_ERROR(check_side(pattern, options, "width", kWidth));
-  return check_side(pattern, options, "height", kHeight);
+void check_test_pattern(std::string_view pattern, const Options& options, const RefuseOption& refuse) {
+  check_side(pattern, options, "width", kWidth, refuse);
+  check_side(pattern, options, "height", kHeight, refuse);
 }
 
 std::unique_ptr<SourceNode> make_test_pattern(std::string_view pattern) {

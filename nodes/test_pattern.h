@@ -17,9 +17,9 @@ namespace sluice {
 //          ms below, most significant bit first
 std::unique_ptr<SourceNode> make_test_pattern(std::string_view pattern);
 
-// Whether the options `width` and `height` are a size it can draw: even, at least 64, within `max_width` and
-// `max_height`. kInvalid, naming the option. Any thread.
-Status check_test_pattern(std::string_view pattern, const Options& options);
+// Refuses options `width` and `height` that are no size it can draw: even, at least 64, within `max_width` and
+// `max_height`. Any thread.
+void check_test_pattern(std::string_view pattern, const Options& options, const RefuseOption& refuse);
 
 constexpr int kClockBits = 32;
 

@@ -14,11 +14,13 @@
 namespace sluice {
 namespace {
 
-Result<std::vector<PortType>> check_video_path(const TypeContext& context) {
-  const std::string& path = context.options().text("path");
+void check_options(const Options& options, const RefuseOption& refuse) {
+  if (!options.has("path")) return;
+  const std::string& path = options.text("path");
   const std::string extension = std::filesystem::path(path).extension().string();
-  if (extension == ".mp4" || extension == ".mkv" || extension == ".avi") return std::vector<PortType>{};
-  return invalid(fmt::format("option 'path' is '{}', allowed: a file that ends in .mp4, .mkv or .avi", path));
+  if (extension == ".mp4" || extension == ".mkv" || extension == ".avi") return;
+  refuse("path", invalid(fmt::format(
+                     "option 'path' is '{}', allowed: a file that ends in .mp4, .mkv or .avi", path)));
 }
 
 }  // namespace
@@ -29,7 +31,7 @@ NodeDeclaration video_sink_declaration() {
   d.about("Writes frames to a video file (H.264 where the system can, else MPEG-4).");
   d.sink = true;
   d.thread = ThreadKind::kOwn;
-  d.infer_types = check_video_path;
+  d.check_options = check_options;
   d.input("frame", PortKind::kFrame).help("any format; the first one's size is the video's");
   d.option("path", OptionKind::kPathOut)
       .must()

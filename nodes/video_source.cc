@@ -68,10 +68,14 @@ class VideoSource final : public SourceNode {
   bool interrupted_ = false;
 };
 
-Result<std::vector<PortType>> check_uri(const TypeContext& context) {
-  SLUICE_ASSIGN(const VideoUri uri, parse_video_uri(context.options().text("uri")));
-  if (uri.backend == VideoBackend::kTest)
-    SLUICE_RETURN_IF_ERROR(check_test_pattern(uri.target, context.options()));
+void check_options(const Options& options, const RefuseOption& refuse) {
+  if (!options.has("uri")) return;
+  const Result<VideoUri> uri = parse_video_uri(options.text("uri"));
+  if (!uri.ok()) return refuse("uri", uri.status());
+  if (uri->backend == VideoBackend::kTest) check_test_pattern(uri->target, options, refuse);
+}
+
+Result<std::vector<PortType>> infer_types(const TypeContext&) {
   PortType type;
   type.kind = PortKind::kFrame;
   type.payload = payload_type<Image>();
@@ -83,7 +87,8 @@ void VideoSource::describe(NodeDeclaration& d) {
   d.about("Reads a video file, a network camera or a test pattern.");
   d.source = true;
   d.thread = ThreadKind::kOwn;
-  d.infer_types = check_uri;
+  d.check_options = check_options;
+  d.infer_types = infer_types;
   d.output("frame", PortKind::kFrame).help("the decoder's picture, unconverted").shared_read_only();
   d.option("uri", OptionKind::kUri)
       .must()

@@ -192,6 +192,12 @@ using InferTypes = std::function<Result<std::vector<PortType>>(const TypeContext
 enum class FoldDirection : std::uint8_t { kInput, kOutput };
 using Fold = std::function<bool(const TypeContext&, FoldDirection, const TensorType& type)>;
 
+// Says what is wrong with a node's options whatever comes in: a size that a test pattern cannot have, a file
+// name of an unknown kind. `refuse` is called once for each option, with a message that names it; kInvalid or
+// kUnavailable. An option that another rule has refused already is null here.
+using RefuseOption = std::function<void(std::string_view option, const Status& why)>;
+using CheckOptions = std::function<void(const Options&, const RefuseOption& refuse)>;
+
 using CreateNode = std::function<Result<std::unique_ptr<Node>>()>;
 
 // One node type. Filled by `static void describe(NodeDeclaration&)`.
@@ -213,8 +219,9 @@ struct NodeDeclaration {
   bool filters = false;      // may turn frames away on purpose
   bool infers = false;       // an `infer` node: realtime edges into it are capacity 1, drop_oldest
   std::string on_error;      // "drop" or "stop"; empty: stop for sinks, else drop
-  InferTypes infer_types;    // none: outputs as declared
-  Fold fold;                 // none: cannot
+  CheckOptions check_options;  // none: each option's own rules say it all
+  InferTypes infer_types;      // none: outputs as declared
+  Fold fold;                   // none: cannot
   CreateNode create;
 
   NodeDeclaration& about(std::string text) {

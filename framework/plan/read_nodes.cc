@@ -33,7 +33,8 @@ OptionMap inherited(const Plan& plan, const NodeDeclaration& type) {
 }
 
 // The overrides of one node, from --set; relative to the working directory.
-OptionMap read_overrides(Draft& d, const NodePlan& node) {
+OptionMap read_overrides(Draft& d, int index) {
+  const NodePlan& node = d.node(index);
   const OptionPlace place{"--set: node '" + node.id + "'", "option", ""};
   OptionMap out;
   for (const auto& [name, text] : d.inputs.set) {
@@ -45,6 +46,7 @@ OptionMap read_overrides(Draft& d, const NodePlan& node) {
       continue;
     }
     const std::string_view option = std::string_view(name).substr(node.id.size() + 1);
+    d.draft(index).overridden.emplace(option.substr(0, option.find('.')));
     const Value nested = nested_value(option, std::move(value).value());
     Issues issues;
     overlay(read_options(place, declared(node.declaration->options), nested, issues), out);
@@ -73,7 +75,7 @@ void read_node_options(Draft& d, int index) {
   const OptionPlace place{d.owner(index), "option", d.spec.directory};
   const std::size_t before = d.issues.size();
   OptionMap written = read_options(place, options, spec.options, d.issues);
-  overlay(read_overrides(d, node), written);
+  overlay(read_overrides(d, index), written);
   OptionMap values = inherited(*d.plan, *node.declaration);
   overlay(written, values);
   fill_defaults(place, options, spec.mark, values, d.issues);
@@ -81,10 +83,24 @@ void read_node_options(Draft& d, int index) {
   node.options = std::make_shared<const Options>(std::move(values));
 }
 
-// Where a top-level option was written; the node's own place when it was not.
-Mark mark_of(const NodeSpec& spec, std::string_view option) {
-  const Value* value = spec.options.find(option);
-  return value ? value->mark : spec.mark;
+// Refuses a top-level option where it was written: in the file (at the node when it is not there), or by
+// --set. `message` names it.
+void refuse(Draft& d, int index, std::string_view option, const Status& why) {
+  d.draft(index).wrong_options = true;
+  if (d.draft(index).overridden.contains(option))
+    return d.fail({}, why.with_context("--set: " + d.owner(index) + ": "));
+  const NodeSpec& spec = *d.draft(index).spec;
+  const Value* const value = spec.options.find(option);
+  d.fail(value ? value->mark : spec.mark, why.with_context(d.owner(index) + ": "));
+}
+
+void check_options(Draft& d, int index) {
+  if (!d.type(index).check_options) return;
+  const Options& options = *d.node(index).options;
+  const bool some_are_wrong = d.draft(index).wrong_options;  // and null: what needs them may be there
+  d.type(index).check_options(options, [&](std::string_view option, const Status& why) {
+    if (options.has(option) || !some_are_wrong) refuse(d, index, option, why);
+  });
 }
 
 void check_model_names(Draft& d, int index) {
@@ -96,9 +112,7 @@ void check_model_names(Draft& d, int index) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
       const std::string rest = names.empty() ? ", but the file has no `models`" : allowed(name, names);
-      d.error(mark_of(*d.draft(index).spec, option.name),
-              d.owner(index) + ": option '" + option.name + "' is " + in_quotes(name) + rest);
-      d.draft(index).wrong_options = true;
+      refuse(d, index, option.name, invalid("option '" + option.name + "' is " + in_quotes(name) + rest));
     } else if (d.draft(index).model < 0) {
       d.draft(index).model = static_cast<int>(found - names.begin());
     }
@@ -168,6 +182,7 @@ void read_nodes(Draft& d) {
     const auto& choose = d.type(i).choose_thread;
     d.node(i).thread = choose ? choose(*d.node(i).options) : d.type(i).thread;
     check_model_names(d, i);
+    check_options(d, i);
     decide_on_error(d, i);
   }
 }

@@ -33,6 +33,8 @@ class ValueBuilder {
   void begin_map(Mark mark, AnchorId anchor) { begin(Value{Value::Map{}, mark}, anchor); }
   void end();
   void issue(Mark mark, std::string message);
+  // What comes next is an item of a list.
+  bool in_list() const { return !open_.empty() && open_.back().value.list(); }
 
   std::optional<Value> take() { return std::move(root_); }
 

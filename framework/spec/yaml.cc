@@ -4,6 +4,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <exception>
 #include <istream>
 #include <streambuf>
@@ -27,6 +28,26 @@ class ViewBuffer : public std::streambuf {
   }
 };
 
+// The quoted scalar at the start of `text` (behind its anchor and tag) ends in it. yaml-cpp takes the end of
+// the text for a missing quote when a line end stands before it. Other scalars: true.
+bool is_closed(std::string_view text) {
+  while (text.starts_with('&') || text.starts_with('!')) {
+    text.remove_prefix(std::min(text.size(), text.find_first_of(" \t\r\n")));
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \t\r\n")));
+  }
+  if (!text.starts_with('"') && !text.starts_with('\'')) return true;
+  const char quote = text.front();
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    const bool escapes = quote == '"' ? text[i] == '\\' : text.substr(i).starts_with("''");
+    if (escapes) {
+      ++i;
+    } else if (text[i] == quote) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Hands yaml-cpp's events to the builder, with places counted our way.
 class Events final : public YAML::EventHandler {
  public:
@@ -46,7 +67,9 @@ class Events final : public YAML::EventHandler {
     const std::string_view line = text_.substr(line_start, line_end - line_start);
     Issue issue{lines_.mark_at(at_end ? text_.size() : at), "not valid YAML: " + error.msg};
     if (line.find("${") != std::string_view::npos)
-      issue.message += "; inside [...] and {...} put '${...}' in quotes";
+      issue.message +=
+          "; inside [...] and {...} '${...}' must stand in quotes, which make it a text: for a number write "
+          "the list or map one entry per line";
     return issue;
   }
 
@@ -60,7 +83,7 @@ class Events final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    builder_.nothing(place(mark), anchor);
+    builder_.nothing(builder_.in_list() ? lines_.mark_at(item_offset(offset(mark))) : place(mark), anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -70,6 +93,12 @@ class Events final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (!is_closed(text_.substr(offset(mark)))) {
+      builder_.issue(place(mark), "not valid YAML: the quote that opens here is never closed");
+      throw StopReading{};
+    }
+    if (value.find('\0') != std::string::npos)
+      builder_.issue(place(mark), "a NUL character, which no text of a pipeline file may contain");
     const bool text = tag == "!" || tag == "tag:yaml.org,2002:str";
     if (!text) refuse_tag(mark, tag);
     builder_.scalar(place(mark), value, !text, anchor);
@@ -90,6 +119,21 @@ class Events final : public YAML::EventHandler {
   void OnMapEnd() override { builder_.end(); }
 
  private:
+  // Where a null item of a list stands: `at` when it is written there, else its dash, since yaml-cpp gives the
+  // place of whatever follows it.
+  std::size_t item_offset(std::size_t at) const {
+    if (at < text_.size() && std::string_view("~nN,]").find(text_[at]) != std::string_view::npos) return at;
+    for (std::size_t end = at; end > 0;) {
+      const std::size_t begin = text_.rfind('\n', end - 1) + 1;  // npos + 1: the first line
+      const std::string_view line = text_.substr(begin, end - begin);
+      const std::size_t first = line.find_first_not_of(" \t\r");
+      const bool empty = first == std::string_view::npos || line[first] == '#';
+      if (!empty) return begin + line.find_last_of('-', std::min(line.find(" #"), line.size()));
+      end = begin > 0 ? begin - 1 : 0;
+    }
+    return at;
+  }
+
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
     builder_.issue(place(mark),
