@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "framework/core/log.h"
+#include "framework/core/rate_grid.h"
 #include "framework/node/node.h"
 #include "inference/checked_model.h"
 #include "inference/model_user.h"
@@ -54,26 +55,24 @@ class RateGate {
     if (period == 0) return true;
     std::lock_guard lock(mutex_);
     if (period != period_) change(period);
-    // Stamps are rounded: a frame that comes a sixteenth of a period early is on time.
-    const TimeNs since = frame.media_time - begin_ + period / 16;
-    if (since < 0) return false;  // the period before the change has had its frame
-    Passed& passed = passed_[static_cast<std::size_t>(since / period) % passed_.size()];
-    if (passed.period == since / period) return passed.frame == frame.number;
-    passed = {since / period, frame.number};
-    last_ = std::max(last_, passed.period);
+    const std::int64_t number = period_number(frame.media_time, period);
+    if (number <= taken_) return false;  // the rate before the change has had its frame
+    Passed& passed = passed_[static_cast<std::size_t>(number) % passed_.size()];
+    if (passed.period == number) return passed.frame == frame.number;
+    passed = {number, frame.number};
+    newest_ = std::max(newest_, frame.media_time);
     return true;
   }
 
  private:
   struct Passed {
-    TimeNs period = -1;  // its number
+    std::int64_t period = -1;  // its number
     std::uint64_t frame = 0;
   };
   static TimeNs period_of(double rate_hz) { return rate_hz > 0 ? from_s(1.0 / rate_hz) : 0; }
   void change(TimeNs period) {
-    begin_ += (last_ + 1) * period_;
+    taken_ = period_ > 0 && newest_ >= 0 ? period_number(newest_, period) : -1;
     period_ = period;
-    last_ = -1;
     passed_.fill({});
   }
 
@@ -81,8 +80,8 @@ class RateGate {
   std::atomic<TimeNs> ladder_{0};
   std::mutex mutex_;
   TimeNs period_ = 0;
-  TimeNs begin_ = 0;               // of the period with number 0, in media time
-  TimeNs last_ = -1;               // the newest period that a frame passed in
+  TimeNs newest_ = -1;             // media time of the newest frame that passed
+  std::int64_t taken_ = -1;        // the period that it lies in since the rate changed
   std::array<Passed, 64> passed_;  // of the last periods
 };
 
@@ -381,10 +380,6 @@ Status InferNode::process(Context& context) {
   const RunOrder order{priority_, finish_within_ > 0 ? arrived + finish_within_ : kNever, 0,
                        meter_ ? &ran : nullptr};
   Status status = run(context.route(), model, {in.data(), inputs}, {out.data(), outputs}, order);
-  if (status.code() == Code::kTimeout) {
-    context.drop(DropReason::kTimeout);
-    return {};
-  }
   SLUICE_RETURN_IF_ERROR(status);
   const TimeNs took = context.clock().now() - arrived;
   record_->add_run(took);

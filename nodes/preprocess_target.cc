@@ -151,7 +151,8 @@ void check_preprocess_options(const Options& options, const RefuseOption& refuse
   constexpr double kAny = -std::numeric_limits<double>::infinity();
   for (const auto& [option, least] : {std::pair{"mean", kAny}, std::pair{"std", 0.0}}) {
     if (!options.has(option)) continue;
-    if (const Status status = check_normalisation(options, option, least); !status.ok()) refuse(option, status);
+    if (const Status status = check_normalisation(options, option, least); !status.ok())
+      refuse(option, status);
   }
 }
 

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "framework/core/rate_grid.h"
 #include "framework/node/node.h"
 #include "nodes/declare.h"
 #include "nodes/post_nodes.h"
@@ -12,9 +11,8 @@ namespace {
 // Inputs   in   anything
 // Outputs  out  the same packets
 // Options  rate_hz  frames per second, above 0 to 100000; required, live
-// Drops    filters the frames between two due ones: the first frame passes, then the first one that is due,
-// so that
-//          the mean rate holds; after a gap in the stream, or when its time jumps back, it starts anew
+// Drops    filters all but the first frame of each period of media time (framework/core/rate_grid.h), so that
+//          the mean rate holds; when the stream's time jumps back, it starts anew
 // Thread   worker
 class RateLimit final : public Node {
  public:
@@ -47,19 +45,14 @@ class RateLimit final : public Node {
 
  private:
   bool is_due(TimeNs now, TimeNs period) {
-    // Time stamps are rounded to the stream's time base (a millisecond in Matroska).
-    const TimeNs slack = std::min(from_ms(1), period / 4);
-    if (started_ && now + slack < due_ && now >= last_) return false;
-    const bool in_step = started_ && now >= last_ && now < due_ + period;
-    due_ = (in_step ? due_ : now) + period;
+    if (started_ && now >= last_ && period_number(now, period) <= period_number(last_, period)) return false;
     last_ = now;
     started_ = true;
     return true;
   }
 
   bool started_ = false;
-  TimeNs due_ = 0;   // media time at which the next frame may pass
-  TimeNs last_ = 0;  // of the last frame that passed
+  TimeNs last_ = 0;  // media time of the last frame that passed
 };
 
 }  // namespace

@@ -17,8 +17,8 @@ namespace sluice {
 //          ms below, most significant bit first
 std::unique_ptr<SourceNode> make_test_pattern(std::string_view pattern);
 
-// Refuses options `width` and `height` that are no size it can draw: even, at least 64, within `max_width` and
-// `max_height`. Any thread.
+// Refuses options `width` and `height` that are no size it can draw: even, at least 64, within `max_width`
+// and `max_height`. Any thread.
 void check_test_pattern(std::string_view pattern, const Options& options, const RefuseOption& refuse);
 
 constexpr int kClockBits = 32;

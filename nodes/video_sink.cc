@@ -19,8 +19,8 @@ void check_options(const Options& options, const RefuseOption& refuse) {
   const std::string& path = options.text("path");
   const std::string extension = std::filesystem::path(path).extension().string();
   if (extension == ".mp4" || extension == ".mkv" || extension == ".avi") return;
-  refuse("path", invalid(fmt::format(
-                     "option 'path' is '{}', allowed: a file that ends in .mp4, .mkv or .avi", path)));
+  refuse("path", invalid(fmt::format("option 'path' is '{}', allowed: a file that ends in .mp4, .mkv or .avi",
+                                     path)));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ void Failures::add(int node, const Status& status, const FrameInfo& frame) {
         "node '{}': frame {} of '{}': {}", plan_.nodes[static_cast<std::size_t>(node)].id, frame.number,
         source.id, status.message().empty() ? name_of(status.code()) : std::string_view(status.message()));
     if (state.first.empty()) state.first = state.last;
+    if (plan_.nodes[static_cast<std::size_t>(node)].stop_on_error) return;  // the run's end says it
     if (clock_.now() - state.told_at < from_s(1)) {
       ++state.untold;
       return;

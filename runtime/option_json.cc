@@ -53,9 +53,13 @@ Json value_schema(const OptionDeclaration& option) {
     case OptionKind::kChoice:
       return any_of({one_of(option.choices), reference("expanded")});
     case OptionKind::kNumbers:
-      return or_choices(option, any_of({ranged("number", option), array_of(ranged("number", option))}));
-    case OptionKind::kTexts:
-      return any_of({words, array_of(words)});
+      return or_choices(option,
+                        any_of({ranged("number", option),
+                                array_of(any_of({ranged("number", option), reference("expanded")}))}));
+    case OptionKind::kTexts: {
+      const Json item = option.choices.empty() ? text : any_of({words, reference("expanded")});
+      return any_of({item, array_of(item)});
+    }
     case OptionKind::kTextsOrPath:
       return any_of({text, array_of(any_of({text, ranged("integer", option)}))});
     case OptionKind::kNumberSet: {

@@ -30,15 +30,16 @@ Json described(Json schema, const char* text) {
   return schema;
 }
 
+Json expandable(Json schema) { return {{"anyOf", Json::array({std::move(schema), reference("expanded")})}}; }
+
 Json hash() {
-  return {{"type", kText},
-          {"pattern", "^[0-9a-fA-F]{64}$"},
-          {"description", "SHA-256; another file is refused."}};
+  return described(expandable({{"type", kText}, {"pattern", "^[0-9a-fA-F]{64}$"}}),
+                   "SHA-256; another file is refused.");
 }
 
 Json path(const char* text) { return {{"type", kText}, {"minLength", 1}, {"description", text}}; }
 
-Json expandable(Json schema) { return {{"anyOf", Json::array({std::move(schema), reference("expanded")})}}; }
+Json choice(std::initializer_list<const char*> words) { return expandable({{"enum", Json(words)}}); }
 
 Json variant() {
   const Json file = closed_object(
@@ -62,16 +63,13 @@ Json model() {
 Json edge() {
   const Json count = {{"type", "integer"}, {"minimum", 1}, {"maximum", 1024}};
   return closed_object({{"from", described({{"type", kText}, {"minLength", 1}}, "node or node.port.")},
-                        {"sync",
-                         {{"enum", Json::array({"exact", "latest"})},
-                          {"default", "exact"},
-                          {"description", "exact: this frame's; latest: the newest there is."}}},
+                        {"sync", described(choice({"exact", "latest"}),
+                                           "exact (default): this frame's; latest: the newest there is.")},
                         {"max_age_ms", described(expandable({{"type", "number"}, {"minimum", 0}}),
                                                  "latest: older than this counts as none; 0: never. In ms.")},
                         {"capacity", described(expandable(count), "exact: frames that may wait.")},
-                        {"when_full",
-                         {{"enum", Json::array({"block", "drop_oldest", "drop_newest"})},
-                          {"description", "exact: what happens to a frame that finds no place."}}}},
+                        {"when_full", described(choice({"block", "drop_oldest", "drop_newest"}),
+                                                "exact: what happens to a frame that finds no place.")}},
                        {"from"});
 }
 
@@ -95,9 +93,8 @@ Json flow() {
                      {"description", "Credits: frames of a source inside the graph at once."}};
   Json out = closed_object(
       {{"mode",
-        {{"enum", Json::array({"realtime", "lossless"})},
-         {"description",
-          "realtime: drop and count, never queue up; lossless: never drop, throttle the source."}}},
+        described(choice({"realtime", "lossless"}),
+                  "realtime: drop and count, never queue up; lossless: never drop, throttle the source.")},
        {"max_in_flight", most},
        {"deadline_ms",
         {{"anyOf", Json::array({{{"type", "number"}, {"minimum", 0}}, reference("expanded")})},
@@ -118,7 +115,7 @@ Json node_types(const std::vector<const NodeDeclaration*>& types) {
   Json out = Json::array();
   for (const NodeDeclaration* type : types)
     out.push_back({{"const", type->type}, {"description", type->summary}});
-  return {{"oneOf", out}};
+  return expandable({{"oneOf", out}});
 }
 
 bool needs_options(const NodeDeclaration& type) {
@@ -131,13 +128,13 @@ bool needs_options(const NodeDeclaration& type) {
 // One `if type is X then options are X's` per type: editors complete the options of the type that is written.
 Json node(const std::vector<const NodeDeclaration*>& types) {
   Json out = closed_object(
-      {{"id", {{"type", kText}, {"pattern", "^[a-z][a-z0-9_-]*$"}, {"not", {{"enum", kReservedIds}}}}},
+      {{"id",
+        expandable({{"type", kText}, {"pattern", "^[a-z][a-z0-9_-]*$"}, {"not", {{"enum", kReservedIds}}}})},
        {"type", node_types(types)},
        {"inputs", reference("inputs")},
        {"options", {{"type", Json::array({"object", "null"})}}},
-       {"on_error",
-        {{"enum", Json::array({"drop", "stop"})},
-         {"description", "drop: the frame is counted as failed; stop: the run drains and fails."}}}},
+       {"on_error", described(choice({"drop", "stop"}),
+                              "drop: the frame is counted as failed; stop: the run drains and fails.")}},
       {"id", "type"});
   Json rules = Json::array();
   for (const NodeDeclaration* type : types) {
@@ -175,7 +172,7 @@ std::string make_schema(const Registry& registry) {
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                  {"title", "Sluice pipeline, version 1"}};
   schema.update(closed_object(
-      {{"version", {{"const", 1}}},
+      {{"version", expandable({{"const", 1}})},
        {"name",
         {{"type", kText}, {"minLength", 1}, {"description", "Default: the file's name without extension."}}},
        {"models",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "framework/core/rate_grid.h"
 #include "inference/backend_options.h"
 
 namespace sluice {
@@ -283,14 +284,13 @@ double SimulatedRun::infer_rate(const NodeState& node) const {
   return own > 0 && (ladder <= 0 || own < ladder) ? own : ladder;
 }
 
-// As `rate_limit` does it: in step while frames come, anew after a gap.
+// As `rate_limit` does it.
 bool SimulatedRun::is_due(NodeState& node, TimeNs media_time, double rate_hz) {
   if (rate_hz <= 0) return true;
   const TimeNs period = from_s(1 / rate_hz);
-  const TimeNs slack = std::min(from_ms(1), period / 4);
-  if (node.started && media_time + slack < node.next_due) return false;
-  const bool in_step = node.started && media_time < node.next_due + period;
-  node.next_due = (in_step ? node.next_due : media_time) + period;
+  if (node.started && period_number(media_time, period) <= period_number(node.last_passed, period))
+    return false;
+  node.last_passed = media_time;
   node.started = true;
   return true;
 }

@@ -111,8 +111,8 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   struct NodeState {
     const Options* options = nullptr;
     enum class Kind : std::uint8_t { kPlain, kInfer, kRateLimit, kDropStale, kSwitch } kind = Kind::kPlain;
-    std::size_t infer = 0;  // kInfer: index into infer_
-    TimeNs next_due = 0;    // media time from which the next frame passes a rate
+    std::size_t infer = 0;   // kInfer: index into infer_
+    TimeNs last_passed = 0;  // media time of the last frame that its rate let through
     bool started = false;
     Work work;
     FakeFaults faults;  // kInfer: of the backend `fake`

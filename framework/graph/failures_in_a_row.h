@@ -5,7 +5,7 @@
 
 namespace sluice {
 
-// So many frames that fail in one node, none between them going well, end the run.
+// So many frames that fail or hang in one node, none between them going well, end the run.
 constexpr std::uint32_t kFailuresInARow = 30;
 
 }  // namespace sluice

@@ -78,7 +78,8 @@ void FlowCore::count_runs(const FlowUnit& unit, const Outcome& outcome, Actions&
       ++counters.filtered;
     } else {
       ++counters.dropped[index(outcome.reason)];
-      if (outcome.reason == DropReason::kFailed) count_failure(node, actions);
+      const bool failed = outcome.reason == DropReason::kFailed || outcome.reason == DropReason::kTimeout;
+      if (failed) count_failure(node, actions);
     }
   }
 }

@@ -391,6 +391,11 @@ void FlowCore::drop_at(std::uint32_t unit, Slot slot, DropReason reason, TimeNs 
   resolve(unit, slot, &absence, 0, now, actions);
 }
 
+bool FlowCore::no_mailbox_takes(const FlowUnit& unit, std::uint64_t filtered_outputs) {
+  return unit.sink == SinkKind::kImplied && unit.mailbox_outputs != 0 &&
+         (unit.mailbox_outputs & ~filtered_outputs) == 0;
+}
+
 void FlowCore::resolve(std::uint32_t unit, Slot slot, const Absence* absence, std::uint64_t filtered_outputs,
                        TimeNs now, Actions& actions) {
   UnitFrame& cell = at(slot, unit);
@@ -399,7 +404,12 @@ void FlowCore::resolve(std::uint32_t unit, Slot slot, const Absence* absence, st
   cell.filtered_outputs = filtered_outputs;
   release_inputs(unit, slot);
   if (cell.readers_left == 0) storage_.release(unit, slot);
-  if (graph_.units[unit].sink != SinkKind::kNone) speak_as_sink(unit, slot, absence, now, actions);
+  if (graph_.units[unit].sink != SinkKind::kNone) {
+    Absence turned_away;
+    turned_away.filtered = true;
+    const bool nobody_takes = !absence && no_mailbox_takes(graph_.units[unit], filtered_outputs);
+    speak_as_sink(unit, slot, nobody_takes ? &turned_away : absence, now, actions);
+  }
   const bool speaks = !units_[unit].consumers.empty();
   if (speaks) actions.push_back({Action::Kind::kDeliver, unit, slot});
   enqueue_in_order(unit, now, actions);

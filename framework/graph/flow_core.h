@@ -267,6 +267,8 @@ class FlowCore {
   void resolve(std::uint32_t unit, Slot slot, const Absence* absence, std::uint64_t filtered_outputs,
                TimeNs now, Actions& actions);
   void release_inputs(std::uint32_t unit, Slot slot);
+  // All that is read of the unit's outputs was turned away for this frame.
+  static bool no_mailbox_takes(const FlowUnit& unit, std::uint64_t filtered_outputs);
   void speak_as_sink(std::uint32_t unit, Slot slot, const Absence* absence, TimeNs now, Actions& actions);
   void frame_done(Slot slot, TimeNs now, Actions& actions);
   void return_credit(FrameRecord& frame, Actions& actions);

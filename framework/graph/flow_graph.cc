@@ -22,8 +22,11 @@ FlowUnit make_unit(const Plan& plan, const UnitPlan& unit) {
 
 void add_edges(const Plan& plan, FlowGraph& graph) {
   for (const PlanEdge& e : plan.edges) {
-    if (e.latest) continue;
     const int from = plan.nodes[static_cast<std::size_t>(e.from_node)].unit;
+    if (e.latest) {
+      graph.units[static_cast<std::size_t>(from)].mailbox_outputs |= std::uint64_t{1} << e.from_output;
+      continue;
+    }
     const int to = plan.nodes[static_cast<std::size_t>(e.to_node)].unit;
     if (from != to) graph.edges.push_back({from, e.from_output, to});
   }

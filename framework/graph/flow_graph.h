@@ -27,7 +27,8 @@ struct FlowUnit {
   WhenFull when_full = WhenFull::kBlock;
   int may_overtake = 0;  // frames that may wait for an older one before they reach the queue; 0: by credits
   SinkKind sink = SinkKind::kNone;
-  int sink_index = -1;  // into FlowCounters::sinks for kCounting
+  int sink_index = -1;                // into FlowCounters::sinks for kCounting
+  std::uint64_t mailbox_outputs = 0;  // bit per output that a mailbox takes
 };
 
 // An exact edge between two units. A consumer may read several outputs of one producer: one FlowEdge each.

@@ -60,10 +60,12 @@ Result<FrameInfo> NodeFeed::next() {
   }
   FrameInfo frame = keep(std::move(*capture));
   if (pace_.kind != Pace::Kind::kMax) {
-    // Variable frame rates: the picture may be due later than the rate promised.
-    const TimeNs media_due = pace_.kind == Pace::Kind::kRealtime ? start_ + frame.media_time : due;
-    enter_due_ = media_due > due + from_ms(1) ? media_due : 0;
-    frame.captured = pace_.kind == Pace::Kind::kRealtime ? std::max(due, media_due) : due;
+    // The picture may be due later than was thought: its rate varies, or corrupt captures came before it.
+    const TimeNs own_due = pace_.kind == Pace::Kind::kRealtime
+                               ? start_ + frame.media_time
+                               : start_ + from_s(static_cast<double>(frame.number) / pace_.fps);
+    enter_due_ = own_due > due + from_ms(1) ? own_due : 0;
+    frame.captured = std::max(due, own_due);
     if (enter_due_ > frame.produced) frame.produced = enter_due_;
   }
   kept_frame_ = frame;

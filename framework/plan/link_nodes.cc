@@ -87,8 +87,12 @@ class Linker {
       return true;
     }
     mention(link.spec->from);
-    wrong(link, "type '" + type_.type + "' has no input " + in_quotes(port) +
-                    allowed(port, port_names(type_.inputs)));
+    if (link.to_port >= 0) {
+      wrong(link, "input " + in_quotes(port) + " takes one value, not a map of several");
+    } else {
+      wrong(link, "type '" + type_.type + "' has no input " + in_quotes(port) +
+                      allowed(port, port_names(type_.inputs)));
+    }
     return false;
   }
 
@@ -119,6 +123,8 @@ class Linker {
         if (node.id != spec_.id) ids.push_back(node.id);
       }
       wrong(link, "input " + in_quotes(from) + " names no node" + did_you_mean(id, ids));
+      const std::vector<std::string_view> views(ids.begin(), ids.end());
+      mention(nearest(id, views));  // what was meant is not unused
       return false;
     }
     link.from = found->second;
@@ -144,6 +150,11 @@ class Linker {
     if (link.from_port >= 0) return true;
     link.from_name = name;
     if (dynamic_port(outputs) >= 0 && !name.empty()) return true;  // kNamedByModel
+    if (name.empty()) {
+      wrong(link,
+            "input " + in_quotes(link.spec->from) + ": the name of an output is missing behind the dot");
+      return false;
+    }
     wrong(link, "input " + in_quotes(link.spec->from) + ": '" + id + "' has no output " + in_quotes(name) +
                     allowed(name, port_names(outputs)));
     return false;

@@ -121,16 +121,24 @@ class InputReader {
   Issues& issues_;
 };
 
+// Whether a map of `inputs` is the long form of a single input and not one of ports: it has `from`, and alone
+// or beside another of its keys or a value that names no node.
+bool is_single(const Value& inputs) {
+  const Value::Map& map = *inputs.map();
+  if (!inputs.find("from")) return false;
+  return map.size() == 1 || std::any_of(map.begin(), map.end(), [](const Value::Entry& entry) {
+           const bool names_a_node = entry.value.text() || entry.value.map();
+           return entry.key != "from" && (is_long_key(entry.key) || !names_a_node);
+         });
+}
+
 }  // namespace
 
 void read_inputs(const Value& inputs, const std::string& owner, NodeSpec& node, Issues& issues) {
   InputReader reader(owner, node, issues);
   if (const auto* const list = inputs.list()) return reader.list(*list);
   const Value::Map* const map = inputs.map();
-  // {from: a, sync: latest} can only be the long form of a single input; {from: a} is a port named 'from'.
-  const bool single = map && map->size() > 1 && inputs.find("from") && InputReader::is_long_form(inputs) &&
-                      std::all_of(map->begin(), map->end(), [](const auto& e) { return is_long_key(e.key); });
-  if (map && !single) return reader.by_port(*map);
+  if (map && !is_single(inputs)) return reader.by_port(*map);
   if (!inputs.is_null()) reader.source(inputs, "", "");
 }
 

@@ -119,8 +119,8 @@ class Events final : public YAML::EventHandler {
   void OnMapEnd() override { builder_.end(); }
 
  private:
-  // Where a null item of a list stands: `at` when it is written there, else its dash, since yaml-cpp gives the
-  // place of whatever follows it.
+  // Where a null item of a list stands: `at` when it is written there, else its dash, since yaml-cpp gives
+  // the place of whatever follows it.
   std::size_t item_offset(std::size_t at) const {
     if (at < text_.size() && std::string_view("~nN,]").find(text_[at]) != std::string_view::npos) return at;
     for (std::size_t end = at; end > 0;) {

@@ -171,9 +171,9 @@ TEST_F(InferNode, TheLadderLimitsTheRateBesidesItsOwnOption) {
   EXPECT_TRUE(passed(0.1));
   user.limit_rate(2);
   EXPECT_FALSE(passed(0.15));
-  EXPECT_TRUE(passed(0.2));
-  EXPECT_FALSE(passed(0.3));
-  EXPECT_TRUE(passed(0.7));
+  EXPECT_FALSE(passed(0.4));  // the half second from 0 has had its frame
+  EXPECT_TRUE(passed(0.5));
+  EXPECT_FALSE(passed(0.9));
   user.limit_rate(0);
   EXPECT_TRUE(passed(1.2));
   EXPECT_TRUE(passed(1.3));
@@ -187,8 +187,7 @@ TEST_F(InferNode, FakeIsLabelledAndItsFailuresCount) {
   EXPECT_TRUE(entry().simulated);
   EXPECT_TRUE(process().ok());
   EXPECT_EQ(process().code(), Code::kFailed);
-  ASSERT_TRUE(process().ok());
-  EXPECT_EQ(context_->dropped, DropReason::kTimeout);
+  EXPECT_EQ(process().code(), Code::kTimeout);
   EXPECT_TRUE(context_->emitted(0).empty());
   EXPECT_TRUE(process().ok());
   EXPECT_EQ(context_->emitted(0).size(), 1u);

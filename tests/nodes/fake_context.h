@@ -283,6 +283,19 @@ class FakeTypes : public TypeContext {
   OptionsPtr options_;
 };
 
+// What the plan asks of a node: whether its options are right by themselves, then its types.
+inline Result<std::vector<PortType>> types_of(const NodeDeclaration& declaration,
+                                              const TypeContext& context) {
+  Status first;
+  if (declaration.check_options) {
+    declaration.check_options(context.options(), [&first](std::string_view, const Status& why) {
+      if (first.ok()) first = why;
+    });
+  }
+  if (!first.ok()) return first;
+  return declaration.infer_types ? declaration.infer_types(context) : std::vector<PortType>{};
+}
+
 // An OpenContext with what it points to.
 struct OpenSetup {
   explicit OpenSetup(OptionsPtr node_options = std::make_shared<const Options>())

@@ -74,7 +74,7 @@ class SelectedRun : public ::testing::Test {
     return ModelBuilder().input("x", dims, element).output("y", dims, element).node(op, {"x"}, {"y"}).bytes();
   }
 
-  void start(const std::string& variants, const std::string& options) {
+  void start(const std::string& variants, const std::string& options, const std::string& on_error = "drop") {
     const std::string text = "version: 1\nname: t\nmodels: {m: {path: " + (folder_ / "own.onnx") +
                              (variants.empty() ? "" : ", variants: {" + variants + "}") +
                              "}}\nnodes:\n"
@@ -82,7 +82,8 @@ class SelectedRun : public ::testing::Test {
                              "live: false}}\n"
                              "  - {id: pre, type: preprocess, inputs: src, options: {model: m}}\n"
                              "  - {id: net, type: infer, inputs: pre, options: {model: m, " +
-                             options + "}}\n  - {id: out, type: app_sink, inputs: net}\n";
+                             options + "}, on_error: " + on_error +
+                             "}\n  - {id: out, type: app_sink, inputs: net}\n";
     auto loaded = Pipeline::load(text, builtin_registry());
     ASSERT_TRUE(loaded.ok()) << loaded.status().message();
     pipeline_.emplace(std::move(loaded).value());
@@ -273,6 +274,16 @@ TEST_F(SelectedRun, ARunThatHangsIsGivenUpAndItsBackendLeft) {
   ASSERT_TRUE(push_until([this] { return runs_on("cpu"); }));
   const RunReport report = finish();
   EXPECT_TRUE(status_.ok()) << status_.message();
+  EXPECT_EQ(report.sources.at(0).dropped[static_cast<std::size_t>(DropReason::kTimeout)], 1u);
+}
+
+TEST_F(SelectedRun, ARunThatHangsStopsUnderOnErrorStop) {
+  start("", "backends: [fake], fake: {latency_ms: 0, hang_at: [9], run_timeout_ms: 200}", "stop");
+  while (try_push().ok()) continue;
+  const RunReport report = finish();
+  EXPECT_EQ(status_.code(), Code::kFailed);
+  EXPECT_THAT(status_.message(), HasSubstr("took longer than 200 ms and was given up"));
+  EXPECT_THAT(status_.message(), HasSubstr("the run stops (on_error)"));
   EXPECT_EQ(report.sources.at(0).dropped[static_cast<std::size_t>(DropReason::kTimeout)], 1u);
 }
 

@@ -30,13 +30,14 @@ TEST_F(Schema, TopLevelIsClosed) {
   for (const auto& [key, value] : schema_["properties"].items()) keys.push_back(key);
   EXPECT_EQ(keys, (std::vector<std::string>{"version", "name", "models", "nodes", "flow", "selector",
                                             "backends", "device"}));
-  EXPECT_EQ(schema_["properties"]["version"]["const"], 1);
+  EXPECT_EQ(schema_["properties"]["version"],
+            Json::parse(R"({"anyOf": [{"const": 1}, {"$ref": "#/$defs/expanded"}]})"));
 }
 
 TEST_F(Schema, NodesKnowTheirTypesAndEachTypeItsOptions) {
   const Json& node = definition("node");
   EXPECT_EQ(node["additionalProperties"], false);
-  EXPECT_EQ(node["properties"]["type"]["oneOf"][0],
+  EXPECT_EQ(node["properties"]["type"]["anyOf"][0]["oneOf"][0],
             Json::parse(R"({"const": "camera", "description": "Makes frames."})"));
   EXPECT_EQ(node["allOf"].size(), 3u);
   EXPECT_EQ(node["allOf"][0],

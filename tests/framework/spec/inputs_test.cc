@@ -75,10 +75,24 @@ TEST(Inputs, LongFormOfASingleInput) {
   EXPECT_FALSE(node.inputs_by_port);
 }
 
-TEST(Inputs, APortMayBeNamedFrom) {
+TEST(Inputs, FromAloneIsTheLongForm) {
   const NodeSpec node = read("{from: boxes}");
-  EXPECT_THAT(edges(node), ElementsAre("from<-boxes"));
+  EXPECT_THAT(edges(node), ElementsAre("<-boxes"));
+  EXPECT_FALSE(node.inputs_by_port);
+}
+
+TEST(Inputs, APortMayBeNamedFromBesideOthers) {
+  const NodeSpec node = read("{from: boxes, other: faces}");
+  EXPECT_THAT(edges(node), ElementsAre("from<-boxes", "other<-faces"));
   EXPECT_TRUE(node.inputs_by_port);
+}
+
+TEST(Inputs, AMisspeltKeyOfTheSingleLongForm) {
+  EXPECT_THAT(issues_of("{from: camera, sync: latest, max_age: 500}"),
+              ElementsAre("5:42: node 'a': unknown key 'max_age', allowed: from, sync, max_age_ms, capacity, "
+                          "when_full"));
+  EXPECT_THAT(issues_of("{from: camera, max_age: 500}"),
+              ElementsAre(::testing::HasSubstr("unknown key 'max_age'")));
 }
 
 TEST(Inputs, WhenFull) {

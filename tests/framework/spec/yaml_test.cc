@@ -21,15 +21,48 @@ TEST(Yaml, SyntaxErrorsNameThePlace) {
   EXPECT_THAT(issues_of("version: 1\nnodes: [a, b"), ElementsAre(StartsWith("2:13: not valid YAML: ")));
   EXPECT_THAT(issues_of("version: 1\n  a: b: c\n"), ElementsAre(StartsWith("2:4: not valid YAML: ")));
   EXPECT_THAT(issues_of("a: 'x"), ElementsAre(StartsWith("1:6: not valid YAML: ")));
+  EXPECT_THAT(issues_of("a: [b, 'x\n"), ElementsAre(HasSubstr("not valid YAML: ")));
   EXPECT_THAT(issues_of("a: \"\\q\""), ElementsAre(StartsWith("1:7: not valid YAML: ")));
   EXPECT_THAT(issues_of("a: %x\n\tb: 1"), ElementsAre(HasSubstr("not valid YAML: ")));
+}
+
+// yaml-cpp takes the rest of the file for the value when a line end stands before the end.
+TEST(Yaml, QuotesThatAreNeverClosed) {
+  const auto never = [](const char* place) {
+    return std::string(place) + ": not valid YAML: the quote that opens here is never closed";
+  };
+  EXPECT_THAT(issues_of(with_node("name: \"demo\nflow: {}\n")), ElementsAre(never("3:7")));
+  EXPECT_THAT(issues_of(with_node("name: 'de''mo\nflow: {}\n")), ElementsAre(never("3:7")));
+  EXPECT_THAT(issues_of(with_node("name: \"demo\\\"\n")), ElementsAre(never("3:7")));
+  EXPECT_THAT(issues_of(with_node("name: &n !!str 'demo\n")), ElementsAre(never("3:7")));
+  EXPECT_THAT(issues_of(with_node("name: 'de''mo\n  \"x\" '\n")), ElementsAre());
+  EXPECT_THAT(issues_of(with_node("name: \"de\\\"mo\n  ' \"\n")), ElementsAre());
+}
+
+TEST(Yaml, NulCharactersThatAreWrittenAsEscapes) {
+  const auto* const nul = ": a NUL character, which no text of a pipeline file may contain";
+  EXPECT_THAT(issues_of(with_node("name: \"a\\0b\"")), ElementsAre(std::string("3:7") + nul));
+  EXPECT_THAT(issues_of(with_node("device: {\"telemetry\\x00\": none}")),
+              ElementsAre(std::string("3:10") + nul));
+}
+
+TEST(Yaml, EmptyItemsStandAtTheirDash) {
+  EXPECT_THAT(issues_of("version: 1\nnodes:\n  -\n  # a comment\n\n  - {id: a, type: t}\nflow: {}\n"),
+              ElementsAre(StartsWith("3:3: node 1 is empty")));
+  EXPECT_THAT(issues_of("version: 1\nnodes:\n  - {id: a, type: t}\n  -\nflow: {}\n"),
+              ElementsAre(StartsWith("4:3: node 2 is empty")));
+  EXPECT_THAT(issues_of("version: 1\nnodes:\n  - {id: a, type: t}\n  - ~\n"),
+              ElementsAre(StartsWith("4:5: node 2 is empty")));
+  EXPECT_THAT(issues_of("version: 1\nnodes: [{id: a, type: t}, ~]\n"),
+              ElementsAre(StartsWith("2:27: node 2 is empty")));
 }
 
 TEST(Yaml, BracesOfVariablesNeedQuotesInsideFlowStyle) {
   EXPECT_THAT(
       issues_of(with_node("device: {profile: ${NAME}}")),
       ElementsAre(
-          "3:20: not valid YAML: end of map flow not found; inside [...] and {...} put '${...}' in quotes"));
+          "3:20: not valid YAML: end of map flow not found; inside [...] and {...} '${...}' must stand in "
+          "quotes, which make it a text: for a number write the list or map one entry per line"));
 }
 
 TEST(Yaml, NothingInIt) {

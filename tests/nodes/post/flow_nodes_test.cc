@@ -60,6 +60,12 @@ TEST(RateLimit, DoesNotCatchUpAfterAGap) {
               ::testing::ElementsAre(0, from_ms(5000), from_ms(5100)));
 }
 
+// The grid begins with the source, not with the first frame that comes here.
+TEST(RateLimit, ALostFrameMovesNoLaterOne) {
+  EXPECT_THAT(passed(10, {from_ms(33), from_ms(67), from_ms(100), from_ms(133), from_ms(233), from_ms(300)}),
+              ::testing::ElementsAre(from_ms(33), from_ms(100), from_ms(233), from_ms(300)));
+}
+
 TEST(RateLimit, StartsAnewWhenTimeJumpsBack) {
   EXPECT_THAT(passed(10, {from_ms(9000), 0, from_ms(33), from_ms(100)}),
               ::testing::ElementsAre(from_ms(9000), 0, from_ms(100)));

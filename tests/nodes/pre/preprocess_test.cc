@@ -63,7 +63,7 @@ Result<std::vector<PortType>> infer(OptionMap written, const ModelSignature& mod
   FakeTypes types(options_of(std::move(written)));
   types.ports = {{testing::image_port({})}};
   types.models["model"] = model;
-  return preprocess_declaration().infer_types(types);
+  return testing::types_of(preprocess_declaration(), types);
 }
 
 std::string type_text(OptionMap written, const ModelSignature& model = {}) {
@@ -161,7 +161,7 @@ TEST(PreprocessTypes, RefusesOptionsThatDoNotFit) {
   EXPECT_EQ(type_text(mean), "error: option 'mean' has 2 values, allowed: 1, or 3 (one per channel)");
   OptionMap deviation = size;
   deviation["std"] = numbers({1, 0, 1});
-  EXPECT_EQ(type_text(deviation), "error: mean is 0 and std is 0, allowed: finite, and std above 0");
+  EXPECT_EQ(type_text(deviation), "error: option 'std' is 0, allowed: finite numbers above 0");
   const QuantParams rows{{1, 1, 1}, {0, 0, 0}, 2};
   EXPECT_NE(type_text({}, model_with({input_type(DType::kInt8, {1, 3, 3, 8}, rows)}))
                 .find("is quantised along dimension 2, allowed for a picture: its channels (1)"),

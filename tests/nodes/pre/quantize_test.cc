@@ -184,7 +184,7 @@ class QuantizeTypes : public ::testing::Test {
     FakeTypes types(options_of(node, std::move(written)));
     types.ports = {{tensor_port(input)}};
     types.wanted = std::move(wanted);
-    return node.infer_types(types);
+    return testing::types_of(node, types);
   }
   std::string quantize_error(OptionMap written, std::shared_ptr<const TensorType> wanted = nullptr) {
     const auto result =
@@ -243,7 +243,7 @@ TEST_F(QuantizeTypes, RefusesWhatCannotBe) {
   EXPECT_EQ(quantize_error({{"scale", number(1)}, {"zero_point", number(256)}}),
             "option 'zero_point' is 256, allowed for uint8: 0..255");
   EXPECT_EQ(quantize_error({{"scale", number(1)}, {"zero_point", number(0.5)}}),
-            "option 'zero_point' is 0.5, allowed: whole numbers");
+            "option 'zero_point' is 0.5, allowed: whole numbers from -65535 to 65535");
   EXPECT_EQ(quantize_error({{"scale", numbers({1, 2, 3})}}),
             "option 'scale' has 3 values but no 'axis' says along which dimension");
   EXPECT_EQ(quantize_error({{"scale", numbers({1, 2})}, {"axis", integer(1)}}),

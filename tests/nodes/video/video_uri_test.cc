@@ -93,7 +93,7 @@ TEST(VideoNodes, AreRegisteredOnceWithEveryOptionOfTheContract) {
 
 Status types_of(const NodeDeclaration& declaration, OptionMap written) {
   FakeTypes types(options_of(declaration, std::move(written)));
-  return declaration.infer_types(types).status();
+  return testing::types_of(declaration, types).status();
 }
 
 TEST(VideoNodes, WrongAddressesAndPathsAreFoundBeforeAnythingOpens) {

@@ -158,6 +158,7 @@ class StuckSource final : public SourceNode {
     d.thread = ThreadKind::kOwn;
     d.output("frame", PortKind::kFrame);
     d.option("frames", 3);
+    d.option("corrupt_at", OptionKind::kNumbers).fallback = OptionValue{OptionList{}};
   }
   Result<SourceInfo> probe(const OpenContext&) override {
     SourceInfo info;
@@ -165,6 +166,11 @@ class StuckSource final : public SourceNode {
     return info;
   }
   Result<Capture> next(SourceContext& context) override {
+    for (const double at : context.options().numbers("corrupt_at")) {
+      if (static_cast<double>(made_) != at) continue;
+      context.corrupt();
+      ++made_;
+    }
     if (made_++ == context.options().integer("frames")) latch().hang();
     if (context.stopping()) return cancelled("stopped");
     Capture capture;

@@ -17,8 +17,8 @@ namespace sluice::testing {
 //   overtaken     in: pictures -> read, other: detections, as many frames at once as there are cores; the
 //     first waits until `others` frames have left before it makes anything
 //   watch         in: anything, drives it; newest: anything, read through `sync: latest`. A sink, see
-//   take_seen stuck_source  -> frame: gray pictures of 16 x 16; after `frames` of them `next` does not come
-//   back
+//   take_seen stuck_source  -> frame: gray pictures of 16 x 16, those in `corrupt_at` (rising) corrupt; after
+//   `frames` of them `next` does not come back
 Registry registry_with_faults();
 
 // Whatever hangs in a fault node comes back. Called by the tests before they end.

@@ -16,7 +16,7 @@ namespace {
 class Discrete {
  public:
   using Cost = std::function<TimeNs(const std::string& node)>;
-  explicit Discrete(const std::string& yaml, const Cost& cost = nullptr) {
+  explicit Discrete(const std::string& yaml, const Cost& cost = nullptr, std::string pace = "realtime") {
     EngineSetup setup;
     setup.clock = &clock_;
     setup.make_executor = [this, cost](ExecutorSetup parts) {
@@ -30,7 +30,7 @@ class Discrete {
       executor_ = made.get();
       return made;
     };
-    run_.emplace(yaml, std::move(setup), LoadOptions{{}, "realtime"});
+    run_.emplace(yaml, std::move(setup), LoadOptions{{}, std::move(pace)});
   }
 
   FaultRun& run() { return *run_; }
@@ -109,6 +109,33 @@ TEST(Latest, ASourceThatIsReadThroughAMailboxOnlyIsDelivered) {
   const RunReport report = discrete.run().report();
   EXPECT_EQ(report.sources[1].produced, 10u);
   EXPECT_EQ(report.sources[1].delivered, 10u);
+}
+
+// "delivered when taken": its only mailbox hangs on an output that the switch leaves.
+TEST(Latest, ASourceWhoseMailboxGetsNothingIsFiltered) {
+  Discrete discrete(watching(
+      "  - {id: door, type: video_source, options: {uri: 'test:noise', width: 64, height: 64, fps: 25}}\n"
+      "  - {id: way, type: switch, inputs: door, options: {to: b}}\n",
+      "in: cam, newest: {from: way.a, sync: latest}"));
+  EXPECT_EQ(discrete.watch(10).size(), 10u);
+  const RunReport report = discrete.run().report();
+  EXPECT_EQ(report.sources[1].produced, 10u);
+  EXPECT_EQ(report.sources[1].delivered, 0u);
+  EXPECT_EQ(count(report.sources[1].dropped, DropReason::kFiltered), 10u);
+}
+
+// A corrupt capture takes its number (rule 1), so the frame behind it is due no earlier for it.
+TEST(Pace, AFrameBehindCorruptCapturesIsDueByItsNumber) {
+  Discrete discrete(
+      "version: 1\nname: pace\nnodes:\n"
+      "  - {id: cam, type: stuck_source, options: {frames: 100, corrupt_at: [3, 4]}}\n"
+      "  - {id: out, type: null_sink, inputs: cam}\n",
+      nullptr, "5");
+  discrete.watch(6);
+  const RunReport report = discrete.run().report();
+  EXPECT_EQ(report.sources[0].produced, 4u);
+  EXPECT_EQ(report.sources[0].corrupt, 2u);
+  EXPECT_DOUBLE_EQ(report.sinks[0].fps.value(), 3.0);  // three after the first, the last of them after 1 s
 }
 
 // A switch emits nothing on the output that it turned the frame away from: an absence, no empty list.

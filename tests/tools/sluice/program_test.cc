@@ -102,6 +102,43 @@ TEST_F(Program, CheckTellsAllErrorsOfOneLine) {
   EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 7) << err_;
 }
 
+// What a node's options say by themselves is wrong whatever the rest of the file is, and stands where it is
+// written.
+TEST_F(Program, CheckTellsWhatNodesThinkOfTheirOptionsWithAllElse) {
+  const std::string bad =
+      write("options.yaml",
+            "version: 1\n"
+            "models: {m: {path: none.onnx}}\n"
+            "nodes:\n"
+            "  - {id: a, type: video_source, options: {uri: 'test:bars', width: 65, height: 33}}\n"
+            "  - {id: p, type: preprocess, inputs: a, options: {model: m, mean: [1, 2], std: 0}}\n"
+            "  - {id: q, type: quantize, inputs: p, options: {scale: 0, zero_point: 1.5}}\n"
+            "  - {id: s, type: video_source, options: {uri: 'test:barz'}}\n"
+            "  - {id: v, type: video_sink, inputs: s, options: {path: x.foo}}\n"
+            "  - {id: i, type: image_sink, inputs: s, options: {path: x.gif, qality: 3}}\n"
+            "  - {id: o, type: null_sink, inputs: q}\n");
+  EXPECT_EQ(run({"check", bad}), 2);
+  const auto error = [&](const std::string& rest) { return HasSubstr(bad + rest); };
+  EXPECT_THAT(err_,
+              error(":4:68: error: node 'a': option 'width' is 65, allowed for test:bars: even numbers "));
+  EXPECT_THAT(err_, error(":4:80: error: node 'a': option 'height' is 33"));
+  EXPECT_THAT(err_, error(":5:68: error: node 'p': option 'mean' has 2 values, allowed: 1, or 3"));
+  EXPECT_THAT(err_, error(":5:81: error: node 'p': option 'std' is 0, allowed: finite numbers above 0"));
+  EXPECT_THAT(err_, error(":6:57: error: node 'q': option 'scale' is 0, allowed: positive and finite"));
+  EXPECT_THAT(err_, error(":6:72: error: node 'q': option 'zero_point' is 1.5, allowed: whole numbers"));
+  EXPECT_THAT(err_, error(":7:48: error: node 's': option 'uri' is 'test:barz'"));
+  EXPECT_THAT(err_, error(":8:58: error: node 'v': option 'path' is "));
+  EXPECT_THAT(err_, error(":9:58: error: node 'i': option 'path' is "));
+  EXPECT_THAT(err_, error(":9:65: error: node 'i': unknown option 'qality'"));
+  EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 10) << err_;
+}
+
+TEST_F(Program, WhatSetGivesIsRefusedAsSuch) {
+  const std::string file = hello();
+  EXPECT_EQ(run({"plan", file, "--set", "camera.width=65"}), 2);
+  EXPECT_THAT(err_, HasSubstr("error: --set: node 'camera': option 'width' is 65, allowed for test:bars"));
+}
+
 TEST_F(Program, CheckOfValidFiles) {
   const std::string good = hello();
   EXPECT_EQ(run({"check", good}), 0) << err_;
