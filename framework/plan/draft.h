@@ -34,7 +34,7 @@ struct DraftNode {
   bool wrong_inputs = false;       // an input was reported: do not report it as missing too
   bool wrong_options = false;
   std::set<std::string, std::less<>> overridden;  // options that --set gives
-  std::vector<int> in;  // Draft::links
+  std::vector<int> in;                            // Draft::links
   std::vector<int> out;
   std::vector<PortKind> output_kinds;  // declared ports; `any` outputs resolved
   std::vector<const PayloadType*> output_payloads;
