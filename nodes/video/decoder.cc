@@ -1,5 +1,8 @@
 #include "nodes/video/decoder.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "framework/core/allocation_scope.h"
@@ -68,8 +71,26 @@ Decoder::Step Decoder::fail(int error) {
 Decoder::Step Decoder::send(const AVPacket* packet, TimeNs stamp) {
   const ForeignCode foreign;
   stamp_ = stamp;
+  if (packet != nullptr && is_cut_off(*packet)) return Step::kBroken;
   const int error = avcodec_send_packet(codec_.get(), packet);
   return error < 0 ? fail(error) : Step::kNeedsPacket;
+}
+
+// libavcodec fills up what is missing of a JPEG and says nothing. Cameras that never write the end marker are
+// left alone. (ITU-T T.81, table B.1: EOI is FF D9, which cannot stand within a picture's data.)
+bool Decoder::is_cut_off(const AVPacket& packet) {
+  if (codec_->codec_id != AV_CODEC_ID_MJPEG) return false;
+  constexpr std::string_view kEnd = "\xFF\xD9";
+  constexpr std::size_t kPadding = 4096;  // that cameras add behind it, and of what
+  constexpr std::string_view kPaddingBytes("\0\r\n\xFF", 4);
+  const std::string_view data(reinterpret_cast<const char*>(packet.data),
+                              static_cast<std::size_t>(packet.size));
+  const std::string_view tail = data.substr(data.size() - std::min(data.size(), kPadding));
+  const std::size_t end = tail.rfind(kEnd);
+  const bool ends =
+      end != std::string_view::npos && tail.find_first_not_of(kPaddingBytes, end + 2) == tail.npos;
+  pictures_have_ends_ |= ends;
+  return pictures_have_ends_ && !ends;
 }
 
 Decoder::Step Decoder::receive(AVFrame& frame) {

@@ -40,10 +40,12 @@ class Decoder {
  private:
   static int get_buffer(AVCodecContext* codec, AVFrame* frame, int flags);
   Step fail(int error);
+  bool is_cut_off(const AVPacket& packet);
 
   LibavPtr<AVCodecContext> codec_;
   FrameMemory* memory_ = nullptr;
   bool strict_ = false;
+  bool pictures_have_ends_ = false;  // some JPEG of the stream had its end marker
   TimeNs stamp_ = 0;
   Status failure_;
 };

@@ -301,6 +301,27 @@ TEST(StreamSource, DamagedPicturesAreCountedAndTheRestGoesOn) {
   EXPECT_THAT(log.text(), HasSubstr("counted as corrupt"));
 }
 
+// libavcodec makes up what is missing of a JPEG without a word.
+TEST(StreamSource, PicturesOfAnMjpegStreamWithoutTheirEndAreCorrupt) {
+  const std::string whole =
+      make_media("whole.avi", "-f lavfi -i testsrc2=s=320x180:r=30:d=0.5 -c:v mjpeg -pix_fmt yuvj420p");
+  std::vector<std::uint8_t> bytes = read_file(whole);
+  int picture = 0;
+  for (std::size_t i = 0; i + 1 < bytes.size(); ++i) {
+    if (bytes[i] != 0xFF || bytes[i + 1] != 0xD9) continue;
+    if (++picture != 6 && picture != 7) continue;
+    bytes[i] = bytes[i + 1] = 0x55;
+  }
+  ASSERT_EQ(picture, 15);
+  write_file(scratch("no_ends.avi"), bytes);
+  FakeSource source = open_video(scratch("no_ends.avi"));
+  ASSERT_TRUE(source.probe().ok());
+  const Seen seen = read_all(source);
+  EXPECT_EQ(seen.end.code(), Code::kEndOfStream) << seen.end.message();
+  EXPECT_EQ(source.corrupted, 2);
+  EXPECT_EQ(seen.count(), 13u);
+}
+
 TEST(StreamSource, AFileThatIsCutOffEndsByError) {
   const std::string whole = make_media("fast.mp4", "-i '" + small_video() + "' -c copy -movflags +faststart");
   std::vector<std::uint8_t> bytes = read_file(whole);
