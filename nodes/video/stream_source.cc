@@ -40,6 +40,7 @@ class StreamSource final : public SourceNode {
   Status find_first_picture();
   Status open_decoder();
   Status feed(SourceContext& context);
+  Status drain_before_the_end();
   Demuxer::Read read_packet();
   // The stream is over: begins again (loop), connects again (live), or says that it ended.
   Status go_on_after(Demuxer::Read read, SourceContext& context);
@@ -69,6 +70,7 @@ class StreamSource final : public SourceNode {
   TimeNs stamp_ = 0;       // of the last packet
   bool draining_ = false;  // the decoder gives what it still has
   Demuxer::Read ended_by_ = Demuxer::Read::kEnd;
+  Status failure_;  // of the decoder: ends the source once it is empty
   std::uint64_t pictures_ = 0;  // since the last (re)start of the stream
   bool said_conversion_ = false;
   bool said_orientation_ = false;
@@ -99,6 +101,7 @@ Result<SourceInfo> StreamSource::probe(const OpenContext& context) {
 Status StreamSource::connect(SourceContext* context) {
   again_.clear();
   draining_ = false;
+  failure_ = {};
   pictures_ = 0;
   SLUICE_RETURN_IF_ERROR(demuxer_.open(uri_, timeout_));
   const std::optional<Orientation> orientation = orientation_of(demuxer_.stream());
@@ -153,11 +156,13 @@ Result<Capture> StreamSource::next(SourceContext& context) {
         count_broken(context);
         break;
       case Decoder::Step::kFailed:
-        return decoder_.failure().with_context(demuxer_.name() + ": ");
+        SLUICE_RETURN_IF_ERROR(drain_before_the_end());
+        break;
       case Decoder::Step::kNeedsPacket:
         SLUICE_RETURN_IF_ERROR(feed(context));
         break;
       case Decoder::Step::kEnd:
+        SLUICE_RETURN_IF_ERROR(failure_);
         SLUICE_RETURN_IF_ERROR(go_on_after(ended_by_, context));
         break;
     }
@@ -186,9 +191,19 @@ Status StreamSource::feed(SourceContext& context) {
   stamp_ = context.clock().now();
   const Decoder::Step step = decoder_.send(draining_ ? nullptr : packet_.get(), stamp_);
   av_packet_unref(packet_.get());
-  if (step == Decoder::Step::kFailed) return decoder_.failure().with_context(demuxer_.name() + ": ");
+  if (step == Decoder::Step::kFailed) return drain_before_the_end();
   if (step == Decoder::Step::kBroken) count_broken(context);
   return {};
+}
+
+// A picture that cannot be taken, such as a larger one than is allowed, ends the source; those before it that
+// the decoder still holds come first.
+Status StreamSource::drain_before_the_end() {
+  const Status failure = decoder_.failure().with_context(demuxer_.name() + ": ");
+  const bool again = !failure_.ok();
+  failure_ = failure;
+  draining_ = true;
+  return again || decoder_.send(nullptr, 0) == Decoder::Step::kFailed ? failure : Status{};
 }
 
 Status StreamSource::go_on_after(Demuxer::Read read, SourceContext& context) {

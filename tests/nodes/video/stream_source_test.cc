@@ -258,6 +258,7 @@ TEST(StreamSource, ASizeThatChangesIsAnnouncedAndEachFrameHasItsOwn) {
   const Seen cut = read_all(narrow);
   EXPECT_EQ(cut.end.code(), Code::kFailed);
   EXPECT_THAT(cut.end.message(), AllOf(HasSubstr("640x360"), HasSubstr("400x2160")));
+  EXPECT_EQ(cut.count(), 15u) << "all pictures before the one that is too large";
 }
 
 TEST(StreamSource, LoopsWithTimesGoingOn) {
