@@ -15,7 +15,7 @@ class Converter {
  public:
   // Writes `from`, a picture of FFmpeg's, into the planes of `to` (laid out). Format and size may differ
   // (bilinear); matrix and range of both sides are kept to. The same format and size: the samples are copied
-  // as they are.
+  // as they are. Grey of limited range is expanded: ours is full.
   Status convert(const AVFrame& from, Image& to);
   // The same for a picture of ours.
   Status convert(const Image& from, Image& to);
@@ -35,6 +35,7 @@ class Converter {
     std::array<int, 4> strides{};
   };
   static Side side_of(const Image& image);
+  static Side side_of(const AVFrame& frame);
   Status scale(const Side& from, const Side& to);
   Status prepare(const Kind& from, const Kind& to);
 

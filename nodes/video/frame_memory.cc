@@ -98,7 +98,8 @@ Status FrameMemory::prepare() {
 }
 
 bool FrameMemory::can_hold(const AVCodecContext& codec, AVPixelFormat format) {
-  return (codec.codec->capabilities & AV_CODEC_CAP_DR1) != 0 && direct_format(format) != PixelFormat::kNone;
+  return (codec.codec->capabilities & AV_CODEC_CAP_DR1) != 0 && direct_format(format) != PixelFormat::kNone &&
+         !is_limited_gray(format, codec.color_range);
 }
 
 Status FrameMemory::update_need(AVCodecContext& codec, const AVFrame& frame, Layout& layout) {

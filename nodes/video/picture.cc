@@ -64,6 +64,10 @@ AVPixelFormat libav_format(PixelFormat format, ColorRange range) {
   return AV_PIX_FMT_NONE;
 }
 
+bool is_limited_gray(AVPixelFormat format, AVColorRange range) {
+  return range == AVCOL_RANGE_MPEG && nearest_format(format) == PixelFormat::kGray;
+}
+
 ColorSpace color_of(AVColorSpace matrix, AVColorRange range, AVPixelFormat format) {
   ColorSpace out;
   switch (matrix) {
@@ -90,6 +94,13 @@ ColorSpace color_of(AVColorSpace matrix, AVColorRange range, AVPixelFormat forma
   else if (range == AVCOL_RANGE_MPEG)
     out.range = ColorRange::kLimited;
   return out;
+}
+
+bool is_known_matrix(AVColorSpace matrix) {
+  const bool says_nothing =
+      matrix == AVCOL_SPC_UNSPECIFIED || matrix == AVCOL_SPC_RESERVED || matrix == AVCOL_SPC_RGB;
+  return says_nothing ||
+         color_of(matrix, AVCOL_RANGE_UNSPECIFIED, AV_PIX_FMT_YUV420P).matrix != ColorMatrix::kUnspecified;
 }
 
 AVColorSpace libav_matrix(ColorMatrix matrix) {
@@ -158,7 +169,9 @@ std::optional<Orientation> orientation_of(const AVFrame& frame) {
 
 ImageType make_type(AVPixelFormat format, int width, int height, ColorSpace color, int rotation) {
   const PixelFormat direct = direct_format(format);
-  return {direct != PixelFormat::kNone ? direct : nearest_format(format), width, height, color, rotation};
+  const PixelFormat ours = direct != PixelFormat::kNone ? direct : nearest_format(format);
+  if (ours == PixelFormat::kGray) color.range = ColorRange::kFull;
+  return {ours, width, height, color, rotation};
 }
 
 ImageType type_of(const AVFrame& frame, int rotation) {

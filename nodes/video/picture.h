@@ -17,7 +17,12 @@ PixelFormat direct_format(AVPixelFormat format);
 PixelFormat nearest_format(AVPixelFormat format);
 AVPixelFormat libav_format(PixelFormat format, ColorRange range);
 
+// Ours for grey is full range, so a picture that says limited has to be expanded.
+bool is_limited_gray(AVPixelFormat format, AVColorRange range);
+
 ColorSpace color_of(AVColorSpace matrix, AVColorRange range, AVPixelFormat format);
+// False for a matrix that color_of leaves unspecified although the stream names it.
+bool is_known_matrix(AVColorSpace matrix);
 AVColorSpace libav_matrix(ColorMatrix matrix);
 AVColorRange libav_range(ColorRange range);
 

@@ -50,6 +50,7 @@ class StreamSource final : public SourceNode {
   bool wait(TimeNs span);
   Result<Capture> deliver(SourceContext& context);
   Result<Packet> wrap(SourceContext& context, const ImageType& type);
+  void say_matrix(const ImageType& type);
   int rotation_of(const AVFrame& frame);
   void count_broken(SourceContext& context);
   void warn_once(bool& said, const std::string& text) const;
@@ -73,6 +74,7 @@ class StreamSource final : public SourceNode {
   Status failure_;  // of the decoder: ends the source once it is empty
   std::uint64_t pictures_ = 0;  // since the last (re)start of the stream
   bool said_conversion_ = false;
+  bool said_matrix_ = false;
   bool said_orientation_ = false;
   bool said_broken_ = false;
 
@@ -273,6 +275,7 @@ int StreamSource::rotation_of(const AVFrame& frame) {
 
 Result<Capture> StreamSource::deliver(SourceContext& context) {
   const ImageType type = type_of(*frame_, rotation_of(*frame_));
+  if (is_yuv(type.format) && !is_known_matrix(frame_->colorspace)) say_matrix(type);
   Capture capture;
   capture.captured = Decoder::stamp_of(*frame_, stamp_);
   capture.media_time = media_time_.of(frame_->best_effort_timestamp, capture.captured);
@@ -282,6 +285,15 @@ Result<Capture> StreamSource::deliver(SourceContext& context) {
   if (!packet.ok()) return packet.status();
   capture.packet = *std::move(packet);
   return capture;
+}
+
+void StreamSource::say_matrix(const ImageType& type) {
+  const char* name = av_color_space_name(frame_->colorspace);
+  const bool wide = type.color.resolved(type.height).matrix == ColorMatrix::kBt709;
+  warn_once(said_matrix_,
+            fmt::format("has the colour matrix {}, which Sluice does not have; {} is used, so "
+                        "colours are somewhat off",
+                        name != nullptr ? name : "of an unknown number", wide ? "BT.709" : "BT.601"));
 }
 
 Result<Packet> StreamSource::wrap(SourceContext& context, const ImageType& type) {

@@ -97,6 +97,31 @@ TEST(PictureSink, ColoursAreKept) {
   }
 }
 
+// The format, size and, for BT.601, the matrix of the picture are those of the file: only the range differs.
+TEST(PictureSink, LimitedRangeIsExpanded) {
+  for (const ColorMatrix matrix : {ColorMatrix::kBt601, ColorMatrix::kBt709}) {
+    for (const PixelFormat format :
+         {PixelFormat::kI420, PixelFormat::kNv12, PixelFormat::kI422, PixelFormat::kI444}) {
+      for (const char* name : {"range_{frame}.jpg", "range_{frame}.png"}) {
+        SCOPED_TRACE(std::string(name_of(format)) + (matrix == ColorMatrix::kBt601 ? " 601 " : " 709 ") +
+                     name);
+        Sink sink(scratch(name), {{"quality", integer(100)}, {"overwrite", flag(true)}});
+        ASSERT_TRUE(sink.open().ok());
+        const ImageType type{format, 64, 48, {matrix, ColorRange::kLimited}, 0};
+        ASSERT_TRUE(sink.write(make_picture(type, {16, 128, 128}), 0).ok());
+        ASSERT_TRUE(sink.write(make_picture(type, {235, 128, 128}), 1).ok());
+        for (const int frame : {0, 1}) {
+          std::string file = scratch(name);
+          file.replace(file.find("{frame}"), 7, frame == 0 ? "000000" : "000001");
+          const auto pixels = ffmpeg_output("-i '" + file + "' -f rawvideo -pix_fmt rgb24");
+          ASSERT_EQ(pixels.size(), 64u * 48 * 3);
+          for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(pixels[i], frame * 255, 2) << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(PictureSink, TurnsPicturesUpright) {
   Sink sink(scratch("up_{frame}.png"));
   ASSERT_TRUE(sink.open().ok());

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 
@@ -198,6 +199,44 @@ TEST(StreamSource, TakesColourFromTheFile) {
   ASSERT_TRUE(full.probe().ok());
   const ImageType type = read_all(full).types.front();
   EXPECT_EQ(type.color, (ColorSpace{ColorMatrix::kBt709, ColorRange::kFull}));
+}
+
+TEST(StreamSource, LimitedGreyIsExpanded) {
+  const struct {
+    const char* name;
+    const char* pixels;
+    int luma;
+    const char* range;
+    int expected;
+  } cases[] = {{"gray_black.mkv", "gray", 16, "tv", 0},
+               {"gray_white.mkv", "gray", 235, "tv", 255},
+               {"gray10.mkv", "gray10le", 235 * 4, "tv", 255},
+               {"gray_full.mkv", "gray", 235, "pc", 235}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    FakeSource source = open_video(make_media(
+        c.name, fmt::format("-f lavfi -i color=black:s=32x16:r=2:d=1,format={},geq=lum={} -c:v ffv1 "
+                            "-color_range {}",
+                            c.pixels, c.luma, c.range)));
+    ASSERT_TRUE(source.probe().ok());
+    const Seen seen = read_all(source, true);
+    ASSERT_EQ(seen.pixels.size(), 2u * 32 * 16);
+    EXPECT_EQ(seen.types.front().color.range, ColorRange::kFull);
+    EXPECT_NEAR(seen.pixels.front(), c.expected, 1);
+  }
+}
+
+TEST(StreamSource, SaysAMatrixThatItDoesNotHave) {
+  LogCatcher log;
+  const std::string path = make_media("smpte240m.mp4",
+                                      "-f lavfi -i testsrc2=s=64x48:r=4:d=1 -c:v libx264 -pix_fmt yuv420p "
+                                      "-x264-params colormatrix=smpte240m");
+  FakeSource source = open_video(path);
+  ASSERT_TRUE(source.probe().ok());
+  EXPECT_EQ(read_all(source).count(), 4u);
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("smpte240m"), HasSubstr("BT.601 is used")));
+  const std::string said = log.text();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
 TEST(StreamSource, PlanarFormatsStayAndOthersAreConvertedAndSaid) {
