@@ -35,10 +35,12 @@ class PictureSource final : public SourceNode {
   // What a buffer needs for any picture of that size: three bytes a pixel.
   static Result<std::size_t> bytes_for(int width, int height);
   void measure_all();
+  void count_broken(SourceContext& context, std::size_t file, const Status& why);
   Result<Packet> make_packet(SourceContext& context);
 
   std::vector<std::string> files_;
-  std::uint64_t captures_ = 0;  // files_ × repeat
+  std::vector<bool> said_broken_;  // one per file
+  std::uint64_t captures_ = 0;     // files_ × repeat
   std::uint64_t number_ = 0;
   SourceInfo info_;
   Decoder decoder_;
@@ -55,6 +57,7 @@ Result<std::size_t> PictureSource::bytes_for(int width, int height) {
 
 Result<SourceInfo> PictureSource::probe(const OpenContext& context) {
   SLUICE_ASSIGN(files_, list_pictures(context.options->text("path"), context.options->flag("recursive")));
+  said_broken_.assign(files_.size(), false);
   captures_ = files_.size() * static_cast<std::uint64_t>(context.options->integer("repeat"));
   info_.only_computes = true;
   info_.frames = static_cast<std::int64_t>(captures_);
@@ -125,6 +128,14 @@ ImageType PictureSource::type_of_picture() const {
   return type;
 }
 
+// Said once per file: with `repeat` it comes again and again.
+void PictureSource::count_broken(SourceContext& context, std::size_t file, const Status& why) {
+  context.corrupt();
+  if (said_broken_[file]) return;
+  said_broken_[file] = true;
+  log_message(LogLevel::kWarning, why.message() + "; counted as corrupt and left out");
+}
+
 Result<Capture> PictureSource::next(SourceContext& context) {
   while (number_ < captures_) {
     if (interrupted_.load(std::memory_order_relaxed) || context.stopping())
@@ -134,10 +145,9 @@ Result<Capture> PictureSource::next(SourceContext& context) {
     capture.captured = context.clock().now();
     capture.media_time =
         static_cast<TimeNs>(std::llround(static_cast<double>(number) * 1e9 / kPicturesPerSecond));
-    const Status status = decode(files_[number % files_.size()]);
-    if (!status.ok()) {
-      log_message(LogLevel::kWarning, status.message() + "; counted as corrupt and left out");
-      context.corrupt();
+    const auto file = static_cast<std::size_t>(number % files_.size());
+    if (const Status status = decode(files_[file]); !status.ok()) {
+      count_broken(context, file, status);
       continue;
     }
     SLUICE_ASSIGN(capture.packet, make_packet(context));

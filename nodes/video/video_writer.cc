@@ -20,8 +20,12 @@ namespace sluice {
 namespace {
 
 constexpr std::array<const char*, 2> kEncoders = {"libx264", "mpeg4"};
-constexpr int kTicks = 90000;          // per second, for containers with free time stamps
+constexpr int kTicks = 90000;  // per second, for containers with free time stamps
+constexpr int kLeastSide = 2;
 constexpr double kAssumedRate = 30.0;  // where neither the option nor the source says
+
+// 4:2:0 needs even sides: an odd last row or column is cut, a single one is doubled.
+int file_side(int side) { return std::max(kLeastSide, side & ~1); }
 
 class VideoWriter final : public Node, public LateLoss {
  public:
@@ -39,6 +43,7 @@ class VideoWriter final : public Node, public LateLoss {
   void count_kept(bool something_was_written);
   Status begin(const Image& first, const FrameInfo& frame);
   ImageType file_type(const Image& first);
+  void say_odd_sides(const ImageType& upright) const;
   void choose_rate(const FrameInfo& frame);
   Status start_file();
   std::int64_t time_stamp(const FrameInfo& frame);
@@ -93,10 +98,19 @@ ImageType VideoWriter::file_type(const Image& first) {
   if (!Encoder::takes(kEncoders, type.format)) type.format = PixelFormat::kI420;
   if (!is_yuv(first.type.format)) type.color = {};  // RGB and grey: the default matrix, limited range
   type.color = type.color.resolved(type.height);
-  // 4:2:0 needs even sides: the odd last row or column is cut.
-  type.width = std::max(2, type.width & ~1);
-  type.height = std::max(2, type.height & ~1);
+  type.width = file_side(type.width);
+  type.height = file_side(type.height);
   return type;
+}
+
+void VideoWriter::say_odd_sides(const ImageType& upright) const {
+  if (upright.width == type_.width && upright.height == type_.height) return;
+  const bool tiny = upright.width < kLeastSide || upright.height < kLeastSide;
+  log_message(LogLevel::kWarning,
+              fmt::format("'{}': a video's sides are even, the picture has {}x{}: {} and the file has {}x{}",
+                          path_, upright.width, upright.height,
+                          tiny ? "it is scaled up" : "its odd last column or row is left out", type_.width,
+                          type_.height));
 }
 
 void VideoWriter::choose_rate(const FrameInfo& frame) {
@@ -117,6 +131,7 @@ void VideoWriter::choose_rate(const FrameInfo& frame) {
 
 Status VideoWriter::begin(const Image& first, const FrameInfo& frame) {
   type_ = file_type(first);
+  say_odd_sides(upright_type(first.type));
   first_time_ = frame.media_time;
   choose_rate(frame);
   const int error = avformat_alloc_output_context2(&format_, nullptr, nullptr, path_.c_str());
@@ -178,9 +193,9 @@ Status VideoWriter::take(const Packet& packet, const Image& image, const FrameIn
   // Cutting an odd edge is no scaling: the planes are the same.
   ImageType wanted = type_;
   const ImageType upright = upright_type(image.type);
-  if ((upright.width & ~1) == type_.width && (upright.height & ~1) == type_.height) {
-    wanted.width = upright.width;
-    wanted.height = upright.height;
+  if (file_side(upright.width) == type_.width && file_side(upright.height) == type_.height) {
+    wanted.width = std::max(upright.width, type_.width);
+    wanted.height = std::max(upright.height, type_.height);
   } else if (!std::exchange(said_scaling_, true)) {
     log_message(LogLevel::kWarning,
                 fmt::format("'{}': the picture's size changed to {}x{}; it is scaled to the file's {}x{}",

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "nodes/video_nodes.h"
@@ -164,6 +165,19 @@ TEST(PictureSource, TruncatedPicturesAreCorruptAtEveryLength) {
     EXPECT_EQ(widths(source).size(), 1u) << name;
     EXPECT_EQ(source.corrupted, kSteps) << name;
   }
+}
+
+TEST(PictureSource, ABrokenFileIsSaidOnceHoweverOftenItComes) {
+  LogCatcher log;
+  fs::create_directories(scratch("broken"));
+  make_media("broken/a.png", "-f lavfi -i color=red:s=16x16 -frames:v 1");
+  write_file(scratch("broken/b.png"), {1, 2, 3, 4});
+  FakeSource source = open_pictures(scratch("broken"), {{"repeat", integer(4)}});
+  ASSERT_TRUE(source.probe().ok());
+  EXPECT_EQ(widths(source).size(), 4u);
+  EXPECT_EQ(source.corrupted, 4);
+  const std::string said = log.text();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
 TEST(PictureSource, AnUnknownHeaderThatIsLargerChangesTheFormat) {

@@ -128,7 +128,7 @@ TEST(VideoSink, OtherFormatsAreConverted) {
     ASSERT_TRUE(sink.close().ok());
     const auto pixels = ffmpeg_output("-i '" + path + "' -f rawvideo -pix_fmt yuv420p");
     ASSERT_EQ(pixels.size(), 3u * 64 * 48 * 3 / 2);
-    const bool full = format == PixelFormat::kBgr || format == PixelFormat::kRgb;
+    const bool full = !is_yuv(format);
     EXPECT_NEAR(pixels[0], full ? 16 + 200 * 219 / 255 : 200, 3) << name_of(format);
   }
 }
@@ -179,13 +179,53 @@ TEST(VideoSink, ASizeThatChangesIsScaledAndSaid) {
   EXPECT_THAT(log.text(), AllOf(HasSubstr("changed to 256x192"), HasSubstr("128x96")));
 }
 
+// The first picture makes the file full range; those after it differ from it in nothing but the range.
+TEST(VideoSink, AnotherRangeIsBroughtToTheFiles) {
+  for (const ColorMatrix matrix : {ColorMatrix::kBt601, ColorMatrix::kBt709}) {
+    for (const PixelFormat format :
+         {PixelFormat::kI420, PixelFormat::kNv12, PixelFormat::kI422, PixelFormat::kI444}) {
+      SCOPED_TRACE(std::string(name_of(format)) + (matrix == ColorMatrix::kBt601 ? " 601" : " 709"));
+      const std::string path = scratch("range.mkv");
+      Sink sink(path, {{"quality", integer(100)}, {"overwrite", flag(true)}});
+      ASSERT_TRUE(sink.open().ok());
+      ImageType type{format, 64, 48, {matrix, ColorRange::kFull}, 0};
+      ASSERT_TRUE(sink.write(make_picture(type, {255, 128, 128}), 0).ok());
+      type.color.range = ColorRange::kLimited;
+      ASSERT_TRUE(sink.write(make_picture(type, {16, 128, 128}), 1).ok());
+      ASSERT_TRUE(sink.write(make_picture(type, {235, 128, 128}), 2).ok());
+      ASSERT_TRUE(sink.close().ok());
+      const auto pixels = ffmpeg_output("-i '" + path + "' -vsync passthrough -f rawvideo -pix_fmt rgb24");
+      constexpr std::size_t kPicture = 64 * 48 * 3;
+      ASSERT_EQ(pixels.size(), 3 * kPicture);
+      EXPECT_NEAR(pixels[0], 255, 2);
+      EXPECT_NEAR(pixels[kPicture], 0, 2);
+      EXPECT_NEAR(pixels[2 * kPicture], 255, 2);
+    }
+  }
+}
+
+TEST(VideoSink, ASidesLastPixelIsScaledUpAndSaidOnce) {
+  LogCatcher log;
+  const std::string path = scratch("one.mp4");
+  Sink sink(path);
+  ASSERT_TRUE(sink.open().ok());
+  for (const int n : {0, 1}) ASSERT_TRUE(sink.write(gradient({PixelFormat::kI420, 1, 7, kTv, 0}, n), n).ok());
+  ASSERT_TRUE(sink.close().ok());
+  EXPECT_EQ(probe(path, "stream=width,height"), "2,6\n");
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("the picture has 1x7: it is scaled up"), HasSubstr("has 2x6")));
+  const std::string said = log.text();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+}
+
 TEST(VideoSink, OddSizesLoseTheirLastRowAndColumn) {
+  LogCatcher log;
   const std::string path = scratch("odd.mp4");
   Sink sink(path);
   ASSERT_TRUE(sink.open().ok());
   ASSERT_TRUE(sink.write(gradient({PixelFormat::kI420, 65, 49, kTv, 0}, 0), 0).ok());
   ASSERT_TRUE(sink.close().ok());
   EXPECT_EQ(probe(path, "stream=width,height"), "64,48\n");
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("65x49"), HasSubstr("left out"), HasSubstr("64x48")));
 }
 
 TEST(VideoSink, TurnsPicturesUpright) {
