@@ -1,7 +1,6 @@
 // What must hold of the graph as a whole: no cycle, fitting kinds, an exact input from one source, every
 // output used.
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <queue>
 
@@ -204,69 +203,6 @@ void check_graph(Draft& d) {
     if (!d.draft(n).known) continue;
     check_inputs(d, n);
     check_used(d, n);
-  }
-}
-
-namespace {
-
-// One name per file, whether it exists or not.
-std::string real_name(const std::string& path) {
-  std::error_code error;
-  const auto real = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  return error ? path : real.string();
-}
-
-bool is_read(OptionKind kind) {
-  return kind == OptionKind::kPath || kind == OptionKind::kUri || kind == OptionKind::kTextsOrPath;
-}
-
-// Files that the run reads, and who reads each.
-std::map<std::string, std::string> files_read(Draft& d) {
-  std::map<std::string, std::string> out;
-  if (!d.spec.file.empty()) out.emplace(real_name(d.spec.file), "it is the pipeline file itself");
-  for (const ModelPlan& model : d.plan->models) {
-    const std::string reader = "model '" + model.name + "' is read from there";
-    out.emplace(real_name(model.path), reader);
-    for (const ModelPlan::Variant& v : model.variants) out.emplace(real_name(v.path), reader);
-  }
-  for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
-    if (!d.draft(n).known) continue;
-    for (const OptionDeclaration& option : d.type(n).options) {
-      if (!is_read(option.kind) || !d.node(n).options->has(option.name)) continue;
-      const auto* path = std::get_if<std::string>(&d.node(n).options->value(option.name).data);
-      if (path) out.emplace(real_name(*path), "'" + d.node(n).id + "' reads it");
-    }
-  }
-  return out;
-}
-
-void refuse_output(Draft& d, int n, const std::string& option, const std::string& why) {
-  const Value* written = d.draft(n).spec->options.find(option);
-  d.error(written ? written->mark : d.node(n).mark, d.owner(n) + ": option '" + option + "' is " +
-                                                        in_quotes(d.node(n).options->text(option)) +
-                                                        ", but " + why);
-}
-
-}  // namespace
-
-void check_sinks(Draft& d) {
-  const std::map<std::string, std::string> read = files_read(d);
-  std::map<std::string, int> owners;
-  for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
-    if (!d.draft(n).known) continue;
-    for (const OptionDeclaration& option : d.type(n).options) {
-      if (option.kind != OptionKind::kPathOut || !d.node(n).options->has(option.name)) continue;
-      const std::string& path = d.node(n).options->text(option.name);
-      const std::string real = path == "-" ? path : real_name(path);
-      const auto [other, first] = owners.emplace(real, n);
-      if (!first) {
-        refuse_output(d, n, option.name,
-                      "'" + d.node(other->second).id +
-                          "' writes there too; two sinks on one path would mix their output");
-      }
-      if (const auto reader = read.find(real); reader != read.end())
-        refuse_output(d, n, option.name, reader->second + "; writing would destroy it");
-    }
   }
 }
 

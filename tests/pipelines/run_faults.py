@@ -76,6 +76,16 @@ class Opening(Faults):
                 self.assertIn(f"{option} is '{self.at(other)}', but {user} uses that file", done.stderr)
         self.assertEqual(self.read('video.avi'), 'precious')
 
+    def test_patterns_must_not_give_the_name_of_what_is_read(self):
+        self.write('cam_000003.jpg', 'precious')
+        for pictures, sink in (('cam_000003.jpg', '{source}_{frame}.jpg'), ('.', '{source}_{frame}.jpg'),
+                               ('"*.jpg"', 'cam_{frame}.jpg')):
+            path = self.pipeline('id: cam, type: image_source, options: {path: %s}' % pictures,
+                                 'id: out, type: image_sink, inputs: cam, options: {path: "%s", overwrite: true}' % sink)
+            done = self.run_it(path, code=2)
+            self.assertRegex(done.stderr, "it can give the name '.*cam_000003.jpg', and 'cam' reads it; writing would destroy it")
+        self.assertEqual(self.read('cam_000003.jpg'), 'precious')
+
     def test_two_sinks_on_one_path_are_two_however_it_is_written(self):
         path = self.pipeline(f'id: cam, type: video_source, options: {BARS}',
                              'id: a, type: json_sink, inputs: cam, options: {path: out.jsonl}',

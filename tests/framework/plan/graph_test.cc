@@ -109,6 +109,20 @@ TEST(Graph, TwoSinksOnOnePath) {
                   "one path would mix their output"));
 }
 
+TEST(Graph, TwoSinksWhosePatternsGiveOneName) {
+  const std::string sources = "nodes:\n- {id: cam, type: source}\n- {id: door, type: source}\n";
+  EXPECT_THAT(
+      issues_of(sources + "- {id: a, type: sink, inputs: cam, options: {path: 'shots/'}}\n"
+                          "- {id: b, type: sink, inputs: door, options: {path: 'shots/cam_{frame}.jpg'}}\n"),
+      ElementsAre("6:53: node 'b': option 'path' is 'dir/shots/cam_{frame}.jpg', but 'a' ('dir/shots/') can "
+                  "give the same file name; one would replace or refuse the other's file"));
+  EXPECT_THAT(
+      issues_of(sources +
+                "- {id: a, type: sink, inputs: cam, options: {path: 'shots/'}}\n"
+                "- {id: b, type: sink, inputs: door, options: {path: 'shots/{source}_{frame}.jpg'}}\n"),
+      IsEmpty());
+}
+
 TEST(Graph, OutputsOfAModelAreMatchedByName) {
   const std::string text = kModel;
   EXPECT_THAT(issues_of(text + "- {id: out, type: void, inputs: face.c}\n"),
