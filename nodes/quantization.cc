@@ -128,8 +128,14 @@ Result<Quantised> resolve_quantization(const Options& options, const TensorType*
   }
   const bool plain_integer = neighbour && pixels::integer_range(neighbour->dtype);
   const Quantised q = merged(options, known, plain_integer ? neighbour->dtype : DType::kUint8);
+  // First: a zero point of the model's may lie outside the written type.
+  if (known && q.dtype != known->dtype) {
+    return invalid(
+        fmt::format("option 'dtype' is {}, but {} has {}; results would be wrong: leave the option out",
+                    name_of(q.dtype), where, text_of(*known)));
+  }
   SLUICE_RETURN_IF_ERROR(check_values(q));
-  if (known && any_written(options) && (q.dtype != known->dtype || !agree(q.params, known->params))) {
+  if (known && any_written(options) && !agree(q.params, known->params)) {
     return invalid(
         fmt::format("the options say {}, but {} has {}; results would be wrong: leave the options out or "
                     "correct them",

@@ -3,8 +3,12 @@
 //
 // inputs   tensor   float32 or float16, any shape and layout
 // outputs  tensor   uint8, int8, uint16 or int16, the same shape and layout; its type carries scale and zero
-// point options  scale, zero_point, dtype, axis: default: what the next model's input says; what contradicts
-// it is an error drops    nothing thread   worker; several frames at once
+//                   point. Where the plan inserts it before a plain integer input (int32 too): scale 1, zero
+//                   point 0
+// options  scale, zero_point, dtype, axis: default: what the next model's input says; what contradicts it is
+//          an error
+// drops    nothing
+// thread   worker; several frames at once
 
 #include <fmt/format.h>
 
@@ -37,6 +41,12 @@ Result<std::vector<PortType>> infer_types(const TypeContext& context) {
   return std::vector<PortType>{std::move(out)};
 }
 
+// Plain integers are rounded and saturated (contract section 2).
+const QuantParams& params_of(const TensorType& type) {
+  static const QuantParams plain{.scale = {1}, .zero_point = {0}, .axis = -1};
+  return type.quant ? *type.quant : plain;
+}
+
 class Quantize : public Node {
  public:
   static void describe(NodeDeclaration& d) {
@@ -59,7 +69,7 @@ class Quantize : public Node {
     if (!in) return failed("quantize got no tensor");
     SLUICE_ASSIGN(Packet packet, context.make());
     Tensor& out = *packet.edit<Tensor>();
-    const QuantParams& params = *out.type->quant;
+    const QuantParams& params = params_of(*out.type);
     const auto view = pixels::channel_view(in->type->shape, params);
     SLUICE_ASSIGN(const std::uint64_t clipped, pixels::quantize_linear(in->data, in->type->dtype, view,
                                                                        params, out.type->dtype, out.data));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "framework/core/half.h"
@@ -33,6 +34,24 @@ T quantised(float v, const Held<T>& held, std::int32_t zero_point) {
   v = v > held.low ? v : held.low;
   v = v < held.high ? v : held.high;
   return static_cast<T>(static_cast<std::int32_t>((v + kRound) - kRound) + zero_point);
+}
+
+// float does not hold the ends of int32, so here the numbers are double.
+template <>
+struct Held<std::int32_t> {
+  explicit Held(std::int32_t zero_point)
+      : low(static_cast<double>(std::numeric_limits<std::int32_t>::min()) - zero_point),
+        high(static_cast<double>(std::numeric_limits<std::int32_t>::max()) - zero_point) {}
+  unsigned lacks(double v) const { return v >= low - 0.5 && v <= high + 0.5 ? 0 : 1; }
+  double low, high;
+};
+
+template <>
+std::int32_t quantised(float value, const Held<std::int32_t>& held, std::int32_t zero_point) {
+  double v = std::nearbyint(static_cast<double>(value));
+  v = v > held.low ? v : held.low;
+  v = v < held.high ? v : held.high;
+  return static_cast<std::int32_t>(v + zero_point);
 }
 
 // All of these give how many values the type does not hold. n < 2^32: a tensor has up to 2 GiB.
@@ -168,8 +187,10 @@ Result<std::uint64_t> quantize_linear(const std::byte* in, DType from, const Cha
       return quantise_to<std::uint16_t>(in, from, view, quant, out);
     case DType::kInt16:
       return quantise_to<std::int16_t>(in, from, view, quant, out);
+    case DType::kInt32:
+      return quantise_to<std::int32_t>(in, from, view, quant, out);
     default:
-      return no_such("cannot quantise to", to, "uint8, int8, uint16, int16");
+      return no_such("cannot quantise to", to, "uint8, int8, uint16, int16, int32");
   }
 }
 

@@ -60,7 +60,11 @@ TensorType input_type(DType dtype, Shape shape, std::optional<QuantParams> quant
 
 Result<std::vector<PortType>> infer(OptionMap written, const ModelSignature& model = {}) {
   if (!model.inputs.empty()) written["model"] = text("face");
-  FakeTypes types(options_of(std::move(written)));
+  const OptionsPtr options = options_of(std::move(written));
+  Status wrong;  // options that are wrong by themselves
+  preprocess_declaration().check_options(*options, [&](std::string_view, const Status& why) { wrong = why; });
+  if (!wrong.ok()) return wrong;
+  FakeTypes types(options);
   types.ports = {{testing::image_port({})}};
   types.models["model"] = model;
   return testing::types_of(preprocess_declaration(), types);

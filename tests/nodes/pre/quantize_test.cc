@@ -157,16 +157,32 @@ TEST(LinearQuant, TheEndsOfACalibratedRangeAreHeld) {
   }
 }
 
+TEST(LinearQuant, Int32IsRoundedHalfToEvenAndSaturated) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> in = {0.5f,          1.5f,          2.5f,  -0.5f,          -1.5f,  16777215.0f,
+                                 2147483520.0f, 2147483648.0f, 1e30f, -2147483648.0f, -1e30f, nan};
+  constexpr std::int32_t kLow = std::numeric_limits<std::int32_t>::min();
+  constexpr std::int32_t kHigh = std::numeric_limits<std::int32_t>::max();
+  const std::vector<std::int32_t> want = {0,          2,     2,     0,    -2,   16777215,
+                                          2147483520, kHigh, kHigh, kLow, kLow, kLow};
+  std::vector<std::int32_t> out(in.size());
+  const auto clipped = pixels::quantize_linear(reinterpret_cast<const std::byte*>(in.data()), DType::kFloat32,
+                                               {1, 1, in.size()}, {{1}, {0}, -1}, DType::kInt32,
+                                               reinterpret_cast<std::byte*>(out.data()));
+  EXPECT_EQ(out, want);
+  EXPECT_EQ(clipped.value(), 4u);  // 2^31, the two 1e30, NaN
+}
+
 TEST(LinearQuant, RefusesOtherTypes) {
   std::byte memory[8];
   EXPECT_EQ(pixels::quantize_linear(memory, DType::kInt32, {}, {{1}, {0}, -1}, DType::kUint8, memory)
                 .status()
                 .message(),
             "cannot quantise int32, allowed: float32, float16");
-  EXPECT_EQ(pixels::quantize_linear(memory, DType::kFloat32, {}, {{1}, {0}, -1}, DType::kInt32, memory)
+  EXPECT_EQ(pixels::quantize_linear(memory, DType::kFloat32, {}, {{1}, {0}, -1}, DType::kInt64, memory)
                 .status()
                 .message(),
-            "cannot quantise to int32, allowed: uint8, int8, uint16, int16");
+            "cannot quantise to int64, allowed: uint8, int8, uint16, int16, int32");
   float out = 0;
   EXPECT_EQ(pixels::dequantize_linear(memory, DType::kInt64, {}, {{1}, {0}, -1}, &out).message(),
             "cannot dequantise int64, allowed: uint8, int8, uint16, int16");
@@ -181,7 +197,11 @@ class QuantizeTypes : public ::testing::Test {
  protected:
   Result<std::vector<PortType>> infer(const NodeDeclaration& node, const TensorType& input, OptionMap written,
                                       std::shared_ptr<const TensorType> wanted = nullptr) {
-    FakeTypes types(options_of(node, std::move(written)));
+    const OptionsPtr options = options_of(node, std::move(written));
+    Status wrong;  // options that are wrong by themselves
+    node.check_options(*options, [&](std::string_view, const Status& why) { wrong = why; });
+    if (!wrong.ok()) return wrong;
+    FakeTypes types(options);
     types.ports = {{tensor_port(input)}};
     types.wanted = std::move(wanted);
     return testing::types_of(node, types);
@@ -229,9 +249,16 @@ TEST_F(QuantizeTypes, NamesBothSidesOfAContradiction) {
             "scale 0.5 "
             "and zero point 7; results would be wrong: leave the options out or correct them");
   EXPECT_EQ(quantize_error({{"dtype", text("uint8")}}, wanted_),
-            "the options say uint8 with scale 0.5 and zero point 7, but the next model's input has int8 with "
-            "scale 0.5 "
-            "and zero point 7; results would be wrong: leave the options out or correct them");
+            "option 'dtype' is uint8, but the next model's input has int8 with scale 0.5 and zero point 7; "
+            "results would be wrong: leave the option out");
+}
+
+// The zero point is the model's and lies outside the type that is written.
+TEST_F(QuantizeTypes, AWrongTypeIsBlamedAndNotTheModelsZeroPoint) {
+  const auto unsigned_input =
+      std::make_shared<const TensorType>(quantised_type(DType::kUint8, {1, 3, 4, 4}, {{0.5f}, {128}, -1}));
+  EXPECT_NE(quantize_error({{"dtype", text("int8")}}, unsigned_input).find("option 'dtype' is int8"),
+            std::string::npos);
 }
 
 TEST_F(QuantizeTypes, RefusesWhatCannotBe) {
@@ -308,6 +335,20 @@ TEST(QuantizeNodes, ThereAndBackWithGeometry) {
   EXPECT_EQ(x[2], -5);
   EXPECT_EQ(x[3], 58.75f);
   EXPECT_EQ(back.get<Tensor>()->geometry.xx, 2.5);
+}
+
+TEST(QuantizeNodes, APlainIntegerIsRoundedAndSaturated) {
+  const TensorType floats = float_type({4});
+  const TensorType bytes{"", DType::kUint8, {4}, Layout::kNone, {}};
+  const TensorType words{"", DType::kInt32, {4}, Layout::kNone, {}};
+  const Packet in = testing::make_tensor<float>(floats, {0.5f, 1.5f, 300, -3e9f}, {});
+  const Packet small = run_node(quantize_declaration(), {}, floats, bytes, in);
+  const auto* b = reinterpret_cast<const std::uint8_t*>(small.get<Tensor>()->data);
+  EXPECT_EQ((std::vector<int>{b[0], b[1], b[2], b[3]}), (std::vector<int>{0, 2, 255, 0}));
+  const Packet large = run_node(quantize_declaration(), {}, floats, words, in);
+  const auto* w = reinterpret_cast<const std::int32_t*>(large.get<Tensor>()->data);
+  EXPECT_EQ((std::vector<std::int32_t>{w[0], w[1], w[2], w[3]}),
+            (std::vector<std::int32_t>{0, 2, 300, std::numeric_limits<std::int32_t>::min()}));
 }
 
 TEST(QuantizeNodes, PlainIntegersAreReadByWrittenParameters) {
