@@ -70,29 +70,38 @@ void prepare_packet(void* value, const Options& options) {
   for (Detection& detection : detections.items) detection.keypoints.reserve(kKeypoints);
 }
 
-// Grid pixels -> upright source pixels, clipped to the picture; false when nothing of the box lies in it.
-bool place(const Candidate& from, const Geometry& g, Detection& to) {
+// Upright source pixels.
+struct Box {
+  double x0, y0, x1, y1;
+  bool empty() const { return static_cast<float>(x1 - x0) <= 0 || static_cast<float>(y1 - y0) <= 0; }
+};
+
+// From grid pixels, clipped to the picture; empty when nothing of the box lies in it.
+Box place(const Candidate& from, const Geometry& g) {
   const auto map = [&g](double x, double y) {
     return std::pair{g.xx * x + g.xy * y + g.x0, g.yx * x + g.yy * y + g.y0};
   };
   const std::pair<double, double> corners[] = {map(from.x0, from.y0), map(from.x1, from.y0),
                                                map(from.x0, from.y1), map(from.x1, from.y1)};
-  double x0 = corners[0].first, x1 = x0, y0 = corners[0].second, y1 = y0;
+  Box box{corners[0].first, corners[0].second, corners[0].first, corners[0].second};
   for (const auto& [x, y] : corners) {
-    x0 = std::min(x0, x), x1 = std::max(x1, x);
-    y0 = std::min(y0, y), y1 = std::max(y1, y);
+    box.x0 = std::min(box.x0, x), box.x1 = std::max(box.x1, x);
+    box.y0 = std::min(box.y0, y), box.y1 = std::max(box.y1, y);
   }
-  x0 = std::clamp(x0, 0.0, static_cast<double>(g.source_width));
-  x1 = std::clamp(x1, 0.0, static_cast<double>(g.source_width));
-  y0 = std::clamp(y0, 0.0, static_cast<double>(g.source_height));
-  y1 = std::clamp(y1, 0.0, static_cast<double>(g.source_height));
-  to.x = static_cast<float>(x0);
-  to.y = static_cast<float>(y0);
-  to.width = static_cast<float>(x1 - x0);
-  to.height = static_cast<float>(y1 - y0);
+  box.x0 = std::clamp(box.x0, 0.0, static_cast<double>(g.source_width));
+  box.x1 = std::clamp(box.x1, 0.0, static_cast<double>(g.source_width));
+  box.y0 = std::clamp(box.y0, 0.0, static_cast<double>(g.source_height));
+  box.y1 = std::clamp(box.y1, 0.0, static_cast<double>(g.source_height));
+  return box;
+}
+
+void fill(const Box& box, const Candidate& from, Detection& to) {
+  to.x = static_cast<float>(box.x0);
+  to.y = static_cast<float>(box.y0);
+  to.width = static_cast<float>(box.x1 - box.x0);
+  to.height = static_cast<float>(box.y1 - box.y0);
   to.score = from.score;
   to.label = from.label;
-  return to.width > 0 && to.height > 0;
 }
 
 // detect: boxes, scores, labels and keypoints from a detector's output tensors.
@@ -103,7 +112,7 @@ bool place(const Candidate& from, const Geometry& g, Detection& to) {
 //                      the picture
 // Outputs  detections  one packet per frame, best score first: boxes clipped to the upright source picture,
 // keypoints
-//                      not clipped; boxes outside of it are left out
+//                      not clipped; boxes outside of it are left out, as if the model had not given them
 // Options  decoder         blazeface, yolo, ssd; required
 //          min_score       0..1, default 0.5, live: candidates below it are never looked at
 //          iou             0..1, default 0.3, live: boxes of one label that overlap more are one object
@@ -199,6 +208,9 @@ class Detect final : public Node {
     candidates_.points_per_box = route.decoder->points_per_box();
     const auto min_score = static_cast<float>(options.number("min_score"));
     SLUICE_RETURN_IF_ERROR(route.decoder->decode(tensors, min_score, candidates_));
+    // Before anything is counted or takes the place of another.
+    const Geometry& geometry = tensors.front()->geometry;
+    std::erase_if(candidates_.boxes, [&](const Candidate& box) { return place(box, geometry).empty(); });
     // A model that suppresses by itself has its boxes sorted and cut here: nothing overlaps more than 1.
     const float iou = route.decoder->needs_suppression() ? static_cast<float>(options.number("iou")) : 1.0F;
     const auto most = static_cast<std::size_t>(options.integer("max_detections"));
@@ -214,11 +226,10 @@ class Detect final : public Node {
     Detections& found = *packet.edit<Detections>();
     found.labels = &labels_;
     for (const Candidate& box : candidates_.boxes) {
+      const Box placed = place(box, geometry);
+      if (placed.empty()) continue;
       Detection& detection = found.add();
-      if (!place(box, geometry, detection)) {
-        --found.count;
-        continue;
-      }
+      fill(placed, box, detection);
       for (std::size_t i = 0; i < candidates_.points_per_box; ++i) {
         const Point& p = candidates_.points[box.points + i];
         detection.keypoints.push_back(

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@ namespace sluice {
 namespace {
 
 constexpr std::streamsize kMaxBytes = 1 << 20;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // some editors begin UTF-8 with it
 
 Result<std::string> read_file(const std::string& path) {
   std::error_code unknown;
@@ -30,6 +32,7 @@ Result<std::string> read_file(const std::string& path) {
     return invalid(fmt::format("option 'labels': '{}' has more than 1 MiB, a list of names has less", path));
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   return text;
 }
 

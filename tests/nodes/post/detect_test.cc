@@ -249,6 +249,21 @@ TEST_F(DetectTest, PostProcessedBoxesAreNotSuppressedAgain) {
   EXPECT_FLOAT_EQ(found.items[0].score, 0.9F) << "best first";
 }
 
+TEST_F(DetectTest, WhatLiesOutsideThePictureTakesNobodysPlace) {
+  types_ = {tensor_type("boxes", {1, 3, 4}), tensor_type("classes", {1, 3}), tensor_type("scores", {1, 3})};
+  start({{"decoder", text("ssd")}, {"max_detections", integer(1)}});
+  const Geometry g = plain_geometry(100, 100);
+  context_.set_input(
+      0,
+      make_tensor(types_[0], std::vector<float>{1.2F, 0, 1.5F, 0.5F, 0, 0, 0.5F, 0.5F, 0, 0, 0.2F, 0.2F}, g),
+      0);
+  context_.set_input(0, make_tensor(types_[1], std::vector<float>{1, 1, 1}, g), 1);
+  context_.set_input(0, make_tensor(types_[2], std::vector<float>{0.9F, 0.8F, 0.7F}, g), 2);
+  const Detections& found = run();
+  ASSERT_EQ(found.count, 1U);
+  EXPECT_FLOAT_EQ(found.items[0].score, 0.8F);
+}
+
 class LabelsTest : public DetectTest {
  protected:
   ~LabelsTest() override { std::filesystem::remove(path_); }
@@ -267,6 +282,15 @@ TEST_F(LabelsTest, AFileHasOneNamePerLine) {
   start({{"labels", text(path_)}});
   give_faces({}, plain_geometry(128, 128));
   EXPECT_THAT(*run().labels, ::testing::ElementsAre("Gesicht", "Hünd"));
+}
+
+TEST_F(LabelsTest, AByteOrderMarkIsNoPartOfAName) {
+  ASSERT_TRUE(open_with("\xEF\xBB\xBF"
+                        "face\nhand\n")
+                  .ok());
+  start({{"labels", text(path_)}});
+  give_faces({}, plain_geometry(128, 128));
+  EXPECT_THAT(*run().labels, ::testing::ElementsAre("face", "hand"));
 }
 
 TEST_F(LabelsTest, BadFilesAreNamed) {
