@@ -7,6 +7,7 @@
 
 #include "nodes/decoders/tensor_view.h"
 #include "nodes/json/json_text.h"
+#include "nodes/pixels/linear_quant.h"
 
 namespace sluice {
 namespace {
@@ -192,7 +193,20 @@ void append_elements(std::string& out, const Tensor& tensor, F&& append_one) {
   out += ']';
 }
 
-// Real numbers; plain integers and truth values stay what they are. Integers with a scale per axis: null.
+// Integers with a scale per index of one dimension, as real numbers.
+void append_per_axis(std::string& out, const Tensor& tensor) {
+  const QuantParams& quant = *tensor.type->quant;
+  const pixels::ChannelView view = pixels::channel_view(tensor.type->shape, quant);
+  with_elements(tensor, [&](const auto& elements) {
+    append_elements(out, tensor, [&](std::size_t i) {
+      const std::size_t channel = i / view.inner % view.channels;
+      append_float(out,
+                   static_cast<float>(elements.raw(i) - quant.zero_point[channel]) * quant.scale[channel]);
+    });
+  });
+}
+
+// Real numbers; plain integers and truth values stay what they are.
 void append_values(std::string& out, const Tensor& tensor) {
   const TensorType& type = *tensor.type;
   if (type.dtype == DType::kFloat64) {
@@ -201,8 +215,8 @@ void append_values(std::string& out, const Tensor& tensor) {
   } else if (type.dtype == DType::kBool) {
     append_elements(out, tensor,
                     [&](std::size_t i) { out += tensor.data[i] != std::byte{0} ? "true" : "false"; });
-  } else if (!is_readable(type)) {
-    out += "null";
+  } else if (type.quant && !type.quant->per_tensor()) {
+    append_per_axis(out, tensor);
   } else {
     with_elements(tensor, [&](const auto& elements) {
       append_elements(out, tensor, [&](std::size_t i) {

@@ -209,6 +209,14 @@ TEST_F(JsonSinkTest, EveryElementTypeIsWritten) {
   EXPECT_THAT(text, HasSubstr(R"("shape": [2], "values": [true, false])"));
 }
 
+TEST_F(JsonSinkTest, ScalesPerAxisAreApplied) {
+  TensorType type = tensor_type("e", {1, 2, 2}, DType::kUint8);
+  type.quant = QuantParams{{0.5F, 2}, {1, 10}, 1};
+  input(tensor_port(type));
+  context_.set_input(0, make_tensor(type, std::vector<std::uint8_t>{1, 2, 9, 11}));
+  EXPECT_THAT(line(), HasSubstr(R"("shape": [1, 2, 2], "values": [0.0, 0.5, -2.0, 2.0])"));
+}
+
 TEST_F(JsonSinkTest, ABoxNeverReachesBeyondWhatItWas) {
   Detections d;
   d.add() = {1000.305F, 0.005F, 279.695F, 719.995F, 1, 0, {}};
