@@ -29,7 +29,9 @@ class HeaderReader {
   bool node(Bytes message, Operator& op, int depth);
   bool attribute(Bytes message, Operator& op, int depth);
   bool inner_graph(Bytes message, int depth);
+  bool tensor_type(Bytes message, Initializer& tensor);
   bool initializer(Bytes message, Initializer& tensor);
+  bool constant(const Operator& op);
   bool tensor_location(Bytes message);
   bool sparse(Bytes message);
   bool inner_nodes(Bytes message, std::uint32_t number, int depth);
@@ -121,7 +123,7 @@ bool HeaderReader::sparse(Bytes message) {
   return reader.complete();
 }
 
-bool HeaderReader::initializer(Bytes message, Initializer& tensor) {
+bool HeaderReader::tensor_type(Bytes message, Initializer& tensor) {
   tensor.message = message;
   Reader reader(message);
   const auto dim = [&tensor](std::uint64_t size) {
@@ -146,12 +148,25 @@ bool HeaderReader::initializer(Bytes message, Initializer& tensor) {
       dim(value);
     }
   }
-  return reader.complete() && tensor_location(message);
+  return reader.complete();
+}
+
+bool HeaderReader::initializer(Bytes message, Initializer& tensor) {
+  return tensor_type(message, tensor) && tensor_location(message);
+}
+
+bool HeaderReader::constant(const Operator& op) {
+  if (op.type != "Constant" || !op.domain.empty() || op.value.empty() || op.outputs.size() != 1) return true;
+  Initializer tensor;
+  if (!tensor_type(op.value, tensor)) return false;
+  tensor.name = op.outputs[0];
+  header_.constants.push_back(tensor);
+  return true;
 }
 
 bool HeaderReader::attribute(Bytes message, Operator& op, int depth) {
   Reader reader(message);
-  Bytes name;
+  Bytes name, tensor;
   std::int64_t number = 0;
   for (Field f; reader.next(f);) {
     bool good = true;
@@ -163,6 +178,9 @@ bool HeaderReader::attribute(Bytes message, Operator& op, int depth) {
         number = static_cast<std::int64_t>(f.value);
         break;
       case field::kAttributeTensor:
+        tensor = f.bytes;
+        good = tensor_location(f.bytes);
+        break;
       case field::kAttributeTensors:
         good = tensor_location(f.bytes);
         break;
@@ -180,6 +198,7 @@ bool HeaderReader::attribute(Bytes message, Operator& op, int depth) {
     if (!good) return false;
   }
   if (name == "output_dtype") op.output_dtype = number;
+  if (name == "value") op.value = tensor;
   return reader.complete();
 }
 
@@ -240,7 +259,7 @@ bool HeaderReader::graph(Bytes message) {
     bool good = true;
     switch (f.number) {
       case field::kNode:
-        good = node(f.bytes, header_.operators.emplace_back(), 0);
+        good = node(f.bytes, header_.operators.emplace_back(), 0) && constant(header_.operators.back());
         break;
       case field::kInitializer:
         good = initializer(f.bytes, header_.initializers.emplace_back());

@@ -101,6 +101,7 @@ struct Operator {
   Bytes type, domain, name;
   std::vector<Bytes> inputs, outputs;
   std::int64_t output_dtype = 0;  // QuantizeLinear's attribute; 0: not given
+  Bytes value;                    // Constant's attribute, a whole TensorProto; empty: not given
 };
 
 // A weight of the graph; `message` is the whole TensorProto.
@@ -129,6 +130,7 @@ struct ModelHeader {
   std::vector<ValueInfo> values;  // inner tensors whose type the file gives
   std::vector<Operator> operators;
   std::vector<Initializer> initializers;
+  std::vector<Initializer> constants;  // what Constant nodes give, by the names of their outputs
   std::vector<ExternalData> external;
   bool has_subgraphs = false;  // If, Loop, Scan: inner graphs may read outer tensors
 };

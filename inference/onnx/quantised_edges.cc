@@ -25,6 +25,7 @@ class Uses {
       for (const Bytes name : header.operators[i].outputs) makers_[name] = i;
     }
     for (const Initializer& tensor : header.initializers) initializers_[tensor.name] = &tensor;
+    for (const Initializer& tensor : header.constants) initializers_[tensor.name] = &tensor;
     for (const ValueInfo& output : header.outputs) outputs_.insert(output.name);
     for (const ValueInfo& value : header.values) elements_[value.name] = value.element;
   }

@@ -81,6 +81,34 @@ TEST_F(QuantisedEdges, SixteenBitAndDefaults) {
   EXPECT_EQ(signature(without({int_attribute("output_dtype", onnx::kInt16)})).inputs[0].dtype, DType::kInt16);
 }
 
+// As many exporters write scale and zero point; what is left of the model must still run.
+TEST_F(QuantisedEdges, ParametersMayComeFromConstants) {
+  const auto constant = [](const std::string& value) {
+    return onnx::Writer()
+        .bytes(pb::kAttributeName, "value")
+        .bytes(pb::kAttributeTensor, value)
+        .varint(20, 4)
+        .take();
+  };
+  const ModelBuilder model =
+      ModelBuilder()
+          .input("x", {1, 4})
+          .output("y", {1, 4})
+          .node("Constant", {}, {"s"}, {constant(tensor<float>("", onnx::kFloat, {}, {0.5f}))})
+          .node("Constant", {}, {"z"}, {constant(tensor<std::uint8_t>("other", onnx::kUint8, {}, {7}))})
+          .node("QuantizeLinear", {"x", "s", "z"}, {"q"})
+          .node("DequantizeLinear", {"q", "s", "z"}, {"y"});
+  const ModelSignature s = signature(model);
+  EXPECT_EQ(s.inputs[0].dtype, DType::kUint8);
+  EXPECT_EQ(s.inputs[0].quant, (QuantParams{.scale = {0.5f}, .zero_point = {7}, .axis = -1}));
+  const auto session = open(model);
+  ASSERT_TRUE(session);
+  RunTensors run(session->signature());
+  run.inputs[0].set<std::uint8_t>({7, 8, 0, 255});
+  ASSERT_TRUE(session->run(0, run.in, run.out).ok());
+  EXPECT_THAT(run.outputs[0].values<float>(), ::testing::ElementsAre(0, 0.5f, -3.5f, 124));
+}
+
 TEST_F(QuantisedEdges, OtherUsesKeepFloat) {
   // The input also feeds another operator.
   EXPECT_EQ(signature(base()
