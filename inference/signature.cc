@@ -167,7 +167,7 @@ struct SignatureBuilder {
         value.element == onnx::kFloat && std::ranges::find(keep_float, type.name) != keep_float.end();
     if (quant && !kept) {
       type.dtype = *dtype_of(quant->element);
-      type.quant = QuantParams{.scale = {quant->scale}, .zero_point = {quant->zero_point}, .axis = -1};
+      type.quant = quant->params;
     }
     const auto bytes = byte_size(type.dtype, type.shape);
     if (!bytes.ok()) return unavailable(what + ": " + bytes.status().message());

@@ -86,6 +86,13 @@ Result<TensorType> type_of_model(const TypeContext& context) {
   SLUICE_RETURN_IF_ERROR(check_model_type(type, model.name));
   type.layout = picture_layout(type.shape);
   type.shape[0] = 1;
+  const int channels = type.layout == Layout::kNchw ? 1 : 3;
+  // Scales along another dimension than the channels are no part of the one pass: the plan quantises behind
+  // it.
+  if (type.quant && !type.quant->per_tensor() && type.quant->axis != channels) {
+    type.dtype = DType::kFloat32;
+    type.quant.reset();
+  }
   SLUICE_RETURN_IF_ERROR(check_written(context.options(), type));
   return type;
 }

@@ -11,6 +11,20 @@ namespace {
 
 constexpr int kMaxNesting = 16;  // of subgraphs; exporters stay below 4
 
+// Calls `use` with each of the varints that lie one behind the other, as values of fields without keys.
+template <typename Use>
+void for_each_packed(Bytes bytes, Use use) {
+  for (std::size_t at = 0; at < bytes.size();) {
+    std::uint64_t value = 0;
+    for (int shift = 0; at < bytes.size() && shift < 64; shift += 7) {
+      const auto byte = static_cast<std::uint8_t>(bytes[at++]);
+      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    use(value);
+  }
+}
+
 // Collects the header; each function reads one message type and returns false when its bytes are malformed.
 class HeaderReader {
  public:
@@ -128,6 +142,7 @@ bool HeaderReader::tensor_type(Bytes message, Initializer& tensor) {
   Reader reader(message);
   const auto dim = [&tensor](std::uint64_t size) {
     constexpr std::int64_t kSane = std::int64_t{1} << 31;
+    ++tensor.rank;
     const bool sane = tensor.elements >= 0 && size < static_cast<std::uint64_t>(kSane);
     tensor.elements = sane && tensor.elements * static_cast<std::int64_t>(size) < kSane
                           ? tensor.elements * static_cast<std::int64_t>(size)
@@ -137,16 +152,7 @@ bool HeaderReader::tensor_type(Bytes message, Initializer& tensor) {
     if (f.number == field::kTensorName) tensor.name = f.bytes;
     if (f.number == field::kDataType) tensor.element = static_cast<std::int32_t>(f.value);
     if (f.number == field::kDims && f.type == WireType::kVarint) dim(f.value);
-    // Packed dimensions: varints one behind the other, read as the values of fields without keys.
-    for (std::size_t at = 0; f.number == field::kDims && at < f.bytes.size();) {
-      std::uint64_t value = 0;
-      for (int shift = 0; at < f.bytes.size() && shift < 64; shift += 7) {
-        const auto byte = static_cast<std::uint8_t>(f.bytes[at++]);
-        value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-        if (byte < 0x80) break;
-      }
-      dim(value);
-    }
+    if (f.number == field::kDims) for_each_packed(f.bytes, dim);
   }
   return reader.complete();
 }
@@ -198,6 +204,7 @@ bool HeaderReader::attribute(Bytes message, Operator& op, int depth) {
     if (!good) return false;
   }
   if (name == "output_dtype") op.output_dtype = number;
+  if (name == "axis") op.axis = number;
   if (name == "value") op.value = tensor;
   return reader.complete();
 }
@@ -350,56 +357,63 @@ Result<ModelHeader> read_header(Bytes file, const std::string& path) {
 
 namespace {
 
-// The first element's bytes, or its value where the file wrote it as a number.
-std::optional<std::uint64_t> first_number(const Initializer& initializer, std::uint32_t typed,
-                                          std::size_t width) {
-  if (initializer.elements != 1) return std::nullopt;
+// The elements' bits, `width` bytes each in raw data; empty: not as many as the dimensions say.
+std::vector<std::uint64_t> numbers_of(const Initializer& initializer, std::uint32_t typed,
+                                      std::size_t width) {
+  std::vector<std::uint64_t> out;
+  const auto room = [&] { return static_cast<std::int64_t>(out.size()) <= initializer.elements; };
   Reader reader(initializer.message);
-  for (Field f; reader.next(f);) {
+  for (Field f; room() && reader.next(f);) {
     const bool raw = f.number == field::kRawData;
     if (!raw && f.number != typed) continue;
-    if (f.type != WireType::kBytes) return f.value;
-    std::uint64_t value = 0;
-    if (raw || typed == field::kFloatData) {
-      if (f.bytes.size() < width) return std::nullopt;
-      std::memcpy(&value, f.bytes.data(), width);
-      return value;
+    if (f.type != WireType::kBytes) {
+      out.push_back(f.value);
+    } else if (raw || typed == field::kFloatData) {
+      for (std::size_t at = 0; room() && at + width <= f.bytes.size(); at += width) {
+        out.push_back(0);
+        std::memcpy(&out.back(), f.bytes.data() + at, width);
+      }
+    } else {
+      for_each_packed(f.bytes, [&](std::uint64_t value) {
+        if (room()) out.push_back(value);
+      });
     }
-    // A packed varint; give it a key and read it as a field.
-    const std::string keyed = std::string(1, '\x08') + std::string(f.bytes);
-    Reader number(keyed);
-    Field first;
-    if (!number.next(first)) return std::nullopt;
-    return first.value;
   }
-  return std::nullopt;
+  if (static_cast<std::int64_t>(out.size()) != initializer.elements) out.clear();
+  return out;
+}
+
+std::int32_t narrowed(std::uint64_t bits, std::int32_t element) {
+  switch (element) {
+    case kUint8:
+      return static_cast<std::uint8_t>(bits);
+    case kInt8:
+      return static_cast<std::int8_t>(bits);
+    case kUint16:
+      return static_cast<std::uint16_t>(bits);
+    default:
+      return static_cast<std::int16_t>(bits);
+  }
 }
 
 }  // namespace
 
-std::optional<float> scalar_float(const Initializer& initializer) {
-  if (initializer.element != kFloat) return std::nullopt;
-  const auto bits = first_number(initializer, field::kFloatData, 4);
-  if (!bits) return std::nullopt;
-  return std::bit_cast<float>(static_cast<std::uint32_t>(*bits));
+std::vector<float> scales_of(const Initializer& initializer) {
+  std::vector<float> out;
+  if (initializer.element != kFloat) return out;
+  for (const std::uint64_t bits : numbers_of(initializer, field::kFloatData, 4))
+    out.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  return out;
 }
 
-std::optional<std::int32_t> scalar_int(const Initializer& initializer) {
+std::vector<std::int32_t> zero_points_of(const Initializer& initializer) {
   const bool narrow = initializer.element == kUint8 || initializer.element == kInt8;
   const bool wide = initializer.element == kUint16 || initializer.element == kInt16;
-  if (!narrow && !wide) return std::nullopt;
-  const auto bits = first_number(initializer, field::kInt32Data, narrow ? 1 : 2);
-  if (!bits) return std::nullopt;
-  switch (initializer.element) {
-    case kUint8:
-      return static_cast<std::uint8_t>(*bits);
-    case kInt8:
-      return static_cast<std::int8_t>(*bits);
-    case kUint16:
-      return static_cast<std::uint16_t>(*bits);
-    default:
-      return static_cast<std::int16_t>(*bits);
-  }
+  std::vector<std::int32_t> out;
+  if (!narrow && !wide) return out;
+  for (const std::uint64_t bits : numbers_of(initializer, field::kInt32Data, narrow ? 1 : 2))
+    out.push_back(narrowed(bits, initializer.element));
+  return out;
 }
 
 }  // namespace sluice::onnx

@@ -101,6 +101,7 @@ struct Operator {
   Bytes type, domain, name;
   std::vector<Bytes> inputs, outputs;
   std::int64_t output_dtype = 0;  // QuantizeLinear's attribute; 0: not given
+  std::int64_t axis = 1;          // as QuantizeLinear and DequantizeLinear have it where it is not given
   Bytes value;                    // Constant's attribute, a whole TensorProto; empty: not given
 };
 
@@ -109,6 +110,7 @@ struct Initializer {
   Bytes name;
   std::int32_t element = 0;
   std::int64_t elements = 1;  // product of its dimensions; -1 when that is no sane number
+  int rank = 0;
   Bytes message;
 };
 
@@ -138,8 +140,9 @@ struct ModelHeader {
 // kUnavailable: "is cut short ...", "is not an ONNX model ...". `path` appears in messages only.
 Result<ModelHeader> read_header(Bytes file, const std::string& path);
 
-// First numbers of a small initializer; none when it is larger than one element, external or of another kind.
-std::optional<float> scalar_float(const Initializer& initializer);
-std::optional<std::int32_t> scalar_int(const Initializer& initializer);
+// Scales (float32) and zero points (integers of 8 or 16 bits) that an initializer holds; empty: it is
+// external, or of another kind.
+std::vector<float> scales_of(const Initializer& initializer);
+std::vector<std::int32_t> zero_points_of(const Initializer& initializer);
 
 }  // namespace sluice::onnx

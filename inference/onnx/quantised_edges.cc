@@ -71,32 +71,47 @@ std::int32_t element_of_inner(const Uses& uses, Bytes inner) {
   return element_without_zero_point(uses.op(*maker));
 }
 
-// Scale, zero point and type of one Q or DQ node.
-std::optional<EdgeQuant> parameters(const Uses& uses, std::size_t index) {
+// Which dimension of the edge the scales belong to: -1 is one for all. None: they fit no dimension, as where
+// each block of elements has its own.
+std::optional<int> axis_of(const Operator& op, const Initializer& scale, const ValueInfo& edge) {
+  if (scale.elements == 1) return -1;
+  const auto rank = static_cast<std::int64_t>(edge.dims.size());
+  const std::int64_t axis = op.axis < 0 ? op.axis + rank : op.axis;
+  if (scale.rank != 1 || axis < 0 || axis >= rank) return std::nullopt;
+  if (edge.dims[static_cast<std::size_t>(axis)].value != scale.elements) return std::nullopt;
+  return static_cast<int>(axis);
+}
+
+bool is_scale(float value) { return value > 0 && std::isfinite(value); }
+
+// Scale, zero point and type of one Q or DQ node at a graph's edge.
+std::optional<EdgeQuant> parameters(const Uses& uses, std::size_t index, const ValueInfo& edge) {
   const Operator& op = uses.op(index);
   if (op.inputs.size() < 2 || op.outputs.size() != 1) return std::nullopt;
   const Initializer* scale = uses.initializer(op.inputs[1]);
-  const auto value = scale ? scalar_float(*scale) : std::nullopt;
-  if (!value || !(*value > 0) || !std::isfinite(*value)) return std::nullopt;
-  EdgeQuant quant{.scale = *value};
+  const auto axis = scale ? axis_of(op, *scale, edge) : std::nullopt;
+  if (!axis) return std::nullopt;
+  EdgeQuant quant;
+  quant.params.axis = *axis;
+  quant.params.scale = scales_of(*scale);
+  if (quant.params.scale.empty() || !std::ranges::all_of(quant.params.scale, is_scale)) return std::nullopt;
   if (op.inputs.size() > 2 && !op.inputs[2].empty()) {
     const Initializer* zero = uses.initializer(op.inputs[2]);
-    const auto point = zero ? scalar_int(*zero) : std::nullopt;
-    if (!point) return std::nullopt;
+    if (!zero || zero->elements != scale->elements) return std::nullopt;
     quant.element = zero->element;
-    quant.zero_point = *point;
+    quant.params.zero_point = zero_points_of(*zero);
+    if (quant.params.zero_point.empty()) return std::nullopt;
   } else {
     quant.element =
         op.type == "QuantizeLinear" ? element_without_zero_point(op) : element_of_inner(uses, op.inputs[0]);
+    quant.params.zero_point.assign(quant.params.scale.size(), 0);
   }
   if (!quantised_element(quant.element)) return std::nullopt;
   quant.operators.push_back(index);
   return quant;
 }
 
-bool same(const EdgeQuant& a, const EdgeQuant& b) {
-  return a.element == b.element && a.scale == b.scale && a.zero_point == b.zero_point;
-}
+bool same(const EdgeQuant& a, const EdgeQuant& b) { return a.element == b.element && a.params == b.params; }
 
 // An edge that is an integer in the file already: what every operator at it says. There is nothing to take
 // out then.
@@ -105,7 +120,7 @@ std::optional<EdgeQuant> integer_input(const Uses& uses, const ValueInfo& input)
   for (const std::size_t index : uses.readers(input.name)) {
     const Operator& op = uses.op(index);
     const bool read = is_operator(op, "DequantizeLinear") && op.inputs[0] == input.name;
-    auto one = read ? parameters(uses, index) : std::nullopt;
+    auto one = read ? parameters(uses, index, input) : std::nullopt;
     if (!one || (all && !same(*all, *one))) return std::nullopt;
     all = std::move(one);
   }
@@ -117,7 +132,7 @@ std::optional<EdgeQuant> integer_input(const Uses& uses, const ValueInfo& input)
 std::optional<EdgeQuant> integer_output(const Uses& uses, const ValueInfo& output) {
   const std::size_t* maker = uses.maker(output.name);
   if (!maker || !is_operator(uses.op(*maker), "QuantizeLinear")) return std::nullopt;
-  auto quant = parameters(uses, *maker);
+  auto quant = parameters(uses, *maker, output);
   if (!quant || quant->element != output.element) return std::nullopt;
   quant->operators.clear();
   return quant;
@@ -130,7 +145,7 @@ std::optional<EdgeQuant> input_quant(const Uses& uses, const ValueInfo& input) {
   for (const std::size_t index : uses.readers(input.name)) {
     const Operator& op = uses.op(index);
     const bool feeds = is_operator(op, "QuantizeLinear") && !op.inputs.empty() && op.inputs[0] == input.name;
-    auto one = feeds ? parameters(uses, index) : std::nullopt;
+    auto one = feeds ? parameters(uses, index, input) : std::nullopt;
     if (!one || uses.is_output(op.outputs[0]) || (all && !same(*all, *one))) return std::nullopt;
     one->inner.push_back(op.outputs[0]);
     if (!all) {
@@ -150,7 +165,7 @@ std::optional<EdgeQuant> output_quant(const Uses& uses, const ValueInfo& output,
   if (output.element != kFloat || !maker || !uses.readers(output.name).empty()) return std::nullopt;
   const Operator& op = uses.op(*maker);
   if (!is_operator(op, "DequantizeLinear")) return std::nullopt;
-  auto quant = parameters(uses, *maker);
+  auto quant = parameters(uses, *maker, output);
   if (!quant) return std::nullopt;
   // The integer tensor takes the output's name, so it must be an inner one that nobody else renames.
   const Bytes inner = op.inputs[0];

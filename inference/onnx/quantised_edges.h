@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "framework/core/tensor.h"
 #include "inference/onnx/model_header.h"
 
 namespace sluice::onnx {
 
 struct EdgeQuant {
   std::int32_t element = 0;  // Element: kUint8, kInt8, kUint16 or kInt16
-  float scale = 0;
-  std::int32_t zero_point = 0;
+  QuantParams params;
   std::vector<std::size_t> operators;  // the Q (several with equal parameters) or DQ nodes to take out
   std::vector<Bytes> inner;            // the integer tensors' names inside the graph
 };
@@ -27,8 +27,8 @@ struct QuantisedEdges {
   bool any() const;
 };
 
-// Per-tensor float32 pairs with constant parameters. Graphs with subgraphs have none: those may read the
-// inner tensors.
+// Float32 pairs with constant parameters, per tensor or per index of one dimension. Graphs with subgraphs
+// have none: those may read the inner tensors.
 QuantisedEdges find_quantised_edges(const ModelHeader& header);
 
 // The model without the pairs in `edges`: their nodes are gone, the graph's inputs and outputs keep their

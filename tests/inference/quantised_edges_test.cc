@@ -109,6 +109,36 @@ TEST_F(QuantisedEdges, ParametersMayComeFromConstants) {
   EXPECT_THAT(run.outputs[0].values<float>(), ::testing::ElementsAre(0, 0.5f, -3.5f, 124));
 }
 
+TEST_F(QuantisedEdges, ScalesAlongOneDimension) {
+  const auto with = [](std::int64_t axis, std::size_t scales) {
+    const std::vector<float> all = {0.5f, 2, 4};
+    const std::vector<std::uint8_t> zeros = {1, 10, 100};
+    const auto n = static_cast<std::ptrdiff_t>(scales);
+    return ModelBuilder()
+        .input("x", {1, 2, 3})
+        .output("y", {1, 2, 3})
+        .weight(tensor<float>("s", onnx::kFloat, {n}, {all.begin(), all.begin() + n}))
+        .weight(tensor<std::uint8_t>("z", onnx::kUint8, {n}, {zeros.begin(), zeros.begin() + n}))
+        .node("QuantizeLinear", {"x", "s", "z"}, {"q"}, {int_attribute("axis", axis)})
+        .node("DequantizeLinear", {"q", "s", "z"}, {"y"}, {int_attribute("axis", axis)});
+  };
+  for (const std::int64_t axis : {2, -1}) {
+    const ModelSignature s = signature(with(axis, 3));
+    EXPECT_EQ(s.inputs[0].dtype, DType::kUint8);
+    EXPECT_EQ(s.inputs[0].quant, (QuantParams{.scale = {0.5f, 2, 4}, .zero_point = {1, 10, 100}, .axis = 2}));
+  }
+  EXPECT_EQ(signature(with(1, 2)).inputs[0].quant->axis, 1);
+  const auto session = open(with(1, 2));
+  ASSERT_TRUE(session);
+  RunTensors run(session->signature());
+  run.inputs[0].set<std::uint8_t>({1, 2, 3, 10, 11, 0});
+  ASSERT_TRUE(session->run(0, run.in, run.out).ok());
+  EXPECT_THAT(run.outputs[0].values<float>(), ::testing::ElementsAre(0, 0.5f, 1, 0, 2, -20));
+  // As many scales as no dimension has, or a dimension that the tensor lacks.
+  EXPECT_EQ(signature(with(1, 3)).inputs[0].dtype, DType::kFloat32);
+  EXPECT_EQ(signature(with(3, 3)).inputs[0].dtype, DType::kFloat32);
+}
+
 TEST_F(QuantisedEdges, OtherUsesKeepFloat) {
   // The input also feeds another operator.
   EXPECT_EQ(signature(base()
@@ -125,16 +155,6 @@ TEST_F(QuantisedEdges, OtherUsesKeepFloat) {
                           .node("DequantizeLinear", {"q", "s", "z"}, {"y"})
                           .node("Relu", {"y"}, {"unused"}))
                 .outputs[0]
-                .dtype,
-            DType::kFloat32);
-  // Per-axis scales are not stripped.
-  EXPECT_EQ(signature(ModelBuilder()
-                          .input("x", {1, 2})
-                          .output("y", {1, 2})
-                          .weight(tensor<float>("s", onnx::kFloat, {2}, {1, 2}))
-                          .node("QuantizeLinear", {"x", "s"}, {"q"})
-                          .node("DequantizeLinear", {"q", "s"}, {"y"}))
-                .inputs[0]
                 .dtype,
             DType::kFloat32);
   // A scale that a run computes.

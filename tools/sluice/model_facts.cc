@@ -34,8 +34,9 @@ TensorFacts tensor(const onnx::ValueInfo& info, const std::optional<onnx::EdgeQu
   for (const onnx::Dim& dim : info.dims)
     out.shape.push_back(size_of(dim, out.name + "." + std::to_string(out.shape.size()), dims));
   if (quant) {
-    out.scale = quant->scale;
-    out.zero_point = quant->zero_point;
+    out.scale = quant->params.scale;
+    out.zero_point = quant->params.zero_point;
+    out.axis = quant->params.axis;
   }
   return out;
 }

@@ -21,8 +21,9 @@ struct TensorFacts {
   std::string name;
   std::string dtype;               // as it is stored at the edge: integer for a quantised one
   std::vector<std::string> shape;  // a number, or a symbolic dimension's name ("?" without one)
-  std::optional<float> scale;      // of a quantised edge
-  std::optional<std::int32_t> zero_point;
+  std::vector<float> scale;        // of a quantised edge: one, or one per index of `axis`
+  std::vector<std::int32_t> zero_point;
+  int axis = -1;
 };
 
 struct BackendFacts {

@@ -16,7 +16,10 @@ std::string line(const char* role, const TensorFacts& t) {
   std::string shape;
   for (const std::string& dim : t.shape) shape += (shape.empty() ? "" : "x") + dim;
   std::string out = fmt::format("{} {}: {} {}", role, t.name, t.dtype, shape.empty() ? "scalar" : shape);
-  if (t.scale) out += fmt::format(" (scale {:.9g}, zero point {})", *t.scale, t.zero_point.value_or(0));
+  if (t.axis >= 0)
+    out += fmt::format(" ({} scales along dimension {})", t.scale.size(), t.axis);
+  else if (!t.scale.empty())
+    out += fmt::format(" (scale {:.9g}, zero point {})", t.scale[0], t.zero_point[0]);
   return out + "\n";
 }
 
@@ -98,7 +101,8 @@ Json tensor(const TensorFacts& t) {
     shape.push_back(fixed ? Json(std::stoll(dim)) : Json(dim));
   }
   Json quant = nullptr;
-  if (t.scale) quant = {{"scale", *t.scale}, {"zero_point", t.zero_point.value_or(0)}};
+  if (!t.scale.empty()) quant = {{"scale", one_or_all(t.scale)}, {"zero_point", one_or_all(t.zero_point)}};
+  if (t.axis >= 0) quant["axis"] = t.axis;
   return {{"name", t.name}, {"dtype", t.dtype}, {"shape", shape}, {"quantisation", quant}};
 }
 

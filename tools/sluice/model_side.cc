@@ -1,13 +1,12 @@
 #include "tools/sluice/model_side.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "framework/core/half.h"
 #include "inference/backend_options.h"
 #include "inference/checked_model.h"
+#include "nodes/pixels/linear_quant.h"
 
 namespace sluice::cli {
 namespace {
@@ -25,22 +24,11 @@ Result<std::vector<std::string>> edge_names(const std::string& path) {
 }
 
 template <typename T>
-void quantise_row(std::span<const float> from, const QuantParams& quant, std::byte* to) {
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    const double q = std::nearbyint(static_cast<double>(from[i]) / quant.scale[0]) + quant.zero_point[0];
-    const auto value = static_cast<T>(std::clamp(q, static_cast<double>(std::numeric_limits<T>::min()),
-                                                 static_cast<double>(std::numeric_limits<T>::max())));
-    std::memcpy(to + i * sizeof value, &value, sizeof value);
-  }
-}
-
-template <typename T>
-void widen_row(const std::byte* from, const std::optional<QuantParams>& quant, std::span<float> to) {
+void widen(const std::byte* from, std::span<float> to) {
   for (std::size_t i = 0; i < to.size(); ++i) {
     T value;
     std::memcpy(&value, from + i * sizeof value, sizeof value);
-    const double q = static_cast<double>(value);
-    to[i] = static_cast<float>(quant ? (q - quant->zero_point[0]) * quant->scale[0] : q);
+    to[i] = static_cast<float>(value);
   }
 }
 
@@ -49,47 +37,50 @@ Status quantise(std::span<const float> from, const TensorType& type, std::byte* 
     to_half(from.data(), from.size(), reinterpret_cast<std::uint16_t*>(to));
     return {};
   }
-  switch (type.quant ? type.dtype : DType::kBool) {
-    case DType::kUint8:
-      quantise_row<std::uint8_t>(from, *type.quant, to);
-      return {};
-    case DType::kInt8:
-      quantise_row<std::int8_t>(from, *type.quant, to);
-      return {};
-    case DType::kUint16:
-      quantise_row<std::uint16_t>(from, *type.quant, to);
-      return {};
-    case DType::kInt16:
-      quantise_row<std::int16_t>(from, *type.quant, to);
-      return {};
-    default:
-      return invalid("input '" + type.name + "' takes " + type.text() + ", the data are float32");
-  }
+  if (!type.quant)
+    return invalid("input '" + type.name + "' takes " + type.text() + ", the data are float32");
+  return pixels::quantize_linear(reinterpret_cast<const std::byte*>(from.data()), DType::kFloat32,
+                                 pixels::channel_view(type.shape, *type.quant), *type.quant, type.dtype, to)
+      .status();
 }
 
-void read_floats(const Tensor& tensor, std::span<float> to) {
+Status read_floats(const Tensor& tensor, std::span<float> to) {
   const TensorType& type = *tensor.type;
+  if (type.quant) {
+    return pixels::dequantize_linear(tensor.data, type.dtype, pixels::channel_view(type.shape, *type.quant),
+                                     *type.quant, to.data());
+  }
   switch (type.dtype) {
     case DType::kFloat16:
-      return from_half(reinterpret_cast<const std::uint16_t*>(tensor.data), to.size(), to.data());
+      from_half(reinterpret_cast<const std::uint16_t*>(tensor.data), to.size(), to.data());
+      break;
     case DType::kFloat64:
-      return widen_row<double>(tensor.data, {}, to);
+      widen<double>(tensor.data, to);
+      break;
     case DType::kUint8:
     case DType::kBool:
-      return widen_row<std::uint8_t>(tensor.data, type.quant, to);
+      widen<std::uint8_t>(tensor.data, to);
+      break;
     case DType::kInt8:
-      return widen_row<std::int8_t>(tensor.data, type.quant, to);
+      widen<std::int8_t>(tensor.data, to);
+      break;
     case DType::kUint16:
-      return widen_row<std::uint16_t>(tensor.data, type.quant, to);
+      widen<std::uint16_t>(tensor.data, to);
+      break;
     case DType::kInt16:
-      return widen_row<std::int16_t>(tensor.data, type.quant, to);
+      widen<std::int16_t>(tensor.data, to);
+      break;
     case DType::kInt32:
-      return widen_row<std::int32_t>(tensor.data, type.quant, to);
+      widen<std::int32_t>(tensor.data, to);
+      break;
     case DType::kInt64:
-      return widen_row<std::int64_t>(tensor.data, type.quant, to);
+      widen<std::int64_t>(tensor.data, to);
+      break;
     case DType::kFloat32:
       std::memcpy(to.data(), tensor.data, to.size_bytes());
+      break;
   }
+  return {};
 }
 
 }  // namespace
@@ -161,7 +152,7 @@ Result<std::vector<std::span<const float>>> ModelSide::run(const quantize::Sampl
   SLUICE_RETURN_IF_ERROR(run_once());
   std::vector<std::span<const float>> out;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    read_floats(outputs_[i], floats_[i]);
+    SLUICE_RETURN_IF_ERROR(read_floats(outputs_[i], floats_[i]));
     out.emplace_back(floats_[i]);
   }
   return out;

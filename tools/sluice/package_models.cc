@@ -75,8 +75,11 @@ Json tensors_json(const std::vector<TensorFacts>& tensors) {
       shape.push_back(number ? Json(std::stoll(dim)) : Json(dim));
     }
     out[tensor.name] = {{"dtype", tensor.dtype}, {"shape", std::move(shape)}};
-    if (tensor.scale) out[tensor.name]["scale"] = *tensor.scale;
-    if (tensor.zero_point) out[tensor.name]["zero_point"] = *tensor.zero_point;
+    if (tensor.scale.empty()) continue;
+    const bool one = tensor.scale.size() == 1;
+    out[tensor.name]["scale"] = one ? Json(tensor.scale[0]) : Json(tensor.scale);
+    out[tensor.name]["zero_point"] = one ? Json(tensor.zero_point[0]) : Json(tensor.zero_point);
+    if (tensor.axis >= 0) out[tensor.name]["axis"] = tensor.axis;
   }
   return out;
 }

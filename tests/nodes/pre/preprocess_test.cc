@@ -166,10 +166,16 @@ TEST(PreprocessTypes, RefusesOptionsThatDoNotFit) {
   OptionMap deviation = size;
   deviation["std"] = numbers({1, 0, 1});
   EXPECT_EQ(type_text(deviation), "error: option 'std' is 0, allowed: finite numbers above 0");
-  const QuantParams rows{{1, 1, 1}, {0, 0, 0}, 2};
-  EXPECT_NE(type_text({}, model_with({input_type(DType::kInt8, {1, 3, 3, 8}, rows)}))
-                .find("is quantised along dimension 2, allowed for a picture: its channels (1)"),
-            std::string::npos);
+}
+
+TEST(PreprocessTypes, ScalesAlongOtherDimensionsThanTheChannelsAreLeftToThePlan) {
+  const TensorType rows = input_type(DType::kInt8, {1, 3, 3, 8}, QuantParams{{1, 1, 1}, {0, 0, 0}, 2});
+  EXPECT_EQ(type_text({}, model_with({rows})), "float32 1x3x3x8 nchw");
+  FakeTypes types(options_of({{"width", integer(8)}, {"height", integer(3)}}));
+  const Fold fold = preprocess_declaration().fold;
+  EXPECT_FALSE(fold(types, FoldDirection::kOutput, rows));
+  EXPECT_TRUE(fold(types, FoldDirection::kOutput,
+                   input_type(DType::kInt8, {1, 3, 3, 8}, QuantParams{{1, 1, 1}, {0, 0, 0}, 1})));
 }
 
 // The tensor is the same wherever it is made; a gpu is waited for, so that no worker may.

@@ -50,8 +50,7 @@ CheckedModel example() {
   model.edges.outputs.resize(1);
   onnx::EdgeQuant quant;
   quant.element = onnx::kUint8;
-  quant.scale = 0.5f;
-  quant.zero_point = 3;
+  quant.params = {.scale = {0.5f}, .zero_point = {3}, .axis = -1};
   model.edges.outputs[0] = quant;
   return model;
 }
@@ -113,11 +112,11 @@ CheckedModel quantised_example() {
   static const std::string two = tensor<float>("ms", onnx::kFloat, {2}, {0.25f, 1.0f});
   static const std::string narrow = tensor<std::int8_t>("z8", onnx::kInt8, {2}, {-1, 2});
   h.initializers[0].element = h.initializers[1].element = onnx::kInt8;
-  h.initializers.push_back({"s", onnx::kFloat, 1, scale});
-  h.initializers.push_back({"z", onnx::kUint16, 1, zero});
-  h.initializers.push_back({"ws", onnx::kFloat, 3, scales});
-  h.initializers.push_back({"ms", onnx::kFloat, 2, two});
-  h.initializers.push_back({"z8", onnx::kInt8, 2, narrow});
+  h.initializers.push_back({.name = "s", .element = onnx::kFloat, .elements = 1, .message = scale});
+  h.initializers.push_back({.name = "z", .element = onnx::kUint16, .elements = 1, .message = zero});
+  h.initializers.push_back({.name = "ws", .element = onnx::kFloat, .elements = 3, .message = scales});
+  h.initializers.push_back({.name = "ms", .element = onnx::kFloat, .elements = 2, .message = two});
+  h.initializers.push_back({.name = "z8", .element = onnx::kInt8, .elements = 2, .message = narrow});
   return model;
 }
 
@@ -157,6 +156,15 @@ TEST(ModelFacts, QuantisedEdgesAreIntegers) {
   EXPECT_EQ(json["outputs"][0]["quantisation"]["zero_point"], 3);
   EXPECT_EQ(json["backends"][1]["operators"]["elsewhere"]["gpu"], 1);
   EXPECT_TRUE(json["backends"][0]["operators"].is_null());
+}
+
+TEST(ModelFacts, AnEdgeMayHaveScalesAlongOneDimension) {
+  CheckedModel model = example();
+  model.edges.outputs[0]->params = {.scale = {0.5f, 2}, .zero_point = {3, 4}, .axis = 1};
+  const ModelFacts facts = facts_of(model);
+  EXPECT_THAT(facts_text(facts), HasSubstr("output y: uint8 1x10 (2 scales along dimension 1)\n"));
+  const auto quantisation = nlohmann::json::parse(facts_json(facts))["outputs"][0]["quantisation"];
+  EXPECT_EQ(quantisation, nlohmann::json::parse(R"({"scale": [0.5, 2.0], "zero_point": [3, 4], "axis": 1})"));
 }
 
 }  // namespace
