@@ -33,14 +33,15 @@ void match(const LabelledPicture& picture, std::vector<FoundBox> boxes, double i
   std::stable_sort(boxes.begin(), boxes.end(),
                    [](const FoundBox& a, const FoundBox& b) { return a.score > b.score; });
   std::vector<bool> taken(picture.boxes.size(), false);
+  const bool named = std::any_of(picture.boxes.begin(), picture.boxes.end(),
+                                 [](const LabelledBox& mark) { return !mark.label.empty(); });
   for (const FoundBox& box : boxes) {
+    out.labels_compared |= named && !box.label.empty();  // also where none fits
     const int mark = best_mark(picture.boxes, taken, box, iou, false);
     if (mark >= 0) {
       taken[static_cast<std::size_t>(mark)] = true;
       ++out.matched;
       ++out.found;
-      out.labels_compared |=
-          !box.label.empty() && !picture.boxes[static_cast<std::size_t>(mark)].label.empty();
     } else if (best_mark(picture.boxes, taken, box, iou, true) < 0) {
       ++out.found;
     }

@@ -47,6 +47,7 @@ TEST(Accuracy, IgnoredMarksCountNeitherWay) {
 TEST(Accuracy, LabelsMustAgreeWhereBothAreKnown) {
   const auto cat = boxes({{0, 0, 10, 10, "cat", false}});
   EXPECT_EQ(measured(cat, {{0, 0, 10, 10, 0.9, "dog"}}).matched, 0);
+  EXPECT_TRUE(measured(cat, {{0, 0, 10, 10, 0.9, "dog"}}).labels_compared);
   EXPECT_EQ(measured(cat, {{0, 0, 10, 10, 0.9, ""}}).matched, 1);
   EXPECT_FALSE(measured(cat, {{0, 0, 10, 10, 0.9, ""}}).labels_compared);
   EXPECT_TRUE(measured(cat, {{0, 0, 10, 10, 0.9, "cat"}}).labels_compared);
