@@ -23,6 +23,7 @@
 #include "tools/sluice/package_contents.h"
 #include "tools/sluice/package_manifest.h"
 #include "tools/sluice/package_models.h"
+#include "tools/sluice/result_files.h"
 
 namespace sluice::cli {
 namespace {
@@ -76,11 +77,29 @@ Status may_replace(const PackageArguments& arguments) {
                           "); --force does not replace it");
 }
 
+// A folder that is copied into itself has no end.
+Status check_place(const PackageContents& contents, const std::string& output) {
+  const std::string result = real_name(output);
+  for (const auto& [from, to] : contents.files) {
+    std::error_code error;
+    const std::string folder = real_name(from);
+    if (!fs::is_directory(folder, error)) continue;
+    if (result != folder && !result.starts_with(folder == "/" ? folder : folder + "/")) continue;
+    return invalid(
+        fmt::format("-o is {}, which lies in the folder {} that the package takes along; name a place "
+                    "outside of it",
+                    path_in_quotes(output), path_in_quotes(from)));
+  }
+  return {};
+}
+
 Status copy_others(const PackageContents& contents, const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(folder / "output", error);
-  if (error)
-    return failed(path_in_quotes((folder / "output").string()) + " cannot be made: " + error.message());
+  for (const std::string& output : contents.outputs) {
+    fs::create_directories(folder / output, error);
+    if (error)
+      return failed(path_in_quotes((folder / output).string()) + " cannot be made: " + error.message());
+  }
   for (const auto& [from, to] : contents.files) SLUICE_RETURN_IF_ERROR(copy_files(from, folder / to));
   return {};
 }
@@ -157,9 +176,9 @@ std::string summary(const PackageArguments& arguments, const PackageContents& co
                            fs::path(arguments.output).filename().string());
 }
 
-Result<std::string> make_package(const PackageArguments& arguments, const ParsedSpec& parsed,
+Result<std::string> make_package(const PackageArguments& arguments, const PackageContents& contents,
                                  const Plan& plan) {
-  SLUICE_ASSIGN(const PackageContents contents, package_contents(parsed.spec, builtin_registry()));
+  SLUICE_RETURN_IF_ERROR(check_place(contents, arguments.output));
   SLUICE_ASSIGN(TemporaryFolder folder, make_growing(fs::path(arguments.output)));
   SLUICE_RETURN_IF_ERROR(package_models(contents.models, folder.path()));
   SLUICE_RETURN_IF_ERROR(copy_others(contents, folder.path()));
@@ -186,7 +205,10 @@ int execute(const PackageArguments& arguments) {
   LoadIssues issues;
   const auto pipeline = Pipeline::load(arguments.file, builtin_registry(), {}, issues);
   if (const Exit code = print_issues(issues); code != kDone) return code;
-  const auto package = make_package(arguments, parsed, pipeline->plan());
+  issues.issues.clear();
+  const PackageContents contents = package_contents(parsed.spec, builtin_registry(), issues.issues);
+  if (const Exit code = print_issues(issues); code != kDone) return code;
+  const auto package = make_package(arguments, contents, pipeline->plan());
   if (package.ok()) return print_result(*package);
   print_error(package.status().message());
   return exit_code_of(package.status());

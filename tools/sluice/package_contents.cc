@@ -1,10 +1,12 @@
 #include "tools/sluice/package_contents.h"
 
 #include <fmt/format.h>
+#include <glob.h>
 
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "framework/core/suggest.h"
@@ -23,9 +25,30 @@ bool has_scheme(const std::string& text) {
                      [](unsigned char c) { return std::isalnum(c) || c == '+' || c == '-' || c == '.'; });
 }
 
+// The files that a pattern with * ? [ ] stands for, as image_source finds them.
+std::vector<std::string> matches_of(const std::string& pattern) {
+  std::vector<std::string> out;
+  glob_t matches{};
+  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &matches) == 0) {
+    for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
+      std::error_code ignored;
+      if (fs::is_regular_file(matches.gl_pathv[i], ignored)) out.emplace_back(matches.gl_pathv[i]);
+    }
+  }
+  ::globfree(&matches);
+  return out;
+}
+
+// A path's folder (ends in '/', or empty), as far as none of `special` is in it, and the rest.
+std::pair<std::string, std::string> split_before(const std::string& path, std::string_view special) {
+  const std::size_t slash = path.rfind('/', path.find_first_of(special));
+  const std::size_t at = slash == std::string::npos ? 0 : slash + 1;
+  return {path.substr(0, at), path.substr(at)};
+}
+
 class Collector {
  public:
-  explicit Collector(const GraphSpec& spec) : spec_(spec) {}
+  Collector(const GraphSpec& spec, Issues& issues) : spec_(spec), issues_(issues) {}
 
   void models() {
     for (const ModelSpec& model : spec_.models) {
@@ -51,10 +74,7 @@ class Collector {
     }
   }
 
-  Result<PackageContents> take() {
-    if (!problems_.empty()) return invalid(problems_);
-    return std::move(out_);
-  }
+  PackageContents take() { return std::move(out_); }
 
  private:
   void option(const std::string& owner, const OptionDeclaration& declared, const Value& value) {
@@ -80,23 +100,50 @@ class Collector {
     const fs::file_status status = fs::status(path, error);
     if (fs::is_character_file(status)) return;  // a camera
     if (!fs::is_regular_file(status) && !fs::is_directory(status)) {
-      if (!problems_.empty()) problems_ += '\n';
-      problems_ += fmt::format(
-          "{}:{}: error: {} names '{}', which is no file or folder here; a package takes along what its "
-          "pipeline reads",
-          value.mark.line, value.mark.column, owner, *value.text());
+      if (pattern(value, path.string())) return;
+      issues_.push_back(
+          {value.mark,
+           fmt::format("{} names '{}', which is no file or folder here; a package takes along what "
+                       "its pipeline reads",
+                       owner, *value.text())});
       return;
     }
-    const auto known = out_.files.find(path.string());
-    const std::string to =
-        known != out_.files.end() ? known->second : free_name("files", path.filename().string());
-    out_.files[path.string()] = to;
-    out_.paths.push_back({value.mark, *value.text(), to});
+    const auto [known, is_new] = known_.try_emplace(path.string());
+    if (is_new) {
+      known->second = free_name("files", path.filename().string());
+      out_.files.emplace_back(path.string(), known->second);
+    }
+    out_.paths.push_back({value.mark, *value.text(), known->second});
   }
 
+  // What a pattern matches goes to a folder of its own, where the pattern finds just that; false: nothing.
+  bool pattern(const Value& value, const std::string& path) {
+    constexpr std::string_view kWildcards = "*?[";
+    if (path.find_first_of(kWildcards) == std::string::npos) return false;
+    const std::vector<std::string> matches = matches_of(path);
+    if (matches.empty()) return false;
+    const auto [folder, rest] = split_before(path, kWildcards);
+    const std::string name = fs::path(folder).parent_path().filename().string();
+    const std::string to = free_name("files", name.empty() ? "pictures" : name) + "/";
+    for (const std::string& match : matches) out_.files.emplace_back(match, to + match.substr(folder.size()));
+    out_.paths.push_back({value.mark, *value.text(), to + rest});
+    return true;
+  }
+
+  // Sinks of one folder share one, those of two stay apart, as their files may have the same names.
   void output(const Value& value) {
-    out_.paths.push_back(
-        {value.mark, *value.text(), free_name("output", fs::path(*value.text()).filename().string())});
+    const fs::path path = here(*value.text());
+    std::error_code error;
+    const bool folder = fs::is_directory(path, error) && path.has_filename();
+    const auto [parent, rest] = split_before(path.string() + (folder ? "/" : ""), "{");
+    const auto [known, is_new] = output_folders_.try_emplace(parent);
+    if (is_new && output_folders_.size() == 1) known->second = out_.outputs.front();
+    if (is_new && output_folders_.size() > 1) {
+      known->second = free_folder(out_.outputs.front());
+      out_.outputs.push_back(known->second);
+    }
+    const std::string to = rest.empty() ? known->second + "/" : free_name(known->second, rest);
+    out_.paths.push_back({value.mark, *value.text(), to});
   }
 
   void add_model(ModelRequest request, const std::string& written, Mark mark, const std::string& folder) {
@@ -126,16 +173,26 @@ class Collector {
     return out;
   }
 
+  // "output/2", "output/3", ...
+  std::string free_folder(const std::string& folder) {
+    for (int i = 2;; ++i) {
+      std::string out = folder + "/" + std::to_string(i);
+      if (taken_.insert(out).second) return out;
+    }
+  }
+
   const GraphSpec& spec_;
+  Issues& issues_;
   std::set<std::string> taken_;
-  std::string problems_;
+  std::map<std::string, std::string> known_;           // path here -> path in the package
+  std::map<std::string, std::string> output_folders_;  // the same of folders that sinks write to
   PackageContents out_;
 };
 
 }  // namespace
 
-Result<PackageContents> package_contents(const GraphSpec& spec, const Registry& registry) {
-  Collector collector(spec);
+PackageContents package_contents(const GraphSpec& spec, const Registry& registry, Issues& issues) {
+  Collector collector(spec, issues);
   collector.models();
   for (const NodeSpec& node : spec.nodes)
     if (const NodeDeclaration* const type = registry.find(node.type))

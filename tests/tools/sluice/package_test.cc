@@ -180,8 +180,78 @@ TEST_F(Package, AMissingFileLeavesNothingBehind) {
                                    "  - {id: camera, type: video_source, options: {uri: none.mp4}}\n"
                                    "  - {id: out, type: null_sink, inputs: camera}\n";
   EXPECT_EQ(run("package " + at("bad.yaml").string() + " -o " + at("elsewhere/made").string()), 2);
-  EXPECT_THAT(err_, HasSubstr("3:53: error: node 'camera': option 'uri' names 'none.mp4', which is no file"));
+  EXPECT_THAT(err_,
+              HasSubstr(at("bad.yaml").string() +
+                        ":3:53: error: node 'camera': option 'uri' names 'none.mp4', which is no file"));
   EXPECT_TRUE(fs::is_empty(at("elsewhere")));
+}
+
+class PackageOfPictures : public Package {
+ protected:
+  PackageOfPictures() {
+    for (const char* folder : {"red", "blue"}) {
+      fs::create_directories(at("pics") / folder);
+      for (const char* name : {"01", "02", "11"})
+        std::ofstream(at("pics") / folder / (std::string(name) + ".ppm"))
+            << "P3 2 2 255 1 2 3 1 2 3 1 2 3 1 2 3";
+    }
+  }
+  std::string pipeline(const std::string& nodes) const {
+    std::ofstream(at("p.yaml")) << "version: 1\nnodes:\n" << nodes;
+    return at("p.yaml").string();
+  }
+  static std::size_t count(const fs::path& folder) {
+    std::size_t out = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) out += entry.is_regular_file();
+    return out;
+  }
+};
+
+TEST_F(PackageOfPictures, FoldersThatSinksWriteToStayApart) {
+  const std::string file = pipeline(
+      "  - {id: s, type: image_source, options: {path: pics/red}}\n"
+      "  - {id: t, type: image_source, options: {path: pics/blue}}\n"
+      "  - {id: o, type: image_sink, inputs: s, options: {path: a/, overwrite: true}}\n"
+      "  - {id: p, type: image_sink, inputs: t, options: {path: 'b/s_{frame}.jpg', overwrite: true}}\n"
+      "  - {id: q, type: image_sink, inputs: t, options: {path: 'c/', overwrite: true}}\n"
+      "  - {id: r, type: json_sink, inputs: t, options: {path: c/r.jsonl}}\n");
+  ASSERT_EQ(run("package " + file + " -o " + at("made").string()), 0) << err_;
+  ASSERT_EQ(run("run " + at("made").string() + " --quiet"), 0) << err_;
+  EXPECT_EQ(count(at("made/output")), 10u);
+  EXPECT_TRUE(fs::exists(at("made/output/2/s_000000.jpg")));
+  EXPECT_TRUE(fs::exists(at("made/output/3/r.jsonl")));
+}
+
+TEST_F(PackageOfPictures, NeverTakesItselfAlong) {
+  const std::string sink = "  - {id: o, type: null_sink, inputs: s}\n";
+  const std::string place = at("pics/red/pk").string();
+  EXPECT_EQ(run("package " + pipeline("  - {id: s, type: image_source, options: {path: pics/red}}\n" + sink) +
+                " -o " + place),
+            2);
+  EXPECT_THAT(err_, HasSubstr("-o is '" + place + "', which lies in the folder '" + at("pics/red").string() +
+                              "' that the package takes along"));
+  EXPECT_FALSE(fs::exists(place));
+  EXPECT_EQ(
+      run("package " + pipeline("  - {id: s, type: image_source, options: {path: .}}\n" + sink) + " -o pack",
+          folder_.string()),
+      2);
+  EXPECT_EQ(count(at("pics")), 6u);
+}
+
+TEST_F(PackageOfPictures, APatternTakesAlongWhatItMatches) {
+  const std::string sink = "  - {id: o, type: null_sink, inputs: s}\n";
+  const std::string file =
+      pipeline("  - {id: s, type: image_source, options: {path: 'pics/*/0*.ppm'}}\n" + sink);
+  ASSERT_EQ(run("package " + file + " -o " + at("made").string()), 0) << err_;
+  EXPECT_EQ(count(at("made/files/pics")), 4u);
+  ASSERT_EQ(run("run " + at("made").string()), 0) << err_;
+  EXPECT_THAT(err_, HasSubstr("4 frames"));
+  EXPECT_EQ(
+      run("package " + pipeline("  - {id: s, type: image_source, options: {path: 'pics/9*'}}\n" + sink) +
+          " -o " + at("none").string()),
+      2);
+  EXPECT_THAT(err_,
+              HasSubstr(at("p.yaml").string() + ":3:49: error: node 's': option 'path' names 'pics/9*'"));
 }
 
 #if defined(__x86_64__)
