@@ -11,6 +11,7 @@
 #include <chrono>
 #include <exception>
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -65,7 +66,26 @@ class Limiter {
   std::atomic<std::int64_t> lines_{0};
 };
 
+// The first reason why a line could not be written. Any thread.
+class FirstFailure {
+ public:
+  void add(const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    if (reason_.empty()) reason_ = reason;
+  }
+  std::string reason() const {
+    const std::lock_guard lock(mutex_);
+    return reason_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string reason_;
+};
+
 struct Sink {
+  std::string file;  // empty: stderr
+  std::shared_ptr<FirstFailure> failure = std::make_shared<FirstFailure>();
   std::shared_ptr<spdlog::async_logger> logger;
   // Declared behind the logger so that it goes first: its destructor joins the thread that may hold the
   // logger's last messages, and only then are the logger and its file destroyed.
@@ -97,7 +117,7 @@ void write(LogLevel level, std::string_view message) {
 void say_losses(const Sink& last, std::size_t overrun) {
   spdlog::logger direct("sluice", last.logger->sinks().front());
   direct.set_level(last.logger->level());
-  direct.set_error_handler([](const std::string&) {});
+  direct.set_error_handler([failure = last.failure](const std::string& reason) { failure->add(reason); });
   for (std::size_t i = 0; i < last.limiters.size(); ++i) {
     const std::int64_t left_out = last.limiters[i].left_out();
     if (left_out > 0) direct.log(to_spdlog(static_cast<LogLevel>(i)), kLeftOut, left_out);
@@ -142,7 +162,9 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
                                                           spdlog::async_overflow_policy::overrun_oldest);
     sink->logger->set_level(to_spdlog(options.level));
     sink->logger->flush_on(spdlog::level::info);
-    sink->logger->set_error_handler([](const std::string&) {});
+    sink->file = options.file;
+    sink->logger->set_error_handler(
+        [failure = sink->failure](const std::string& reason) { failure->add(reason); });
     current().store(std::move(sink));
   } catch (const std::exception& error) {
     return failed("the log file " + path_in_quotes(options.file) + " cannot be opened: " + error.what());
@@ -151,12 +173,18 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
   return std::unique_ptr<Logging>(new Logging());
 }
 
-Logging::~Logging() {
-  set_log_sink(nullptr);
+Logging::~Logging() { static_cast<void>(close()); }
+
+Status Logging::close() {
   const std::shared_ptr<Sink> last = current().exchange(nullptr);
+  if (!last) return {};
+  set_log_sink(nullptr);
   const std::size_t overrun = last->pool->overrun_counter();
   last->pool.reset();  // joins its thread, which has written everything then
   say_losses(*last, overrun);
+  const std::string reason = last->failure->reason();
+  if (last->file.empty() || reason.empty()) return {};  // nobody can be told on a stderr that is gone
+  return failed("the log file " + path_in_quotes(last->file) + " could not take all messages: " + reason);
 }
 
 }  // namespace sluice

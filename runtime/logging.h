@@ -28,7 +28,10 @@ class Logging {
  public:
   // kFailed: the file cannot be opened.
   static Result<std::unique_ptr<Logging>> start(const LoggingOptions& options);
-  ~Logging();
+  ~Logging();  // as `close`, and says nothing
+  // Writes what was taken and ends: later messages go nowhere. kFailed: the file did not take all, with the
+  // first reason.
+  Status close();
   Logging(const Logging&) = delete;
   Logging& operator=(const Logging&) = delete;
 

@@ -32,8 +32,8 @@ struct LoadOptions {
 struct RunOptions {
   std::optional<std::int64_t> frames;  // captures per source
   std::optional<double> duration_s;    // of the run's clock
-  std::string trace;                   // a path: writes what ran when, for Perfetto (Chrome trace format)
-  int workers = 0;                     // 0: one per core
+  std::string trace;  // a path: writes what ran when, for Perfetto (Chrome trace format); not simulated
+  int workers = 0;    // 0: one per core
   // Empty or "real": this machine. "sim:PROFILE": a simulated device (a shipped profile or a path) runs
   // instead; no node body runs, sources answer from their headers, sinks count but write nothing.
   // "trace:PATH": what the recording there ran on, with its readings and its decisions.

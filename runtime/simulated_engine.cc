@@ -113,6 +113,11 @@ Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
 Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr<const Plan> plan,
                                                                  const RunOptions& options,
                                                                  const ChosenDevice& device) {
+  if (!options.trace.empty())
+    return invalid(
+        fmt::format("--trace: on the device '{}' nothing is executed, so there is nothing to trace; leave "
+                    "out --trace or take a real device",
+                    device.name));
   SimulatedSetup setup;
   SLUICE_ASSIGN(setup.profile, load_profile(device.name.substr(kPrefix.size())));
   if (!options.timings.empty()) {

@@ -44,6 +44,19 @@ TEST_F(LoggingFile, WritesFromItsLevelUpWithoutPasswords) {
   EXPECT_THAT(text(), Not(HasSubstr("too quiet")));
 }
 
+TEST_F(LoggingFile, CloseTellsWhatTheFileDidNotTake) {
+  const auto full = Logging::start({LogLevel::kWarning, "/dev/full"});
+  ASSERT_TRUE(full.ok());
+  EXPECT_TRUE((*full)->close().ok()) << "nothing was to be written";
+  const auto again = Logging::start({LogLevel::kWarning, "/dev/full"});
+  ASSERT_TRUE(again.ok());
+  log_message(LogLevel::kWarning, "lost");
+  const Status closed = (*again)->close();
+  EXPECT_EQ(closed.code(), Code::kFailed);
+  EXPECT_THAT(closed.message(), HasSubstr("the log file '/dev/full' could not take all messages: "));
+  EXPECT_TRUE((*again)->close().ok()) << "it is closed";
+}
+
 TEST_F(LoggingFile, AFloodIsCutAndCounted) {
   {
     const auto logging = Logging::start({LogLevel::kInfo, path_});

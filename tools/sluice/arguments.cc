@@ -3,12 +3,12 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
-#include <cmath>
 #include <iostream>
 #include <sstream>
 
 #include "framework/core/suggest.h"
 #include "runtime/library.h"
+#include "tools/sluice/argument_checks.h"
 #include "tools/sluice/duration.h"
 #include "tools/sluice/output.h"
 
@@ -364,8 +364,9 @@ void add_thermal(CLI::App& app, ThermalArguments& args) {
       ->type_name("A.json B.json")
       ->excludes(file);
   thermal->add_flag("--quiet", args.quiet, "Only results and errors");
-  thermal->callback([&args] {
+  thermal->callback([&args, thermal] {
     if (args.file.empty() && args.compare.empty()) throw CLI::ValidationError("FILE", "is required");
+    if (!args.compare.empty()) refuse_beside_compare(*thermal);
   });
 }
 
@@ -455,20 +456,6 @@ bool is_unknown_command(const CLI::App& app, int argc, const char* const* argv) 
   return argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
 }
 
-// CLI11 reads "nan" and "inf" as numbers, and a range does not hold nan: a threshold of nan would never be
-// missed.
-void refuse_what_is_no_number(const CLI::App& command) {
-  for (const CLI::Option* option : command.get_options()) {
-    if (!option->get_type_name().starts_with("FLOAT")) continue;
-    for (const std::string& text : option->results()) {
-      double value = 0;
-      std::from_chars(text.data(), text.data() + text.size(), value);
-      if (!std::isfinite(value))
-        throw CLI::ValidationError(option->get_name(), "'" + text + "' is no number");
-    }
-  }
-}
-
 std::vector<std::string> commands(const CLI::App& app) {
   std::vector<std::string> out;
   for (const CLI::App* command : app.get_subcommands(nullptr)) out.push_back(command->get_name());
@@ -483,7 +470,10 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
   declare(app, all);
   try {
     app.parse(argc, argv);
-    for (const CLI::App* command : app.get_subcommands()) refuse_what_is_no_number(*command);
+    for (const CLI::App* command : app.get_subcommands()) {
+      refuse_what_is_empty(*command);
+      refuse_what_is_no_number(*command);
+    }
   } catch (const CLI::ParseError& error) {
     if (is_unknown_command(app, argc, argv)) {
       print_error("there is no command " + in_quotes(argv[1]) + allowed(argv[1], commands(app)));

@@ -1,4 +1,4 @@
-// What a command line asks for, as plain data. arguments.cc is the only file that includes CLI11.
+// What a command line asks for, as plain data. Only arguments.cc and argument_checks.* include CLI11.
 #pragma once
 
 #include <cstdint>

@@ -11,11 +11,22 @@
 #include "simulation/profile_writer.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
+#include "tools/sluice/result_files.h"
 
 namespace sluice::cli {
 namespace {
 
+// --force replaces an earlier profile, never what the profile is made from.
+Status check_names(const FitArguments& arguments) {
+  const ResultFile profile[] = {{"-o", arguments.output}};
+  std::vector<InputFile> inputs;
+  if (is_profile_file(arguments.base)) inputs.push_back({"--base", arguments.base});
+  for (const std::string& trace : arguments.traces) inputs.push_back({"TRACE", recording_file(trace)});
+  return check_result_names(profile, inputs);
+}
+
 Result<std::string> fit_and_write(const FitArguments& arguments) {
+  SLUICE_RETURN_IF_ERROR(check_names(arguments));
   if (!arguments.force && std::filesystem::exists(arguments.output))
     return failed("-o: " + path_in_quotes(arguments.output) + " exists; --force replaces it");
   SLUICE_ASSIGN(DeviceProfile base, load_profile(arguments.base));

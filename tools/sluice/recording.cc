@@ -16,16 +16,22 @@ Recording::~Recording() {
   if (file_) std::fclose(file_);
 }
 
+Recording::Files Recording::files(const std::string& folder) {
+  if (folder.empty()) return {};
+  return {folder + "/readings.jsonl", folder + "/report.json"};
+}
+
 Status Recording::open(const std::string& folder, bool force) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return failed(fmt::format("--record: {}: {}", folder, error.message()));
-  const std::string path = folder + "/readings.jsonl";
-  if (!force && std::filesystem::exists(path))
+  const Files files = Recording::files(folder);
+  if (!force && std::filesystem::exists(files.readings))
     return failed(fmt::format("--record: '{}' holds a recording; --force replaces it", folder));
-  for (const std::string& file : {path, folder + "/report.json"})
+  for (const std::string& file : {files.readings, files.report})
     SLUICE_RETURN_IF_ERROR(check_replaceable(file).with_context("--record: "));
   folder_ = folder;
+  files_ = files;
   return {};
 }
 
@@ -33,7 +39,7 @@ void Recording::begin() {
   if (folder_.empty()) return;
   std::lock_guard lock(mutex_);
   begun_ = true;
-  file_ = std::fopen((folder_ + "/readings.jsonl").c_str(), "we");
+  file_ = std::fopen(files_.readings.c_str(), "we");
   write(early_);
   early_.clear();
 }
@@ -66,7 +72,7 @@ Status Recording::close(const RunReport& report) {
   if (!begun_) return {};
   if (selects_) add_selection(selection_end_line(lost_));
   const bool closed = file_ && std::fclose(std::exchange(file_, nullptr)) == 0;
-  SLUICE_RETURN_IF_ERROR(replace_file(folder_ + "/report.json", to_json(report)).with_context("--record: "));
+  SLUICE_RETURN_IF_ERROR(replace_file(files_.report, to_json(report)).with_context("--record: "));
   if (lost_ > 0 || !closed)
     return failed(fmt::format("--record: {}/readings.jsonl could not take {} lines; the disk is full or gone",
                               folder_, lost_));

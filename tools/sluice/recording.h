@@ -19,6 +19,12 @@ class Recording {
   ~Recording();
   Recording(const Recording&) = delete;
 
+  // What is written in a folder; empty paths without one.
+  struct Files {
+    std::string readings, report;
+  };
+  static Files files(const std::string& folder);
+
   // Makes the folder, and finds out whether a recording can be written there. kFailed: it cannot, or there is
   // one already (`force`: it is replaced once the run has begun).
   Status open(const std::string& folder, bool force);
@@ -35,6 +41,7 @@ class Recording {
   void write(const std::string& lines);  // under the lock
 
   std::string folder_;
+  Files files_;
   std::mutex mutex_;  // guards what follows
   std::FILE* file_ = nullptr;
   bool begun_ = false;

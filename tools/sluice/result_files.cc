@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "runtime/atomic_file.h"
+#include "runtime/selection_record.h"
 
 namespace sluice::cli {
 namespace {
@@ -33,7 +34,20 @@ std::string real_name(const std::string& path) {
   return error ? path : real.string();
 }
 
-Status check_result_names(std::span<const ResultFile> files, const std::string& pipeline) {
+bool is_profile_file(const std::string& profile) { return profile.find_first_of("/.") != std::string::npos; }
+
+std::vector<InputFile> files_of_device(const std::string& device, const std::string& timings) {
+  constexpr std::string_view kSimulated = "sim:", kRecorded = "trace:";
+  std::vector<InputFile> out;
+  if (!timings.empty()) out.push_back({"--timings", timings});
+  if (device.starts_with(kRecorded))
+    out.push_back({"--device", recording_file(device.substr(kRecorded.size()))});
+  if (device.starts_with(kSimulated) && is_profile_file(device.substr(kSimulated.size())))
+    out.push_back({"--device", device.substr(kSimulated.size())});
+  return out;
+}
+
+Status check_result_names(std::span<const ResultFile> files, std::span<const InputFile> inputs) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     const ResultFile& file = files[i];
     if (file.path.empty()) continue;
@@ -45,10 +59,14 @@ Status check_result_names(std::span<const ResultFile> files, const std::string& 
     }
     if (is_device(file.path)) continue;
     const std::string name = real_name(file.path);
-    if (name == real_name(pipeline))
-      return invalid(fmt::format("{} is '{}', but the pipeline uses that file", file.option, file.path));
+    for (const InputFile& input : inputs) {
+      if (!input.path.empty() && real_name(input.path) == name)
+        return invalid(fmt::format("{} is '{}', but {} uses that file", file.option, file.path, input.user));
+    }
     for (const ResultFile& other : files.first(i)) {
-      if (other.path.empty() || other.path == kStdout || real_name(other.path) != name) continue;
+      if (other.path.empty() || other.path == kStdout || std::string_view(other.option) == file.option ||
+          real_name(other.path) != name)
+        continue;
       return invalid(fmt::format("{} and {} name the same file '{}'", other.option, file.option, file.path));
     }
   }

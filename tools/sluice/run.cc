@@ -16,6 +16,7 @@
 #include "runtime/builtin.h"
 #include "runtime/logging.h"
 #include "runtime/pipeline.h"
+#include "runtime/selection_record.h"
 #include "runtime/snapshot.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/interrupts.h"
@@ -55,6 +56,11 @@ std::vector<std::string> users_of(const std::string& file, const Plan& plan, con
       if (text && real_name(*text) == file) out.push_back("node " + in_quotes(node.id));
     }
   }
+  const Options device(plan.device);
+  const bool profile = device.has("profile") && is_profile_file(device.text("profile")) &&
+                       real_name(device.text("profile")) == file;
+  const bool trace = device.has("trace") && real_name(recording_file(device.text("trace"))) == file;
+  if (profile || trace) out.emplace_back("the device");
   for (const ModelPlan& model : plan.models) {
     bool uses = real_name(model.path) == file;
     for (const ModelPlan::Variant& variant : model.variants) uses = uses || real_name(variant.path) == file;
@@ -65,8 +71,11 @@ std::vector<std::string> users_of(const std::string& file, const Plan& plan, con
 
 // What is written at the end would replace what a sink has written, or what the run reads.
 void refuse_shared_outputs(const Plan& plan, const RunArguments& arguments, LoadIssues& issues) {
+  const Recording::Files recording = Recording::files(arguments.record);
   const std::pair<const char*, const std::string&> outputs[] = {
       {"--report", arguments.report},
+      {"--record", recording.readings},
+      {"--record", recording.report},
       {"--trace", arguments.trace},
       {"--collect-ranges", arguments.collect_ranges},
       {"--log-file", arguments.log_file}};
@@ -88,12 +97,17 @@ ResultFile ranges_file(const RunArguments& arguments) {
 }
 
 Status check_names(const RunArguments& arguments) {
+  const Recording::Files recording = Recording::files(arguments.record);
   const ResultFile files[] = {report_file(arguments),
                               {"--trace", arguments.trace},
                               ranges_file(arguments),
                               {"--record", arguments.record},
+                              {"--record", recording.readings},
+                              {"--record", recording.report},
                               {"--log-file", arguments.log_file}};
-  return check_result_names(files, arguments.file);
+  std::vector<InputFile> inputs = files_of_device(arguments.device, arguments.timings);
+  inputs.push_back({"the pipeline", arguments.file});
+  return check_result_names(files, inputs);
 }
 
 Result<std::unique_ptr<Logging>> start_logging(const RunArguments& arguments) {
@@ -188,34 +202,27 @@ Result<RunArguments> unpacked(RunArguments arguments) {
   return arguments;
 }
 
-}  // namespace
-
-int execute(const RunArguments& given) {
-  Interrupts interrupts;
-  const auto unpacked_arguments = unpacked(given);
-  if (!unpacked_arguments.ok()) {
-    print_error(unpacked_arguments.status().message());
-    return exit_code_of(unpacked_arguments.status());
-  }
-  const RunArguments& arguments = *unpacked_arguments;
+// What is wrong with the command itself.
+Status check(const RunArguments& arguments) {
   if (!arguments.collect_ranges.empty() && arguments.device != "real") {
-    print_error("--collect-ranges: on the device " + in_quotes(arguments.device) +
-                " no model need run, so there may be no values; leave out --device");
-    return kWrongUse;
+    return invalid("--collect-ranges: on the device " + in_quotes(arguments.device) +
+                   " no model need run, so there may be no values; leave out --device");
   }
-  if (const Status names = check_names(arguments); !names.ok()) {
-    print_error(names.message());
-    return exit_code_of(names);
-  }
-  if (!arguments.device.starts_with("sim:") && (!arguments.timings.empty() || arguments.ambient_c)) {
-    print_error("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
-    return kWrongUse;
-  }
-  auto logging = start_logging(arguments);
-  if (!logging.ok()) {
-    print_error(logging.status().message());
-    return kRunFailed;
-  }
+  SLUICE_RETURN_IF_ERROR(check_names(arguments));
+  if (!arguments.device.starts_with("sim:") && (!arguments.timings.empty() || arguments.ambient_c))
+    return invalid("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
+  return {};
+}
+
+// A log that is not whole is a failure of a run that had none.
+int close_log(Logging& logging, int code) {
+  const Status closed = logging.close();
+  if (closed.ok()) return code;
+  print_error("--log-file: " + closed.message());
+  return code == kDone ? int{kRunFailed} : code;
+}
+
+int run_logged(const RunArguments& arguments, Logging& logging, Interrupts& interrupts) {
   LoadIssues issues;
   const auto ranges = std::make_unique<ValueRanges>();  // outlives the pipeline
   std::optional<Pipeline> pipeline =
@@ -236,11 +243,28 @@ int execute(const RunArguments& given) {
   print_error(status.message());
   if (pipeline->abandoned()) {
     // A thread that hangs would use what the end of the process destroys.
-    *logging = nullptr;
+    const int code = close_log(logging, exit_code_of(status));
     std::fflush(stdout);
-    std::_Exit(exit_code_of(status));
+    std::_Exit(code);
   }
   return exit_code_of(status);
+}
+
+int fail(const Status& status) {
+  print_error(status.message());
+  return exit_code_of(status);
+}
+
+}  // namespace
+
+int execute(const RunArguments& given) {
+  Interrupts interrupts;
+  const auto arguments = unpacked(given);
+  if (!arguments.ok()) return fail(arguments.status());
+  if (const Status right = check(*arguments); !right.ok()) return fail(right);
+  const auto logging = start_logging(*arguments);
+  if (!logging.ok()) return fail(logging.status());
+  return close_log(**logging, run_logged(*arguments, **logging, interrupts));
 }
 
 }  // namespace sluice::cli

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <vector>
 
 #include "runtime/logging.h"
 #include "runtime/thermal/chart.h"
@@ -67,22 +68,29 @@ Status write_files(const ThermalArguments& arguments, const ThermalReport& repor
   return out;
 }
 
-// A place that cannot be written is found before an hour of load, not after it.
-Status check_places(const ThermalArguments& arguments) {
+// What is wrong with the command itself.
+Status check_names(const ThermalArguments& arguments) {
+  if (arguments.device == "real" && (!arguments.timings.empty() || arguments.ambient_c))
+    return invalid("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
   if (arguments.resume && arguments.json == "-")
     return invalid("--resume goes on with the test in the --json file, but --json is '-'");
-  const auto files = result_files(arguments);
-  SLUICE_RETURN_IF_ERROR(check_result_names(files, arguments.file));
-  return check_result_places(files);
+  std::vector<InputFile> inputs = files_of_device(arguments.device, arguments.timings);
+  inputs.push_back({"the pipeline", arguments.file});
+  return check_result_names(result_files(arguments), inputs);
+}
+
+int fail(const Status& status) {
+  print_error(status.message());
+  return exit_code_of(status);
 }
 
 int compare(const ThermalArguments& arguments) {
   const ResultFile page{"--report", arguments.report};
+  const InputFile inputs[] = {{"--compare", arguments.compare[0]}, {"--compare", arguments.compare[1]}};
+  if (const Status names = check_result_names({&page, 1}, inputs); !names.ok()) return fail(names);
   const auto a = read_thermal_json(arguments.compare[0]), b = read_thermal_json(arguments.compare[1]);
   for (const Status& status : {a.status(), b.status()}) {
-    if (status.ok()) continue;
-    print_error(status.message());
-    return exit_code_of(status);
+    if (!status.ok()) return fail(status);
   }
   if (!arguments.report.empty()) {
     const Status written = write_result(page, compare_html(*a, *b));
@@ -113,19 +121,11 @@ Status resume_from(ThermalTest& test, const std::string& path) {
   return test.resume(std::move(earlier));
 }
 
-int fail(const Status& status) {
-  print_error(status.message());
-  return exit_code_of(status);
-}
-
 }  // namespace
 
 int execute(const ThermalArguments& arguments) {
   if (!arguments.compare.empty()) return compare(arguments);
-  if (arguments.device == "real" && (!arguments.timings.empty() || arguments.ambient_c)) {
-    print_error("--timings and --ambient are for simulated devices (--device sim:PROFILE)");
-    return kWrongUse;
-  }
+  if (const Status names = check_names(arguments); !names.ok()) return fail(names);
   Interrupts interrupts;
   const auto logging = Logging::start({arguments.quiet ? LogLevel::kError : LogLevel::kWarning, ""});
   if (!logging.ok()) return fail(logging.status());
@@ -138,7 +138,8 @@ int execute(const ThermalArguments& arguments) {
   LoadIssues issues;
   test.check(issues);
   if (const Exit code = print_issues(issues, arguments.quiet); code != kDone) return code;
-  if (const Status places = check_places(arguments); !places.ok()) return fail(places);
+  // A place that cannot be written is found before an hour of load, not after it.
+  if (const Status places = check_result_places(result_files(arguments)); !places.ok()) return fail(places);
   if (arguments.resume) {
     if (const Status resumed = resume_from(test, arguments.json); !resumed.ok()) return fail(resumed);
   }
