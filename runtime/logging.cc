@@ -85,6 +85,7 @@ class FirstFailure {
 
 struct Sink {
   std::string file;  // empty: stderr
+  std::function<std::string(std::string_view)> rewrite;
   std::shared_ptr<FirstFailure> failure = std::make_shared<FirstFailure>();
   std::shared_ptr<spdlog::async_logger> logger;
   // Declared behind the logger so that it goes first: its destructor joins the thread that may hold the
@@ -107,7 +108,7 @@ void write(LogLevel level, std::string_view message) {
   const auto [pass, left_out] = sink->limiters[static_cast<std::size_t>(level)].ask();
   try {
     if (left_out > 0) sink->logger->log(severity, kLeftOut, left_out);
-    if (pass) sink->logger->log(severity, "{}", redact_url(message));
+    if (pass) sink->logger->log(severity, "{}", redact_url(sink->rewrite ? sink->rewrite(message) : message));
   } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
     // A log that cannot be written must not stop a run.
   }
@@ -163,6 +164,7 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
     sink->logger->set_level(to_spdlog(options.level));
     sink->logger->flush_on(spdlog::level::info);
     sink->file = options.file;
+    sink->rewrite = options.rewrite;
     sink->logger->set_error_handler(
         [failure = sink->failure](const std::string& reason) { failure->add(reason); });
     current().store(std::move(sink));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct LoggingOptions {
   LogLevel level = LogLevel::kInfo;  // least that is written
   std::string file;                  // empty: stderr
   std::size_t queue = 1024;          // lines that may wait to be written; at least 1
+  // How a message is written instead, if at all; called by any thread, outlives the log.
+  std::function<std::string(std::string_view)> rewrite = nullptr;
 };
 
 // Installs the process's log sink for as long as it lives; at most one at a time. Callers of log_message

@@ -16,6 +16,7 @@
 #include "tools/sluice/fixed_dims.h"
 #include "tools/sluice/interrupts.h"
 #include "tools/sluice/output.h"
+#include "tools/sluice/output_file.h"
 #include "tools/sluice/result_files.h"
 #include "tools/sluice/soc.h"
 
@@ -55,6 +56,7 @@ Status check(const CompileArguments& arguments) {
     return invalid("--soc names chips of backend 'htp'; leave it out");
   if (arguments.tune && arguments.backend != "gpu")
     return invalid("--tune measures kernels of backend 'gpu'; leave it out");
+  SLUICE_RETURN_IF_ERROR(check_model_ending("-o", arguments.output));
   for (const Target& target : targets(arguments)) {
     if (real_name(target.path) == real_name(arguments.model))
       return invalid("-o and MODEL name the same file '" + target.path + "'");

@@ -111,10 +111,10 @@ Exit fail(const Status& status) {
   return status.code() == Code::kCancelled ? kDone : exit_code_of(status);
 }
 
-Result<TemporaryFolder> folder_of_pictures(const LabelSet& labels) {
-  std::vector<std::string> paths;
-  for (const LabelledPicture& picture : labels.pictures) paths.push_back(picture.path);
-  return make_picture_folder(paths);
+std::vector<std::string> paths_of(const LabelSet& labels) {
+  std::vector<std::string> out;
+  for (const LabelledPicture& picture : labels.pictures) out.push_back(picture.path);
+  return out;
 }
 
 // The exit code instead of a pipeline when there is none.
@@ -130,9 +130,16 @@ std::optional<Pipeline> load(const EvalArguments& arguments, bool classes, const
     code = fail(spec.status().with_context(arguments.file + ": "));
     return std::nullopt;
   }
+  std::vector<std::string> notes;
+  auto set = settings_for_eval(arguments.set, parsed.spec, *spec, notes);
+  if (!set.ok()) {
+    code = fail(set.status());
+    return std::nullopt;
+  }
+  for (const std::string& note : notes) print_note(note);
   issues.issues.clear();
   LoadOptions options;
-  options.set = arguments.set;
+  options.set = std::move(*set);
   auto pipeline = Pipeline::load(*spec, registry, options, issues);
   code = print_issues(issues);
   return pipeline;
@@ -142,11 +149,15 @@ std::optional<Pipeline> load(const EvalArguments& arguments, bool classes, const
 
 int execute(const EvalArguments& arguments) {
   Interrupts interrupts;
-  const auto logging = Logging::start({LogLevel::kWarning, {}});
   const Result<LabelSet> labels = read_labels(arguments.labels);
   if (!labels.ok()) return fail(labels.status());
-  const Result<TemporaryFolder> folder = folder_of_pictures(*labels);
+  const std::vector<std::string> paths = paths_of(*labels);
+  const Result<TemporaryFolder> folder = make_picture_folder(paths);
   if (!folder.ok()) return fail(folder.status());
+  LoggingOptions log;
+  log.level = LogLevel::kWarning;
+  log.rewrite = [&](std::string_view message) { return with_own_names(message, folder->path(), paths); };
+  const auto logging = Logging::start(log);
   Exit code = kDone;
   auto pipeline = load(arguments, labels->classes, folder->path(), code);
   if (code != kDone) return code;

@@ -36,4 +36,26 @@ Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& regi
   return cut_graph(spec, registry, makers[0], picture_source(pictures), kEvalSink, "eval");
 }
 
+Result<Settings> settings_for_eval(const Settings& set, const GraphSpec& whole, const GraphSpec& kept,
+                                   std::vector<std::string>& notes) {
+  const auto find = [](const GraphSpec& spec, const std::string& id) {
+    return std::find_if(spec.nodes.begin(), spec.nodes.end(), [&](const NodeSpec& n) { return n.id == id; });
+  };
+  Settings out;
+  for (const auto& [name, value] : set) {
+    const std::string id = name.substr(0, name.find('.'));
+    const auto node = find(kept, id);
+    if (node != kept.nodes.end() && node->inputs.empty())
+      return invalid("--set " + name + ": in eval the labelled pictures take the place of the source " +
+                     in_quotes(id) + "; leave it out");
+    if (node == kept.nodes.end() && find(whole, id) != whole.nodes.end()) {
+      notes.push_back("warning: --set " + name + ": eval does not run node " + in_quotes(id) +
+                      ", so it has no effect");
+      continue;
+    }
+    out.emplace_back(name, value);
+  }
+  return out;
+}
+
 }  // namespace sluice::cli

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "framework/core/status.h"
 #include "framework/node/registry.h"
@@ -17,5 +19,12 @@ constexpr const char* kEvalSink = "eval_sink";
 // (lossless). kInvalid: not exactly one such node or source, or a node of that name.
 Result<GraphSpec> make_eval_pipeline(const GraphSpec& spec, const Registry& registry, bool classes,
                                      const std::string& pictures);
+
+using Settings = std::vector<std::pair<std::string, std::string>>;  // node.option, value
+
+// What of `--set` reaches the nodes that eval keeps of `whole`; of the others, which do not run, a line in
+// `notes` each. kInvalid: an option of the source, which the labelled pictures replace.
+Result<Settings> settings_for_eval(const Settings& set, const GraphSpec& whole, const GraphSpec& kept,
+                                   std::vector<std::string>& notes);
 
 }  // namespace sluice::cli

@@ -1,6 +1,9 @@
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "framework/core/suggest.h"
 #include "tools/sluice/labels.h"
@@ -19,13 +22,31 @@ std::map<std::int64_t, std::string> category_names(const Json& root) {
   return out;
 }
 
+[[noreturn]] void wrong(const std::string& what) { throw std::invalid_argument(what); }
+
 LabelledBox box(const Json& annotation, const std::map<std::int64_t, std::string>& names) {
   const auto sides = annotation.at("bbox").get<std::vector<double>>();
-  LabelledBox out{sides.at(0), sides.at(1), sides.at(2), sides.at(3), {}, false};
+  if (sides.size() != 4)
+    wrong(fmt::format("'bbox' has {} numbers, wanted: 4 (x, y, width, height)", sides.size()));
+  LabelledBox out{sides[0], sides[1], sides[2], sides[3], {}, false};
+  if (out.width < 0 || out.height < 0)
+    wrong(fmt::format("'bbox' is {} wide and {} high, allowed: from 0 on", out.width, out.height));
   out.ignore = annotation.value("iscrowd", 0) != 0;
-  const auto name = names.find(annotation.value("category_id", std::int64_t{-1}));
-  if (name != names.end()) out.label = name->second;
+  if (names.empty() || !annotation.contains("category_id")) return out;
+  const auto category = annotation.at("category_id").get<std::int64_t>();
+  const auto name = names.find(category);
+  if (name == names.end())
+    wrong(fmt::format("'category_id' is {}, which is not among the categories", category));
+  out.label = name->second;
   return out;
+}
+
+void add(const Json& annotation, const std::map<std::int64_t, std::size_t>& index,
+         const std::map<std::int64_t, std::string>& names, LabelSet& out) {
+  const auto image = annotation.at("image_id").get<std::int64_t>();
+  const auto place = index.find(image);
+  if (place == index.end()) wrong(fmt::format("'image_id' is {}, which is not among the images", image));
+  out.pictures[place->second].boxes.push_back(box(annotation, names));
 }
 
 LabelSet read(const Json& root, const std::string& folder) {
@@ -37,11 +58,14 @@ LabelSet read(const Json& root, const std::string& folder) {
         {(std::filesystem::path(folder) / image.at("file_name").get<std::string>()).string(), {}, {}});
   }
   const auto names = category_names(root);
+  std::size_t i = 0;
   for (const Json& annotation : root.at("annotations")) {
-    const auto image = annotation.at("image_id").get<std::int64_t>();
-    if (!index.contains(image))
-      throw std::out_of_range("an annotation names image " + std::to_string(image) + ", which is not listed");
-    out.pictures[index[image]].boxes.push_back(box(annotation, names));
+    try {
+      add(annotation, index, names, out);
+    } catch (const std::exception& error) {
+      wrong(fmt::format("annotations[{}]: {}", i, error.what()));
+    }
+    ++i;
   }
   return out;
 }

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -14,6 +17,10 @@ namespace {
 class Tag {
  public:
   explicit Tag(std::string_view inside) : inside_(inside) {}
+  bool ends(std::string_view element) const {
+    return inside_.starts_with('/') && Tag(inside_.substr(1)).name() == element;
+  }
+  bool closes_itself() const { return inside_.ends_with('/'); }
   std::string_view name() const { return inside_.substr(0, inside_.find_first_of(" \t\r\n/")); }
 
   std::optional<std::string> attribute(std::string_view wanted) const {
@@ -69,16 +76,23 @@ class DlibReader {
   explicit DlibReader(const std::string& folder) : folder_(folder) {}
 
   Status tag(const Tag& tag) {
-    if (tag.name() == "image") {
+    if (tag.ends("image") || tag.ends("images")) {
+      if (tag.ends("images") && in_image_) return unclosed();
+      in_image_ = false;
+    } else if (tag.name() == "image") {
       const auto file = tag.attribute("file");
       if (!file) return invalid("an <image> without 'file'");
+      if (in_image_) return unclosed();
+      in_image_ = !tag.closes_itself();
       out.pictures.push_back({(std::filesystem::path(folder_) / *file).string(), {}, {}});
     } else if (tag.name() == "box") {
-      if (out.pictures.empty()) return invalid("a <box> outside an <image>");
+      if (!in_image_) return invalid("a <box> outside an <image>");
       const auto left = tag.number("left"), top = tag.number("top"), width = tag.number("width"),
                  height = tag.number("height");
       if (!left || !top || !width || !height)
         return invalid("a <box> lacks 'left', 'top', 'width' or 'height'");
+      if (*width < 0 || *height < 0)
+        return invalid(fmt::format("a <box> is {} wide and {} high, allowed: from 0 on", *width, *height));
       out.pictures.back().boxes.push_back({*left, *top, *width, *height, {}, tag.attribute("ignore") == "1"});
     }
     return {};
@@ -93,7 +107,12 @@ class DlibReader {
   LabelSet out;
 
  private:
+  Status unclosed() const {
+    return invalid("the <image> of '" + out.pictures.back().path + "' is not closed before; add </image>");
+  }
+
   std::string folder_;
+  bool in_image_ = false;  // between <image> and </image>
 };
 
 }  // namespace
@@ -108,11 +127,12 @@ Result<LabelSet> parse_dlib(std::string_view text, const std::string& folder) {
     if (end == std::string_view::npos) return invalid("no dlib dataset: a tag is not closed");
     const std::string_view inside = text.substr(open + 1, end - open - 1);
     const Tag tag(inside);
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(open), '\n');
     open = end + close.size();
     if (comment) continue;
     whole = inside.starts_with("/dataset");
     dataset = dataset || tag.name() == "dataset";
-    SLUICE_RETURN_IF_ERROR(reader.tag(tag));
+    SLUICE_RETURN_IF_ERROR(reader.tag(tag).with_context(fmt::format("line {}: ", line)));
     if (tag.name() == "label") reader.label(text.substr(open, text.find('<', open) - open));
   }
   if (!dataset) return invalid("no dlib dataset: there is no <dataset>");

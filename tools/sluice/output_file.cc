@@ -29,4 +29,11 @@ Status may_write(const std::string& option, const std::string& path, bool force)
   return failed(exists + " and was kept");
 }
 
+Status check_model_ending(const std::string& option, const std::string& path) {
+  const std::string ending = fs::path(path).extension().string();
+  if (ending != ".bin" && ending != ".dlc" && ending != ".tflite") return {};
+  return invalid(option + " is '" + path + "', but the result is an ONNX model, and what ends in " + ending +
+                 " is read as another format; let it end in .onnx");
+}
+
 }  // namespace sluice::cli

@@ -11,4 +11,8 @@ namespace sluice::cli {
 // when the file cannot be written: ask this before the work is done. kInvalid: the folder does not exist.
 Status may_write(const std::string& option, const std::string& path, bool force);
 
+// A model that is written is ONNX, and what its name says is how it is read again. kInvalid: an ending of
+// another format.
+Status check_model_ending(const std::string& option, const std::string& path);
+
 }  // namespace sluice::cli

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 
@@ -19,6 +20,22 @@ Result<TemporaryFolder> make_picture_folder(const std::vector<std::string>& path
     if (error) return failed("'" + link.string() + "' cannot be made: " + error.message());
   }
   return folder;
+}
+
+std::string with_own_names(std::string_view message, const std::string& folder,
+                           const std::vector<std::string>& paths) {
+  std::string out(message);
+  const std::string start = folder + "/";
+  for (std::size_t at = out.find(start); at != std::string::npos; at = out.find(start, at + 1)) {
+    const std::size_t number_at = at + start.size();
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(out.data() + number_at, out.data() + out.size(), number);
+    if (error != std::errc{} || number >= paths.size()) continue;
+    const std::size_t length =
+        static_cast<std::size_t>(end - out.data()) - at + fs::path(paths[number]).extension().string().size();
+    out.replace(at, length, paths[number]);
+  }
+  return out;
 }
 
 }  // namespace sluice::cli

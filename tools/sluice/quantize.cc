@@ -119,6 +119,7 @@ Result<quantize::Outcome> make_model(const QuantizeArguments& arguments, Interru
 
 // --force replaces an earlier result, never what the result is made from or the other result.
 Status check_paths(const QuantizeArguments& arguments) {
+  SLUICE_RETURN_IF_ERROR(check_model_ending("-o", arguments.output));
   const std::string output = real_name(arguments.output);
   for (const auto& [option, path] : {std::pair("MODEL", arguments.model), std::pair("--data", arguments.data),
                                      std::pair("--encodings", arguments.encodings),

@@ -49,6 +49,24 @@ TEST(EvalPipeline, LosesNoFrame) {
   EXPECT_EQ(spec->nodes[2].inputs[0].when_full, WhenFull::kDefault);
 }
 
+TEST(EvalPipeline, SetReachesWhatRuns) {
+  const auto spec = made(kFile);
+  ASSERT_TRUE(spec.ok());
+  const GraphSpec whole = parse_spec_text(kFile).spec;
+  std::vector<std::string> notes;
+  const auto set =
+      settings_for_eval({{"pre.mean", "1"}, {"out.overwrite", "true"}, {"none.x", "1"}}, whole, *spec, notes);
+  ASSERT_TRUE(set.ok());
+  EXPECT_THAT(*set, ::testing::ElementsAre(::testing::Pair("pre.mean", "1"), ::testing::Pair("none.x", "1")));
+  EXPECT_THAT(notes, ::testing::ElementsAre(
+                         "warning: --set out.overwrite: eval does not run node 'out', so it has no effect"));
+  const auto source = settings_for_eval({{"camera.path", "other"}}, whole, *spec, notes);
+  EXPECT_EQ(source.status().code(), Code::kInvalid);
+  EXPECT_EQ(
+      source.status().message(),
+      "--set camera.path: in eval the labelled pictures take the place of the source 'camera'; leave it out");
+}
+
 TEST(EvalPipeline, NeedsOneMakerAndOneSource) {
   EXPECT_EQ(made(kFile, true).status().message(),
             "eval needs exactly one node that makes classes, this has: none");

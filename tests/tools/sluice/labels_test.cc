@@ -21,7 +21,7 @@ TEST(Labels, Coco) {
       parse_coco(R"({"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "sub/b.jpg"}],
       "categories": [{"id": 1, "name": "cat"}],
       "annotations": [{"image_id": 8, "category_id": 1, "bbox": [1, 2.5, 3, 4]},
-                      {"image_id": 8, "category_id": 9, "bbox": [5, 6, 7, 8], "iscrowd": 1}]})",
+                      {"image_id": 8, "category_id": 1, "bbox": [5, 6, 7, 8], "iscrowd": 1}]})",
                  "dir");
   ASSERT_TRUE(labels.ok()) << labels.status().message();
   ASSERT_EQ(labels->pictures.size(), 2u);
@@ -43,11 +43,22 @@ TEST(Labels, CocoErrors) {
   EXPECT_THAT(parse_coco(R"({"images": [], "annotations": [{"image_id": 3, "bbox": [1,2,3,4]}]})", "")
                   .status()
                   .message(),
-              HasSubstr("an annotation names image 3, which is not listed"));
-  EXPECT_FALSE(
-      parse_coco(
-          R"({"images": [{"id": 1, "file_name": "a"}], "annotations": [{"image_id": 1, "bbox": [1]}]})", "")
-          .ok());
+              HasSubstr("annotations[0]: 'image_id' is 3, which is not among the images"));
+  const auto message = [](const std::string& last) {
+    return parse_coco(R"({"images": [{"id": 1, "file_name": "a"}], "categories": [{"id": 1, "name": "cat"}],
+                          "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 0, 0]}, )" +
+                          last + "]}",
+                      "")
+        .status()
+        .message();
+  };
+  EXPECT_EQ(message(R"({"image_id": 1, "bbox": [1, 2, 3]})"),
+            "no COCO annotations: annotations[1]: 'bbox' has 3 numbers, wanted: 4 (x, y, width, height)");
+  EXPECT_EQ(message(R"({"image_id": 1, "bbox": [1, 2, -3, 4]})"),
+            "no COCO annotations: annotations[1]: 'bbox' is -3 wide and 4 high, allowed: from 0 on");
+  EXPECT_EQ(message(R"({"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4]})"),
+            "no COCO annotations: annotations[1]: 'category_id' is 7, which is not among the categories");
+  EXPECT_THAT(message(R"({"image_id": 1})"), HasSubstr("annotations[1]: "));
 }
 
 TEST(Labels, Dlib) {
@@ -77,16 +88,32 @@ TEST(Labels, Dlib) {
 TEST(Labels, DlibErrors) {
   EXPECT_EQ(parse_dlib("hello", "").status().message(), "no dlib dataset: there is no <dataset>");
   EXPECT_EQ(parse_dlib("<dataset", "").status().message(), "no dlib dataset: a tag is not closed");
-  EXPECT_EQ(parse_dlib("<dataset><image>", "").status().message(), "an <image> without 'file'");
-  EXPECT_EQ(parse_dlib("<dataset><box>", "").status().message(), "a <box> outside an <image>");
+  EXPECT_EQ(parse_dlib("<dataset><image>", "").status().message(), "line 1: an <image> without 'file'");
+  EXPECT_EQ(parse_dlib("<dataset><box>", "").status().message(), "line 1: a <box> outside an <image>");
   EXPECT_EQ(parse_dlib("<dataset><image file='a'><box top='1' left='x' width='1' height='1'/>", "")
                 .status()
                 .message(),
-            "a <box> lacks 'left', 'top', 'width' or 'height'");
+            "line 1: a <box> lacks 'left', 'top', 'width' or 'height'");
   EXPECT_EQ(parse_dlib("<dataset><image file='a'><box top='1' left='nan' width='1' height='1'/>", "")
                 .status()
                 .message(),
-            "a <box> lacks 'left', 'top', 'width' or 'height'");
+            "line 1: a <box> lacks 'left', 'top', 'width' or 'height'");
+  EXPECT_EQ(parse_dlib("<dataset><images>\n<image file='a'>\n</images></dataset>", "").status().message(),
+            "line 3: the <image> of 'a' is not closed before; add </image>");
+  EXPECT_EQ(
+      parse_dlib("<dataset><image file='a'>\n<image file='b'></image></dataset>", "").status().message(),
+      "line 2: the <image> of 'a' is not closed before; add </image>");
+  EXPECT_EQ(
+      parse_dlib("<dataset><image file='a'/>\n<box top='1' left='1' width='1' height='1'/></dataset>", "")
+          .status()
+          .message(),
+      "line 2: a <box> outside an <image>");
+  EXPECT_EQ(
+      parse_dlib("<dataset><image file='a'><box top='1' left='1' width='-1' height='1'/></image></dataset>",
+                 "")
+          .status()
+          .message(),
+      "line 1: a <box> is -1 wide and 1 high, allowed: from 0 on");
   EXPECT_EQ(parse_dlib("<dataset><images><image file='a'></image>\n  ", "").status().message(),
             "no dlib dataset: there is no </dataset> at its end; the file is cut off, copy it again");
 }
@@ -131,6 +158,9 @@ TEST_F(LabelFiles, PictureFolderKeepsTheOrderAndCleansUp) {
     path = made->path();
     EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000000.jpg"), folder_ / "dog/b.jpg");
     EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000001.PNG"), folder_ / "dog/a.PNG");
+    EXPECT_EQ(with_own_names("'" + path + "/00000001.PNG' and " + path + "/00000000.jpg, " + path + "/x",
+                             path, {"b.jpg", "a.PNG"}),
+              "'a.PNG' and b.jpg, " + path + "/x");
   }
   EXPECT_FALSE(fs::exists(path));
   EXPECT_TRUE(fs::exists(folder_ / "dog/b.jpg"));

@@ -66,6 +66,16 @@ TEST_F(ResultFiles, ATraceOfASimulatedDeviceIsRefused) {
   EXPECT_FALSE(fs::exists(at("t.json")));
 }
 
+TEST_F(ResultFiles, AModelsNameSaysWhatItIs) {
+  const std::string model = write("m.onnx", "");
+  for (const char* const ending : {".bin", ".dlc", ".tflite"}) {
+    const std::string output = at("q") + ending;
+    const std::string words = "-o is '" + output + "', but the result is an ONNX model";
+    refused({"compile", model, "--backend", "cpu", "-o", output}, {words});
+    refused({"quantize", model, "--data", folder_.string(), "-o", output}, {words});
+  }
+}
+
 TEST_F(ResultFiles, EmptyNamesAreRefused) {
   for (const char* const option : {"--report", "--trace", "--record", "--log-file"})
     refused({"run", hello(), "--frames", "1", option, ""}, {std::string(option) + ": is empty"});
