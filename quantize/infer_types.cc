@@ -1,23 +1,13 @@
 #include "quantize/infer_types.h"
 
-#include <map>
 #include <string>
 
 #include "backends/ort/evaluator.h"
 #include "quantize/graph_index.h"
+#include "quantize/input_info.h"
 
 namespace sluice::quantize {
 namespace {
-
-std::int32_t element_of(DType dtype) {
-  static const std::map<DType, std::int32_t> kElements = {
-      {DType::kFloat32, pb::TensorProto::FLOAT}, {DType::kFloat16, pb::TensorProto::FLOAT16},
-      {DType::kUint8, pb::TensorProto::UINT8},   {DType::kInt8, pb::TensorProto::INT8},
-      {DType::kUint16, pb::TensorProto::UINT16}, {DType::kInt16, pb::TensorProto::INT16},
-      {DType::kInt32, pb::TensorProto::INT32},   {DType::kInt64, pb::TensorProto::INT64},
-      {DType::kBool, pb::TensorProto::BOOL},     {DType::kFloat64, pb::TensorProto::DOUBLE}};
-  return kElements.at(dtype);
-}
 
 void set_type(pb::ValueInfoProto& value, const ort::ArrayType& type) {
   auto& tensor = *value.mutable_type()->mutable_tensor_type();

@@ -23,6 +23,16 @@ Result<DType> dtype_of(const std::string& input, std::int32_t element) {
 
 }  // namespace
 
+std::int32_t element_of(DType dtype) {
+  static const std::map<DType, std::int32_t> kElements = {
+      {DType::kFloat32, pb::TensorProto::FLOAT}, {DType::kFloat16, pb::TensorProto::FLOAT16},
+      {DType::kUint8, pb::TensorProto::UINT8},   {DType::kInt8, pb::TensorProto::INT8},
+      {DType::kUint16, pb::TensorProto::UINT16}, {DType::kInt16, pb::TensorProto::INT16},
+      {DType::kInt32, pb::TensorProto::INT32},   {DType::kInt64, pb::TensorProto::INT64},
+      {DType::kBool, pb::TensorProto::BOOL},     {DType::kFloat64, pb::TensorProto::DOUBLE}};
+  return kElements.at(dtype);
+}
+
 Result<std::vector<InputInfo>> inputs_of(const pb::GraphProto& graph) {
   const GraphIndex index(graph);
   std::vector<InputInfo> out;

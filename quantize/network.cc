@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "quantize/equalize.h"
 #include "quantize/float_model.h"
@@ -43,12 +44,24 @@ std::vector<LayerResult> layers_of(const pb::GraphProto& graph) {
   return out;
 }
 
+// Whether the integers of that input are what the network works with; else they stand for numbers, which
+// DequantizeLinear or a compiled network makes of them.
+bool reads_integers(const pb::GraphProto& graph, const std::string& input) {
+  const GraphIndex index(graph);
+  const auto& uses = index.uses(input);
+  return std::any_of(uses.begin(), uses.end(), [&](const Use& use) {
+    const pb::NodeProto& node = graph.node(use.node);
+    return !is_type(node, "DequantizeLinear") && !is_type(node, "EPContext");
+  });
+}
+
 class OnnxNetwork final : public Network {
  public:
   OnnxNetwork(pb::ModelProto model, std::vector<InputInfo> inputs)
       : model_(std::move(model)), inputs_(std::move(inputs)), layers_(layers_of(model_.graph())) {
     for (InputInfo& input : inputs_) {
-      if (is_integer(input.dtype)) input.dtype = DType::kFloat32;
+      if (!is_integer(input.dtype) || reads_integers(model_.graph(), input.name)) continue;
+      input.also = std::exchange(input.dtype, DType::kFloat32);
     }
     for (const auto& output : model_.graph().output()) outputs_.push_back(output.name());
   }
@@ -126,7 +139,7 @@ std::string shell_model(const std::vector<InputInfo>& inputs) {
     pb::ValueInfoProto value;
     value.set_name(input.name);
     auto& type = *value.mutable_type()->mutable_tensor_type();
-    type.set_elem_type(pb::TensorProto::FLOAT);
+    type.set_elem_type(element_of(input.dtype));
     for (const std::int64_t dim : input.shape) type.mutable_shape()->add_dim()->set_dim_value(dim);
     *graph.add_input() = value;
     pb::NodeProto& node = *graph.add_node();

@@ -141,9 +141,11 @@ Status NpzSamples::add(const InputInfo& input, const std::string& array, zip_uin
   if (!reader.ok()) return reader.status().with_context(place);
   const NpyHeader& header = reader->header();
   const bool other_width = header.dtype == DType::kFloat64 || header.dtype == DType::kFloat16;
-  if (header.dtype != input.dtype && !(other_width && input.dtype == DType::kFloat32))
+  const bool as_it_is = header.dtype == input.dtype || header.dtype == input.also;
+  if (!as_it_is && !(other_width && input.dtype == DType::kFloat32))
     return invalid(place + "is " + std::string(name_of(header.dtype)) + ", input '" + input.name +
-                   "' takes " + std::string(name_of(input.dtype)));
+                   "' takes " + std::string(name_of(input.dtype)) +
+                   (input.also ? " or " + std::string(name_of(*input.also)) : ""));
   const auto samples = samples_in(header.shape, input.shape);
   if (!samples)
     return invalid(place + "is " + text_of(header.shape) + ", input '" + input.name + "' takes " +
@@ -154,6 +156,7 @@ Status NpzSamples::add(const InputInfo& input, const std::string& array, zip_uin
                    columns_[0].input.name + "' holds " + std::to_string(count_));
   count_ = *samples;
   columns_.push_back({input, index, header.dtype});
+  if (as_it_is) columns_.back().input.dtype = header.dtype;
   return {};
 }
 

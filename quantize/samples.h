@@ -19,6 +19,8 @@ struct InputInfo {
   std::string name;
   DType dtype = DType::kFloat32;
   std::vector<std::int64_t> shape;  // fixed
+  // Arrays of this type are taken as they are, too: the integers of a quantised input, which takes numbers.
+  std::optional<DType> also = std::nullopt;
 };
 
 // One input of the model for one run; owns nothing.

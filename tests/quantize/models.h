@@ -82,6 +82,13 @@ inline pb::AttributeProto& add_ints(pb::NodeProto& node, const std::string& name
   return out;
 }
 
+inline void add_int(pb::NodeProto& node, const std::string& name, std::int64_t value) {
+  pb::AttributeProto& out = *node.add_attribute();
+  out.set_name(name);
+  out.set_type(pb::AttributeProto::INT);
+  out.set_i(value);
+}
+
 inline void add_float(pb::NodeProto& node, const std::string& name, float value) {
   pb::AttributeProto& out = *node.add_attribute();
   out.set_name(name);

@@ -94,6 +94,26 @@ TEST_F(Npz, OneArrayFitsOneInputAndDoublesBecomeFloats) {
   EXPECT_THAT(rows(**samples), ::testing::ElementsAre(std::vector<float>{0.5f, -1.0f}));
 }
 
+TEST_F(Npz, IntegersOfAQuantisedInputAreTakenAsTheyAre) {
+  const InputInfo quantised{"x", DType::kFloat32, {1, 2}, DType::kUint8};
+  const std::string ints = npy<std::uint8_t>("|u1", "(1, 2)", {7, 9}),
+                    floats = npy<float>("<f4", "(1, 2)", {7, 9});
+  for (const auto& [file, dtype] : {std::pair(ints, DType::kUint8), std::pair(floats, DType::kFloat32)}) {
+    write({{"x", file}});
+    const auto samples = open_npz(path_, {quantised});
+    ASSERT_TRUE(samples.ok()) << samples.status().message();
+    EXPECT_TRUE((*samples)
+                    ->for_each([&](const Sample& sample) {
+                      EXPECT_EQ(sample[0].dtype, dtype);
+                      EXPECT_EQ(sample[0].bytes, 2 * size_of(dtype));
+                      return Status();
+                    })
+                    .ok());
+  }
+  write({{"x", npy<std::int64_t>("<i8", "(1, 2)", {7, 9})}});
+  EXPECT_THAT(error({quantised}), HasSubstr("array 'x' is int64, input 'x' takes float32 or uint8"));
+}
+
 TEST_F(Npz, HalvesBecomeFloats) {
   const std::string file = npy<std::uint16_t>("<f2", "(1, 2)", {0x3800, 0xbc00});
   write({{"x", file}});

@@ -287,5 +287,27 @@ TEST_F(QuantizerTest, LayersOfAQuantisedModelMatchTheFloatOnes) {
   EXPECT_EQ((*quantised)->layers()[0].tensor, "n_dq");
 }
 
+// Integers that a network works with are its input's type; those that stand for numbers are taken, too.
+TEST_F(QuantizerTest, TellsIntegersFromQuantisedNumbers) {
+  NetworkBuilder b;
+  b.input("i", {1, 2}, pb::TensorProto::INT32).input("q", {1, 2}, pb::TensorProto::UINT8);
+  b.weight("scale", {}, {0.5f}).output("y", {1, 2});
+  add_int(b.node("Cast", {"i"}, {"f"}), "to", pb::TensorProto::FLOAT);
+  b.node("DequantizeLinear", {"q", "scale"}, {"d"});
+  b.node("Add", {"f", "d"}, {"y"});
+  const auto network = open_network(save(b.model), {});
+  ASSERT_TRUE(network.ok()) << network.status().message();
+  const std::vector<InputInfo>& inputs = (*network)->inputs();
+  ASSERT_EQ(inputs.size(), 2u);
+  EXPECT_EQ(inputs[0].dtype, DType::kInt32);
+  EXPECT_EQ(inputs[0].also, std::nullopt);
+  EXPECT_EQ(inputs[1].dtype, DType::kFloat32);
+  EXPECT_EQ(inputs[1].also, DType::kUint8);
+  pb::ModelProto shell;
+  ASSERT_TRUE(shell.ParseFromString(shell_model(inputs)));
+  EXPECT_EQ(shell.graph().input(0).type().tensor_type().elem_type(), pb::TensorProto::INT32);
+  EXPECT_EQ(shell.graph().input(1).type().tensor_type().elem_type(), pb::TensorProto::FLOAT);
+}
+
 }  // namespace
 }  // namespace sluice::quantize

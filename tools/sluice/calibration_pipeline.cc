@@ -136,8 +136,8 @@ Result<GraphSpec> make_calibration_pipeline(const GraphSpec& spec, const Registr
   return out;
 }
 
-GraphSpec default_calibration_pipeline(const CalibrationSource& source) {
-  return pipeline_with({{"mean", {}, Value{127.5, {}}}, {"std", {}, Value{127.5, {}}}}, source);
+GraphSpec default_calibration_pipeline(const CalibrationSource& source, const DefaultPixels& pixels) {
+  return pipeline_with({{"mean", {}, Value{pixels.mean, {}}}, {"std", {}, Value{pixels.std, {}}}}, source);
 }
 
 std::string preprocess_json(const GraphSpec& spec, const std::string& node) {

@@ -14,7 +14,7 @@ constexpr const char* kCalibrationSink = "calibration_sink";
 
 struct CalibrationSource {
   std::string data;   // a folder of pictures, a picture, or a video
-  std::string model;  // has the input that the tensors are for, as float32
+  std::string model;  // has the input that the tensors are for, as float32 or its integers
 };
 
 // Keeps what leads to `node`, which must be a preprocess; replaces the one source before it; the model that
@@ -22,8 +22,12 @@ struct CalibrationSource {
 Result<GraphSpec> make_calibration_pipeline(const GraphSpec& spec, const Registry& registry,
                                             const std::string& node, const CalibrationSource& source);
 
-// The same without a file: pictures stretched to the model's input, RGB, (pixel - 127.5) / 127.5.
-GraphSpec default_calibration_pipeline(const CalibrationSource& source);
+struct DefaultPixels {
+  double mean, std;
+};
+
+// The same without a file: pictures stretched to the model's input, RGB, (pixel - mean) / std.
+GraphSpec default_calibration_pipeline(const CalibrationSource& source, const DefaultPixels& pixels);
 
 // What a preprocess does to pixels, as JSON: its fit, color, mean, std and pad_value as far as they are
 // written. And back: the default pipeline with them (kInvalid: no such JSON).

@@ -50,6 +50,7 @@ void add(const Json& annotation, const std::map<std::int64_t, std::size_t>& inde
 }
 
 LabelSet read(const Json& root, const std::string& folder) {
+  if (!root.is_object()) wrong("the file holds no object with 'images' and 'annotations'");
   LabelSet out;
   std::map<std::int64_t, std::size_t> index;
   for (const Json& image : root.at("images")) {

@@ -36,11 +36,18 @@ Result<GraphSpec> choose_pipeline(const DataRequest& request, const std::string&
     notes.push_back("pictures are prepared as the model notes: " + request.noted);
     return calibration_pipeline_from(request.noted, source);
   }
+  if (is_integer(request.inputs[0].dtype)) {
+    notes.push_back(
+        "warning: without --preprocess pictures are stretched to the model's input, RGB, and their pixels "
+        "stay as they "
+        "are; a model that wants something else gives wrong numbers: give --preprocess PIPELINE.yaml#NODE");
+    return default_calibration_pipeline(source, {0, 1});
+  }
   notes.push_back(
       "warning: without --preprocess pictures are stretched to the model's input, RGB, (pixel - 127.5) / "
       "127.5; a "
       "model that wants something else gets wrong ranges: give --preprocess PIPELINE.yaml#NODE");
-  return default_calibration_pipeline(source);
+  return default_calibration_pipeline(source, {127.5, 127.5});
 }
 
 }  // namespace
