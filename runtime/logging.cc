@@ -175,11 +175,11 @@ Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
   return std::unique_ptr<Logging>(new Logging());
 }
 
-Logging::~Logging() { static_cast<void>(close()); }
+Logging::~Logging() { [[maybe_unused]] const Status unheard = close(); }
 
 Status Logging::close() {
+  if (std::exchange(closed_, true)) return {};  // the log may be another's now
   const std::shared_ptr<Sink> last = current().exchange(nullptr);
-  if (!last) return {};
   set_log_sink(nullptr);
   const std::size_t overrun = last->pool->overrun_counter();
   last->pool.reset();  // joins its thread, which has written everything then

@@ -40,6 +40,7 @@ class Logging {
 
  private:
   Logging() = default;
+  bool closed_ = false;
 };
 
 }  // namespace sluice

@@ -113,6 +113,7 @@ Exit fail(const Status& status) {
 
 std::vector<std::string> paths_of(const LabelSet& labels) {
   std::vector<std::string> out;
+  out.reserve(labels.pictures.size());
   for (const LabelledPicture& picture : labels.pictures) out.push_back(picture.path);
   return out;
 }
