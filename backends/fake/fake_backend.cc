@@ -88,12 +88,27 @@ void put_stamp(std::byte* data, DType dtype, std::size_t index, std::uint64_t va
   }
 }
 
+// How many elements in a row share a zero point: those behind the dimension along which it differs.
+std::size_t zero_point_run(const TensorType& type) {
+  std::size_t run = 1;
+  for (auto i = static_cast<std::size_t>(type.quant->axis + 1); i < type.shape.rank(); ++i)
+    run *= static_cast<std::size_t>(type.shape[i]);
+  return run;
+}
+
+// In real numbers.
 void fill_zero(const TensorType& type, Tensor& tensor) {
-  const std::int32_t zero = type.quant ? type.quant->zero_point[0] : 0;
-  if (size_of(type.dtype) == 2 && zero != 0) {
-    for (std::size_t i = 0; i < tensor.bytes / 2; ++i) put(tensor.data, i, static_cast<std::uint16_t>(zero));
-  } else {
-    std::memset(tensor.data, zero, tensor.bytes);
+  std::memset(tensor.data, 0, tensor.bytes);
+  if (!type.quant) return;
+  const std::vector<std::int32_t>& zeros = type.quant->zero_point;
+  const std::size_t run = type.quant->per_tensor() ? 1 : zero_point_run(type);
+  const std::size_t bytes = size_of(type.dtype);
+  for (std::size_t i = 0; i < tensor.bytes / bytes; ++i) {
+    const std::int32_t zero = zeros[i / run % zeros.size()];
+    if (bytes == 1)
+      put(tensor.data, i, static_cast<std::uint8_t>(zero));
+    else
+      put(tensor.data, i, static_cast<std::uint16_t>(zero));
   }
 }
 

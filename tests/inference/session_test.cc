@@ -58,6 +58,26 @@ TEST_F(Sessions, FakeStampsQuantisedOutputsAroundTheirZero) {
   EXPECT_EQ(out[7], -3);
 }
 
+TEST_F(Sessions, FakeWritesTheZeroOfEachChannel) {
+  ManualClock clock;
+  SessionRequest r = request();
+  const ModelBuilder model = ModelBuilder()
+                                 .input("x", {1, 2, 4})
+                                 .output("y", {1, 2, 4})
+                                 .weight(tensor<float>("s", onnx::kFloat, {2}, {0.5f, 2}))
+                                 .weight(tensor<std::uint8_t>("z", onnx::kUint8, {2}, {3, 200}))
+                                 .node("Relu", {"x"}, {"r"})
+                                 .node("QuantizeLinear", {"r", "s", "z"}, {"q"})
+                                 .node("DequantizeLinear", {"q", "s", "z"}, {"y"});
+  r.model = request_for(folder_.write("axis.onnx", model.bytes()));
+  const auto session = make_fake_backend(clock)->open(r);
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  RunTensors run((*session)->signature());
+  ASSERT_TRUE((*session)->run(0, run.in, run.out).ok());
+  const auto out = run.outputs[0].values<std::uint8_t>();  // the stamp takes the first channel
+  EXPECT_THAT(std::vector<int>(out.begin() + 4, out.end()), ::testing::ElementsAre(200, 200, 200, 200));
+}
+
 TEST_F(Sessions, FakeTakesItsTimeOnTheClock) {
   SteppedClock clock;
   const auto session = make_fake_backend(clock)->open(request({{"latency_ms", {30.0}}}));
