@@ -38,11 +38,11 @@ class Words(Faults):
         return self.at('tiny.onnx')
 
     def test_the_size_of_a_test_pattern_is_checked_with_the_file(self):
-        for options, says in (('width: 62', "'width' is 62, allowed for test:bars: even numbers from 64 to 3840 (max_width)"),
-                              ('height: 101', "'height' is 101, allowed for test:bars: even numbers from 64 to 2160 (max_height)"),
-                              ('max_width: 640', "'width' is 1280, allowed for test:bars: even numbers from 64 to 640 (max_width)")):
+        for options, column, says in (('width: 62', 70, "'width' is 62, allowed for test:bars: even numbers from 64 to 3840 (max_width)"),
+                                      ('height: 101', 71, "'height' is 101, allowed for test:bars: even numbers from 64 to 2160 (max_height)"),
+                                      ('max_width: 640', 10, "'width' is 1280, allowed for test:bars: even numbers from 64 to 640 (max_width)")):
             lines = self.errors(self.source_to('{uri: "test:bars", %s}' % options))
-            self.assertEqual(lines, [f"FILE:3:10: error: node 'cam': option {says}"])
+            self.assertEqual(lines, [f"FILE:3:{column}: error: node 'cam': option {says}"])
 
     def test_a_value_that_is_no_number_is_one_error(self):
         path = self.pipeline('id: cam, type: video_source, options: {uri: "test:bars", fps: .nan}',
