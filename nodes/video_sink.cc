@@ -1,9 +1,7 @@
 // video_sink: writes frames to a video file.
-//   inputs   frame: any format and size; a size that changes is scaled to the first one's
-//   outputs  none
-//   options  path, overwrite, fps, quality: see describe
-//   drops    nothing of its own; a write error ends the run
-//   thread   its own
+//   inputs   frame: any format; a size that changes is scaled to the first one's; odd sides lose a row or
+//   column outputs  none options  path, overwrite, fps, quality: see describe drops    nothing of its own; a
+//   write error ends the run thread   its own
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -32,7 +30,8 @@ NodeDeclaration video_sink_declaration() {
   d.sink = true;
   d.thread = ThreadKind::kOwn;
   d.check_options = check_options;
-  d.input("frame", PortKind::kFrame).help("any format; the first one's size is the video's");
+  d.input("frame", PortKind::kFrame)
+      .help("any format; the first one's size is the video's, without the last row or column of odd sides");
   d.option("path", OptionKind::kPathOut)
       .must()
       .help("a file that ends in .mp4, .mkv or .avi; made with the first frame");
