@@ -1,7 +1,9 @@
 // video_sink: writes frames to a video file.
-//   inputs   frame: any format; a size that changes is scaled to the first one's; odd sides lose a row or
-//   column outputs  none options  path, overwrite, fps, quality: see describe drops    nothing of its own; a
-//   write error ends the run thread   its own
+//   inputs   frame: any format; another size is scaled to the first one's; odd sides lose a row or column
+//   outputs  none
+//   options  path, overwrite, fps, quality: see describe
+//   drops    nothing of its own; a write error ends the run
+//   thread   its own
 #include <fmt/format.h>
 
 #include <filesystem>

@@ -91,7 +91,7 @@ void put_stamp(std::byte* data, DType dtype, std::size_t index, std::uint64_t va
 // How many elements in a row share a zero point: those behind the dimension along which it differs.
 std::size_t zero_point_run(const TensorType& type) {
   std::size_t run = 1;
-  for (auto i = static_cast<std::size_t>(type.quant->axis + 1); i < type.shape.rank(); ++i)
+  for (std::size_t i = static_cast<std::size_t>(type.quant->axis) + 1; i < type.shape.rank(); ++i)
     run *= static_cast<std::size_t>(type.shape[i]);
   return run;
 }
