@@ -73,7 +73,8 @@ void prepare_packet(void* value, const Options& options) {
 // Upright source pixels.
 struct Box {
   double x0, y0, x1, y1;
-  bool empty() const { return static_cast<float>(x1 - x0) <= 0 || static_cast<float>(y1 - y0) <= 0; }
+  // Also of what is not finite.
+  bool empty() const { return !(static_cast<float>(x1 - x0) > 0 && static_cast<float>(y1 - y0) > 0); }
 };
 
 // From grid pixels, clipped to the picture; empty when nothing of the box lies in it.
