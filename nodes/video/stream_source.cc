@@ -71,7 +71,7 @@ class StreamSource final : public SourceNode {
   TimeNs stamp_ = 0;       // of the last packet
   bool draining_ = false;  // the decoder gives what it still has
   Demuxer::Read ended_by_ = Demuxer::Read::kEnd;
-  Status failure_;  // of the decoder: ends the source once it is empty
+  Status failure_;              // of the decoder: ends the source once it is empty
   std::uint64_t pictures_ = 0;  // since the last (re)start of the stream
   bool said_conversion_ = false;
   bool said_matrix_ = false;
