@@ -373,7 +373,7 @@ bool LiveSelection::carry_out(const SelectionChange& change, TimeNs now) {
   node.user->limit_rate(change.rate_hz);
   // Policy fixed begins where the node was opened, which it has noted.
   const bool fixed = selection_->node(change.node).policy.kind == PolicyKind::kFixed;
-  if (change.before < 0 && fixed && node.routes[c] == 0) return true;
+  if (change.before < 0 && fixed && node.routes[c] == 0 && change.step == 0) return true;
   Choice choice = selection_->decisions(change.node).back();
   if (replay_) choice.at = std::min(now, started_ + replay_->since_start(choice.at));
   node.user->note(node.routes[c], std::move(choice));

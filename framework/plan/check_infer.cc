@@ -101,6 +101,30 @@ std::string lacks(Draft& d, int n, const OptionValue& step, std::string& allowed
   return {};
 }
 
+// Where `step` names the only backend that the node and its earlier steps have left to begin on, it is no
+// candidate before that step, and nothing is: why; empty: something is left. Takes it out of `left`.
+std::string takes_last(const OptionValue& step, std::vector<std::string>& left) {
+  const auto* map = std::get_if<OptionMap>(&step.data);
+  const std::string* const name = map ? text_of(*map, "backend") : nullptr;
+  const auto found = name ? std::ranges::find(left, *name) : left.end();
+  if (found == left.end()) return {};
+  if (left.size() == 1) return "backend " + in_quotes(*name);
+  left.erase(found);
+  return {};
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+std::string no_start(const std::string& backends) {
+  return ", and so no backend is left to begin on: one that a step names is not used before it, and its "
+         "backends are " +
+         backends;
+}
+
 void refuse_step(Draft& d, int n, std::size_t step, const std::string& names) {
   const std::string sentence = d.owner(n) + ": option 'degrade' names " + names;
   if (is_set(d, n, "degrade")) return d.error({}, "--set: " + sentence);
@@ -115,16 +139,20 @@ void check_ladder(Draft& d, int n) {
   const auto* steps = std::get_if<OptionList>(&option(d.node(n), "degrade").data);
   if (!steps || !d.node(n).options->has("backends")) return;
   OptionList kept;
+  std::vector<std::string> left = d.node(n).options->texts("backends");
+  const std::string all = joined(left);
   for (std::size_t i = 0; i < steps->size(); ++i) {
     std::string names;
     const std::string missing = lacks(d, n, (*steps)[i], names);
-    if (missing.empty()) {
+    const std::string last = missing.empty() ? takes_last((*steps)[i], left) : std::string();
+    const std::string number = std::to_string(i + 1);
+    if (missing.empty() && last.empty()) {
       kept.push_back((*steps)[i]);
     } else if (written) {
-      refuse_step(d, n, i, missing + names);
+      refuse_step(d, n, i, last.empty() ? missing + names : last + " in step " + number + no_start(all));
     } else {
-      d.say(d.owner(n) + " skips step " + std::to_string(i + 1) + " of selector.degrade: it has no " +
-            missing);
+      d.say(d.owner(n) + " skips step " + number + " of selector.degrade: " +
+            (last.empty() ? "it has no " + missing : "it names " + last + no_start(all)));
     }
   }
   if (kept.size() == steps->size()) return;

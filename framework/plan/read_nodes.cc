@@ -139,12 +139,20 @@ void decide_on_error(Draft& d, int index) {
   d.node(index).stop_on_error = spec.on_error.value_or(rule) == "stop";
 }
 
+// A shipped profile has a plain name; anything else is a path.
+void resolve_profile(OptionMap& device, const std::string& base) {
+  const auto found = device.find("profile");
+  auto* const profile = found == device.end() ? nullptr : std::get_if<std::string>(&found->second.data);
+  if (profile && profile->find_first_of("/.") != std::string::npos) *profile = resolve_path(base, *profile);
+}
+
 }  // namespace
 
 void read_sections(Draft& d) {
   d.plan->selector = read_section(d, "selector", selector_section(), d.spec.selector);
   d.plan->backends = read_section(d, "backends", backends_section(), d.spec.backends);
   d.plan->device = read_section(d, "device", device_section(), d.spec.device);
+  resolve_profile(d.plan->device, d.spec.directory);
 }
 
 void list_models(Draft& d) {

@@ -139,9 +139,10 @@ bool Chooser::may_try() const {
 // Moves `board` one step down or up when that is due; kBest: it is not.
 Cause Chooser::ladder_step(Board& board) const {
   const int last = static_cast<int>(policy_.degrade.size());
-  if (last == 0 || state_.current < 0) return Cause::kBest;
+  const bool starts = state_.current < 0;  // the ladder moves only where nothing may run before its steps
+  if (last == 0 || (starts && board.best >= 0)) return Cause::kBest;
   if (!board.holds && board.step < last) {
-    if (on_trial()) return Cause::kBest;
+    if (!starts && on_trial()) return Cause::kBest;
     const bool hot = board.forced && policy_.max_temperature_c;
     if (!hot && since(state_.stepped_at) < policy_.dwell_s) return Cause::kBest;
     for (int step = board.step + 1; step <= last; ++step) {  // a step that leaves no candidate is passed over
@@ -152,7 +153,7 @@ Cause Chooser::ladder_step(Board& board) const {
     }
     return Cause::kBest;
   }
-  if (board.step == 0) return Cause::kBest;
+  if (board.step == 0 || starts) return Cause::kBest;
   const double waited = since(state_.stepped_at), longer = 1 << std::min(state_.rises, 5);
   if (waited < policy_.dwell_s * kClimbDwells * longer) return Cause::kBest;
   const Board above = look(board.step - 1);
@@ -256,7 +257,7 @@ Decision Chooser::run() {
     decision.cause = Cause::kNothing;
   } else if (state_.current < 0) {
     decision.candidate = board.best;
-    decision.cause = board.forced ? Cause::kNothing : Cause::kStart;
+    decision.cause = stepped != Cause::kBest ? stepped : board.forced ? Cause::kNothing : Cause::kStart;
   } else {
     damp(board, decision);
     if (stepped != Cause::kBest) decision.cause = stepped;

@@ -242,6 +242,36 @@ TEST(Options, WrittenStepsMustBePossibleInheritedOnesAreSkipped) {
               ::testing::Contains("node 'face' skips step 1 of selector.degrade: it has no backend 'gpu'"));
 }
 
+TEST(Options, StepsLeaveABackendToBeginOn) {
+  EXPECT_THAT(
+      issues_of(with_infer("backends: [gpu, cpu], degrade: [{backend: cpu}, {rate_hz: 5, backend: gpu}]")),
+      ElementsAre(
+          HasSubstr("node 'face': option 'degrade' names backend 'gpu' in step 2, and so no backend is "
+                    "left to begin on: one that a step names is not used before it, and its backends "
+                    "are gpu, cpu")));
+  EXPECT_THAT(issues_of(with_infer("backends: [gpu, cpu], degrade: [{backend: cpu}, {backend: cpu}]")),
+              ElementsAre())
+      << "gpu is left";
+  const PlanResult result =
+      plan_of(with_infer("backends: [cpu]", "selector: {degrade: [{backend: cpu}, {rate_hz: 5}]}\n"));
+  ASSERT_TRUE(result.plan);
+  EXPECT_EQ(std::get<OptionList>(node(result, "face").options->value("degrade").data).size(), 1U);
+  EXPECT_THAT(result.plan->adjustments,
+              ::testing::Contains(HasSubstr("node 'face' skips step 1 of selector.degrade: it names backend "
+                                            "'cpu', and so no backend is left to begin on")));
+}
+
+TEST(Options, AProfileIsAShippedOneOrAPathFromTheFile) {
+  const auto profile_of = [](const std::string& written) {
+    ParsedSpec spec = parse_spec_text(with_pre("") + "device: {profile: " + written + "}\n");
+    spec.spec.directory = "/configs";
+    return make_plan(spec.spec, plan_inputs()).plan->device.at("profile");
+  };
+  EXPECT_EQ(profile_of("generic"), OptionValue{std::string("generic")});
+  EXPECT_EQ(profile_of("../prof/mine.yaml"), OptionValue{std::string("/prof/mine.yaml")});
+  EXPECT_EQ(profile_of("mine.yaml"), OptionValue{std::string("/configs/mine.yaml")});
+}
+
 TEST(Options, APerformanceModeIsAStepOfTheNpuOnly) {
   EXPECT_THAT(issues_of(with_infer("degrade: [{performance_mode: balanced}]")),
               ElementsAre(HasSubstr(

@@ -333,6 +333,21 @@ TEST(Ladder, AVariantNamedInAStepIsNoCandidateBeforeIt) {
   EXPECT_EQ(bench.current().variant, "");
 }
 
+TEST(Ladder, BeginsOnTheFirstStepThatHasACandidate) {
+  SelectorPolicy policy = policy_of_kind(PolicyKind::kBalanced);
+  policy.degrade.resize(2);
+  policy.degrade[0].rate_hz = 15;
+  policy.degrade[1].backend = "cpu";
+  std::vector<SelectorCandidate> candidates = {candidate("htp", 10, 0), candidate("cpu", 20, 1)};
+  candidates[0].unusable = "it is not here";
+  Bench bench(candidates, policy);
+  const Decision first = bench.step();
+  EXPECT_EQ(first.cause, Cause::kStepDown);
+  EXPECT_EQ(first.step, 2);
+  EXPECT_EQ(bench.current().backend, "cpu");
+  EXPECT_EQ(bench.steps(300).step, 2) << "there is nothing above";
+}
+
 TEST(Probes, OneWhosePauseIsOverFirstThenTheOldestButNeverTheCurrent) {
   Bench bench(three(), policy_of_kind(PolicyKind::kThroughput));
   bench.step();
