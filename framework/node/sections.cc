@@ -54,9 +54,10 @@ std::deque<OptionDeclaration> make_selector() {
   out.push_back(option("dwell_s", OptionKind::kNumber, {10.0}, "Least time between two switches.")
                     .in_unit("s")
                     .range(0, kNoLimit));
-  out.push_back(
-      option("min_gain", OptionKind::kNumber, {0.15}, "Least predicted gain that justifies a switch.")
-          .range(0, kNoLimit));
+  out.push_back(option("min_gain", OptionKind::kNumber, {0.15},
+                       "Least predicted gain that justifies a switch; of performance modes under "
+                       "policy sustained 0.03, if that is less.")
+                    .range(0, kNoLimit));
   out.push_back(degrade());
   return out;
 }

@@ -1,7 +1,10 @@
 #include "inference/selection/selection.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
+#include "inference/backend_options.h"
 #include "inference/selector/ladder.h"
 
 namespace sluice {
@@ -12,6 +15,14 @@ constexpr double kStaleDwells = 3, kStaleLeast = 5;
 constexpr double kWhole = 0.5;          // s: periods cut short by a failure say nothing of the rate
 constexpr TimeNs kSeldom = from_s(15);  // between probes of a node that misses its rate
 constexpr double kKeepsUp = 0.9;        // of its rate: a node that gives less has no time for probes
+
+// Runs of others that are under way are waited for: they cost somewhat more than their time [assumed].
+constexpr double kCollisions = 1.1;
+
+// Cores run several nodes at once, and so does the fake backend.
+bool is_queued(const SelectorCandidate& candidate) {
+  return backend_waits(candidate.backend) && candidate.backend != "fake";
+}
 
 // For a node that misses its rate, or has candidates that fail: one that works and, as fast as it once was,
 // would be worth the change, seldom. Without it a backend that was slow for a while would be left for ever:
@@ -104,6 +115,29 @@ SelectionChange Selection::carry_out(std::size_t n, const Decision& decision, Ti
   return change;
 }
 
+// The runs of all nodes go through an accelerator one after the other: what is left of its time for `n`, by
+// what the others took in the last whole period and what each run of theirs takes now; at least its turn.
+void Selection::share_units(std::size_t n) {
+  std::array<double, kUnitRoles> taken{};
+  std::array<int, kUnitRoles> others{};
+  for (std::size_t other = 0; other < nodes_.size(); ++other) {
+    const Node& o = nodes_[other];
+    if (other == n || o.state.current < 0) continue;
+    const auto current = static_cast<std::size_t>(o.state.current);
+    if (!is_queued(o.what.candidates[current])) continue;
+    const auto unit = static_cast<std::size_t>(o.what.candidates[current].unit);
+    taken[unit] += std::min(1.0, o.fps * o.state.candidates[current].now_ms * 1e-3);
+    ++others[unit];
+  }
+  Node& node = nodes_[n];
+  for (std::size_t c = 0; c < node.state.count; ++c) {
+    const auto unit = static_cast<std::size_t>(node.what.candidates[c].unit);
+    const double turn = 1 / (kCollisions * (1 + others[unit]));
+    const bool shared = is_queued(node.what.candidates[c]) && others[unit] > 0;
+    node.state.candidates[c].free_share = shared ? std::max(turn, 1 - kCollisions * taken[unit]) : 1;
+  }
+}
+
 std::vector<SelectionChange> Selection::on_period(TimeNs now, const Readings& readings) {
   period_.at = now;
   period_.readings = readings;
@@ -119,6 +153,7 @@ std::vector<SelectionChange> Selection::decide(const SelectionEvent& period) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     Node& node = nodes_[n];
     take_in(node, period.runs[n], period.at, period.readings);
+    share_units(n);
     const Decision decision = choose(node.what.candidates, node.state, period.readings, node.what.policy);
     node.blind = decision.blind;
     if (decision.changed) changes.push_back(carry_out(n, decision, period.at));

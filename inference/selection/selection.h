@@ -101,6 +101,7 @@ class Selection {
   };
 
   void take_in(Node& node, const RunMeter::Period& period, TimeNs now, const Readings& readings) const;
+  void share_units(std::size_t n);
   std::vector<SelectionChange> decide(const SelectionEvent& period);
   static void fail(Node& node, std::size_t candidate, TimeNs now);
   SelectionChange carry_out(std::size_t n, const Decision& decision, TimeNs now);

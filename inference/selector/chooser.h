@@ -46,6 +46,7 @@ class Chooser {
   void score_sustained(const Forecaster& future, Board& board) const;
   void retreat(const Forecaster& future, Board& board) const;
   double simple_score(std::size_t c, const Forecast& forecast, double rate) const;
+  double uncrowded(std::size_t c, double rate) const;
   double power_of(std::size_t c) const;  // 0: unknown
   void pick(Board& board) const;
   double hoped_peak(std::size_t c) const;

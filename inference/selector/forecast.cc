@@ -8,6 +8,7 @@ namespace {
 constexpr double kMargin = 0.8;  // K below max_temperature_c, and so many spreads of the measurements more
 constexpr double kMarginSpreads = 1.5;
 constexpr double kFree = 0.97;   // of a mode's clock: less is throttling
+constexpr double kShown = 0.93;  // ... and less than this is none of the noise of latencies
 constexpr double kFineStep = 2;  // s
 constexpr int kPeakParts = 6;    // steps of a look ahead for the peak
 // [assumed] a governor that nobody has met yet: it exists so likely, acts on the case between these, and then
@@ -120,7 +121,7 @@ double Forecaster::latency_now(std::size_t candidate) const {
   if (static_cast<int>(candidate) == state_.current) return c.now_ms;
   const UnitRole unit = candidates_[candidate].unit;
   const bool same = state_.current >= 0 && candidates_[static_cast<std::size_t>(state_.current)].unit == unit;
-  const double cap = held_speed(unit);
+  const double cap = policy_.kind == PolicyKind::kSustained ? held_speed(unit) : shown_speed(unit);
   if (!same || cap >= 1) return c.now_ms;
   return c.base_ms / std::min(1.0, cap / c.speed);
 }
@@ -130,7 +131,7 @@ double Forecaster::rate_of(std::size_t candidate, double speed) const {
   if (c.base_ms <= 0) return 0;
   const double latency = c.base_ms * c.speed / std::min(c.speed, speed);
   if (policy_.latency_budget_ms && latency > *policy_.latency_budget_ms) return 0;
-  const double most = 1000 / latency;
+  const double most = c.free_share * 1000 / latency;
   return rate_ > 0 ? std::min(rate_, most) : most;
 }
 
@@ -250,6 +251,16 @@ Forecaster::Ride Forecaster::ride(std::size_t candidate) const {
 double Forecaster::held_speed(UnitRole unit) const {
   if (state_.trips.throttled(unit)) return state_.trips.throttled_speed(unit);
   return state_.trips.starved(unit) ? state_.trips.starved_speed(unit) : 1;
+}
+
+// Where what runs is slowed visibly, that is what the unit's other modes get, too: a mean over some time
+// would make them look better or worse than what runs by as much as that has changed since.
+double Forecaster::shown_speed(UnitRole unit) const {
+  if (state_.current < 0) return held_speed(unit);
+  const auto current = static_cast<std::size_t>(state_.current);
+  const CandidateState& c = state_.candidates[current];
+  const bool shown = candidates_[current].unit == unit && c.now_ms > 0 && c.base_ms < kShown * c.now_ms;
+  return shown ? c.speed * c.base_ms / c.now_ms : held_speed(unit);
 }
 
 bool Forecaster::rides_throttled(std::size_t candidate) const {

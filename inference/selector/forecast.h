@@ -47,7 +47,7 @@ class Forecaster {
 
   // Latency now: throttled if its unit is, by the governor's cap as learned.
   double latency_now(std::size_t candidate) const;
-  // Frames per second within the latency budget at `speed` of the unit.
+  // Frames per second within the latency budget at `speed` of the unit, beside what other nodes run there.
   double rate_of(std::size_t candidate, double speed) const;
   // Highest die temperature within `seconds`, `doubts` deviations above the likeliest, and whether a
   // temperature is too near max_temperature_c.
@@ -88,7 +88,8 @@ class Forecaster {
   double with_follow_up(const Ride& first, std::size_t next) const;
 
  private:
-  double held_speed(UnitRole unit) const;  // 1: nothing holds it down
+  double held_speed(UnitRole unit) const;   // 1: nothing holds it down
+  double shown_speed(UnitRole unit) const;  // the same, by what the current candidate shows now
   double cap(UnitRole unit, const ThermalPredictor::Path& path, Active& active) const;
   double hope(std::size_t candidate) const;
   double duty_of(const CandidateState& candidate, double speed) const;

@@ -20,6 +20,8 @@ constexpr double kCoolShare = 0.01, kCoolLeast = 0.05;  // frames per second tha
 // sooner.
 constexpr double kHurryShare = 0.08;
 constexpr std::size_t kFollowUps = 4;
+// Frames that are lost because units are shared come before the energy of those that are not.
+constexpr double kCrowded = 1e-3;
 constexpr double kLeastScale =
     0.5;  // [assumed] of the power that is assumed, where nothing of the unit has run
 
@@ -89,15 +91,25 @@ double Chooser::simple_score(std::size_t c, const Forecast& forecast, double rat
       return 1000 / (latency * std::max(1.0, tail));
     }
     case PolicyKind::kEfficiency:
-      return 1000 / energy;
+      return uncrowded(c, rate) * 1000 / energy;
     case PolicyKind::kBalanced: {
-      const double most = 1000 / latency;
+      const double most = s.free_share * 1000 / latency;
       const double fps = rate > 0 ? std::min(rate, most) : most;
-      return fps * fps / energy;
+      return uncrowded(c, rate) * fps * fps / energy;
     }
     default:
-      return 1000 / latency;
+      return s.free_share * 1000 / latency;
   }
+}
+
+// Less than 1 for what loses frames beside what other nodes run on its unit, and would not alone: frames that
+// are lost to some nodes here and to others there add up where they are joined.
+double Chooser::uncrowded(std::size_t c, double rate) const {
+  const CandidateState& s = state_.candidates[c];
+  if (rate <= 0 || s.base_ms <= 0) return 1;
+  const double most = 1000 / s.base_ms;
+  const double kept = std::min(1.0, s.free_share * most / std::min(rate, most));
+  return kept >= kRegained ? 1 : kCrowded * kept * kept;
 }
 
 void Chooser::score_sustained(const Forecaster& future, Board& board) const {

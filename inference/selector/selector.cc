@@ -8,8 +8,8 @@
 namespace sluice {
 namespace {
 
-constexpr double kModeGain =
-    0.03;  // a change of the performance mode alone keeps the session: only noise to beat
+// Policy sustained steers by the performance mode, which keeps the session: only noise to beat.
+constexpr double kModeGain = 0.03;
 constexpr double kClimbDwells = 3;  // how many dwells a step lasts at least before it is climbed again
 // ... before it is climbed against the prediction, and how many dwells that is not judged by it.
 constexpr double kTryDwells = 12, kTrialDwells = 3, kLeastTrialDwell = 1;
@@ -75,7 +75,10 @@ int Chooser::least_bad(const Board& board) const {
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
       const Forecast& f = board.forecasts[c];
       if (f.exclusion != level || (best >= 0 && mildest != level)) continue;
-      const double badness = level == Exclusion::kTooSlow ? f.latency_ms
+      // Equals do not take turns.
+      const double slow =
+          static_cast<int>(c) == state_.current ? f.latency_ms / (1 + policy_.min_gain) : f.latency_ms;
+      const double badness = level == Exclusion::kTooSlow ? slow
                              : level == Exclusion::kPower ? hoped_power(c)
                                                           : heat_badness(c);
       if (badness >= lowest) continue;
@@ -206,7 +209,8 @@ void Chooser::damp(const Board& board, Decision& decision) const {
     return;
   }
   const bool fixed = policy_.kind == PolicyKind::kFixed;
-  const double least = moves(at(state_.current), at(board.best)) ? policy_.min_gain : kModeGain;
+  const bool free_mode = policy_.kind == PolicyKind::kSustained && !moves(at(state_.current), at(board.best));
+  const double least = free_mode ? kModeGain : policy_.min_gain;
   if (hurried(board)) {
     decision.candidate = waited(at(board.best)) ? board.best : same_session(board);
   } else {

@@ -29,7 +29,8 @@ struct CandidateState {
   double speed = 1;  // clock as a share of the fastest mode of the same backend and variant
   double watts = 0;  // while running; relative where energy is unknown
   Basis watts_basis = Basis::kUnknown;
-  double ran_s = 0;  // how long it has run for this node
+  double ran_s = 0;       // how long it has run for this node
+  double free_share = 1;  // of its unit's time; the rest is what other nodes take
   // By the power sensor, its true watts per watt of `watts`; 0: it has not run at full clock. Kept apart
   // because the predictor has learned with `watts`.
   double watts_scale = 0;

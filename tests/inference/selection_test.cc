@@ -109,6 +109,29 @@ TEST(Selection, StepsDownItsLadderWithTheRateAndUpAgain) {
   EXPECT_THAT(up[0].reason, HasSubstr("degrade: back to step 0"));
 }
 
+// Of the accelerators' time, which all nodes share; cores run several nodes at once.
+TEST(Selection, CountsWhatOtherNodesTakeOfAUnit) {
+  const std::vector<SelectorCandidate> candidates = {testing::candidate("htp", 10, 0),
+                                                     testing::candidate("cpu", 40, 1)};
+  const SelectorPolicy policy{.kind = PolicyKind::kLatency, .target_fps = 30};
+  Selection selection(
+      {{"a", candidates, policy}, {"b", candidates, policy}, {"alone", {candidates[1]}, policy}});
+  for (int s = 1; s <= 5; ++s) {
+    for (int run = 0; run < 30 && s > 1; ++run) {
+      selection.meter(0).add_run(0, from_ms(10));
+      selection.meter(2).add_run(0, from_ms(40));
+    }
+    selection.on_period(from_s(s), {});
+  }
+  const auto share = [&](std::size_t n, std::size_t c) {
+    return selection.state(n).candidates[c].free_share;
+  };
+  EXPECT_NEAR(share(1, 0), 1 - 1.1 * 0.3, 1e-6) << "30 runs of 10 ms";
+  EXPECT_EQ(share(0, 0), 1) << "node b ran nothing";
+  EXPECT_EQ(share(0, 1), 1);
+  EXPECT_EQ(share(2, 0), 1);
+}
+
 TEST(Selection, ProbesNeitherTheUnusableNorWhileFramesAreMissed) {
   std::vector<SelectorCandidate> candidates = {
       testing::candidate("gpu", 8, 0), testing::candidate("htp", 9, 1), testing::candidate("cpu", 20, 2)};

@@ -333,6 +333,64 @@ TEST(Ladder, AVariantNamedInAStepIsNoCandidateBeforeIt) {
   EXPECT_EQ(bench.current().variant, "");
 }
 
+std::vector<SelectorCandidate> modes() {
+  std::vector<SelectorCandidate> out = {candidate("htp", 4, 0, "", "burst"),
+                                        candidate("htp", 6, 0, "", "balanced"),
+                                        candidate("htp", 10, 0, "", "power_saver")};
+  const double energies[] = {30, 24, 20};
+  for (std::size_t c = 0; c < out.size(); ++c) out[c].energy_mj = {energies[c], Basis::kAssumed};
+  return out;
+}
+
+// Where other nodes take some of the unit's time, a slow mode does not carry its frames.
+TEST(SharedUnits, NoPolicyStaysOnAModeThatLosesFramesBesideOtherNodes) {
+  for (const PolicyKind kind : {PolicyKind::kEfficiency, PolicyKind::kBalanced, PolicyKind::kSustained}) {
+    SelectorPolicy policy = policy_of_kind(kind);
+    policy.target_fps = 60;
+    Bench bench(modes(), policy);
+    bench.rate = 60;
+    bench.steps(30, 0, 40);
+    EXPECT_EQ(bench.current().performance_mode, "power_saver") << name_of(kind) << ": alone";
+    for (std::size_t c = 0; c < bench.state().count; ++c) bench.state().candidates[c].free_share = 0.45;
+    const Decision left = bench.step(0, 40);
+    EXPECT_EQ(left.cause, Cause::kGain) << name_of(kind);
+    EXPECT_EQ(bench.current().performance_mode, "balanced") << name_of(kind);
+    EXPECT_THAT(bench.said(left), HasSubstr("htp, power_saver 4")) << name_of(kind);
+    EXPECT_FALSE(bench.steps(60, 0, 40).changed) << name_of(kind);
+  }
+}
+
+// A governor that slows the unit slows its other modes as much.
+TEST(Throttled, ModesOfAUnitDoNotTakeTurns) {
+  for (const bool budget : {false, true}) {
+    SelectorPolicy policy = policy_of_kind(budget ? PolicyKind::kBalanced : PolicyKind::kLatency);
+    policy.target_fps = 60;
+    if (budget) policy.latency_budget_ms = 5;
+    Bench bench(modes(), policy);
+    bench.rate = 60;
+    for (int s = 0; s < 60; ++s) bench.step(0, 40 + s * 0.5);
+    ASSERT_EQ(bench.current().performance_mode, "burst");
+    int changes = 0;
+    for (int s = 0; s < 600; ++s) {
+      const CandidateState& c = bench.state().candidates[static_cast<std::size_t>(bench.state().current)];
+      const double cap = s < 60 ? 0.6 : 0.2;  // of the unit's clock
+      changes += bench.step(c.base_ms * std::max(1.0, c.speed / cap), 70 + s % 3).changed ? 1 : 0;
+    }
+    EXPECT_LE(changes, 1) << (budget ? "latency_budget_ms" : "latency");
+  }
+}
+
+TEST(Damping, MinGainBindsTheModesToo) {
+  SelectorPolicy policy = policy_of_kind(PolicyKind::kThroughput);
+  policy.min_gain = 0.6;
+  Bench bench(modes(), policy);
+  bench.steps(20);
+  bench.state().current = 1;  // balanced; burst gives half as much again
+  EXPECT_EQ(bench.step().cause, Cause::kSmallGain);
+  bench.policy().min_gain = 0.4;
+  EXPECT_EQ(bench.step().cause, Cause::kGain);
+}
+
 TEST(Ladder, BeginsOnTheFirstStepThatHasACandidate) {
   SelectorPolicy policy = policy_of_kind(PolicyKind::kBalanced);
   policy.degrade.resize(2);
