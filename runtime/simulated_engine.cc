@@ -105,7 +105,7 @@ Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
   selection_->on_period(run_->now(), readings_);
   if (options_.record) options_.record(selection_start_line(run_->now()));
   run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
-    selection_->on_run(infer, took, status);
+    if (!loaded_) selection_->on_run(infer, took, status);
   });
   return {};
 }

@@ -25,6 +25,14 @@ FakeFaults::FakeFaults(const Options& fake)
       nan_at_(runs_of(fake, "nan_at")),
       timeout_ms_(fake.has("run_timeout_ms") ? fake.number("run_timeout_ms") : 10'000) {}
 
+FakeFaults::Run FakeFaults::probe(double latency_ms) {
+  const int row = nan_in_a_row_;
+  Run run = next(latency_ms);
+  nan_in_a_row_ = row;
+  if (run.wrote_nan) run = {};
+  return run;
+}
+
 FakeFaults::Run FakeFaults::next(double latency_ms) {
   const std::uint64_t run = runs_++;
   if (has(hang_at_, run) || (timeout_ms_ > 0 && latency_ms >= timeout_ms_))

@@ -24,6 +24,10 @@ class FakeFaults {
   };
   // The next run, which takes `latency_ms`.
   Run next(double latency_ms);
+  // A run beside the frames: nobody looks at what came out.
+  Run probe(double latency_ms);
+  // The node ran a frame well on another backend: NaN from now on is a new row of them.
+  void ran_elsewhere() { nan_in_a_row_ = 0; }
 
  private:
   std::vector<double> fail_at_, hang_at_, nan_at_;

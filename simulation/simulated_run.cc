@@ -118,8 +118,7 @@ Result<double> SimulatedRun::probe(std::size_t infer, const InferChoice& choice)
   NodeState& node = nodes_[static_cast<std::size_t>(infer_[infer].node)];
   SLUICE_ASSIGN(Work work, costs_->infer_work(infer_[infer].node, choice));
   if (choice.backend == "fake") {
-    const FakeFaults::Run run = node.faults.next(work.fixed_ms);
-    if (!run.wrote_nan) SLUICE_RETURN_IF_ERROR(run.status);  // a probe does not look at what came out
+    SLUICE_RETURN_IF_ERROR(node.faults.probe(work.fixed_ms).status);
   }
   const TimeNs at = clock_.now() + offset_;
   device_->advance(at);
@@ -186,7 +185,7 @@ Outcome SimulatedRun::run(std::uint32_t unit, Slot slot, const FrameInfo& frame)
       lose(spec.nodes[i], status, frame, out);
       break;
     }
-    runs[i].packets = 1;
+    runs[i].packets = setup_.plan->nodes[static_cast<std::size_t>(spec.nodes[i])].outputs.empty() ? 0 : 1;
   }
   cost_ = now - start;
   return out;
@@ -307,7 +306,10 @@ TimeNs SimulatedRun::do_infer(NodeState& node, Work work, TimeNs arrived, TimeNs
   InferState& state = infer_[node.infer];
   const bool current = work == node.work;  // what queued may be of an earlier choice
   FakeFaults::Run run;
-  if (work.beside) run = node.faults.next(work.fixed_ms);
+  if (work.beside)
+    run = node.faults.next(work.fixed_ms);
+  else
+    node.faults.ran_elsewhere();
   if (run.gives_up_ms > 0) work.fixed_ms = run.gives_up_ms;
   status = run.status;
   const SimulatedDevice::Span span = device_->run(work, now + offset_);
@@ -318,7 +320,12 @@ TimeNs SimulatedRun::do_infer(NodeState& node, Work work, TimeNs arrived, TimeNs
     ++state.runs;
   }
   const bool frame_only = run.wrote_nan && status.code() != Code::kUnavailable;
-  if (on_run_ && current) on_run_(node.infer, span.end - span.start, frame_only ? Status{} : status);
+  if (!on_run_ || !current) return end;
+  const TimeNs took = span.end - span.start;
+  if (run.gives_up_ms > 0)
+    clock_.at(end, TimerKey{-2, 2}, [this, n = node.infer, took, status] { on_run_(n, took, status); });
+  else
+    on_run_(node.infer, took, frame_only ? Status{} : status);
   return end;
 }
 

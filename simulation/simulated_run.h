@@ -56,8 +56,8 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   static Result<std::unique_ptr<SimulatedRun>> create(SimulatedSetup setup);
   ~SimulatedRun() override = default;
 
-  // Called when a run of an infer node (by index into `infer()`) is set off: how long it keeps its unit, and
-  // ok or why it will fail. May call `choose`.
+  // Called when a run of an infer node (by index into `infer()`) is set off, one that hangs when it is given
+  // up: how long it keeps its unit, and ok or why it fails. May call `choose`.
   using OnRun = std::function<void(std::size_t infer, TimeNs took, const Status& status)>;
   // A node lost a frame by failing.
   using OnFailure = std::function<void(int node, const Status& status, const FrameInfo& frame)>;

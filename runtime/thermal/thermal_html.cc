@@ -225,10 +225,13 @@ std::string table(const std::vector<PageRun>& runs) {
 // What was tested on what; a model of a device is never shown as the device.
 std::string device_line(const ThermalReport& report, const std::string& mark) {
   std::string out = "<p>" + escaped(mark);
+  if (!report.readings.empty()) out += "<span class=\"tag\">READINGS SIMULATED</span> ";
   if (report.simulated) out += "<span class=\"tag\">SIMULATED</span> ";
   out += escaped((mark.empty() ? "" : report.pipeline + " on ") + device_words(report)) + "</p>\n";
   return out;
 }
+
+bool has_simulated(const ThermalReport& report) { return report.simulated || !report.readings.empty(); }
 
 std::string page(const std::string& title, const std::string& devices, bool simulated,
                  const std::vector<PageRun>& runs) {
@@ -240,7 +243,9 @@ std::string page(const std::string& title, const std::string& devices, bool simu
     out +=
         "<p class=\"dim\">Where it says simulated, a model of the device ran, not the device. Its numbers "
         "are "
-        "published or assumed as its profile says.</p>\n";
+        "published or assumed as its profile says. Where only the readings are, frames and times are real, "
+        "and "
+        "temperatures and power are the profile's.</p>\n";
   if (runs.empty()) return out + "<p class=\"unknown\">no run</p></body></html>\n";
   out += table(runs) + together(runs);
   for (const PageRun& shown : runs) {
@@ -258,8 +263,8 @@ std::string page(const std::string& title, const std::string& devices, bool simu
 }  // namespace
 
 std::string thermal_html(const ThermalReport& report) {
-  return page(fmt::format("Thermal test of {}", report.pipeline), device_line(report, ""), report.simulated,
-              runs_of(report, ""));
+  return page(fmt::format("Thermal test of {}", report.pipeline), device_line(report, ""),
+              has_simulated(report), runs_of(report, ""));
 }
 
 std::string compare_html(const ThermalReport& a, const ThermalReport& b) {
@@ -267,7 +272,7 @@ std::string compare_html(const ThermalReport& a, const ThermalReport& b) {
   const std::vector<PageRun> others = runs_of(b, "B ");
   runs.insert(runs.end(), others.begin(), others.end());
   return page("Thermal tests compared", device_line(a, "A: ") + device_line(b, "B: "),
-              a.simulated || b.simulated, runs);
+              has_simulated(a) || has_simulated(b), runs);
 }
 
 }  // namespace sluice

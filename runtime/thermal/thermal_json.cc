@@ -246,6 +246,7 @@ std::string thermal_json(const ThermalReport& report) {
                     {"pipeline", report.pipeline},
                     {"simulated", report.simulated},
                     {"device", report.device},
+                    {"simulated_readings", text_or_null(report.readings)},
                     {"ambient_c", number(report.ambient_c)},
                     {"duration_s", number(report.duration_s)},
                     {"load", text_or_null(report.load)},
@@ -268,6 +269,7 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
   ThermalReport out;
   out.pipeline = read_text(json, "pipeline");
   out.device = read_text(json, "device");
+  out.readings = read_text(json, "simulated_readings");
   out.simulated = json.value("simulated", Json(false)) == Json(true);
   out.ambient_c = read_number(json, "ambient_c");
   out.duration_s = read_number(json, "duration_s").value_or(0);
@@ -289,7 +291,10 @@ std::string thermal_csv(const ThermalReport& report) {
   for (std::size_t r = 0; r < kUnitRoles; ++r)
     out += fmt::format(",{}_mhz", name_of(static_cast<UnitRole>(r)));
   out += ",power_w,rss_mb,infer,energy_per_frame_j,drops,performance_mode\n";
-  const std::string device = report.simulated ? "simulated " + report.device : report.device;
+  const std::string device = report.simulated ? "simulated " + report.device
+                             : report.readings.empty()
+                                 ? report.device
+                                 : report.device + " (readings simulated: " + report.readings + ")";
   for (const ThermalRun& run : report.runs) {
     for (const ThermalWindow& w : run.windows) csv_row(device, run, w, out);
   }

@@ -75,6 +75,12 @@ std::string policy_of(const Plan& plan) {
   return all.empty() ? std::string(name_of(PolicyKind::kFixed)) : fmt::format("{}", fmt::join(all, "+"));
 }
 
+// The profile that a real test's readings come from; empty: they are of this machine.
+std::string simulated_readings(const OptionMap& device) {
+  const Options options(device);
+  return options.text("telemetry") == "simulated" ? options.text("profile") : "";
+}
+
 // False when the test was stopped before.
 bool wait_until(Clock& clock, TimeNs until, const std::atomic<bool>& stopped) {
   // In steps: nobody wakes this clock when the test is stopped.
@@ -106,6 +112,7 @@ LoadOptions ThermalTest::load_options(const std::string& policy) const {
   const ParsedSpec spec = parse_spec_file(options_.file);
   for (const NodeSpec& node : spec.spec.nodes) {
     if (node.type == "video_source") out.set.emplace_back(node.id + ".loop", "true");
+    if (node.type == "image_source") out.set.emplace_back(node.id + ".repeat", "1000000000");  // its most
     if (node.type == "infer" && !policy.empty()) out.set.emplace_back(node.id + ".policy", policy);
     // stdout is for the test's own result; the lines are made all the same.
     const Value* const path = node.options.map() ? node.options.find("path") : nullptr;
@@ -127,6 +134,7 @@ bool ThermalTest::check(LoadIssues& issues) {
     report_.pipeline = pipeline->plan().name;
     file_policy_ = policy_of(pipeline->plan());
     device_ = pipeline->plan().device;
+    report_.readings = simulated() ? "" : simulated_readings(device_);
   }
   if (!pipeline || !simulated()) return pipeline.has_value();
   const auto profile = load_profile(report_.device);
@@ -258,6 +266,11 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
     running_ = nullptr;
   }
   const RunReport report = pipeline.report();
+  if (!report_.readings.empty())
+    run.notices.push_back(
+        fmt::format("temperatures, clocks and power are simulated, of profile {}: nothing of this "
+                    "machine's heat was measured",
+                    report_.readings));
   run.notices.insert(run.notices.end(), report.warnings.begin(), report.warnings.end());
   if (report.device)
     run.notices.insert(run.notices.end(), report.device->notices.begin(), report.device->notices.end());

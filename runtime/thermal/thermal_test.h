@@ -47,7 +47,8 @@ struct ThermalLimit {
 struct ThermalReport {
   std::string pipeline;
   bool simulated = false;
-  std::string device;  // "real", or the profile's name
+  std::string device;    // "real", or the profile's name
+  std::string readings;  // real: the profile that its readings are simulated of; empty: they are its own
   std::optional<double> ambient_c;
   double duration_s = 0;
   std::string load;  // what the command changed of the file: "--pace 30 --backend face=gpu"

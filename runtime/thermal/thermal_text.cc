@@ -76,6 +76,7 @@ std::string alone(const char* name, const ThermalReport& report, const ThermalRe
 
 std::string device_words(const ThermalReport& report) {
   std::string out = report.simulated ? "simulated " + report.device : "this machine";
+  if (!report.readings.empty()) out += ", readings simulated (profile " + report.readings + ")";
   if (report.ambient_c) out += fmt::format(" at {:g} degrees C", *report.ambient_c);
   return out + ", load " + time_text(report.duration_s);
 }

@@ -8,7 +8,8 @@
 
 namespace sluice {
 
-// "simulated qcs6490 at 35 degrees C, load 30 min".
+// "simulated qcs6490 at 35 degrees C, load 30 min"; "this machine, readings simulated (profile generic),
+// ...".
 std::string device_words(const ThermalReport& report);
 // "htp w8a16 balanced, step 1".
 std::string infer_words(const ThermalWindow::Infer& infer);

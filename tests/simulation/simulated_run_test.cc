@@ -57,6 +57,8 @@ TEST(SimulatedRun, AllFramesOfTheFileAreAccountedFor) {
   const RunReport report = run(kFast, {{"face.backends", "[htp, cpu]"}}, {}, "30");
   EXPECT_TRUE(report.simulated);
   EXPECT_EQ(report.status, RunStatus::kCompleted);
+  for (const NodeReport& n : report.nodes)
+    EXPECT_EQ(n.packets_out, n.type.ends_with("_sink") ? 0u : n.processed) << n.id << ": as in a real run";
   ASSERT_EQ(report.sources.size(), 1u);
   const std::uint64_t produced = report.sources[0].produced;
   EXPECT_NEAR(static_cast<double>(produced), 250, 1) << "what the header says: its duration times its rate";

@@ -55,6 +55,29 @@ TEST(SimulatedSelection, LeavesABackendThatFailsAtOnceAndComesBack) {
   EXPECT_EQ(report.sources[0].dropped[static_cast<std::size_t>(DropReason::kFailed)], 1u);
 }
 
+TEST(SimulatedSelection, LeavesABackendThatHangsWhenItIsGivenUp) {
+  const RunReport report = run({{"face.backends", "[fake, cpu]"},
+                                {"face.fake", "{latency_ms: 3, hang_at: [60], run_timeout_ms: 5000}"}},
+                               20);
+  const std::vector<DecisionReport>& decisions = report.inference[0].decisions;
+  ASSERT_GE(decisions.size(), 2u);
+  EXPECT_THAT(decisions[1].reason, HasSubstr("fake failed"));
+  EXPECT_NEAR(decisions[1].at_s, 60 / 30.0 + 5, 0.1);
+}
+
+// As in a real run, where a frame that another backend ran well ends the row.
+TEST(SimulatedSelection, NanAfterTheReturnIsANewRow) {
+  const RunReport report =
+      run({{"face.backends", "[fake, cpu]"},
+           {"face.fake",
+            "{latency_ms: 3, nan_at: [40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54]}"}},
+          60);
+  const std::vector<DecisionReport>& decisions = report.inference[0].decisions;
+  ASSERT_EQ(decisions.size(), 3u);
+  EXPECT_EQ(decisions[1].backend, "cpu");
+  EXPECT_EQ(decisions[2].backend, "fake") << "and stays: four or five NaN are not ten";
+}
+
 TEST(SimulatedSelection, KeepsItsTemperatureByTheLadder) {
   const Set set = {{"face.backends", "[cpu]"},
                    {"face.policy", "sustained"},

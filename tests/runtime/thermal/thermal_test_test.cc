@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -226,6 +227,52 @@ TEST(RealThermalTest, CoolsDownUntilSteadyAndRecovers) {
   EXPECT_FALSE(run.windows.back().load);
   EXPECT_EQ(run.windows.back().temperature_c[static_cast<std::size_t>(HeatRole::kCpu)], 40);
   EXPECT_FALSE(report.simulated);
+}
+
+// Pictures are files, which loop.
+TEST(ThermalTest, PicturesLoop) {
+  const std::string folder = ::testing::TempDir() + "/thermal_pictures_" + std::to_string(::getpid());
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/one.pgm", std::ios::binary) << "P5 4 4 255\n0123456789abcdef";
+  std::ofstream(folder + "/test.yaml")
+      << "version: 1\nnodes:\n- {id: cam, type: image_source, options: {path: "
+         "one.pgm}}\n- {id: out, type: null_sink, inputs: cam}\n";
+  ThermalOptions wanted = options(30);
+  wanted.file = folder + "/test.yaml";
+  wanted.pace = "30";
+  const ThermalReport report = report_of(wanted);
+  EXPECT_NEAR(*report.runs.at(0).results.sustained_fps, 30, 1);
+}
+
+// What was run is real; what was read is not, and nothing that is printed hides it.
+TEST(RealThermalTest, ReadingsOfAProfileAreCalledSimulated) {
+  ThermalReport report;
+  report.pipeline = "p";
+  report.device = "real";
+  report.readings = "generic";
+  report.runs.push_back({"fixed"});
+  EXPECT_THAT(thermal_text(report), HasSubstr("p on this machine, readings simulated (profile generic)"));
+  EXPECT_THAT(thermal_html(report), HasSubstr("READINGS SIMULATED"));
+  EXPECT_THAT(thermal_json(report), HasSubstr("\"simulated_readings\": \"generic\""));
+}
+
+TEST(RealThermalTest, ATestOfSimulatedReadingsSaysSo) {
+  const std::string path = ::testing::TempDir() + "/thermal_readings_" + std::to_string(::getpid()) + ".yaml";
+  std::ofstream(path)
+      << "version: 1\nnodes:\n- {id: cam, type: video_source, options: {uri: 'test:bars', width: "
+         "64, height: 64}}\n- {id: out, type: null_sink, inputs: cam}\ndevice: {telemetry: "
+         "simulated, profile: generic}\n";
+  InstantClock clock;
+  ThermalOptions wanted = real_options(clock, [](int) { return 40.0; });
+  wanted.file = path;
+  wanted.backends.clear();
+  wanted.pace.reset();
+  wanted.recovery_s = wanted.cool_down_s = 0;
+  wanted.duration_s = 0.2;
+  const ThermalReport report = report_of(wanted);
+  EXPECT_EQ(report.readings, "generic");
+  EXPECT_FALSE(report.simulated);
+  EXPECT_THAT(report.runs.at(0).notices, ::testing::Contains(HasSubstr("are simulated, of profile generic")));
 }
 
 TEST(RealThermalTest, AnInterruptEndsTheCoolDown) {
