@@ -12,7 +12,8 @@ const SelectorCandidate& at(std::span<const SelectorCandidate> candidates, int i
   return candidates[static_cast<std::size_t>(index)];
 }
 
-std::string percent(double gain) { return number("{:.0f} %", gain * 100); }
+// What brought next to nothing is beaten by any number of times.
+std::string percent(double gain) { return gain > 10 ? "more than 10 times" : number("{:.0f} %", gain * 100); }
 
 std::string why_left(const Decision& decision, const SelectorPolicy& policy, std::string_view name) {
   const Forecast& left = decision.forecasts[static_cast<std::size_t>(decision.rival)];
@@ -73,6 +74,9 @@ std::string headline(std::span<const SelectorCandidate> candidates, const Select
 
 std::string prediction(const SelectorCandidate& candidate, const Forecast& forecast) {
   std::string text = describe(candidate) + " ";
+  if (forecast.exclusion == Exclusion::kAccuracy && !candidate.snr_db)
+    return text + "left out: its accuracy is not known, min_snr_db asks for one";
+  if (forecast.exclusion == Exclusion::kNone && forecast.latency_ms <= 0) return text + "unknown";
   if (forecast.exclusion != Exclusion::kNone) {
     text += name_of(forecast.exclusion);
     // By how much: what is left out must be told as well as what is taken.

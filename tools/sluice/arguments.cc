@@ -8,6 +8,7 @@
 
 #include "framework/core/suggest.h"
 #include "runtime/library.h"
+#include "tools/sluice/above_zero.h"
 #include "tools/sluice/argument_checks.h"
 #include "tools/sluice/duration.h"
 #include "tools/sluice/output.h"
@@ -354,9 +355,9 @@ void add_thermal(CLI::App& app, ThermalArguments& args) {
   thermal->add_option("--min-stability", args.min_stability, "Exit 4 when sustained / peak is below this")
       ->check(CLI::Range(0.0, 1.0));
   thermal->add_option("--min-fps", args.min_fps, "Exit 4 when the sustained rate is below this")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   thermal->add_option("--max-p95-ms", args.max_p95_ms, "Exit 4 when a window's p95 is above this")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   thermal->add_option("--max-skin-c", args.max_skin_c, "Exit 4 when the skin gets hotter than this")
       ->check(CLI::Range(-50.0, 200.0));
   thermal->add_option("--compare", args.compare, "Compare two results of --json instead of running")

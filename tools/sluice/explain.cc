@@ -103,10 +103,25 @@ std::string explain_change(double at_s, const std::string& node, const Json& cho
   return out;
 }
 
+// Changes of backend or variant are the test's `switches`; how many of the decisions are others.
+std::string changes_of(const Json& run) {
+  std::size_t decisions = 0;
+  for (const Json& window : list(run, "windows")) {
+    const Json all = member(window, "decisions");
+    for (const Json& changes : all) decisions += changes.is_array() ? changes.size() : 0;
+  }
+  const double switches = number(run, "switches");
+  std::string out = fmt::format("{:g} change{} of backend or variant", switches, switches == 1 ? "" : "s");
+  if (static_cast<double>(decisions) > switches)
+    out += fmt::format(", {:g} of performance mode or ladder step alone",
+                       static_cast<double>(decisions) - switches);
+  return out;
+}
+
 // A window has the decisions made in it, and tells what ran at its end and why: that is said where it differs
 // from the one before and no decision tells it, as at the beginning.
 std::string explain_windows(const Json& run) {
-  std::string out = fmt::format("policy {}: {:g} changes\n", text(run, "policy"), number(run, "switches"));
+  std::string out = fmt::format("policy {}: {}\n", text(run, "policy"), changes_of(run));
   std::map<std::string, Json> last;
   for (const Json& window : list(run, "windows")) {
     for (const auto& [node, choice] : choices_of(window)) {
@@ -129,7 +144,11 @@ Result<std::string> explain(std::string_view report) {
   const bool thermal = json.is_object() && json.contains("runs");
   if (!run && !thermal)
     return invalid("it is neither a report of `sluice run --report` nor of `sluice thermal --json`");
+  if (const auto known = json.find("version"); known != json.end() && *known != 1)
+    return invalid("its version is " + known->dump() + ", and 1 is the only one that is known");
   std::string out;
+  if (const std::string of = text(json, "simulated_readings"); !of.empty())
+    out += "simulated: temperatures, clocks and power are those of profile " + of + "\n";
   if (const auto simulated = json.find("simulated"); simulated != json.end() && *simulated == Json(true))
     out += "simulated: something in this run did not run on what it is named after\n";
   for (const Json& node : list(json, "inference")) out += explain_node(node);

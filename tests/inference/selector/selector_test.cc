@@ -380,6 +380,28 @@ TEST(Throttled, ModesOfAUnitDoNotTakeTurns) {
   }
 }
 
+TEST(Words, SayWhatIsNotKnown) {
+  SelectorPolicy policy = policy_of_kind(PolicyKind::kThroughput);
+  policy.min_snr_db = 20;
+  std::vector<SelectorCandidate> candidates = {candidate("cpu", 10, 0), candidate("cpu", 5, 0, "copy"),
+                                               candidate("gpu", 0, 1)};
+  candidates[0].snr_db = candidates[2].snr_db = 60;
+  Bench bench(candidates, policy);
+  const std::string said = bench.said(bench.step());
+  EXPECT_THAT(said,
+              HasSubstr("cpu, variant copy left out: its accuracy is not known, min_snr_db asks for one"));
+  EXPECT_THAT(said, HasSubstr("gpu unknown"));
+}
+
+TEST(Words, BoundWhatBeatsNothing) {
+  Bench bench(three(), policy_of_kind(PolicyKind::kThroughput));
+  Decision decision = bench.step();
+  decision.cause = Cause::kGain;
+  decision.rival = 0;
+  decision.gain = 1e12;
+  EXPECT_THAT(bench.said(decision), HasSubstr("better than htp by more than 10 times; "));
+}
+
 TEST(Damping, MinGainBindsTheModesToo) {
   SelectorPolicy policy = policy_of_kind(PolicyKind::kThroughput);
   policy.min_gain = 0.6;

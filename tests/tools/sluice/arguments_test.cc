@@ -156,6 +156,8 @@ TEST(CommandLine, WrongUseIsTwo) {
                                              {"eval", "a", "--labels", "l", "--iou", "nan"},
                                              {"eval", "a", "--labels", "l", "--min-recall", "NaN"},
                                              {"thermal", "a", "--min-fps", "nan"},
+                                             {"thermal", "a", "--min-fps", "0"},
+                                             {"thermal", "a", "--max-p95-ms", "inf"},
                                              {"run", "a", "--ambient", "-nan"},
                                              {"check"}}) {
     EXPECT_EQ(code(words), 2) << (words.empty() ? "" : words.back());

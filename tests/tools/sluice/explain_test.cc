@@ -41,7 +41,7 @@ TEST(Explain, AThermalTestsChangesWithTheirReasons) {
        {"at_s": 29.5, "backend": "gpu", "variant": "small", "step": 1, "reason": "degrade: step 1"}]}}]}]})");
   ASSERT_TRUE(words.ok());
   EXPECT_EQ(*words,
-            "policy sustained: 1 changes\n"
+            "policy sustained: 1 change of backend or variant, 1 of performance mode or ladder step alone\n"
             "        10.0 s  face on htp, burst\n"
             "      why: policy sustained: the first choice\n"
             "      predicted then:\n"
@@ -57,6 +57,18 @@ TEST(Explain, WhatIsNoReportIsRefused) {
   EXPECT_THAT(explain("{").status().message(), HasSubstr("not JSON"));
   for (const char* other : {"{}", "[]", "3", "{\"frames\": 1}"})
     EXPECT_THAT(explain(other).status().message(), HasSubstr("neither a report")) << other;
+}
+
+TEST(Explain, AVersionThatIsNotKnownIsRefused) {
+  for (const char* other : {R"({"version": 2, "runs": []})", R"({"version": "1", "inference": []})"})
+    EXPECT_THAT(explain(other).status().message(), HasSubstr("1 is the only one that is known")) << other;
+}
+
+TEST(Explain, SimulatedReadingsAreNamed) {
+  const auto words =
+      explain(R"({"version": 1, "simulated": false, "simulated_readings": "generic", "runs": []})");
+  ASSERT_TRUE(words.ok());
+  EXPECT_THAT(*words, HasSubstr("are those of profile generic"));
 }
 
 TEST(Explain, StrangeValuesAreNoReasonToFail) {
