@@ -125,6 +125,10 @@ std::string no_start(const std::string& backends) {
          backends;
 }
 
+std::string in_step(std::string name, const std::string& number) {
+  return name.append(" in step ").append(number);
+}
+
 void refuse_step(Draft& d, int n, std::size_t step, const std::string& names) {
   const std::string sentence = d.owner(n) + ": option 'degrade' names " + names;
   if (is_set(d, n, "degrade")) return d.error({}, "--set: " + sentence);
@@ -149,10 +153,15 @@ void check_ladder(Draft& d, int n) {
     if (missing.empty() && last.empty()) {
       kept.push_back((*steps)[i]);
     } else if (written) {
-      refuse_step(d, n, i, last.empty() ? missing + names : last + " in step " + number + no_start(all));
+      refuse_step(d, n, i, last.empty() ? missing + names : in_step(last, number) + no_start(all));
     } else {
-      d.say(d.owner(n) + " skips step " + number + " of selector.degrade: " +
-            (last.empty() ? "it has no " + missing : "it names " + last + no_start(all)));
+      std::string said = d.owner(n) + " skips step ";
+      said.append(number).append(" of selector.degrade: ");
+      if (last.empty())
+        said.append("it has no ").append(missing);
+      else
+        said.append("it names ").append(last).append(no_start(all));
+      d.say(said);
     }
   }
   if (kept.size() == steps->size()) return;
