@@ -140,6 +140,10 @@ std::string why_not_taken(std::string_view key) {
   return key.starts_with(kHtp) ? why_htp_refuses(key.substr(kHtp.size())) : std::string();
 }
 
+bool is_profile_path(std::string_view profile) {
+  return profile.find_first_of("/.") != std::string_view::npos;
+}
+
 const std::deque<OptionDeclaration>& device_section() {
   static const std::deque<OptionDeclaration> kSection = make_device();
   return kSection;

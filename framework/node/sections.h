@@ -16,6 +16,9 @@ const std::deque<OptionDeclaration>& selector_section();
 const std::deque<OptionDeclaration>& backends_section();
 const std::deque<OptionDeclaration>& device_section();
 
+// Of `profile` in `device`: a path. A shipped profile has a plain name.
+bool is_profile_path(std::string_view profile);
+
 // For a key of these sections that people know from elsewhere ("htp.soc_model"): what to write instead, or
 // why it cannot be had. Empty for any other.
 std::string why_not_taken(std::string_view key);

@@ -139,11 +139,10 @@ void decide_on_error(Draft& d, int index) {
   d.node(index).stop_on_error = spec.on_error.value_or(rule) == "stop";
 }
 
-// A shipped profile has a plain name; anything else is a path.
 void resolve_profile(OptionMap& device, const std::string& base) {
   const auto found = device.find("profile");
   auto* const profile = found == device.end() ? nullptr : std::get_if<std::string>(&found->second.data);
-  if (profile && profile->find_first_of("/.") != std::string::npos) *profile = resolve_path(base, *profile);
+  if (profile && is_profile_path(*profile)) *profile = resolve_path(base, *profile);
 }
 
 }  // namespace

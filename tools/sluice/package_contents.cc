@@ -74,6 +74,12 @@ class Collector {
     }
   }
 
+  void profile(const Value& device) {
+    const Value* const profile = device.map() ? device.find("profile") : nullptr;
+    if (profile && profile->text() && is_profile_path(*profile->text()))
+      input("device: key 'profile'", *profile);
+  }
+
   PackageContents take() { return std::move(out_); }
 
  private:
@@ -199,6 +205,7 @@ PackageContents package_contents(const GraphSpec& spec, const Registry& registry
       collector.options("node " + in_quotes(node.id), node.options, type->options);
   collector.options("backends", spec.backends, backends_section());
   collector.options("device", spec.device, device_section());
+  collector.profile(spec.device);
   return collector.take();
 }
 

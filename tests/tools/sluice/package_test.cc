@@ -119,6 +119,18 @@ TEST_F(Package, RunsElsewhereWithWhatItTookAlong) {
   EXPECT_EQ(run("run " + package.string() + " --frames 1 --quiet"), 0) << err_;
 }
 
+TEST_F(Package, TakesAlongTheProfileOfItsDevice) {
+  fs::copy("profiles/generic.yaml", at("board.yaml"));
+  std::ofstream(at("p.yaml")) << "version: 1\nnodes:\n"
+                                 "  - {id: a, type: video_source, options: {uri: 'test:bars'}}\n"
+                                 "  - {id: o, type: null_sink, inputs: a}\n"
+                                 "device: {telemetry: simulated, profile: ./board.yaml}\n";
+  ASSERT_EQ(run("package " + at("p.yaml").string() + " -o " + at("elsewhere/p").string()), 0) << err_;
+  fs::remove(at("board.yaml"));
+  EXPECT_EQ(run("run " + at("elsewhere/p").string() + " --frames 1 --quiet"), 0) << err_;
+  EXPECT_TRUE(fs::is_regular_file(at("elsewhere/p/files/board.yaml")));
+}
+
 TEST_F(Package, DamagedAndMissingFilesAreNamed) {
   const fs::path package = make_face_fast();
   const fs::path model = package / "models/face/face_detection_front_128x128.onnx";
