@@ -3,6 +3,8 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "inference/checked_model.h"
 
 namespace sluice {
@@ -78,8 +80,8 @@ Status Dimensions::learn(const std::vector<onnx::ValueInfo>& values) {
         if (key != place && key != name) continue;
         const auto [known, first] = sizes_.emplace(name, size);
         if (!first && known->second != size)
-          return unavailable("dims gives '" + name + "' two sizes, " + std::to_string(known->second) +
-                             " and " + std::to_string(size) + " ('" + place + "' is '" + name + "')");
+          return unavailable(fmt::format("dims gives '{}' two sizes, {} and {} ('{}' is '{}')", name,
+                                         known->second, size, place, name));
       }
     }
   }
@@ -117,9 +119,10 @@ Result<Shape> Dimensions::fix(const onnx::ValueInfo& value, bool output) {
                          std::to_string(dim.value) + " in the file, dims says " + std::to_string(*size));
     if (dim.value < 0 && !size && !is_batch(name, i, output)) {
       const std::string key = name.empty() ? place : name;
-      return unavailable(std::string(output ? "output '" : "input '") + std::string(value.name) +
-                         "' has the symbolic dimension '" + key + "', which must be fixed; write dims: {" +
-                         key + ": SIZE} under the model");
+      return unavailable(fmt::format(
+          "{} '{}' has the symbolic dimension '{}', which must be fixed; write dims: {{{}: SIZE}} "
+          "under the model",
+          output ? "output" : "input", value.name, key, key));
     }
     if (dim.value < 0 && !size) {
       ++free_first_;

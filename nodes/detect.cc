@@ -41,6 +41,7 @@ Result<std::vector<std::string>> labels_of(const Options& options) {
 
 std::vector<TensorType> types_of(const std::vector<PortType>& edges) {
   std::vector<TensorType> types;
+  types.reserve(edges.size());
   for (const PortType& edge : edges) types.push_back(edge.tensor ? *edge.tensor : TensorType{});
   return types;
 }

@@ -87,7 +87,7 @@ void SimulatedRun::make_feeds() {
     feed.device = device_.get();
     feed.clock = &clock_;
     feed.device_offset = offset_;
-    feeds_.push_back(std::make_unique<SimulatedFeed>(std::move(feed)));
+    feeds_.push_back(std::make_unique<SimulatedFeed>(feed));
   }
 }
 

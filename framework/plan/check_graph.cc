@@ -33,6 +33,7 @@ void report_cycle(Draft& d, std::vector<int> backwards) {
   std::vector<int> cycle(backwards.rbegin(), backwards.rend());
   std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
   std::vector<std::string> names;
+  names.reserve(cycle.size() + 1);
   for (const int node : cycle) names.push_back(d.node(node).id);
   names.push_back(names.front());
   Mark mark = d.node(cycle.front()).mark;

@@ -154,6 +154,7 @@ void parse(std::string_view text, Events& events, ValueBuilder& builder) {
     while (parser.HandleNextDocument(events)) {
     }
   } catch (const StopReading&) {
+    return;  // its issue is noted
   } catch (const YAML::Exception& error) {
     Issue issue = events.syntax_error(error);
     builder.issue(issue.mark, std::move(issue.message));

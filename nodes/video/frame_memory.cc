@@ -93,8 +93,9 @@ void FrameMemory::limit(int max_width, int max_height) {
 Status FrameMemory::prepare() {
   if (context_ == nullptr || spare_ || announced_.decoder_buffers == 0) return {};
   Result<BufferRef> buffer = context_->acquire_buffer(announced_.buffer_bytes);
-  if (buffer.ok()) spare_ = *std::move(buffer);
-  return buffer.status().code() == Code::kPoolEmpty ? Status{} : buffer.status();
+  if (!buffer.ok()) return buffer.status().code() == Code::kPoolEmpty ? Status{} : buffer.status();
+  spare_ = *std::move(buffer);
+  return {};
 }
 
 bool FrameMemory::can_hold(const AVCodecContext& codec, AVPixelFormat format) {

@@ -236,7 +236,7 @@ void VideoWriter::count_kept(bool something_was_written) {
 Status VideoWriter::close() {
   if (!begun_) return {};
   begun_ = false;
-  const Status status = finish_file();
+  Status status = finish_file();
   broken_ = broken_ || !status.ok();
   if (broken_ && needs_end_) kept_ = 0;
   kept_ = std::min(kept_, taken_);
@@ -249,7 +249,7 @@ Status VideoWriter::finish_file() {
   if (status.ok()) status = drain();
   forget_libav_log();
   const int error = av_write_trailer(format_);
-  const Status closed = file_.close();
+  Status closed = file_.close();
   format_->pb = nullptr;
   if (!status.ok()) return status;
   if (!closed.ok()) return closed;

@@ -60,8 +60,8 @@ std::string load_words(const ThermalOptions& options) {
   std::string out;
   const auto add = [&out](const std::string& words) { out.append(out.empty() ? "" : " ").append(words); };
   if (options.pace) add("--pace " + *options.pace);
-  for (const auto& [node, backend] : options.backends) add("--backend " + node + "=" + backend);
-  for (const auto& [key, value] : options.set) add("--set " + key + "=" + redact_url(value));
+  for (const auto& [node, backend] : options.backends) add(fmt::format("--backend {}={}", node, backend));
+  for (const auto& [key, value] : options.set) add(fmt::format("--set {}={}", key, redact_url(value)));
   if (!options.timings.empty()) add("--timings " + options.timings);
   return out;
 }

@@ -366,7 +366,7 @@ TEST(InferInputs, MatchedByNameOrPlace) {
 }
 
 TEST(TensorChecks, CountNonFiniteAndEnds) {
-  const auto filled = [](DType dtype, auto values) {
+  const auto filled = [](DType dtype, const auto& values) {
     OwnTensor own({.name = {},
                    .dtype = dtype,
                    .shape = {static_cast<std::int64_t>(values.size())},

@@ -23,11 +23,13 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class QuantizerTest : public ::testing::Test {
+ public:
+  ~QuantizerTest() override { fs::remove_all(folder_); }
+
  protected:
   QuantizerTest() : folder_(fs::path(::testing::TempDir()) / ("quantizer_" + std::to_string(::getpid()))) {
     fs::create_directories(folder_);
   }
-  ~QuantizerTest() override { fs::remove_all(folder_); }
   std::string save(const pb::ModelProto& model, const std::string& name = "model.onnx") const {
     const std::string path = (folder_ / name).string();
     std::ofstream file(path, std::ios::binary);

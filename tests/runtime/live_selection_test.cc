@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -55,19 +56,21 @@ struct Seen {
 
 std::uint64_t stamp_at(const Tensor& tensor, std::size_t index) {
   if (tensor.type->dtype == DType::kUint8) return static_cast<std::uint64_t>(tensor.data[index]);
-  return static_cast<std::uint64_t>(reinterpret_cast<const float*>(tensor.data)[index] * 1024 + 0.5f);
+  return static_cast<std::uint64_t>(std::lround(reinterpret_cast<const float*>(tensor.data)[index] * 1024));
 }
 
 class SelectedRun : public ::testing::Test {
+ public:
+  ~SelectedRun() override {
+    if (engine_ && !waited_) finish();
+  }
+
  protected:
   SelectedRun() {
     ::setenv("SLUICE_ARTIFACTS", (folder_ / "artifacts").c_str(), 1);
     folder_.write("own.onnx", model(4, onnx::kFloat));
     folder_.write("small.onnx", model(2, onnx::kFloat));
     folder_.write("bytes.onnx", model(4, onnx::kUint8));
-  }
-  ~SelectedRun() override {
-    if (engine_ && !waited_) finish();
   }
   static std::string model(int size, std::int32_t element, const char* op = "Identity") {
     const Dims dims = {1, 3, size, size};
@@ -342,6 +345,7 @@ TEST(WarmUpOrder, KnowsWhichCandidatesBeginASession) {
   all[3].backend = "gpu";
   all[4].backend = "cpu";
   std::vector<bool> begins;
+  begins.reserve(all.size());
   for (std::size_t c = 0; c < all.size(); ++c) begins.push_back(begins_session(all, c));
   EXPECT_EQ(begins, (std::vector<bool>{true, false, true, true, true}));
 }

@@ -19,8 +19,10 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 class LoggingFile : public ::testing::Test {
- protected:
+ public:
   ~LoggingFile() override { std::filesystem::remove(path_); }
+
+ protected:
   std::string text() const {
     std::ostringstream out;
     out << std::ifstream(path_).rdbuf();

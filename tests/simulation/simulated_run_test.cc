@@ -16,7 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 
 RunReport run(const std::string& file, const std::vector<std::pair<std::string, std::string>>& set,
-              RunOptions options, std::optional<std::string> pace = std::nullopt) {
+              RunOptions options, const std::optional<std::string>& pace = std::nullopt) {
   auto pipeline = Pipeline::load(file, builtin_registry(), {set, pace});
   if (!pipeline.ok()) {
     ADD_FAILURE() << pipeline.status().message();

@@ -22,8 +22,7 @@ Result<GraphSpec> pipeline_of(const std::string& preprocess, const CalibrationSo
   const std::string file = preprocess.substr(0, hash);
   const ParsedSpec parsed = parse_spec_file(file);
   if (!parsed.ok()) return LoadIssues{file, parsed.issues}.status();
-  const auto spec =
-      make_calibration_pipeline(parsed.spec, builtin_registry(), preprocess.substr(hash + 1), source);
+  auto spec = make_calibration_pipeline(parsed.spec, builtin_registry(), preprocess.substr(hash + 1), source);
   if (!spec.ok()) return spec.status().with_context(file + ": error: ");
   return spec;
 }
@@ -71,6 +70,7 @@ Result<ModelData> open_data(const DataRequest& request, Interrupts& interrupts) 
   }
   if (request.inputs.size() != 1) {
     std::vector<std::string> names;
+    names.reserve(request.inputs.size());
     for (const quantize::InputInfo& input : request.inputs) names.push_back(input.name);
     return invalid("the model has the inputs " + comma_list(names) +
                    ": pictures fill one only; give an .npz");

@@ -265,8 +265,10 @@ TEST_F(DetectTest, WhatLiesOutsideThePictureTakesNobodysPlace) {
 }
 
 class LabelsTest : public DetectTest {
- protected:
+ public:
   ~LabelsTest() override { std::filesystem::remove(path_); }
+
+ protected:
   Status open_with(const std::string& content) {
     std::ofstream(path_, std::ios::binary) << content;
     FakeTypes types(options_of(declaration_, {{"decoder", text("blazeface")}, {"labels", text(path_)}}));

@@ -349,7 +349,8 @@ TEST(StreamSource, PicturesOfAnMjpegStreamWithoutTheirEndAreCorrupt) {
   int picture = 0;
   for (std::size_t i = 0; i + 1 < bytes.size(); ++i) {
     if (bytes[i] != 0xFF || bytes[i + 1] != 0xD9) continue;
-    if (++picture != 6 && picture != 7) continue;
+    ++picture;
+    if (picture != 6 && picture != 7) continue;
     bytes[i] = bytes[i + 1] = 0x55;
   }
   ASSERT_EQ(picture, 15);

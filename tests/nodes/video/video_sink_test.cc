@@ -241,7 +241,7 @@ TEST(VideoSink, TurnsPicturesUpright) {
     // The stored picture's left half is bright; turned clockwise that is the upper half.
     for (int y = 0; y < 64; ++y) {
       std::memset(image.planes[0] + y * image.strides[0], 200,
-                  static_cast<std::size_t>(48 * plane_size(type, 0).bytes_per_sample));
+                  48 * static_cast<std::size_t>(plane_size(type, 0).bytes_per_sample));
     }
     ASSERT_TRUE(sink.write(packet, 0).ok());
     ASSERT_TRUE(sink.close().ok());

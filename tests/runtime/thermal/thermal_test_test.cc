@@ -202,7 +202,7 @@ TEST(ThermalTest, WithoutARecoveryTheLastWindowOfTheLoadCounts) {
   EXPECT_NEAR(run.windows.back().t_s, 120, 0.5);
 }
 
-ThermalOptions real_options(Clock& clock, std::function<double(int)> celsius) {
+ThermalOptions real_options(Clock& clock, const std::function<double(int)>& celsius) {
   ThermalOptions out = options(1);
   out.device = "real";
   out.ambient_c.reset();

@@ -23,6 +23,7 @@ flow: {mode: realtime, deadline_ms: 100}
 
 std::vector<std::string> ids(const GraphSpec& spec) {
   std::vector<std::string> out;
+  out.reserve(spec.nodes.size());
   for (const NodeSpec& node : spec.nodes) out.push_back(node.id + ":" + node.type);
   return out;
 }

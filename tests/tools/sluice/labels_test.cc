@@ -120,6 +120,9 @@ TEST(Labels, DlibErrors) {
 }
 
 class LabelFiles : public ::testing::Test {
+ public:
+  ~LabelFiles() override { fs::remove_all(folder_); }
+
  protected:
   LabelFiles() : folder_(fs::path(::testing::TempDir()) / ("labels_" + std::to_string(::getpid()))) {
     fs::create_directories(folder_ / "dog");
@@ -127,7 +130,6 @@ class LabelFiles : public ::testing::Test {
     for (const auto* name : {"dog/b.jpg", "dog/a.PNG", "cat/c.jpeg", "cat/notes.txt", "stray.jpg"})
       std::ofstream(folder_ / name) << "x";
   }
-  ~LabelFiles() override { fs::remove_all(folder_); }
   fs::path folder_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 using sluice::testing::tensor;
 using ::testing::HasSubstr;
 
-onnx::ValueInfo value(std::string_view name, std::vector<std::int64_t> dims) {
+onnx::ValueInfo value(std::string_view name, const std::vector<std::int64_t>& dims) {
   onnx::ValueInfo out;
   out.name = name;
   out.is_tensor = true;

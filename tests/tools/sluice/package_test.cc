@@ -28,6 +28,7 @@ std::string read(const fs::path& path) {
 
 std::vector<NewPath> paths_of(const ParsedSpec& parsed, const std::string& to) {
   std::vector<NewPath> out;
+  out.reserve(parsed.spec.models.size() + parsed.spec.nodes.size());
   for (const ModelSpec& model : parsed.spec.models) out.push_back({model.path_mark, model.path, to});
   for (const NodeSpec& node : parsed.spec.nodes)
     if (const Value* uri = node.options.find("uri")) out.push_back({uri->mark, *uri->text(), to});
@@ -71,12 +72,13 @@ TEST(RewritePaths, RefusesWhatItCannotReplace) {
 }
 
 class Package : public ::testing::Test {
+ public:
+  ~Package() override { fs::remove_all(folder_); }
+
  protected:
   Package() : folder_(fs::path(::testing::TempDir()) / ("package_" + std::to_string(::getpid()))) {
     fs::create_directories(folder_ / "elsewhere");
   }
-  ~Package() override { fs::remove_all(folder_); }
-
   fs::path at(const std::string& name) const { return folder_ / name; }
   int run(const std::string& arguments, const std::string& from = ".") {
     const std::string line = "cd " + from + " && " + SLUICE_PROGRAM + " " + arguments + " > " +

@@ -17,12 +17,13 @@ namespace sluice::cli {
 namespace fs = std::filesystem;
 
 class Program : public ::testing::Test {
+ public:
+  ~Program() override { fs::remove_all(folder_); }
+
  protected:
   Program() : folder_(fs::path(::testing::TempDir()) / ("program_" + std::to_string(::getpid()))) {
     fs::create_directories(folder_);
   }
-  ~Program() override { fs::remove_all(folder_); }
-
   std::string at(const std::string& name) const { return (folder_ / name).string(); }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(at(name)) << text;
@@ -37,6 +38,7 @@ class Program : public ::testing::Test {
   pid_t start(std::vector<std::string> words, const std::string& out) {
     words.insert(words.begin(), SLUICE_PROGRAM);
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     const pid_t child = ::fork();
