@@ -175,7 +175,7 @@ class Collector {
   // Two files of one name get different ones.
   std::string free_name(const std::string& folder, const std::string& name) {
     std::string out = folder + "/" + name;
-    for (int i = 2; !taken_.insert(out).second; ++i) out = folder + "/" + std::to_string(i) + "_" + name;
+    for (int i = 2; !taken_.insert(out).second; ++i) out = fmt::format("{}/{}_{}", folder, i, name);
     return out;
   }
 
