@@ -128,7 +128,8 @@ class Events final : public YAML::EventHandler {
       const std::string_view line = text_.substr(begin, end - begin);
       const std::size_t first = line.find_first_not_of(" \t\r");
       const bool empty = first == std::string_view::npos || line[first] == '#';
-      if (!empty) return begin + line.find_last_of('-', std::min(line.find(" #"), line.size()));
+      const std::size_t dash = line.find_last_of('-', std::min(line.find(" #"), line.size()));
+      if (!empty) return dash == std::string_view::npos ? at : begin + dash;
       end = begin > 0 ? begin - 1 : 0;
     }
     return at;
