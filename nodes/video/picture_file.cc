@@ -1,7 +1,6 @@
 #include "nodes/video/picture_file.h"
 
 #include <fmt/format.h>
-#include <glob.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string_view>
+
+#include "nodes/picture_pattern.h"
 
 namespace sluice {
 namespace {
@@ -36,17 +37,6 @@ Status add_folder(const std::string& path, std::vector<std::string>& out) {
     if (it->is_regular_file(ignored) && has_picture_extension(it->path())) out.push_back(it->path().string());
   }
   return error ? failed(fmt::format("folder '{}' cannot be read: {}", path, error.message())) : Status{};
-}
-
-void add_matches(const std::string& pattern, std::vector<std::string>& out) {
-  glob_t matches{};
-  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &matches) == 0) {
-    for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
-      std::error_code ignored;
-      if (fs::is_regular_file(matches.gl_pathv[i], ignored)) out.emplace_back(matches.gl_pathv[i]);
-    }
-  }
-  ::globfree(&matches);
 }
 
 bool starts_with(std::span<const std::uint8_t> bytes, std::string_view magic, std::size_t at = 0) {
@@ -103,9 +93,9 @@ Result<std::vector<std::string>> list_pictures(const std::string& path, bool rec
   } else if (fs::exists(path, error)) {
     out.push_back(path);
   } else {
-    if (path.find_first_of("*?[") == std::string::npos)
+    if (path.find_first_of(kPatternCharacters) == std::string::npos)
       return failed(fmt::format("'{}': no such file or folder", path));
-    add_matches(path, out);
+    out = files_matching(path);
     if (out.empty()) return failed(fmt::format("no file matches '{}'", path));
   }
   std::sort(out.begin(), out.end());

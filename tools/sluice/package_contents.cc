@@ -1,7 +1,6 @@
 #include "tools/sluice/package_contents.h"
 
 #include <fmt/format.h>
-#include <glob.h>
 
 #include <algorithm>
 #include <cctype>
@@ -11,6 +10,7 @@
 
 #include "framework/core/suggest.h"
 #include "framework/node/sections.h"
+#include "nodes/picture_pattern.h"
 
 namespace sluice::cli {
 namespace {
@@ -23,20 +23,6 @@ bool has_scheme(const std::string& text) {
   return colon != std::string::npos && colon >= 2 &&
          std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
                      [](unsigned char c) { return std::isalnum(c) || c == '+' || c == '-' || c == '.'; });
-}
-
-// The files that a pattern with * ? [ ] stands for, as image_source finds them.
-std::vector<std::string> matches_of(const std::string& pattern) {
-  std::vector<std::string> out;
-  glob_t matches{};
-  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &matches) == 0) {
-    for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
-      std::error_code ignored;
-      if (fs::is_regular_file(matches.gl_pathv[i], ignored)) out.emplace_back(matches.gl_pathv[i]);
-    }
-  }
-  ::globfree(&matches);
-  return out;
 }
 
 // A path's folder (ends in '/', or empty), as far as none of `special` is in it, and the rest.
@@ -124,11 +110,10 @@ class Collector {
 
   // What a pattern matches goes to a folder of its own, where the pattern finds just that; false: nothing.
   bool pattern(const Value& value, const std::string& path) {
-    constexpr std::string_view kWildcards = "*?[";
-    if (path.find_first_of(kWildcards) == std::string::npos) return false;
-    const std::vector<std::string> matches = matches_of(path);
+    if (path.find_first_of(kPatternCharacters) == std::string::npos) return false;
+    const std::vector<std::string> matches = files_matching(path);
     if (matches.empty()) return false;
-    const auto [folder, rest] = split_before(path, kWildcards);
+    const auto [folder, rest] = split_before(path, kPatternCharacters);
     const std::string name = fs::path(folder).parent_path().filename().string();
     const std::string to = free_name("files", name.empty() ? "pictures" : name) + "/";
     for (const std::string& match : matches) out_.files.emplace_back(match, to + match.substr(folder.size()));
