@@ -73,7 +73,7 @@ std::int32_t element_of_inner(const Uses& uses, Bytes inner) {
 
 // Which dimension of the edge the scales belong to: -1 is one for all. None: they fit no dimension, as where
 // each block of elements has its own.
-std::optional<int> axis_of(const Operator& op, const Initializer& scale, const ValueInfo& edge) {
+std::optional<int> scale_axis(const Operator& op, const Initializer& scale, const ValueInfo& edge) {
   if (scale.elements == 1) return -1;
   const auto rank = static_cast<std::int64_t>(edge.dims.size());
   const std::int64_t axis = op.axis < 0 ? op.axis + rank : op.axis;
@@ -89,7 +89,7 @@ std::optional<EdgeQuant> parameters(const Uses& uses, std::size_t index, const V
   const Operator& op = uses.op(index);
   if (op.inputs.size() < 2 || op.outputs.size() != 1) return std::nullopt;
   const Initializer* scale = uses.initializer(op.inputs[1]);
-  const auto axis = scale ? axis_of(op, *scale, edge) : std::nullopt;
+  const auto axis = scale ? scale_axis(op, *scale, edge) : std::nullopt;
   if (!axis) return std::nullopt;
   EdgeQuant quant;
   quant.params.axis = *axis;
