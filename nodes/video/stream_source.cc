@@ -14,6 +14,7 @@
 #include "nodes/video/frame_memory.h"
 #include "nodes/video/media_time.h"
 #include "nodes/video/picture.h"
+#include "nodes/video/picture_ledger.h"
 #include "nodes/video_uri.h"
 
 namespace sluice {
@@ -38,6 +39,7 @@ class StreamSource final : public SourceNode {
   // Leaves the decoder with the pool behind `context` (null: none yet).
   Status connect(SourceContext* context);
   Status find_first_picture();
+  void start_stream();
   Status open_decoder();
   Status feed(SourceContext& context);
   Status drain_before_the_end();
@@ -52,7 +54,9 @@ class StreamSource final : public SourceNode {
   Result<Packet> wrap(SourceContext& context, const ImageType& type);
   void say_matrix(const ImageType& type);
   int rotation_of(const AVFrame& frame);
+  void note_damage(SourceContext& context);
   void count_broken(SourceContext& context);
+  void count_lost(SourceContext& context, std::size_t pictures);
   void warn_once(bool& said, const std::string& text) const;
 
   VideoUri uri_;
@@ -67,6 +71,7 @@ class StreamSource final : public SourceNode {
   LibavPtr<AVPacket> packet_;
   LibavPtr<AVFrame> frame_;
   std::deque<LibavPtr<AVPacket>> again_;  // read by find_first_picture, not decoded for good yet
+  PictureLedger ledger_;
   MediaTime media_time_;
   TimeNs stamp_ = 0;       // of the last packet
   bool draining_ = false;  // the decoder gives what it still has
@@ -113,8 +118,13 @@ Status StreamSource::connect(SourceContext* context) {
   const Status status = find_first_picture();
   memory_.attach(context);
   SLUICE_RETURN_IF_ERROR(status);
-  media_time_.start_stream(demuxer_.stream().time_base, demuxer_.fps());
+  start_stream();
   return open_decoder();
+}
+
+void StreamSource::start_stream() {
+  media_time_.start_stream(demuxer_.stream().time_base, demuxer_.fps());
+  ledger_.start(demuxer_.stream().codecpar->codec_id, demuxer_.live());
 }
 
 Status StreamSource::open_decoder() {
@@ -153,18 +163,21 @@ Result<Capture> StreamSource::next(SourceContext& context) {
     if (demuxer_.interrupted() || context.stopping()) return cancelled(demuxer_.name() + ": stopped");
     switch (decoder_.receive(*frame_)) {
       case Decoder::Step::kPicture:
+        ledger_.came(*frame_);
         return deliver(context);
       case Decoder::Step::kBroken:
-        count_broken(context);
+        note_damage(context);
         break;
       case Decoder::Step::kFailed:
         SLUICE_RETURN_IF_ERROR(drain_before_the_end());
         break;
       case Decoder::Step::kNeedsPacket:
+        count_lost(context, ledger_.take_lost(decoder_.codec().has_b_frames));
         SLUICE_RETURN_IF_ERROR(feed(context));
         break;
       case Decoder::Step::kEnd:
         SLUICE_RETURN_IF_ERROR(failure_);
+        count_lost(context, ledger_.take_lost(0));
         SLUICE_RETURN_IF_ERROR(go_on_after(ended_by_, context));
         break;
     }
@@ -191,10 +204,11 @@ Status StreamSource::feed(SourceContext& context) {
   draining_ = read != Demuxer::Read::kPacket;
   if (draining_) ended_by_ = read;
   stamp_ = context.clock().now();
+  if (!draining_) ledger_.sent(*packet_);
   const Decoder::Step step = decoder_.send(draining_ ? nullptr : packet_.get(), stamp_);
   av_packet_unref(packet_.get());
   if (step == Decoder::Step::kFailed) return drain_before_the_end();
-  if (step == Decoder::Step::kBroken) count_broken(context);
+  if (step == Decoder::Step::kBroken) note_damage(context);
   return {};
 }
 
@@ -224,7 +238,7 @@ Status StreamSource::go_on_after(Demuxer::Read read, SourceContext& context) {
 }
 
 Status StreamSource::start_again(SourceContext& context) {
-  media_time_.start_stream(demuxer_.stream().time_base, demuxer_.fps());
+  start_stream();
   if (!demuxer_.rewind().ok()) return connect(&context);
   decoder_.flush();
   draining_ = false;
@@ -320,10 +334,24 @@ Result<Packet> StreamSource::wrap(SourceContext& context, const ImageType& type)
   return packet;
 }
 
+// Of a picture that came out damaged (`frame_`), or of a packet that was refused.
+void StreamSource::note_damage(SourceContext& context) {
+  if (frame_->buf[0] != nullptr) {
+    ledger_.came(*frame_);
+  } else {
+    ledger_.refused();
+  }
+  count_broken(context);
+}
+
 void StreamSource::count_broken(SourceContext& context) {
   av_frame_unref(frame_.get());
-  context.corrupt();
-  warn_once(said_broken_, "has damaged pictures; they are counted as corrupt and left out");
+  count_lost(context, 1);
+}
+
+void StreamSource::count_lost(SourceContext& context, std::size_t pictures) {
+  for (std::size_t i = 0; i < pictures; ++i) context.corrupt();
+  if (pictures > 0) warn_once(said_broken_, "has damaged pictures; they are counted as corrupt and left out");
 }
 
 void StreamSource::warn_once(bool& said, const std::string& text) const {
