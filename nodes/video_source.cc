@@ -92,7 +92,9 @@ void VideoSource::describe(NodeDeclaration& d) {
   d.output("frame", PortKind::kFrame).help("the decoder's picture, unconverted").shared_read_only();
   d.option("uri", OptionKind::kUri)
       .must()
-      .help("a file, rtsp://, http://, test:bars, test:noise or test:clock");
+      .help(
+          "a file, rtsp://, http://, test:bars, test:noise or test:clock; an http address that does not end "
+          "in a video file (.mp4, .m3u8, ...) is a live camera");
   d.option("pace", OptionKind::kRate)
       .any_of({"realtime", "max"})
       .help("how fast a file is read: realtime, max (default), or frames per second");

@@ -14,6 +14,11 @@ namespace {
 constexpr std::array<std::string_view, 3> kPatterns = {"bars", "noise", "clock"};
 constexpr std::array<std::string_view, 4> kNetworkSchemes = {"rtsp", "rtsps", "http", "https"};
 
+// Endings of files and playlists that servers offer; cameras' are none of these (.cgi, .mjpg, .php).
+constexpr std::array<std::string_view, 25> kFileEndings = {
+    "3gp",  "avi", "flv", "gif", "h264", "hevc", "m2ts", "m3u8", "m4v", "mkv",  "mov", "mp4", "mpd",
+    "mpeg", "mpg", "mts", "mxf", "obu",  "ogg",  "ogv",  "ts",   "vob", "webm", "wmv", "y4m"};
+
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& list, std::string_view what) {
   return std::find(list.begin(), list.end(), what) != list.end();
@@ -33,6 +38,20 @@ std::string scheme_of(std::string_view uri) {
   return scheme;
 }
 
+// Whether an address without its scheme ends in the name of a video file: "//host/day.MP4?key=1".
+bool names_a_file(std::string_view rest) {
+  rest = rest.substr(2);
+  const std::size_t end = std::min(rest.find_first_of("?#"), rest.size());
+  const std::size_t path = rest.find('/');
+  if (path >= end) return false;
+  const std::string_view name = rest.substr(path, end - path);
+  const std::size_t dot = name.find_last_of("./");
+  if (name[dot] == '/') return false;
+  std::string ending(name.substr(dot + 1));
+  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  return contains(kFileEndings, ending);
+}
+
 }  // namespace
 
 Result<VideoUri> parse_video_uri(std::string_view uri) {
@@ -49,7 +68,8 @@ Result<VideoUri> parse_video_uri(std::string_view uri) {
   }
   if (contains(kNetworkSchemes, scheme) && rest.substr(0, 2) == "//") {
     return VideoUri{VideoBackend::kNetwork,
-                    scheme + ":" + std::string(rest)};  // FFmpeg knows small letters only
+                    scheme + ":" + std::string(rest),  // FFmpeg knows small letters only
+                    scheme.starts_with("rtsp") || !names_a_file(rest)};
   }
   if (scheme == "v4l2" || scheme == "gst") {
     return unavailable(

@@ -18,6 +18,9 @@ enum class VideoBackend : std::uint8_t {
 struct VideoUri {
   VideoBackend backend = VideoBackend::kFile;
   std::string target;  // the path, the whole address, or the pattern's name
+  // A camera, which sends when it captures, and not a file: rtsp, and http where the address does not end in
+  // the name of a video file or playlist. Only the answer would tell (multipart), but plans ask nobody.
+  bool live = false;
 };
 
 // kInvalid for an empty text, an unknown scheme or pattern; kUnavailable for schemes this build does not

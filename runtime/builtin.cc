@@ -36,7 +36,7 @@ SourceTraits source_traits(const std::string& type, const Options& options) {
     traits.live = options.flag("live");
   } else if (type == "video_source") {
     const auto uri = parse_video_uri(options.text("uri"));
-    traits.live = uri.ok() && uri->backend == VideoBackend::kNetwork;
+    traits.live = uri.ok() && uri->live;
     const OptionValue& pace = options.value("pace");
     const auto* text = std::get_if<std::string>(&pace.data);
     traits.paced = !traits.live && !pace.is_null() && !(text && *text == "max");

@@ -136,12 +136,12 @@ Demuxer::Read Demuxer::read(AVPacket& packet) {
     ++packets_;
     return Read::kPacket;
   }
-  if (interrupted() || deadline_passed()) {
+  if (interrupted() || ran_out(error)) {
     failure_ = explain(error, "stopped");
     return Read::kFailed;
   }
   if (error == AVERROR_INVALIDDATA && ++broken_in_a_row_ < kMostBrokenReads) return Read::kBroken;
-  if (error == AVERROR_EOF) {
+  if (error == AVERROR_EOF || closed_at_an_unknown_size(error)) {
     const std::string part = part_read();
     if (part.empty()) return Read::kEnd;
     failure_ = failed(fmt::format("{} ends after {}: the file is cut off; copy it again", name_, part));
@@ -149,6 +149,14 @@ Demuxer::Read Demuxer::read(AVPacket& packet) {
     failure_ = explain(error, "cannot be read on");
   }
   return Read::kFailed;
+}
+
+// An interrupted read may still give a packet; then the next one has this error at once.
+bool Demuxer::ran_out(int error) const { return deadline_passed() || error == AVERROR_EXIT; }
+
+// An HTTP answer without a length ends when the server closes (RFC 9112, 6.3), which FFmpeg calls an error.
+bool Demuxer::closed_at_an_unknown_size(int error) const {
+  return network_ && error == AVERROR(EIO) && format_->pb != nullptr && avio_size(format_->pb) < 0;
 }
 
 // Only MP4 and its kin say before the data how many pictures there are, and some others how many bytes.
@@ -184,13 +192,13 @@ std::int64_t Demuxer::frames() const { return stream_->nb_frames > 0 ? stream_->
 
 Status Demuxer::explain(int error, std::string_view what) const {
   if (interrupted()) return cancelled(fmt::format("{}: stopped", name_));
-  if (deadline_passed() && pipe_) {
+  if (ran_out(error) && pipe_) {
     return timed_out(
         fmt::format("{} gave nothing within {:.0f} ms: does a program write to it? Start that, or raise "
                     "timeout_ms",
                     name_, to_ms(timeout_)));
   }
-  if (deadline_passed()) {
+  if (ran_out(error)) {
     return timed_out(
         fmt::format("{} did not answer within {:.0f} ms: check the address and the network, or raise "
                     "timeout_ms",

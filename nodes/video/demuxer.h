@@ -58,6 +58,8 @@ class Demuxer {
   std::string part_read() const;
   void start_deadline();
   bool deadline_passed() const;
+  bool ran_out(int error) const;
+  bool closed_at_an_unknown_size(int error) const;
   // Why a call failed with `error`, in words.
   Status explain(int error, std::string_view what) const;
 

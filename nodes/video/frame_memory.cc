@@ -140,9 +140,21 @@ Status FrameMemory::announce() {
   return {};
 }
 
+// Read-only: decoders that paint each picture over the one before (qtrle, cinepak, flashsv and others, by
+// libavcodec's ff_reget_buffer) do so in the same memory while it is writable, and here the graph still reads
+// it. Then they ask for new memory, and copy.
 AVBufferRef* FrameMemory::lend(const Layout& layout) {
   auto* data = reinterpret_cast<std::uint8_t*>(spare_.data());
-  return lender_.lend(std::move(spare_), data, layout.bytes, 0);
+  return lender_.lend(std::move(spare_), data, layout.bytes, AV_BUFFER_FLAG_READONLY);
+}
+
+// The same decoders would paint into it for good, and no picture would have a buffer again: a reference
+// beside theirs keeps them from that.
+int FrameMemory::get_own(AVCodecContext& codec, AVFrame& frame, int flags) {
+  own_.reset();
+  const int error = avcodec_default_get_buffer2(&codec, &frame, flags);
+  if (error >= 0 && context_ != nullptr) own_.reset(av_buffer_ref(frame.buf[0]));
+  return error;
 }
 
 int FrameMemory::get(AVCodecContext& codec, AVFrame& frame, int flags) {
@@ -155,7 +167,8 @@ int FrameMemory::get(AVCodecContext& codec, AVFrame& frame, int flags) {
     failure_ = std::move(status);
     return AVERROR_EXTERNAL;
   }
-  if (!pooled || !spare_) return avcodec_default_get_buffer2(&codec, &frame, flags);
+  if (!pooled || !spare_) return get_own(codec, frame, flags);
+  own_.reset();
   auto* data = reinterpret_cast<std::uint8_t*>(spare_.data());
   frame.buf[0] = lend(layout);
   if (frame.buf[0] == nullptr) return AVERROR(ENOMEM);
@@ -174,6 +187,7 @@ BufferRef FrameMemory::buffer_of(const AVFrame& frame) const {
 
 void FrameMemory::release() {
   spare_.reset();
+  own_.reset();
   context_ = nullptr;
 }
 

@@ -50,10 +50,12 @@ class FrameMemory {
   // Tells the source context when the pool no longer fits.
   Status announce();
   AVBufferRef* lend(const Layout& layout);
+  int get_own(AVCodecContext& codec, AVFrame& frame, int flags);
 
   BufferLender<BufferRef> lender_;
   SourceContext* context_ = nullptr;
   BufferRef spare_;
+  LibavPtr<AVBufferRef> own_;  // of the last picture that lies in the decoder's own memory
   SourceInfo needed_;     // by the decoder, as of the last picture
   SourceInfo announced_;  // what the pool was made for
   int rotation_ = 0;

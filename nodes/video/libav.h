@@ -21,6 +21,7 @@ struct LibavDeleter {
   void operator()(AVCodecContext* p) const { avcodec_free_context(&p); }
   void operator()(AVFrame* p) const { av_frame_free(&p); }
   void operator()(AVPacket* p) const { av_packet_free(&p); }
+  void operator()(AVBufferRef* p) const { av_buffer_unref(&p); }
   void operator()(SwsContext* p) const { sws_freeContext(p); }
 };
 template <typename T>

@@ -52,6 +52,7 @@ class StreamSource final : public SourceNode {
   bool wait(TimeNs span);
   Result<Capture> deliver(SourceContext& context);
   Result<Packet> wrap(SourceContext& context, const ImageType& type);
+  void say_if_not_as_planned() const;
   void say_matrix(const ImageType& type);
   int rotation_of(const AVFrame& frame);
   void note_damage(SourceContext& context);
@@ -96,6 +97,7 @@ Result<SourceInfo> StreamSource::probe(const OpenContext& context) {
   memory_.limit(static_cast<int>(options.integer("max_width")),
                 static_cast<int>(options.integer("max_height")));
   SLUICE_RETURN_IF_ERROR(connect(nullptr));
+  say_if_not_as_planned();
   SourceInfo info = memory_.needed();
   info.live = demuxer_.live();
   info.only_computes = demuxer_.reads_regular_file();
@@ -249,6 +251,7 @@ Status StreamSource::start_again(SourceContext& context) {
 Status StreamSource::reconnect(SourceContext& context, const Status& why) {
   log_message(LogLevel::kWarning, fmt::format("{}; connecting again", why.message()));
   TimeNs back_off = kFirstBackOff;
+  std::string said;
   while (wait(back_off) && !context.stopping()) {
     const Status status = connect(&context);
     if (status.ok()) {
@@ -256,7 +259,9 @@ Status StreamSource::reconnect(SourceContext& context, const Status& why) {
       media_time_.resume_at(context.clock().now());
       return {};
     }
-    log_message(LogLevel::kDebug, status.message());
+    if (!decoder_.failure().ok()) return status;  // too large, or no memory: not the network's fault
+    log_message(status.message() == said ? LogLevel::kDebug : LogLevel::kWarning, status.message());
+    said = status.message();
     back_off = std::min(back_off * 2, kLongestBackOff);
   }
   return cancelled(demuxer_.name() + ": stopped while connecting again");
@@ -299,6 +304,18 @@ Result<Capture> StreamSource::deliver(SourceContext& context) {
   if (!packet.ok()) return packet.status();
   capture.packet = *std::move(packet);
   return capture;
+}
+
+// The plan has it from the address alone.
+void StreamSource::say_if_not_as_planned() const {
+  if (uri_.live == demuxer_.live()) return;
+  const std::string_view what =
+      uri_.live
+          ? "is a file, not a live stream, but its address does not say so (.mp4, .m3u8, ...): frames that "
+            "come too fast are dropped as from a camera"
+          : "is a live stream, but its address looks like a file's: it is read as fast as the graph takes "
+            "frames, which may be later than it captures";
+  log_message(LogLevel::kWarning, fmt::format("{} {}", demuxer_.name(), what));
 }
 
 void StreamSource::say_matrix(const ImageType& type) {

@@ -54,8 +54,8 @@ class Server {
     ::close(listener_);
   }
 
-  std::string uri(const std::string& user = "") const {
-    return "http://" + user + "127.0.0.1:" + std::to_string(port_) + "/cam";
+  std::string uri(const std::string& user = "", const std::string& path = "/cam") const {
+    return "http://" + user + "127.0.0.1:" + std::to_string(port_) + path;
   }
   void send(int socket, const std::string& text) {
     for (std::size_t at = 0; at < text.size();) {
@@ -204,6 +204,88 @@ TEST(NetworkSource, IsInterruptedWhileItWaits) {
   while (!quiet) std::this_thread::yield();
   source.node().interrupt();
   reader.join();
+}
+
+// Such a picture ends a file too; the network is not to blame, and will not change it.
+TEST(NetworkSource, ATooLargePictureAfterReconnectingEndsTheSource) {
+  Server server([](Server& s, int socket, int connection) {
+    s.send(socket, kMultipart);
+    for (int i = 0; i < 4; ++i) s.send(socket, part(connection == 0 ? 96 : 160));
+  });
+  FakeSource source = open_stream(server.uri(), {{"max_width", integer(96)}});
+  ASSERT_TRUE(source.probe().ok());
+  const Status end = source.run([](const Capture&) {});
+  EXPECT_EQ(end.code(), Code::kFailed);
+  EXPECT_THAT(end.message(), AllOf(HasSubstr("160x64"), HasSubstr("max_width")));
+}
+
+TEST(NetworkSource, SaysWhyItCannotConnectAgain) {
+  Server server([](Server& s, int socket, int connection) {
+    if (connection == 1) return s.send(socket, "HTTP/1.0 503 Busy\r\n\r\n");
+    s.send(socket, kMultipart);
+    for (int i = 0; i < 4; ++i) s.send(socket, part());
+  });
+  LogCatcher log;
+  FakeSource source = open_stream(server.uri());
+  ASSERT_TRUE(source.probe().ok());
+  while (source.reconnects == 0) ASSERT_TRUE(source.next().ok());
+  EXPECT_THAT(log.text(), HasSubstr("Server returned 5XX"));
+}
+
+// RFC 9112, 6.3: the end is where the server closes.
+TEST(NetworkSource, AnAnswerWithoutALengthEndsWhereTheServerCloses) {
+  const auto bytes = read_file(make_media("net.ts", "-i '" + small_video() + "' -c copy"));
+  Server server([&](Server& s, int socket, int) {
+    s.send(socket, "HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nConnection: close\r\n\r\n" +
+                       std::string(bytes.begin(), bytes.end()));
+  });
+  FakeSource source = open_stream(server.uri("", "/net.ts"));
+  ASSERT_TRUE(source.probe().ok());
+  int pictures = 0;
+  const Status end = source.run([&](const Capture&) { ++pictures; });
+  EXPECT_EQ(end.code(), Code::kEndOfStream) << end.message();
+  EXPECT_EQ(pictures, 30);
+}
+
+// The read that is interrupted may still give a part of a picture; the next one is asked in vain.
+TEST(NetworkSource, AFileThatStallsTimesOutInOurWords) {
+  for (const std::string name : {"net.ts", "net.hevc"}) {
+    SCOPED_TRACE(name);
+    const std::string codec =
+        name == "net.ts" ? "-c copy" : "-c:v libx265 -x265-params log-level=error:pools=1";
+    const auto bytes = read_file(make_media(name, "-i '" + small_video() + "' " + codec));
+    Server server([&](Server& s, int socket, int) {
+      s.send(socket, "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes.size()) + "\r\n\r\n" +
+                         std::string(bytes.begin(), bytes.end() - 2000));
+      s.stall();
+    });
+    FakeSource source = open_stream(server.uri("", "/" + name), {{"timeout_ms", integer(1000)}});
+    ASSERT_TRUE(source.probe().ok());
+    const Status end = source.run([](const Capture&) {});
+    EXPECT_EQ(end.code(), Code::kTimeout);
+    EXPECT_THAT(end.message(), HasSubstr("did not answer within 1000 ms"));
+  }
+}
+
+TEST(NetworkSource, SaysWhereTheAddressPromisesSomethingElse) {
+  const auto bytes = read_file(make_media("net.ts", "-i '" + small_video() + "' -c copy"));
+  Server file([&](Server& s, int socket, int) {
+    s.send(socket, "HTTP/1.0 200 OK\r\nContent-Length: " + std::to_string(bytes.size()) + "\r\n\r\n" +
+                       std::string(bytes.begin(), bytes.end()));
+  });
+  Server camera([](Server& s, int socket, int) {
+    s.send(socket, kMultipart);
+    for (int i = 0; i < 4; ++i) s.send(socket, part());
+  });
+  const auto said_of = [](const std::string& uri) {
+    LogCatcher log;
+    EXPECT_TRUE(open_stream(uri).probe().ok());
+    return log.text();
+  };
+  EXPECT_THAT(said_of(file.uri()), HasSubstr("is a file, not a live stream"));
+  EXPECT_THAT(said_of(camera.uri("", "/now.mp4")), HasSubstr("is a live stream, but its address looks like"));
+  EXPECT_THAT(said_of(file.uri("", "/net.ts")), Not(HasSubstr("live stream")));
+  EXPECT_THAT(said_of(camera.uri()), Not(HasSubstr("live stream")));
 }
 
 TEST(NetworkSource, AVideoFileOverHttpIsNotLive) {

@@ -40,6 +40,18 @@ TEST(VideoUri, TellsFilesStreamsAndPatterns) {
   }
 }
 
+TEST(VideoUri, AnHttpAddressIsLiveUnlessItNamesAVideoFile) {
+  for (const char* live :
+       {"rtsp://h/day.mp4", "rtsps://h/1", "http://h", "http://h/cam", "http://h.ts", "https://h/v.cgi",
+        "http://h/a.mp4/live", "http://h/video?file=a.mp4", "http://h/x.mjpg", "http://h/.mp4x"}) {
+    EXPECT_TRUE(parse_video_uri(live).value().live) << live;
+  }
+  for (const char* file :
+       {"a.mp4", "test:bars", "http://h/day.mp4", "https://h:80/a/b.MKV?key=1#t", "http://h/list.m3u8"}) {
+    EXPECT_FALSE(parse_video_uri(file).value().live) << file;
+  }
+}
+
 TEST(VideoUri, NamesWhatIsAllowed) {
   EXPECT_THAT(parse_video_uri("test:bar").status().message(), HasSubstr("test:bars, test:noise, test:clock"));
   EXPECT_EQ(parse_video_uri("test:bar").status().code(), Code::kInvalid);
