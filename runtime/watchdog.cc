@@ -91,9 +91,12 @@ void Watchdog::schedule() {
 
 void Watchdog::look() {
   const std::uint64_t progress = executor_.progress();
-  const bool ending = executor_.stopping() && !executor_.all_sources_ended();
-  const bool just_stopped = executor_.stopping() && !std::exchange(saw_stop_, executor_.stopping());
-  if (progress != progress_ || just_stopped || (executor_.alive() == 0 && !ending)) {
+  const bool stopping = executor_.stopping(), ended = executor_.all_sources_ended();
+  // What the run does at its end has `patience` from then on.
+  const bool just_stopped = stopping && !std::exchange(saw_stop_, stopping);
+  const bool just_ended = ended && !std::exchange(saw_ends_, ended);
+  const bool nothing_to_do = executor_.alive() == 0 && (ended || !stopping);
+  if (progress != progress_ || just_stopped || just_ended || nothing_to_do) {
     progress_ = progress;
     since_ = clock_.now();
     told_ = false;

@@ -58,6 +58,7 @@ class Watchdog {
   TimeNs since_ = 0;
   bool told_ = false;
   bool saw_stop_ = false;
+  bool saw_ends_ = false;
 };
 
 }  // namespace sluice

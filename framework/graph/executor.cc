@@ -128,7 +128,7 @@ void Executor::finish(std::uint32_t unit, Slot slot, const Outcome& outcome) {
 Executor::Offered Executor::push(int source, const FrameInfo& frame) {
   SourceFeed* feed = setup_.feeds[static_cast<std::size_t>(source)];
   std::optional<Slot> slot;
-  bool ended = false;
+  bool ended = true;  // as for a run that was abandoned, whose core is not asked
   with_core([&](FlowCore& core, TimeNs now, Actions& actions) {
     ended = ends_[static_cast<std::size_t>(source)].ended;
     if (!ended) slot = core.offer(source, frame, now, actions);

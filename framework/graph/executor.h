@@ -109,6 +109,7 @@ class Executor {
   bool all_sources_ended() const;
   // Node that ended the run under its on_error rule, or -1.
   int stopped_by() const;
+  // FlowCore::moves of a moment ago; takes no lock.
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
   // A pool that made `unit` wait has something again. Any thread.
   void resume(std::uint32_t unit);
@@ -181,8 +182,7 @@ void Executor::with_core(F&& f) {
     std::lock_guard lock(mutex_);
     if (core_.abandoned()) return;
     f(core_, setup_.clock->now(), actions);
-    progress_.store(progress_.load(std::memory_order_relaxed) + 1,
-                    std::memory_order_relaxed);  // one writer: the lock
+    progress_.store(core_.moves(), std::memory_order_relaxed);
     inside_.store(core_.alive(), std::memory_order_relaxed);
     if (draining_ > 0 || (core_.idle() && finished_locked())) changed_.notify_all();
   }

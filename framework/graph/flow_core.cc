@@ -261,6 +261,7 @@ bool FlowCore::start_next(std::uint32_t unit, TimeNs now, Actions& actions) {
   if (observer_) tell_wait(unit, slot, now);
   cell.since = now;
   ++u.running;
+  ++moves_;
   hold_consumers(unit, slot);
   actions.push_back({Action::Kind::kStart, unit, slot});
   leave_queue(unit, slot, now, actions);
@@ -352,6 +353,7 @@ void FlowCore::leave_queue(std::uint32_t unit, Slot slot, TimeNs now, Actions& a
 void FlowCore::finished(std::uint32_t unit, Slot slot, const Outcome& outcome, TimeNs now, Actions& actions) {
   UnitState& u = units_[unit];
   --u.running;
+  ++moves_;
   if (outcome.kind == Outcome::Kind::kRetry) {
     at(slot, unit).state = State::kQueued;
     u.inbox.insert(u.inbox.begin(), slot);

@@ -220,6 +220,9 @@ class FlowCore {
   bool idle() const { return alive_ == 0; }
   int alive() const { return alive_; }
   int alive_of(int source) const;
+  // Grows when a unit starts or finishes a frame. What is offered, dropped or still on its way does not
+  // count: that goes on beside a node that hangs.
+  std::uint64_t moves() const { return moves_; }
   // Consumer units of a unit, each once.
   const std::vector<std::uint32_t>& consumers(std::uint32_t unit) const;
   const FlowCounters& counters() const { return counters_; }
@@ -300,6 +303,7 @@ class FlowCore {
   std::vector<std::uint32_t> failures_in_a_row_;  // by node
   int alive_ = 0;
   bool abandoned_ = false;
+  std::uint64_t moves_ = 0;
   std::uint64_t capacity_violations_ = 0;
   std::uint64_t protocol_violations_ = 0;
   PlantedFault fault_ = PlantedFault::kNone;

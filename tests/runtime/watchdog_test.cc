@@ -77,6 +77,11 @@ class StuckExecutor final : public Executor {
   Status start() override { return {}; }
   bool wait(double) override { return false; }
   void shut_down() override {}
+  // The message of the frame in `slot` comes after all: the unit behind the source runs, and never ends.
+  void arrive(Slot slot) {
+    with_core([&](FlowCore& core, TimeNs now, Actions& actions) { core.arrive(0, 1, slot, now, actions); });
+  }
+  bool finished() const { return finished_locked(); }
 
  protected:
   void carry_out(const Actions&) override {}
@@ -124,11 +129,45 @@ TEST_F(WatchdogTest, NamesNodePortAndFrameOnce) {
   EXPECT_THAT(messages, ElementsAre("nothing has moved for 10 s:\n"
                                     "  the message of 'camera' to port 'in' of node 'out' for frame 7 of "
                                     "'camera' is lost\n"));
-  executor.push(0, {.source = 0, .number = 8});  // something moved
+  executor.push(0, {.source = 0, .number = 8});
+  executor.arrive(0);  // something moved
   clock_.advance_to(from_s(200));
   ASSERT_EQ(messages.size(), 2u) << "a second stall";
-  EXPECT_THAT(messages[1], HasSubstr("for frame 7 of 'camera' is lost\n  the message"));
+  EXPECT_THAT(messages[1], HasSubstr("is still working on frame 7 of 'camera'\n  the message"));
   EXPECT_EQ(watchdog.stalls(), 2u);
+}
+
+// A camera, or an application, goes on beside a node that hangs.
+TEST_F(WatchdogTest, FramesThatAreOfferedAreNoProgress) {
+  StuckExecutor executor(setup());
+  std::string given_up;
+  Watchdog watchdog(plan_, executor, clock_, [&](const Status& why) { given_up = why.message(); });
+  std::uint64_t number = 0;
+  const auto push_until = [&](int second) {
+    for (; clock_.now() < from_s(second); clock_.advance_to(clock_.now() + from_ms(500)))
+      executor.push(0, {.source = 0, .number = number++});
+  };
+  executor.push(0, {.source = 0, .number = number++});
+  executor.arrive(0);
+  push_until(11);
+  EXPECT_EQ(watchdog.stalls(), 1u);
+  ASSERT_FALSE(messages.empty());
+  EXPECT_THAT(messages[0], HasSubstr("node 'out' is still working on frame 0 of 'camera'"));
+  executor.stop();
+  push_until(30);
+  EXPECT_THAT(given_up, HasSubstr("node 'out' is still working on frame 0 of 'camera'; "));
+}
+
+TEST_F(WatchdogTest, APushAfterTheRunWasAbandonedChangesNothing) {
+  ExecutorSetup lossless = setup();
+  lossless.graph.lossless = true;
+  StuckExecutor executor(std::move(lossless));
+  executor.push(0, {.source = 0, .number = 0});
+  executor.abandon();
+  EXPECT_TRUE(executor.finished());
+  EXPECT_EQ(executor.push(0, {.source = 0, .number = 1}), Executor::Offered::kStopped);
+  EXPECT_TRUE(executor.finished());
+  EXPECT_EQ(executor.counters().sources[0].produced, 1u);
 }
 
 TEST_F(WatchdogTest, SaysWhatIsWaitedFor) {
