@@ -193,7 +193,7 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
 
 // A task of the worker's arena: runs jobs until there has been none for a while.
 void TbbExecutor::Impl::work(std::size_t worker) {
-  crew.arrive();
+  if (!crew.arrive(worker)) return;
   do {
     Turn turn(*this);
     while (const std::optional<WorkerCrew::Work> work = crew.take()) {
@@ -215,9 +215,16 @@ void TbbExecutor::Impl::step(std::size_t source) {
   crew.stepped(source, how);
 }
 
+// TBB throws when the system has no thread for it.
 void TbbExecutor::Impl::wake_workers() {
-  while (const std::optional<std::size_t> worker = crew.wake())
-    arenas[*worker].enqueue([this, w = *worker] { work(w); });
+  while (const std::optional<std::size_t> worker = crew.wake()) {
+    try {
+      arenas[*worker].enqueue([this, w = *worker] { work(w); });
+    } catch (...) {
+      crew.not_sent(*worker);  // else the end of the run would wait for it
+      throw;
+    }
+  }
 }
 
 void TbbExecutor::Impl::finish_later(std::uint32_t unit, Slot slot, const FrameInfo& frame,

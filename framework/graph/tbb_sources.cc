@@ -69,7 +69,7 @@ void TbbExecutor::Impl::wake_source(std::uint32_t source) {
 void TbbExecutor::wake_sources() {
   for (std::uint32_t s = 0; s < setup_.feeds.size(); ++s) {
     if (!setup_.feeds[s]->external() && !(impl_->manual && source_ended(static_cast<int>(s))))
-      impl_->wake_source(s);
+      impl_->or_broken([this, s] { impl_->wake_source(s); });
   }
 }
 

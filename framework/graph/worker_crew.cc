@@ -66,17 +66,34 @@ std::optional<std::size_t> WorkerCrew::wake() {
       ++coming_;
       const std::size_t worker = from.back();
       from.pop_back();
-      if (&from == &idle_) return worker;
       place = &places_[worker];
+      if (&from == &idle_) {
+        place->is_sent_for = true;
+        return worker;
+      }
       place->is_called = true;
     }
     place->called.notify_one();
   }
 }
 
-void WorkerCrew::arrive() {
+void WorkerCrew::not_sent(std::size_t worker) {
   std::lock_guard lock(mutex_);
+  if (!std::exchange(places_[worker].is_sent_for, false)) return;  // it came all the same
   --coming_;
+  go(worker);
+}
+
+bool WorkerCrew::arrive(std::size_t worker) {
+  std::lock_guard lock(mutex_);
+  if (!std::exchange(places_[worker].is_sent_for, false)) return false;
+  --coming_;
+  return true;
+}
+
+void WorkerCrew::go(std::size_t worker) {
+  idle_.push_back(worker);
+  if (idle_.size() == most_workers()) all_idle_.notify_all();
 }
 
 std::optional<WorkerCrew::Work> WorkerCrew::take() {
@@ -116,8 +133,7 @@ bool WorkerCrew::rest(std::size_t worker, std::chrono::nanoseconds linger) {
   --leaving_;
   if (work() > 0 && at_work() <= room()) return true;
   if (linger.count() > 0 && is_called(worker, linger, lock)) return true;
-  idle_.push_back(worker);
-  if (idle_.size() == most_workers()) all_idle_.notify_all();
+  go(worker);
   return false;
 }
 

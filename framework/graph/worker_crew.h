@@ -56,8 +56,11 @@ class WorkerCrew {
   // Has as many workers come as there is work that nobody is coming for, and room. Those that rest come by
   // themselves; the one that is returned must be sent for: call again until there is none.
   std::optional<std::size_t> wake();
-  // A worker that was sent for is at work.
-  void arrive();
+  // It could not be sent for: it has gone again, and its task is refused should it be run all the same.
+  void not_sent(std::size_t worker);
+  // The task of a worker that was sent for begins. False: nobody waits for it, nothing of this object is
+  // touched any more.
+  bool arrive(std::size_t worker);
   // The next work of a worker; none: `rest`.
   std::optional<Work> take();
   // Blocks, asleep, until there is more to do (true), or nothing was for as long as `linger`, which may be 0:
@@ -71,6 +74,7 @@ class WorkerCrew {
   struct Place {
     std::condition_variable called;
     bool is_called = false;
+    bool is_sent_for = false;  // its task has not begun
   };
   struct Source {
     enum class State : std::uint8_t { kWaits, kReady, kStepped, kEnded } state = State::kWaits;
@@ -80,6 +84,7 @@ class WorkerCrew {
 
   // Waits in its place; false: nobody called.
   bool is_called(std::size_t worker, std::chrono::nanoseconds linger, std::unique_lock<std::mutex>& lock);
+  void go(std::size_t worker);
   Work next_source();
   bool source_comes_first() const;
   bool may_step() const;

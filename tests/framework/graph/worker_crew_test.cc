@@ -47,7 +47,7 @@ class CrewWithThreads {
 
  private:
   void work(std::size_t worker) {
-    crew_.arrive();
+    if (!crew_.arrive(worker)) return;
     do {
       while (crew_.take()) {
         ++done_;
@@ -87,7 +87,7 @@ TEST(WorkerCrew, AWorkerThatHasRestedLongEnoughGoesAndIsSentForAgain) {
   for (int job = 0; job < 3; ++job) {
     crew.put({0, 0});
     ASSERT_EQ(crew.wake(), 0U);
-    crew.arrive();
+    EXPECT_TRUE(crew.arrive(0));
     EXPECT_TRUE(crew.take());
     EXPECT_FALSE(crew.take());
     EXPECT_FALSE(crew.rest(0, nanoseconds(0)));
@@ -101,6 +101,25 @@ TEST(WorkerCrew, ClosingSendsThoseThatRestAway) {
   crew.wait_done(2);
   crew.close();
   EXPECT_EQ(crew.done(), 2);
+}
+
+TEST(WorkerCrew, AWorkerThatCouldNotBeSentForIsNotWaitedForAndIsSentForAgain) {
+  WorkerCrew crew({1});
+  crew.reserve(4);
+  crew.put({0, 0});
+  ASSERT_EQ(crew.wake(), 0U);
+  crew.not_sent(0);
+  EXPECT_FALSE(crew.arrive(0)) << "a task that is run all the same, when there is a thread again";
+  ASSERT_EQ(crew.wake(), 0U);
+  EXPECT_TRUE(crew.arrive(0));
+  crew.not_sent(0);  // it came before its sender heard that it would not
+  EXPECT_TRUE(crew.take());
+  EXPECT_FALSE(crew.take());
+  EXPECT_FALSE(crew.rest(0, nanoseconds(0)));
+  crew.put({0, 0});
+  ASSERT_EQ(crew.wake(), 0U);
+  crew.not_sent(0);
+  crew.close();
 }
 
 TEST(WorkerCrew, ClosingACrewThatNeverWorkedReturns) {
@@ -120,8 +139,9 @@ class WorkersWithSources : public ::testing::Test {
   // So many come, each sent for.
   void come(std::size_t workers) {
     for (std::size_t w = 0; w < workers; ++w) {
-      ASSERT_TRUE(crew_->wake()) << w;
-      crew_->arrive();
+      const std::optional<std::size_t> worker = crew_->wake();
+      ASSERT_TRUE(worker) << w;
+      ASSERT_TRUE(crew_->arrive(*worker)) << w;
     }
   }
   // What the next worker takes: the source's number, -1: a job, -2: nothing.
