@@ -68,11 +68,17 @@ Result<SourceInfo> AppSource::probe(const OpenContext& context) {
   const std::lock_guard lock(mutex_);
   type_ = type_of(*context.options);
   SLUICE_RETURN_IF_ERROR(image_bytes(type_).status());
-  state_ = State::kOpen;
   SourceInfo info;
   info.type = type_;
   info.live = context.options->flag("live");
   return info;
+}
+
+// From here on a push waits for the run's first moment, which comes at once or never.
+Status AppSource::begin_run() {
+  const std::lock_guard lock(mutex_);
+  if (state_ == State::kIdle) state_ = State::kBegun;
+  return {};
 }
 
 Status AppSource::check(const Frame& frame) const {
@@ -96,14 +102,6 @@ Status AppSource::check(const Frame& frame) const {
   return {};
 }
 
-Status AppSource::wait_until_connected(std::unique_lock<std::mutex>& lock) {
-  if (state_ == State::kIdle) return invalid("a frame was pushed before start()");
-  state_changed_.wait(lock, [this] { return state_ != State::kOpen; });
-  if (state_ == State::kOver) return cancelled("the run is over");
-  if (ended_) return invalid("a frame was pushed after close()");
-  return {};
-}
-
 Result<Capture> AppSource::make_capture(const Frame& frame) {
   SLUICE_ASSIGN(Packet packet, context_->make_image(type_));
   copy_pixels(frame, *packet.edit<Image>());
@@ -116,18 +114,56 @@ Result<Capture> AppSource::make_capture(const Frame& frame) {
   return capture;
 }
 
+// Its turn ends whatever happens in it.
+class AppSource::Turn {
+ public:
+  explicit Turn(AppSource& source) : source_(source) {}
+  ~Turn() { source_.end_turn(); }
+  Turn(const Turn&) = delete;
+
+ private:
+  AppSource& source_;
+};
+
 Status AppSource::push(const Frame& frame) {
-  std::unique_lock lock(mutex_);
-  SLUICE_RETURN_IF_ERROR(wait_until_connected(lock));
-  SLUICE_RETURN_IF_ERROR(check(frame));
+  SLUICE_RETURN_IF_ERROR(take_turn(frame));
+  const Turn turn(*this);
   return offer_(make_capture(frame));
+}
+
+// Ok: the run takes pushes, and no other one is under way.
+Status AppSource::take_turn(const Frame& frame) {
+  std::unique_lock lock(mutex_);
+  if (state_ == State::kIdle) return invalid("a frame was pushed before start()");
+  changed_.wait(lock, [this] {
+    return state_ == State::kOver || (state_ == State::kConnected && (ended_ || !pushing_));
+  });
+  if (state_ == State::kOver) return cancelled("the run is over");
+  if (ended_) return invalid("a frame was pushed after close()");
+  SLUICE_RETURN_IF_ERROR(check(frame));
+  pushing_ = true;
+  return {};
+}
+
+void AppSource::end_turn() {
+  const std::lock_guard lock(mutex_);
+  pushing_ = false;
+  tell_end_when_due();
+  changed_.notify_all();
+}
+
+// Under the lock. After the push under way, whose frame comes before the end.
+void AppSource::tell_end_when_due() {
+  if (!ended_ || end_told_ || pushing_ || state_ != State::kConnected) return;
+  end_told_ = true;
+  tell_end(offer_);
 }
 
 void AppSource::close_stream() {
   const std::lock_guard lock(mutex_);
-  if (ended_) return;
   ended_ = true;
-  if (state_ == State::kConnected) tell_end(offer_);
+  tell_end_when_due();
+  changed_.notify_all();
 }
 
 void AppSource::connect(SourceContext& context, Offer offer) {
@@ -135,16 +171,17 @@ void AppSource::connect(SourceContext& context, Offer offer) {
   context_ = &context;
   offer_ = std::move(offer);
   state_ = State::kConnected;
-  state_changed_.notify_all();
-  if (ended_) tell_end(offer_);  // closed before the run began
+  tell_end_when_due();  // closed before the run began
+  changed_.notify_all();
 }
 
 void AppSource::disconnect() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   state_ = State::kOver;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return !pushing_; });
   context_ = nullptr;
   offer_ = nullptr;
-  state_changed_.notify_all();
 }
 
 Result<Capture> AppSource::next(SourceContext&) {

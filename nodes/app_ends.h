@@ -51,10 +51,11 @@ class AppSource final : public SourceNode {
   // --------------------------------------------------------------------------- Copies the frame and hands it
   // over. Ok: it is in the flow. kPoolEmpty: it was dropped as overload and is counted (realtime, which never
   // blocks). kInvalid: not running yet, already closed, or a frame of another size or format; kCancelled: the
-  // run is over. In lossless it blocks until there is room. Waits for the run's first moment when it has only
-  // just been started.
+  // run is over, or has all the captures of RunOptions::frames. In lossless it blocks until there is room.
+  // Waits for the run's first moment when start() is about to return.
   Status push(const Frame& frame);
-  // Ends the stream: what was pushed is still delivered. Later calls do nothing.
+  // Ends the stream: what was pushed is still delivered, a push that waits for room included. Never waits for
+  // one, so it may be called from an app_sink's callback. Later calls do nothing.
   void close_stream();
 
   // --- for the runtime
@@ -63,26 +64,33 @@ class AppSource final : public SourceNode {
   // `disconnect`.
   void connect(SourceContext& context, Offer offer);
   // Returns when no push is under way any more; those that wait for room must have been cancelled before.
-  // Later pushes get kCancelled.
+  // Later pushes get kCancelled, those that wait for the run's first moment too.
   void disconnect();
 
   Result<SourceInfo> probe(const OpenContext& context) override;
+  Status begin_run() override;
   // Nobody steps this source: kInvalid.
   Result<Capture> next(SourceContext& context) override;
   Status close() override;
 
  private:
-  enum class State { kIdle, kOpen, kConnected, kOver };
+  enum class State { kIdle, kBegun, kConnected, kOver };
+  class Turn;
 
   Status check(const Frame& frame) const;
-  Status wait_until_connected(std::unique_lock<std::mutex>& lock);
+  Status take_turn(const Frame& frame);
+  void end_turn();
+  void tell_end_when_due();
   Result<Capture> make_capture(const Frame& frame);
 
-  std::mutex mutex_;  // held during a push: one at a time, and `disconnect` waits for it
-  std::condition_variable state_changed_;
+  std::mutex mutex_;  // guards what follows; never held while a push waits for room
+  std::condition_variable changed_;
   State state_ = State::kIdle;
+  bool pushing_ = false;  // one push at a time, and `disconnect` waits for it
   bool ended_ = false;
+  bool end_told_ = false;
   ImageType type_;
+  // Of the push whose turn it is; written while there is none.
   SourceContext* context_ = nullptr;
   Offer offer_;
   std::optional<TimeNs> first_captured_;

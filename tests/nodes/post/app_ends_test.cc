@@ -45,6 +45,7 @@ class AppSourceTest : public ::testing::Test {
     const auto info = source_.probe(setup.context());
     ASSERT_TRUE(info.ok()) << info.status().message();
     info_ = *info;
+    ASSERT_TRUE(source_.begin_run().ok());
   }
   void connect() {
     source_.connect(feed_, [this](Result<Capture> capture) {
@@ -156,9 +157,36 @@ TEST_F(AppSourceTest, APushThatComesTooEarlyWaitsForTheRun) {
   AppSource other;
   OpenSetup setup(options_);
   ASSERT_TRUE(other.probe(setup.context()).ok());
+  EXPECT_EQ(other.push(frame()).message(), "a frame was pushed before start()") << "the probe is no start";
+  ASSERT_TRUE(other.begin_run().ok());
   auto waiting = std::async(std::launch::async, [&] { return other.push(frame()); });
   ASSERT_TRUE(other.close().ok());
   EXPECT_EQ(waiting.get().code(), Code::kCancelled);
+}
+
+// As an app_sink's callback does, which the waiting push's room may depend on.
+TEST_F(AppSourceTest, ClosesBesideAPushThatWaitsForRoomAndTellsTheEndAfterIt) {
+  open();
+  std::promise<void> inside, room;
+  std::vector<std::string> told;
+  source_.connect(feed_, [&](Result<Capture> capture) -> Status {
+    told.emplace_back(capture.ok() ? "frame" : capture.status().message());
+    if (!capture.ok()) return {};
+    inside.set_value();
+    room.get_future().wait();  // lossless: no credit
+    return {};
+  });
+  auto pushed = std::async(std::launch::async, [this] { return source_.push(frame()); });
+  inside.get_future().wait();
+  auto next = std::async(std::launch::async, [this] { return source_.push(frame()); });
+  source_.close_stream();
+  EXPECT_EQ(next.get().message(), "a frame was pushed after close()");
+  EXPECT_EQ(source_.push(frame()).message(), "a frame was pushed after close()");
+  EXPECT_EQ(told.size(), 1U);
+  room.set_value();
+  EXPECT_TRUE(pushed.get().ok());
+  source_.close_stream();
+  EXPECT_THAT(told, ::testing::ElementsAre("frame", end_of_stream().message()));
 }
 
 TEST_F(AppSourceTest, DisconnectWaitsForThePushUnderWay) {
