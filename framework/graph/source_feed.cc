@@ -36,6 +36,16 @@ NodeFeed::NodeFeed(Setup setup)
                 : Pace::parse(setup_.plan->sources[static_cast<std::size_t>(setup_.source)].pace)),
       options_(setup_.plan->nodes[static_cast<std::size_t>(node_index_)].options) {}
 
+void NodeFeed::attach(Executor& executor) {
+  executor_ = &executor;
+  end_at_limit();  // of none
+}
+
+// Nobody steps an external source, so it would not find out by itself.
+void NodeFeed::end_at_limit() {
+  if (setup_.external && at_limit()) executor_->end_source(setup_.source, {});
+}
+
 const Options& NodeFeed::options() const { return *options_; }
 
 // A paced file is read when its picture is due, like a camera: decoding early would hide the decoder from the
@@ -50,7 +60,7 @@ TimeNs NodeFeed::next_due() {
 }
 
 Result<FrameInfo> NodeFeed::next() {
-  if (setup_.limit >= 0 && number_ >= static_cast<std::uint64_t>(setup_.limit)) return end_of_stream();
+  if (at_limit()) return end_of_stream();
   options_ = setup_.bodies->options(node_index_);
   const TimeNs due = next_due();
   Result<Capture> capture = guarded([this] { return setup_.node->next(*this); });
@@ -103,15 +113,24 @@ void NodeFeed::wake() {
 }
 
 Status NodeFeed::push(Result<Capture> capture) {
-  if (!capture.ok()) {
-    if (capture.status().code() == Code::kPoolEmpty) {
-      ++number_;
-      executor_->lose(setup_.source, DropReason::kPoolEmpty);
-      return capture.status();
-    }
-    return end_pushed(*executor_, setup_.source, capture.status());
-  }
-  kept_frame_ = keep(std::move(*capture));
+  const bool lost = capture.status().code() == Code::kPoolEmpty;
+  if (!capture.ok() && !lost) return end_pushed(*executor_, setup_.source, capture.status());
+  if (at_limit())
+    return cancelled("the source has made the " + std::to_string(setup_.limit) +
+                     " captures of RunOptions::frames, no more are taken");
+  if (!lost) kept_frame_ = keep(std::move(*capture));
+  const Status status = lost ? lose_pushed(capture.status()) : offer_pushed();
+  end_at_limit();
+  return status;
+}
+
+Status NodeFeed::lose_pushed(const Status& why) {
+  ++number_;
+  executor_->lose(setup_.source, DropReason::kPoolEmpty);
+  return why;
+}
+
+Status NodeFeed::offer_pushed() {
   switch (executor_->push(setup_.source, kept_frame_)) {
     case Executor::Offered::kAdmitted:
       return {};

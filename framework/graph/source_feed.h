@@ -39,7 +39,7 @@ class NodeFeed final : public SourceFeed, public SourceContext {
     std::function<void()> on_capture;  // told of each capture; optional
   };
   explicit NodeFeed(Setup setup);
-  void attach(Executor& executor) { executor_ = &executor; }
+  void attach(Executor& executor);
 
   TimeNs next_due() override;
   Result<FrameInfo> next() override;
@@ -50,7 +50,8 @@ class NodeFeed final : public SourceFeed, public SourceContext {
   bool only_computes() const override { return pace_.kind == Pace::Kind::kMax && setup_.info.only_computes; }
   bool external() const override { return setup_.external; }
 
-  // What an external source was given; see AppSource::Offer.
+  // What an external source was given; see AppSource::Offer. The capture that reaches the limit ends the
+  // source; those after it are kCancelled.
   Status push(Result<Capture> capture);
 
   const Options& options() const override;
@@ -75,6 +76,10 @@ class NodeFeed final : public SourceFeed, public SourceContext {
   template <typename T, typename Acquire>
   Result<T> acquire_or_wait(Acquire&& acquire);
   FrameInfo keep(Capture capture);
+  bool at_limit() const { return setup_.limit >= 0 && number_ >= static_cast<std::uint64_t>(setup_.limit); }
+  Status lose_pushed(const Status& why);
+  Status offer_pushed();
+  void end_at_limit();
   OutputPools& pools() { return setup_.pools->at(node_index_, 0); }
 
   Setup setup_;
