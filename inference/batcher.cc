@@ -140,6 +140,16 @@ Status Batcher::acquire(std::vector<Port>& ports, std::size_t count, std::span<T
   return {};
 }
 
+// The haste of one (a probe) must not end the run of another; 0: the session's own is the longest.
+TimeNs Batcher::longest_timeout(Items items) {
+  TimeNs longest = 0;
+  for (const Item* item : items) {
+    if (item->order.timeout == 0) return 0;
+    longest = std::max(longest, item->order.timeout);
+  }
+  return longest;
+}
+
 Status Batcher::run_batch(const std::shared_ptr<SharedSession>& session, Items items) {
   if (items.size() == 1 && !pad_)
     return SharedSession::run_now(session, items[0]->inputs, items[0]->outputs, items[0]->order);
@@ -154,6 +164,7 @@ Status Batcher::run_batch(const std::shared_ptr<SharedSession>& session, Items i
     order.priority = item == items[0] ? item->order.priority : std::max(order.priority, item->order.priority);
     order.due = std::min(order.due, item->order.due);
   }
+  order.timeout = longest_timeout(items);
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     in_pointers[i] = &in[i];
     for (std::size_t k = 0; k < count; ++k) {

@@ -57,6 +57,7 @@ class Batcher {
   static Result<Port> make_port(const TensorType& type, std::size_t most, std::size_t buffers,
                                 std::shared_ptr<MemorySource> memory);
   Status lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<SharedSession>& session);
+  static TimeNs longest_timeout(Items items);
   Status run_batch(const std::shared_ptr<SharedSession>& session, Items items);
   Status acquire(std::vector<Port>& ports, std::size_t count, std::span<Tensor> tensors);
 

@@ -10,6 +10,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "backends/fake/fake_backend.h"
 #include "inference/checked_model.h"
+#include "inference/lost_threads.h"
 #include "inference/session_table.h"
 #include "tests/inference/session_fixture.h"
 #include "tests/inference/support.h"
@@ -207,6 +208,33 @@ TEST_F(Batches, FailTogether) {
   EXPECT_EQ(first.get().message(), "broken");
   session.reset();
   died.wait();
+}
+
+// A probe of a backend that hangs has less time than a frame has.
+TEST_F(Batches, ARunThatIsPaddedHasTheTimeItsCallerGivesIt) {
+  Probe probe;  // outlives the run that hangs
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  auto died = probe.died.get_future();
+  probe.run = [&](int) {
+    released.wait();
+    return Status();
+  };
+  SteadyClock clock;
+  SessionTable table(clock);
+  ProbeBackend backend(probe, RunKind::kWaits, 2, true);
+  SessionRequest r = request({{"run_timeout_ms", {600'000.0}}}, {"N", 8});
+  r.batch = 2;
+  auto session = table.open(backend, r).value();
+  RunTensors run(session->signature());
+  RunOrder order;
+  order.timeout = from_ms(20);
+  EXPECT_THAT(SharedSession::run(session, run.in, run.out, order).message(),
+              HasSubstr("the run took longer than 20 ms and was given up"));
+  session.reset();
+  release.set_value();
+  died.wait();
+  while (lost_threads() > 0) std::this_thread::yield();
 }
 
 TEST_F(Batches, NodesMustAgree) {
