@@ -130,11 +130,25 @@ class Pipeline::Impl {
   const std::shared_ptr<const Registry> registry_;  // the plan's declarations live in it
   // Makes the simulated engine when the options ask for one.
   Status simulate(const RunOptions& options) {
-    if (simulated_) return {};
+    if (simulated()) return opening_.stopped() ? OpeningStop::why() : Status{};
     SLUICE_ASSIGN(const ChosenDevice device, choose_device(options.device, plan_->device));
     if (!device.name.starts_with("sim:")) return {};
-    SLUICE_ASSIGN(simulated_, SimulatedEngine::create(plan_, options, device));
+    auto made = SimulatedEngine::create(plan_, options, device, opening_);
+    std::lock_guard lock(simulated_mutex_);
+    if (opening_.stopped()) return OpeningStop::why();
+    SLUICE_ASSIGN(simulated_, std::move(made));
     return {};
+  }
+  // Null: it is the real engine that runs. Once made it stays. Any thread.
+  SimulatedEngine* simulated() const {
+    std::lock_guard lock(simulated_mutex_);
+    return simulated_.get();
+  }
+  // Any thread. A simulated engine that is being made sees `opening_`.
+  void stop() {
+    opening_.stop();
+    SimulatedEngine* const simulated = this->simulated();
+    simulated ? simulated->stop() : engine_.stop(true);
   }
 
   // Of the real engine, with a call every second.
@@ -152,6 +166,8 @@ class Pipeline::Impl {
 
   const std::shared_ptr<const Plan> plan_;
   Engine engine_;
+  OpeningStop opening_;  // of the simulated engine
+  mutable std::mutex simulated_mutex_;
   std::unique_ptr<SimulatedEngine> simulated_;  // instead of engine_
   bool simulation_over_ = false;
   std::function<void()> every_second_;
@@ -242,33 +258,32 @@ std::optional<Pipeline> Pipeline::load_spec(const GraphSpec& spec, const Registr
 const Plan& Pipeline::plan() const { return *impl_->plan_; }
 Status Pipeline::probe(const RunOptions& options) {
   SLUICE_RETURN_IF_ERROR(impl_->simulate(options));
-  return impl_->simulated_ ? Status{} : impl_->engine_.probe(options);
+  return impl_->simulated() ? Status{} : impl_->engine_.probe(options);
 }
 Status Pipeline::start(const RunOptions& options) {
   SLUICE_RETURN_IF_ERROR(impl_->simulate(options));
   impl_->every_second_ = options.every_second;
-  return impl_->simulated_ ? Status{} : impl_->engine_.start(options);
+  return impl_->simulated() ? Status{} : impl_->engine_.start(options);
 }
-void Pipeline::stop() {
-  if (impl_->simulated_) return impl_->simulated_->stop();
-  impl_->engine_.stop(true);
-}
+void Pipeline::stop() { impl_->stop(); }
 bool Pipeline::abandoned() const { return impl_->engine_.abandoned(); }
 // A simulated run takes its own time: all of it passes in here.
 bool Pipeline::wait_for(double seconds) {
-  if (!impl_->simulated_) return impl_->wait_for(seconds);
+  SimulatedEngine* const simulated = impl_->simulated();
+  if (!simulated) return impl_->wait_for(seconds);
   if (std::exchange(impl_->simulation_over_, true)) return true;
-  [[maybe_unused]] const Status said_by_wait = impl_->simulated_->run();
+  [[maybe_unused]] const Status said_by_wait = simulated->run();
   return true;
 }
 RunReport Pipeline::report() const {
-  return impl_->simulated_ ? impl_->simulated_->report() : impl_->engine_.report();
+  const SimulatedEngine* const simulated = impl_->simulated();
+  return simulated ? simulated->report() : impl_->engine_.report();
 }
 
 Status Pipeline::wait() {
-  if (impl_->simulated_) {
+  if (const SimulatedEngine* const simulated = impl_->simulated()) {
     wait_for(0);
-    return impl_->simulated_->outcome();
+    return simulated->outcome();
   }
   while (!impl_->wait_for(3600)) {
   }
@@ -276,7 +291,8 @@ Status Pipeline::wait() {
 }
 
 RunSnapshot Pipeline::snapshot() const {
-  return impl_->simulated_ ? impl_->simulated_->snapshot() : impl_->engine_.snapshot();
+  const SimulatedEngine* const simulated = impl_->simulated();
+  return simulated ? simulated->snapshot() : impl_->engine_.snapshot();
 }
 
 Status Pipeline::set(std::string_view node, std::string_view option, std::string_view value) {

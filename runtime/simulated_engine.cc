@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "sim:";
 
-Result<SourceInfo> read_header(const Plan& plan, const NodePlan& node) {
+Result<SourceInfo> read_header(const Plan& plan, const NodePlan& node, OpeningStop& stop) {
   SLUICE_ASSIGN(const std::unique_ptr<Node> made, node.declaration->create());
   auto* const source = dynamic_cast<SourceNode*>(made.get());
   if (!source) return invalid("its class is no SourceNode");
@@ -28,7 +28,7 @@ Result<SourceInfo> read_header(const Plan& plan, const NodePlan& node) {
   context.routes = node.routes;
   for (const SourcePlan& s : plan.sources)
     context.source_names.push_back(plan.nodes[static_cast<std::size_t>(s.node)].id);
-  Result<SourceInfo> info = source->probe(context);
+  Result<SourceInfo> info = stop.while_probing(*source, [&] { return source->probe(context); });
   const Status closed = source->close();
   if (info.ok() && !closed.ok()) return closed;
   return info;
@@ -61,13 +61,13 @@ InferenceReport inference_report(const Plan& plan, const InferState& state) {
 
 }  // namespace
 
-Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan) {
+Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan, OpeningStop& stop) {
   std::vector<SourceInfo> out;
   for (const SourcePlan& source : plan.sources) {
     const NodePlan& node = plan.nodes[static_cast<std::size_t>(source.node)];
     Result<SourceInfo> info = failed("");
     try {
-      info = read_header(plan, node);
+      info = read_header(plan, node, stop);
     } catch (const std::exception& e) {
       info = failed(std::string("threw an exception: ") + e.what());
     }
@@ -87,8 +87,11 @@ SimulatedEngine::SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOpt
     readings_ = readings;
     summary_.add(readings);
     if (selection_ && !loaded_) selection_->on_period(now, readings);
-    if (options_.every_second) options_.every_second();
+    if (!options_.every_second) return;
+    const LentLock::Resting rest(lock_);
+    options_.every_second();
   });
+  run_->on_event([this] { lock_.lend(); });
   run_->on_failure(
       [this](int node, const Status& status, const FrameInfo& frame) { failures_.add(node, status, frame); });
 }
@@ -112,7 +115,8 @@ Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
 
 Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr<const Plan> plan,
                                                                  const RunOptions& options,
-                                                                 const ChosenDevice& device) {
+                                                                 const ChosenDevice& device,
+                                                                 OpeningStop& stop) {
   if (!options.trace.empty())
     return invalid(
         fmt::format("--trace: on the device '{}' nothing is executed, so there is nothing to trace; leave "
@@ -126,7 +130,7 @@ Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr
       return invalid(fmt::format("--timings: {} has times of no node of this pipeline; it is of another one",
                                  options.timings));
   }
-  SLUICE_ASSIGN(setup.sources, read_source_headers(*plan));
+  SLUICE_ASSIGN(setup.sources, read_source_headers(*plan, stop));
   setup.plan = std::move(plan);
   setup.frames = options.frames;
   setup.duration_s = options.duration_s;
@@ -141,6 +145,7 @@ Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr
 }
 
 Status SimulatedEngine::run() {
+  const LentLock::Working work(lock_);
   outcome_ = run_->run();
   if (const int node = run_->stopped_by(); outcome_.ok() && node >= 0)
     outcome_ = failed(failures_.decisive(node));
@@ -148,7 +153,10 @@ Status SimulatedEngine::run() {
   loaded_ = true;
   energy_j_ = run_->device().energy_j() - energy_at_start_j_;
   if (!outcome_.ok()) return outcome_;
-  for (double left = options_.idle_after_s; left > 0 && !stopped_; --left) run_->idle(std::min(left, 1.0));
+  for (double left = options_.idle_after_s; left > 0 && !stopped_; --left) {
+    run_->idle(std::min(left, 1.0));
+    lock_.lend();
+  }
   return outcome_;
 }
 
@@ -158,6 +166,7 @@ void SimulatedEngine::stop() {
 }
 
 RunReport SimulatedEngine::report() const {
+  const LentLock::Reading reading(lock_);
   RunReport out;
   fill_flow(run_->plan(), run_->flow(), run_->counters(), out);
   out.simulated = true;
@@ -175,6 +184,7 @@ RunReport SimulatedEngine::report() const {
 }
 
 RunSnapshot SimulatedEngine::snapshot() const {
+  const LentLock::Reading reading(lock_);
   RunSnapshot out;
   out.at = run_->now();
   out.counters = run_->counters();

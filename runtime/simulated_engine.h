@@ -10,6 +10,8 @@
 #include "runtime/chosen_device.h"
 #include "runtime/device_summary.h"
 #include "runtime/failures.h"
+#include "runtime/lent_lock.h"
+#include "runtime/opening_stop.h"
 #include "runtime/pipeline.h"
 #include "runtime/simulated_selection.h"
 #include "runtime/snapshot.h"
@@ -18,20 +20,21 @@
 namespace sluice {
 
 // What the sources of a plan say of themselves: each is opened once and closed. kUnavailable for an
-// application's ends, kFailed when one cannot be opened.
-Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan);
+// application's ends, kFailed when one cannot be opened. `stop` ends it early, with any failure.
+Result<std::vector<SourceInfo>> read_source_headers(const Plan& plan, OpeningStop& stop);
 
 class SimulatedEngine {
  public:
   // kInvalid: the profile, the timings or the recording; kUnavailable: a model that the device cannot run.
   static Result<std::unique_ptr<SimulatedEngine>> create(std::shared_ptr<const Plan> plan,
                                                          const RunOptions& options,
-                                                         const ChosenDevice& device);
+                                                         const ChosenDevice& device, OpeningStop& stop);
   // The whole run, in this thread.
   Status run();
   // Of the run, once it is over.
   const Status& outcome() const { return outcome_; }
-  void stop();  // any thread
+  // Any thread, at any moment, also while it runs.
+  void stop();
   RunReport report() const;
   RunSnapshot snapshot() const;
   SimulatedRun& simulation() { return *run_; }
@@ -50,7 +53,8 @@ class SimulatedEngine {
   TimeNs ended_ = 0;
   DeviceSummary summary_;
   std::atomic<bool> stopped_{false};
-  bool loaded_ = false;  // the run is over; the device idles
+  mutable LentLock lock_;  // of all but stopped_: `run` has it while it works
+  bool loaded_ = false;    // the run is over; the device idles
   Status outcome_;
 };
 

@@ -62,6 +62,8 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   // A node lost a frame by failing.
   using OnFailure = std::function<void(int node, const Status& status, const FrameInfo& frame)>;
 
+  // Called before each event of the run.
+  void on_event(std::function<void()> callback) { executor_->on_event(std::move(callback)); }
   void on_period(OnPeriod callback) { on_period_ = std::move(callback); }
   void on_run(OnRun callback) { on_run_ = std::move(callback); }
   void on_failure(OnFailure callback) { on_failure_ = std::move(callback); }
