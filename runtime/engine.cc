@@ -207,10 +207,6 @@ Status Engine::probe(const RunOptions& options) {
   add_failure(all, sensors.status());
   if (!all.ok()) return all;
   connect_clip_meters(*plan_, *services_);
-  {
-    std::lock_guard lock(models_mutex_);
-    models_open_ = true;
-  }
   sensors_ = std::move(*sensors);
   failures_ = std::make_unique<Failures>(*plan_, clock_);
   std::vector<Node*> nodes;
@@ -280,24 +276,32 @@ void Engine::connect_app_sources() {
   }
 }
 
+void Engine::disconnect_app_sources() {
+  for (const auto& node : nodes_) {
+    if (auto* app = dynamic_cast<AppSource*>(node.get())) app->disconnect();
+  }
+}
+
 // --- running -----------------------------------------------------------------------------------------------
 
 Status Engine::start(const RunOptions& options) {
   if (started_ || !start_status_.ok()) return invalid("the pipeline was already started");
-  start_status_ = guarded([&] { return open_and_begin(options); });
-  if (start_status_.ok() && !may_run()) start_status_ = cancelled("stopped before the first frame");
-  if (!start_status_.ok()) return start_status_;
-  started_at_ = clock_.now();
-  start_status_ = guarded([&] { return set_off(options); });
-  if (start_status_.ok()) {
-    started_ = true;
-  } else {
-    end_what_started();
+  Status status = guarded([&] { return open_and_begin(options); });
+  if (status.ok() && !may_run()) status = cancelled("stopped before the first frame");
+  if (status.ok()) {
+    status = guarded([&] { return set_off(options); });
+    if (!status.ok()) end_what_started();
   }
-  return start_status_;
+  if (!status.ok()) disconnect_app_sources();  // whoever pushes would wait for ever
+  std::lock_guard lock(mutex_);
+  readable_ = true;
+  started_ = status.ok();
+  start_status_ = status;
+  return status;
 }
 
 Status Engine::set_off(const RunOptions& options) {
+  started_at_ = clock_.now();
   watchdog_ = std::make_unique<Watchdog>(
       *plan_, *executor_, clock_, [this](const Status& why) { give_up(why); }, setup_.limits);
   if (sensors_) telemetry_ = std::make_unique<TelemetryThread>(std::move(sensors_), clock_);
@@ -305,11 +309,22 @@ Status Engine::set_off(const RunOptions& options) {
     duration_timer_ =
         clock_.at(started_at_ + from_s(*options.duration_s), TimerKey{-3, 0}, [this] { stop(false); });
   }
+  begin_taking_calls();
   executor_entered_ = true;
   SLUICE_RETURN_IF_ERROR(executor_->start());
   if (selection_) selection_->start(started_at_);
   connect_app_sources();
   return {};
+}
+
+// Before the first frame, whose callbacks may call.
+void Engine::begin_taking_calls() {
+  {
+    std::lock_guard lock(mutex_);
+    readable_ = true;
+  }
+  std::lock_guard lock(models_mutex_);
+  models_open_ = true;
 }
 
 // Some threads run and others could not be started.
@@ -322,6 +337,8 @@ void Engine::end_what_started() {
   clock_.cancel(duration_timer_);
   watchdog_.reset();
   if (selection_) selection_->stop();
+  std::lock_guard lock(models_mutex_);
+  models_open_ = false;
 }
 
 Status Engine::open_and_begin(const RunOptions& options) {
@@ -421,16 +438,21 @@ bool Engine::wait_for(double seconds) { return !started_ || executor_->wait(seco
 Status Engine::finish() {
   if (!started_) return start_status_.ok() ? invalid("the pipeline was not started") : start_status_;
   if (finished_) return outcome();
-  ended_at_ = clock_.now();
-  steady_end_ = read_process_stats();
-  steady_frames_ = produced_.load() - std::min<std::uint64_t>(produced_.load(), kWarmUpFrames);
+  const TimeNs ended_at = clock_.now();
+  const ProcessStats end = read_process_stats();
+  const std::uint64_t frames = produced_.load() - std::min<std::uint64_t>(produced_.load(), kWarmUpFrames);
   clock_.cancel(duration_timer_);
   if (telemetry_) telemetry_->stop();
   watchdog_.reset();
   if (selection_) selection_->stop();
   if (!abandoned_) executor_->shut_down();
-  close_status_ = close_nodes();
-  add_failure(close_status_, finish_trace());
+  Status closed = close_nodes();
+  add_failure(closed, finish_trace());
+  std::lock_guard lock(mutex_);
+  ended_at_ = ended_at;
+  steady_end_ = end;
+  steady_frames_ = frames;
+  close_status_ = std::move(closed);
   finished_ = true;
   return outcome();
 }
@@ -473,23 +495,6 @@ Status Engine::outcome() const {
   }
   add_failure(all, close_status_);
   return all;
-}
-
-Status Engine::set(std::string_view node, std::string_view option, std::string_view value) {
-  for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
-    if (plan_->nodes[n].id != node) continue;
-    if (std::lock_guard lock(models_mutex_); !models_open_ || !bodies_)
-      return invalid("options are set while the pipeline runs");
-    std::lock_guard lock(mutex_);  // two at once must not undo one another
-    NodePlan current = plan_->nodes[n];
-    current.options = bodies_->options(static_cast<int>(n));
-    SLUICE_ASSIGN(OptionsPtr options, set_option(current, option, value));
-    bodies_->set_options(static_cast<int>(n), std::move(options));
-    settings_.push_back(
-        {to_s(clock_.now() - started_at_), std::string(node), std::string(option), std::string(value)});
-    return {};
-  }
-  return invalid(fmt::format("there is no node '{}'", node));
 }
 
 }  // namespace sluice

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -82,6 +83,8 @@ class Engine {
   void make_feeds(const RunOptions& options);
   void make_executor(const RunOptions& options);
   void connect_app_sources();
+  void disconnect_app_sources();
+  void begin_taking_calls();
   std::vector<BackendLoad> inference_load() const;
   void pool_available(int node);
   OpenContext open_context(int node) const;
@@ -89,10 +92,12 @@ class Engine {
   Status finish_trace();
   Status open_selection(const RunOptions& options);
   bool stop_is_wanted();
+  void note_setting(SettingReport setting);
   Status choose_route(int choice, std::size_t route, const ModelRequest& model);
   Status outcome() const;
   void count_produced();
   RunStatus run_status(const Status& result) const;
+  void fill_what_ran(RunReport& report, const FlowCounters& counters) const;
   void fill_process(RunReport& report, const FlowCounters& counters) const;
   void fill_sources(RunReport& report) const;
   void fill_late_losses(RunReport& report) const;
@@ -116,34 +121,40 @@ class Engine {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Failures> failures_;
   std::unique_ptr<Watchdog> watchdog_;
-  std::mutex models_mutex_;  // one change of models at a time, and none once the nodes are closed
+  // One change of models at a time. None before the selector has measured and chosen, which it does without a
+  // lock, and none once the nodes are closed.
+  std::mutex models_mutex_;
   bool models_open_ = false;
   std::unique_ptr<Telemetry> sensors_;          // between probe and start
   std::unique_ptr<TelemetryThread> telemetry_;  // null: nothing is read
   bool probed_ = false;
   bool executor_entered_ = false;
-  bool started_ = false;
   std::mutex stop_mutex_;  // guards the next two
   bool running_ = false;   // `stop` is the executor's business
   bool stop_wanted_ = false;
-  bool finished_ = false;
   std::atomic<bool> stopped_by_user_{false};
   std::atomic<bool> giving_up_{false};
   std::atomic<bool> abandoned_{false};
   std::vector<int> hung_nodes_;  // set before abandoned_
   Status gave_up_;               // likewise: why
-  Status start_status_;
   TimerId duration_timer_ = 0;
   TimeNs started_at_ = 0;
-  TimeNs ended_at_ = 0;
-  Status close_status_;
-  mutable std::mutex mutex_;  // settings
-  std::vector<SettingReport> settings_;
   std::atomic<std::uint64_t> produced_{0};
   ProcessStats steady_start_;  // after the first 30 frames
   std::atomic<bool> steady_{false};
+  // Guards what follows, which reports of any thread read and only `start`, `finish` and `set` write. What
+  // else a report reads is made before `readable_` and stays as long as this.
+  mutable std::mutex mutex_;
+  bool readable_ = false;
+  bool started_ = false;
+  bool finished_ = false;
+  Status start_status_;
+  Status close_status_;
+  TimeNs ended_at_ = 0;
   ProcessStats steady_end_;
   std::uint64_t steady_frames_ = 0;
+  std::deque<SettingReport> settings_;  // the last ones
+  std::uint64_t settings_left_out_ = 0;
 };
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// Models that change while a pipeline runs: another file, or another variant.
+// What changes while a pipeline runs: a model's file, its variant, and options of nodes.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -138,6 +138,32 @@ Status Engine::choose_route(int choice, std::size_t route, const ModelRequest& m
       user->note(route, "use_variant");
   }
   return {};
+}
+
+Status Engine::set(std::string_view node, std::string_view option, std::string_view value) {
+  for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
+    if (plan_->nodes[n].id != node) continue;
+    if (std::lock_guard lock(models_mutex_); !models_open_ || !bodies_)
+      return invalid("options are set while the pipeline runs");
+    std::lock_guard lock(mutex_);  // two at once must not undo one another
+    NodePlan current = plan_->nodes[n];
+    current.options = bodies_->options(static_cast<int>(n));
+    SLUICE_ASSIGN(OptionsPtr options, set_option(current, option, value));
+    bodies_->set_options(static_cast<int>(n), std::move(options));
+    note_setting(
+        {to_s(clock_.now() - started_at_), std::string(node), std::string(option), std::string(value)});
+    return {};
+  }
+  return invalid(fmt::format("there is no node '{}'", node));
+}
+
+// Under the lock. A program that sets an option with every frame does not fill the memory.
+void Engine::note_setting(SettingReport setting) {
+  if (settings_.size() == RunReport::kMostSettings) {
+    settings_.pop_front();
+    ++settings_left_out_;
+  }
+  settings_.push_back(std::move(setting));
 }
 
 }  // namespace sluice

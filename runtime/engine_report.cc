@@ -54,15 +54,22 @@ InferenceReport inference_report(const InferenceEntry& entry, TimeNs start) {
 }  // namespace
 
 RunReport Engine::report() const {
+  std::lock_guard lock(mutex_);
   RunReport out;
   out.pipeline = plan_->name;
-  const bool over = finished_ || !start_status_.ok();
-  const FlowCounters counters = executor_ ? executor_->counters() : no_counters(flow_);
-  const Status result = over ? outcome() : Status{};
+  const Status result = finished_ || !start_status_.ok() ? outcome() : Status{};
   out.status = run_status(result);
   if (out.status == RunStatus::kFailed) out.error = result.message();
   if (started_) out.wall_s = to_s((finished_ ? ended_at_ : clock_.now()) - started_at_);
+  const FlowCounters counters = readable_ && executor_ ? executor_->counters() : no_counters(flow_);
   fill_flow(*plan_, flow_, counters, out);
+  if (readable_) fill_what_ran(out, counters);
+  out.settings.assign(settings_.begin(), settings_.end());
+  out.settings_left_out = settings_left_out_;
+  return out;
+}
+
+void Engine::fill_what_ran(RunReport& out, const FlowCounters& counters) const {
   fill_process(out, counters);
   fill_sources(out);
   if (finished_) fill_late_losses(out);
@@ -71,14 +78,9 @@ RunReport Engine::report() const {
     out.simulated = out.simulated || entry.simulated;
   }
   if (trace_) out.trace = trace_->figures();
-  if (telemetry_) {
-    out.device = telemetry_->report();
-    if (out.device->telemetry == "simulated")
-      out.device->profile = Options(device_.telemetry).text("profile");
-  }
-  std::lock_guard lock(mutex_);
-  out.settings = settings_;
-  return out;
+  if (!telemetry_) return;
+  out.device = telemetry_->report();
+  if (out.device->telemetry == "simulated") out.device->profile = Options(device_.telemetry).text("profile");
 }
 
 // A run that was stopped while it opened has not failed.
@@ -89,8 +91,9 @@ RunStatus Engine::run_status(const Status& result) const {
 }
 
 RunSnapshot Engine::snapshot() const {
+  std::lock_guard lock(mutex_);
   RunSnapshot out;
-  if (!executor_ || !services_) return out;
+  if (!readable_ || !executor_ || !services_) return out;
   out.at = (finished_ ? ended_at_ : clock_.now()) - started_at_;
   out.counters = executor_->counters();
   for (const InferenceEntry& entry : services_->entries()) {

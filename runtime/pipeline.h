@@ -93,7 +93,7 @@ class Pipeline {
   Status wait();
   // As `wait`, but gives up after `seconds`: false then, and the run goes on.
   bool wait_for(double seconds);
-  // At any time after start(): counters of now. After wait(): the final report.
+  // Counters of now, all 0 before the first frame. After wait(): the final report.
   RunReport report() const;
   // After wait(): a thread of the run still hangs in a node's code. All that the run used stays in memory,
   // also when the Pipeline is destroyed; end such a process with std::_Exit, since destructors of static
@@ -101,7 +101,8 @@ class Pipeline {
   bool abandoned() const;
   // The counters of now, for programs that watch a run.
   RunSnapshot snapshot() const;
-  // One option that the node declares as live, from the next frame on. kInvalid otherwise.
+  // One option that the node declares as live, from the next frame on. kInvalid otherwise, and before the
+  // run's first moment (start() is about to return) or after its end, as for the next two.
   Status set(std::string_view node, std::string_view option, std::string_view value);
 
   // The model `name` of the file becomes the one at `path` (relative to the working directory) while the

@@ -202,6 +202,7 @@ std::string to_json(const RunReport& report) {
               {"settings", list(report.settings, setting)},
               {"device", device(report.device)},
               {"warnings", texts(report.warnings)}};
+  if (report.settings_left_out > 0) out["settings_left_out"] = report.settings_left_out;
   if (report.trace) out["trace"] = {{"events", report.trace->events}, {"lost", report.trace->lost}};
   if (report.error) out["error"] = redact_url(*report.error);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

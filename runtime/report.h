@@ -128,6 +128,7 @@ struct DeviceReport {
 };
 
 struct RunReport {
+  static constexpr std::size_t kMostSettings = 1000;
   std::string pipeline;
   RunStatus status = RunStatus::kCompleted;
   bool simulated = false;
@@ -147,7 +148,8 @@ struct RunReport {
   std::vector<SinkReport> sinks;
   std::vector<NodeReport> nodes;
   std::vector<InferenceReport> inference;
-  std::vector<SettingReport> settings;
+  std::vector<SettingReport> settings;  // the last ones, kMostSettings at most
+  std::uint64_t settings_left_out = 0;  // so many came before them
   std::optional<DeviceReport> device;
   std::vector<std::string> warnings;
 };

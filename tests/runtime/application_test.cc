@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -241,6 +242,59 @@ TEST(Application, SetsItsCallbackBeforeTheStartOnly) {
   EXPECT_THAT(app.numbers(), ElementsAre(0U));
 }
 
+TEST(Application, IsToldThatARunWhoseStartFailedTakesNoFrame) {
+  const std::string made = ::testing::TempDir() + "sluice_exists_" + std::to_string(::getpid()) + ".json";
+  Result<Pipeline> pipeline = Pipeline::load(
+      "version: 1\nnodes:\n"
+      "  - {id: mine, type: app_source, options: {width: 32, height: 16, format: gray}}\n"
+      "  - {id: out, type: json_sink, inputs: mine, options: {path: " +
+          made + "}}\n",
+      builtin_registry());
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+  const Picture picture;
+  AppSourceHandle source = pipeline->app_source("mine");
+  ASSERT_TRUE(pipeline->probe().ok());
+  EXPECT_EQ(source.push(picture.frame()).message(), "a frame was pushed before start()");
+  std::ofstream(made) << "somebody's\n";
+  EXPECT_THAT(pipeline->start().message(), HasSubstr(made));
+  EXPECT_EQ(source.push(picture.frame()).code(), Code::kCancelled);
+  std::filesystem::remove(made);
+}
+
+TEST(Application, ThatClosesInTheCallbackEndsTheRunBesideAPush) {
+  Application app(false);
+  std::atomic<int> seen{0};
+  ASSERT_TRUE(app.sink()
+                  .on_packet([&](const Packet&) {
+                    if (++seen == 10) app.source().close();
+                  })
+                  .ok());
+  ASSERT_TRUE(app.pipeline().start().ok());
+  Status last;
+  std::thread pushes([&] {
+    for (int i = 0; last.ok(); ++i) last = app.push(i);
+  });
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  pushes.join();
+  EXPECT_FALSE(last.ok());
+  EXPECT_GE(seen.load(), 10);
+}
+
+TEST(Application, MakesAsManyCapturesAsTheRunHas) {
+  for (const std::int64_t frames : {0, 3}) {
+    Application app(false);
+    ASSERT_TRUE(app.pipeline().start({.frames = frames}).ok());
+    for (std::int64_t i = 0; i < frames; ++i) ASSERT_TRUE(app.push(static_cast<double>(i)).ok());
+    const Status more = app.push(99);
+    EXPECT_EQ(more.code(), Code::kCancelled);
+    EXPECT_THAT(more.message(), HasSubstr("captures of RunOptions::frames"));
+    EXPECT_TRUE(app.pipeline().wait().ok()) << "nobody closes the source";
+    EXPECT_EQ(app.pipeline().report().status, RunStatus::kCompleted);
+    EXPECT_EQ(app.pipeline().report().sources[0].produced, static_cast<std::uint64_t>(frames));
+    EXPECT_EQ(app.numbers().size(), static_cast<std::size_t>(frames));
+  }
+}
+
 TEST(Application, ThatClosesBeforeTheStartHasARunWithoutFrames) {
   Application app(false);
   app.source().close();
@@ -265,6 +319,22 @@ TEST(Application, SetsOptionsOnlyWhileThePipelineRuns) {
   ASSERT_EQ(app.pipeline().report().settings.size(), 1U);
   EXPECT_EQ(app.pipeline().report().settings[0].value, "10");
   EXPECT_LT(app.numbers().size(), 4U);
+}
+
+TEST(Application, FillsNoMemoryWithTheOptionsItSets) {
+  Application app(false);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  constexpr std::size_t kSet = RunReport::kMostSettings + 5;
+  for (std::size_t i = 1; i <= kSet; ++i)
+    ASSERT_TRUE(app.pipeline().set("middle", "rate_hz", std::to_string(i)).ok());
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  const RunReport report = app.pipeline().report();
+  ASSERT_EQ(report.settings.size(), RunReport::kMostSettings);
+  EXPECT_EQ(report.settings.front().value, "6");
+  EXPECT_EQ(report.settings.back().value, std::to_string(kSet));
+  EXPECT_EQ(report.settings_left_out, 5U);
+  EXPECT_THAT(to_json(report), HasSubstr("\"settings_left_out\": 5"));
 }
 
 TEST(Application, PushesTimesThatAreNone) {

@@ -37,7 +37,8 @@ class ChangeModels : public ::testing::Test {
     folder_.write("small.onnx", model("Neg", 2));
   }
 
-  Status start(const std::string& models, const std::string& infer_options = "") {
+  Status start(const std::string& models, const std::string& infer_options = "",
+               const RunOptions& options = {}) {
     const std::string text =
         "version: 1\nname: t\nmodels: {m: " + models +
         "}\nnodes:\n"
@@ -54,7 +55,7 @@ class ChangeModels : public ::testing::Test {
       seen_.push_back(
           {packet.frame().number, *reinterpret_cast<const float*>(tensor->data), tensor->type->shape[3]});
     }));
-    return pipeline_->start();
+    return pipeline_->start(options);
   }
   std::string path(const std::string& file) const { return "{path: " + file + "}"; }
 
@@ -163,6 +164,32 @@ TEST_F(ChangeModels, NamesAndMomentsThatMakeNoSense) {
   finish();
   status = pipeline_->replace_model("m", negative_);
   EXPECT_EQ(status.message(), "models are replaced while the pipeline runs");
+}
+
+// The selector measures and chooses before the first frame, without a lock.
+TEST_F(ChangeModels, NothingChangesBeforeTheFirstFrame) {
+  RunOptions options;
+  std::vector<Status> answers;
+  std::optional<RunReport> report;
+  options.record = [&](const std::string&) {
+    if (report) return;  // later lines
+    answers.push_back(pipeline_->replace_model("m", negative_));
+    answers.push_back(pipeline_->use_variant("m", "small"));
+    answers.push_back(pipeline_->set("net", "rate_hz", "1"));
+    report = pipeline_->report();
+  };
+  ASSERT_TRUE(start("{path: " + same_ + ", variants: {small: " + (folder_ / "small.onnx") + "}}",
+                    ", policy: balanced", options)
+                  .ok());
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_EQ(answers[0].message(), "models are replaced while the pipeline runs");
+  EXPECT_EQ(answers[1].message(), "variants are chosen while the pipeline runs");
+  EXPECT_EQ(answers[2].message(), "options are set while the pipeline runs");
+  for (const Status& answer : answers) EXPECT_EQ(answer.code(), Code::kInvalid);
+  EXPECT_EQ(report->sources[0].produced, 0u);
+  EXPECT_TRUE(pipeline_->replace_model("m", negative_).ok());
+  push(3);
+  finish();
 }
 
 TEST_F(ChangeModels, EachFrameKeepsTheVariantItStartedOn) {
