@@ -20,7 +20,11 @@ namespace sluice {
 namespace {
 
 constexpr std::array<const char*, 2> kEncoders = {"libx264", "mpeg4"};
-constexpr int kTicks = 90000;  // per second, for containers with free time stamps
+constexpr int kTicks = 12000;  // per second, for containers with free time stamps
+// Between two pictures: 46 h, for an .mp4's times have 31 bits; FFmpeg fills an .avi with empty pictures, up
+// to a number.
+constexpr std::int64_t kLongestGapTicks = 2'000'000'000;
+constexpr std::int64_t kLongestGapAviPictures = 60'000;
 constexpr int kLeastSide = 2;
 constexpr double kAssumedRate = 30.0;  // where neither the option nor the source says
 
@@ -47,6 +51,7 @@ class VideoWriter final : public Node, public LateLoss {
   void choose_rate(const FrameInfo& frame);
   Status start_file();
   std::int64_t time_stamp(const FrameInfo& frame);
+  std::int64_t shortened(std::int64_t stamp);
   Status drain();
 
   std::string path_;
@@ -61,6 +66,7 @@ class VideoWriter final : public Node, public LateLoss {
   AVRational time_base_{1, kTicks};
   TimeNs first_time_ = 0;
   std::int64_t last_stamp_ = -1;
+  std::int64_t cut_ = 0;  // ticks that were left out of gaps
   std::int64_t written_ = 0;
   bool said_scaling_ = false;
 
@@ -145,7 +151,8 @@ Status VideoWriter::begin(const Image& first, const FrameInfo& frame) {
   settings.rate = rate_;
   settings.quality = quality_;
   settings.global_header = (format_->oformat->flags & AVFMT_GLOBALHEADER) != 0;
-  settings.reorders = !constant_rate_;
+  // An .mp4 cannot hold the distance between a picture and one that it was put behind across a long gap.
+  settings.reorders = gathers_;
   SLUICE_RETURN_IF_ERROR(encoder_.open(settings).with_context(fmt::format("'{}': ", path_)));
   return start_file();
 }
@@ -173,9 +180,25 @@ std::int64_t VideoWriter::time_stamp(const FrameInfo& frame) {
   const double ticks = static_cast<double>(time_base_.den) / time_base_.num;
   const double seconds =
       asked_fps_ > 0 ? static_cast<double>(written_) / asked_fps_ : to_s(frame.media_time - first_time_);
-  last_stamp_ = std::max<std::int64_t>(last_stamp_ + 1, std::llround(seconds * ticks));
+  const std::int64_t stamp = std::max<std::int64_t>(last_stamp_ + 1, std::llround(seconds * ticks) - cut_);
+  last_stamp_ = written_ == 0 ? stamp : shortened(stamp);
   ++written_;
   return last_stamp_;
+}
+
+// The media time goes on while a camera is away, for days if need be.
+std::int64_t VideoWriter::shortened(std::int64_t stamp) {
+  const std::int64_t longest = constant_rate_ ? kLongestGapAviPictures : kLongestGapTicks;
+  const std::int64_t excess = stamp - last_stamp_ - longest;
+  if (excess <= 0) return stamp;
+  cut_ += excess;
+  const double tick_s = av_q2d(time_base_);
+  log_message(LogLevel::kWarning,
+              fmt::format("'{}': no picture for {:.0f} s; this container holds gaps of {:.0f} s at most, so "
+                          "all that follows is {:.0f} s earlier in the file",
+                          path_, static_cast<double>(longest + excess) * tick_s,
+                          static_cast<double>(longest) * tick_s, static_cast<double>(cut_) * tick_s));
+  return stamp - excess;
 }
 
 Status VideoWriter::process(Context& context) {

@@ -14,7 +14,9 @@ namespace sluice {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::DoubleNear;
 using ::testing::HasSubstr;
+using ::testing::Pointwise;
 using namespace sluice::testing;
 namespace fs = std::filesystem;
 
@@ -91,9 +93,10 @@ std::string probe(const std::string& path, const std::string& entries) {
   return {bytes.begin(), bytes.end()};
 }
 
-// Time stamps of a video's pictures, in order of presentation.
+// Time stamps of a video's pictures, in order of presentation; an .avi knows but one kind.
 std::vector<double> picture_times(const std::string& path) {
-  std::istringstream lines(probe(path, "packet=pts_time"));
+  const bool avi = path.ends_with(".avi");
+  std::istringstream lines(probe(path, avi ? "packet=dts_time" : "packet=pts_time"));
   std::vector<double> out;
   for (double time = 0; lines >> time;) out.push_back(time);
   std::sort(out.begin(), out.end());
@@ -141,6 +144,61 @@ TEST(VideoSink, FramesKeepTheirMediaTimes) {
   for (const int n : {10, 11, 15, 30}) ASSERT_TRUE(sink.write(gradient(type, n), n).ok());
   ASSERT_TRUE(sink.close().ok());
   EXPECT_EQ(picture_times(path), (std::vector<double>{0, 0.033333, 0.166667, 0.666667}));
+}
+
+// A camera that is away for an hour: its media time goes on.
+TEST(VideoSink, AnHourWithoutPicturesIsAnHourInTheFile) {
+  for (const std::string container : {"mp4", "mkv", "avi"}) {
+    SCOPED_TRACE(container);
+    const std::string path = scratch("hour." + container);
+    Sink sink(path);
+    ASSERT_TRUE(sink.open({12.5}).ok());
+    std::vector<double> expected;
+    for (int n = 0; n < 25; ++n) {
+      const int late = n < 10 ? n : n + 3600 * 25 / 2;
+      const Status status = sink.write(gradient({PixelFormat::kI420, 64, 48, kTv, 0}, n), late, 12.5);
+      ASSERT_TRUE(status.ok()) << status.message();
+      expected.push_back(late / 12.5);
+    }
+    ASSERT_TRUE(sink.close().ok());
+    EXPECT_THAT(picture_times(path), Pointwise(DoubleNear(1e-3), expected));
+    const auto decoded = ffmpeg_output("-i '" + path + "' -vsync passthrough -f rawvideo");
+    EXPECT_EQ(decoded.size(), 25u * 64 * 48 * 3 / 2);
+  }
+}
+
+TEST(VideoSink, AGapLongerThanTheContainersIsCutAndSaid) {
+  LogCatcher log;
+  for (const std::string container : {"mp4", "avi"}) {
+    SCOPED_TRACE(container);
+    const std::string path = scratch("days." + container);
+    Sink sink(path);
+    ASSERT_TRUE(sink.open({10.0}).ok());
+    for (const int second : {0, 1, 300'000, 300'001}) {
+      const Status status = sink.write(gradient({PixelFormat::kI420, 64, 48, kTv, 0}, 1), second, 1);
+      ASSERT_TRUE(status.ok()) << status.message();
+    }
+    ASSERT_TRUE(sink.close().ok());
+    const double gap = container == "avi" ? 6000 : 2e9 / 12000;
+    const std::vector<double> times = picture_times(path);
+    ASSERT_EQ(times.size(), 4u);
+    EXPECT_NEAR(times[2] - times[1], gap, 1e-3);
+    EXPECT_NEAR(times[3] - times[2], 1, 1e-3);
+  }
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("no picture for 299999 s"), HasSubstr("gaps of 166667 s at most"),
+                                HasSubstr("133332 s earlier"), HasSubstr("gaps of 6000 s at most"),
+                                HasSubstr("293999 s earlier")));
+}
+
+TEST(VideoSink, ASlowRateKeepsEveryPicture) {
+  const std::string path = scratch("slow.mp4");
+  Sink sink(path, {{"fps", number(0.001)}});
+  ASSERT_TRUE(sink.open({30.0}).ok());
+  for (int n = 0; n < 10; ++n)
+    ASSERT_TRUE(sink.write(gradient({PixelFormat::kI420, 64, 48, kTv, 0}, n), n).ok());
+  ASSERT_TRUE(sink.close().ok());
+  const auto decoded = ffmpeg_output("-i '" + path + "' -vsync passthrough -f rawvideo");
+  EXPECT_EQ(decoded.size(), 10u * 64 * 48 * 3 / 2);
 }
 
 TEST(VideoSink, ARateThatIsWrittenIsConstant) {
