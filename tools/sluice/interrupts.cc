@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <system_error>
@@ -18,6 +19,8 @@
 
 namespace sluice::cli {
 namespace {
+
+constexpr TimeNs kOneInterrupt = from_ms(100);
 
 // False under nohup, which must still hold.
 bool hangups_count() {
@@ -41,7 +44,11 @@ int checked(int fd) {
 
 }  // namespace
 
-Interrupts::Interrupts() {
+TimeNs Interrupts::steady_time() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Interrupts::Interrupts(std::function<TimeNs()> now) : now_(std::move(now)) {
   const sigset_t set = awaited();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal_fd_ = checked(::signalfd(-1, &set, SFD_CLOEXEC));
@@ -60,12 +67,12 @@ Interrupts::~Interrupts() {
 void Interrupts::on_first(std::function<void()> action) {
   const std::lock_guard lock(mutex_);
   action_ = std::move(action);
-  if (signals_ > 0 && action_) std::exchange(action_, nullptr)();
+  if (interrupted_ && action_) std::exchange(action_, nullptr)();
 }
 
 bool Interrupts::interrupted() const {
   const std::lock_guard lock(mutex_);
-  return signals_ > 0;
+  return interrupted_;
 }
 
 void Interrupts::wait_for_signals() {
@@ -75,12 +82,19 @@ void Interrupts::wait_for_signals() {
     if (ready[1].revents != 0) return;
     signalfd_siginfo info{};
     if (::read(signal_fd_, &info, sizeof info) != sizeof info) continue;
-    const std::lock_guard lock(mutex_);
-    // A terminal that closes may say so twice, and a shutdown after its SIGTERM.
-    if (signals_ > 0 && info.ssi_signo == SIGHUP) continue;
-    if (++signals_ > 1) end_without_temporaries(kInterrupted);
-    if (action_) std::exchange(action_, nullptr)();
+    take(info.ssi_signo);
   }
+}
+
+void Interrupts::take(unsigned signal) {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(interrupted_, true)) {
+    if (action_) std::exchange(action_, nullptr)();
+    first_ = now_();  // after what took time, in which the same interrupt may have come again
+    return;
+  }
+  // A terminal that closes may say so twice, and a shutdown after its SIGTERM.
+  if (signal != SIGHUP && now_() - first_ > kOneInterrupt) end_without_temporaries(kInterrupted);
 }
 
 }  // namespace sluice::cli

@@ -6,10 +6,18 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <future>
 
 namespace sluice::cli {
 namespace {
+
+// A clock on which a second lies between any two signals.
+std::function<TimeNs()> apart() {
+  return [now = TimeNs{0}]() mutable { return now += from_s(1); };
+}
+// One on which no time passes.
+TimeNs together() { return 0; }
 
 TEST(Interrupts, TheFirstSignalRunsTheActionOnce) {
   Interrupts interrupts;
@@ -36,7 +44,7 @@ TEST(InterruptsDeathTest, TheSecondSignalEndsWith130) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
-        Interrupts interrupts;
+        Interrupts interrupts(apart());
         std::promise<void> first;
         interrupts.on_first([&] { first.set_value(); });
         ::kill(::getpid(), SIGINT);
@@ -47,13 +55,30 @@ TEST(InterruptsDeathTest, TheSecondSignalEndsWith130) {
       ::testing::ExitedWithCode(130), "");
 }
 
+// As when `timeout` interrupts it, or a script that passes on what the terminal told it too.
+TEST(Interrupts, TheSameInterruptAgainIsNoSecondOne) {
+  Interrupts interrupts(together);
+  std::promise<void> first;
+  interrupts.on_first([&] { first.set_value(); });
+  ::kill(::getpid(), SIGINT);
+  first.get_future().wait();
+  for (const int again : {SIGINT, SIGTERM}) {
+    ::kill(::getpid(), again);
+    sigset_t waiting;
+    do ::sigpending(&waiting);
+    while (::sigismember(&waiting, again) == 1);
+  }
+  interrupts.on_first({});  // it has dealt with what it took, or does in its destructor
+  EXPECT_TRUE(interrupts.interrupted());
+}
+
 // A terminal that closes tells its programs through the kernel and through the shell.
 TEST(InterruptsDeathTest, AnotherHangupDoesNotEndIt) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
         ::signal(SIGHUP, SIG_DFL);  // under nohup the test's own is ignored
-        Interrupts interrupts;
+        Interrupts interrupts(apart());
         std::promise<void> first;
         interrupts.on_first([&] { first.set_value(); });
         ::kill(::getpid(), SIGHUP);
