@@ -23,6 +23,7 @@
 #include "tools/sluice/package_contents.h"
 #include "tools/sluice/package_manifest.h"
 #include "tools/sluice/package_models.h"
+#include "tools/sluice/plain_secrets.h"
 #include "tools/sluice/result_files.h"
 
 namespace sluice::cli {
@@ -104,10 +105,14 @@ Status copy_others(const PackageContents& contents, const fs::path& folder) {
   return {};
 }
 
+std::string text_of(const std::string& file) {
+  std::ifstream source(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(source), {}};
+}
+
 Status write_pipeline(const std::string& file, const std::string& name, const PackageContents& contents,
                       const fs::path& folder) {
-  std::ifstream source(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(source), {}};
+  const std::string text = text_of(file);
   auto rewritten = rewrite_paths(text, contents.paths);
   if (!rewritten.ok()) return rewritten.status().with_context(file + ":");
   return replace_file((folder / kPackagedPipeline).string(), with_name(*rewritten, name));
@@ -207,6 +212,7 @@ int execute(const PackageArguments& arguments) {
   if (const Exit code = print_issues(issues); code != kDone) return code;
   issues.issues.clear();
   const PackageContents contents = package_contents(parsed.spec, builtin_registry(), issues.issues);
+  for (Issue& issue : plain_secrets(text_of(arguments.file))) issues.issues.push_back(std::move(issue));
   if (const Exit code = print_issues(issues); code != kDone) return code;
   const auto package = make_package(arguments, contents, pipeline->plan());
   if (package.ok()) return print_result(*package);

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "tools/sluice/package_manifest.h"
+#include "tools/sluice/plain_secrets.h"
 #include "tools/sluice/rewrite_paths.h"
 
 namespace sluice::cli {
@@ -187,6 +188,30 @@ TEST_F(Package, ReplacesOnlyAPackageAndOnlyWhenAsked) {
   EXPECT_EQ(run("package pipelines/hello.yaml --force -o " + at("elsewhere").string()), 1);
   EXPECT_THAT(err_, HasSubstr("is no package"));
   EXPECT_EQ(read(at("elsewhere/mine.txt")), "precious");
+}
+
+TEST_F(Package, APasswordThatIsWrittenOutIsSaid) {
+  std::ofstream(at("p.yaml"))
+      << "version: 1\nnodes:\n"
+         "  - {id: a, type: video_source, options: {uri: 'rtsp://joe:hunter2@h/x'}}\n"
+         "  - {id: b, type: video_source, options: {uri: 'rtsp://joe:${PW:-x}@h/y'}}\n"
+         "  - {id: o, type: null_sink, inputs: a}\n"
+         "  - {id: p, type: null_sink, inputs: b}\n";
+  ASSERT_EQ(run("package " + at("p.yaml").string() + " -o " + at("made").string()), 0) << err_;
+  EXPECT_THAT(err_,
+              HasSubstr(":3:3: warning: a password is written here, and so in the package: write ${NAME}"));
+  EXPECT_THAT(err_, HasSubstr(":4:3: warning: a password"));
+  EXPECT_THAT(err_, Not(HasSubstr("hunter2")));
+}
+
+TEST(PlainSecrets, VariablesAreNone) {
+  const Issues issues = plain_secrets(
+      "a: rtsp://joe:${PW}@h\nb: http://${TOKEN}@h\n\n  c: http://h?token=${T}&n=1\nd: "
+      "rtsp://${U:-joe}:pw@h\ne: ${");
+  ASSERT_EQ(issues.size(), 1u);
+  EXPECT_EQ(issues[0].mark.line, 5);
+  EXPECT_TRUE(issues[0].warning);
+  EXPECT_TRUE(plain_secrets("").empty());
 }
 
 TEST_F(Package, AMissingFileLeavesNothingBehind) {
