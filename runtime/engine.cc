@@ -380,7 +380,7 @@ std::vector<BackendLoad> Engine::inference_load() const {
 Status Engine::begin_run() {
   Status all;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    const Status status = guarded([&] { return nodes_[n]->begin_run(); });
+    const Status status = begin_node(n);
     add_failure(all, status.with_context(fmt::format("node '{}': ", plan_->nodes[n].id)));
   }
   return all;

@@ -77,6 +77,7 @@ class Engine {
   Status open_sources();
   Status open_nodes();
   Status begin_run();
+  Status begin_node(std::size_t n);
   Status make_pools();
   Status make_frame_pools(int source, const SourceInfo& info);
   void make_services(const RunOptions& options);

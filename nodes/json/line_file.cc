@@ -66,9 +66,18 @@ Status LineFile::create() {
   }
   struct stat info{};
   regular_ = stat(path_.c_str(), &info) != 0 || S_ISREG(info.st_mode);
+  if (!regular_ && S_ISFIFO(info.st_mode)) return open_pipe();
   const int how = !regular_ ? 0 : overwrite_ ? O_CREAT | O_TRUNC : O_CREAT | O_EXCL;
   file_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | how, kFileMode);
   return file_ < 0 ? error("create") : Status{};
+}
+
+// Does not wait for a reader, as the system would, deaf to a stop. Writing waits.
+Status LineFile::open_pipe() {
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file_ < 0 && errno == ENXIO) return timed_out("nobody reads the pipe '" + path_ + "'");
+  if (file_ < 0 || ::fcntl(file_, F_SETFL, 0) != 0) return error("open");
+  return {};
 }
 
 ssize_t LineFile::write_some(std::string_view bytes) const {

@@ -23,7 +23,8 @@ class LineFile {
   // Finds out whether `path` can be written, without touching it (kFailed: it exists and may not be replaced,
   // its folder is missing or not writable). Devices and pipes are no files to replace.
   Status prepare(std::string path, bool overwrite);
-  // Creates the file, or opens it and throws away what it held. Does nothing after the first call.
+  // Creates the file, or opens it and throws away what it held. Does nothing after the first call that did.
+  // kTimeout: it is a pipe that nobody reads yet; may be tried again.
   Status create();
   // Creates the file when that has not been done, and appends `line`, which ends in a newline. kFailed:
   // nothing of the line is left in a regular file.
@@ -31,6 +32,7 @@ class LineFile {
   Status close();
 
  private:
+  Status open_pipe();
   void cut_back() const;
   ssize_t write_some(std::string_view bytes) const;
   Status error(std::string_view doing) const;

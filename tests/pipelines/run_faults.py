@@ -60,6 +60,28 @@ class Opening(Faults):
         self.assertNotIn('secret', errors)
         self.assertEqual(self.report()['status'], 'stopped')
 
+    def start_for_a_pipe(self, *words):
+        """A run whose pipe has no reader, once it waits for one."""
+        os.mkfifo(self.at('lines'))
+        process = self.start(self.source_to(BARS, 'type: json_sink, options: {path: lines}'), '-v', *words)
+        for line in process.stderr:
+            if 'nobody reads the pipe' in line:
+                break
+        return process
+
+    def test_an_interrupt_ends_the_wait_for_a_reader(self):
+        process = self.start_for_a_pipe()
+        process.send_signal(signal.SIGTERM)
+        self.ended(process, 0)
+        self.assertEqual(self.report()['status'], 'stopped')
+
+    def test_a_reader_that_comes_late_gets_all(self):
+        process = self.start_for_a_pipe('--frames', '3')
+        with open(self.at('lines'), encoding='utf-8') as pipe:
+            self.assertEqual([json.loads(line)['frame'] for line in pipe], [0, 1, 2])
+        self.ended(process, 0)
+        self.assertEqual(self.report()['frames']['delivered'], 3)
+
     def test_outputs_must_not_meet_what_is_read(self):
         self.write('video.avi', 'precious')
         for sink, other in (('type: video_sink, options: {path: ./video.avi, overwrite: true}', "'cam' reads it"),

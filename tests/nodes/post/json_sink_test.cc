@@ -292,6 +292,23 @@ TEST_F(JsonSinkTest, BadPathsFailAtTheProbe) {
   EXPECT_EQ(open().message(), "cannot create '" + path_ + "': Permission denied");
 }
 
+TEST_F(JsonSinkTest, APipeWithoutAReaderIsNotWaitedFor) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  ASSERT_TRUE(open().ok());
+  const Status nobody = node_->begin_run();
+  EXPECT_EQ(nobody.code(), Code::kTimeout);
+  EXPECT_THAT(nobody.message(), HasSubstr("nobody reads the pipe '" + path_));
+  const int reader = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  EXPECT_TRUE(node_->begin_run().ok());
+  context_.set_input(0, two_faces());
+  EXPECT_TRUE(node_->process(context_).ok());
+  char first = 0;
+  EXPECT_EQ(::read(reader, &first, 1), 1);
+  EXPECT_EQ(first, '{');
+  EXPECT_TRUE(node_->close().ok());
+  ::close(reader);
+}
+
 TEST_F(JsonSinkTest, AFullDiskIsAFailureOfTheLineItself) {
   path_ = "/dev/full";
   ASSERT_TRUE(open().ok()) << "a device is no file to replace";
