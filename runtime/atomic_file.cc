@@ -71,8 +71,7 @@ int open_unnamed(const fs::path& folder) {
 class Temporary {
  public:
   explicit Temporary(const std::string& target)
-      : beside_(
-            (fs::path(target).parent_path() / ("." + fs::path(target).filename().string() + ".")).string()),
+      : beside_((fs::path(target).parent_path() / ".sluice-").string()),
         fd_(open_unnamed(fs::path(target).parent_path())) {
     if (fd_ >= 0) return;
     name_ = beside_ + "XXXXXX";
@@ -103,7 +102,7 @@ class Temporary {
   }
 
  private:
-  const std::string beside_;  // how its names begin
+  const std::string beside_;  // how its names begin; short, whatever the target's name
   int fd_;
   std::string name_;  // empty: none
 };
@@ -144,6 +143,7 @@ Result<FileReplacement> FileReplacement::open(const std::string& path) {
   state->target = target_of(path);
   struct stat old{};
   const bool exists = ::stat(state->target.c_str(), &old) == 0;
+  if (!exists && errno != ENOENT) return system_failure(path);  // such as a name that is too long
   if (exists && !S_ISREG(old.st_mode)) {
     state->file = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
     if (state->file.get() < 0) return system_failure(path);

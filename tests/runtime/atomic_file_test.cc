@@ -87,6 +87,17 @@ TEST_F(AtomicFile, FollowsASymbolicLink) {
   EXPECT_EQ(read(at("sub/target")), "y");
 }
 
+TEST_F(AtomicFile, ANameMayBeAsLongAsTheSystemAllows) {
+  const std::string longest(255, 'n');
+  EXPECT_TRUE(check_replaceable(at(longest.c_str())).ok());
+  ASSERT_TRUE(replace_file(at(longest.c_str()), "x").ok());
+  ASSERT_TRUE(replace_file(at(longest.c_str()), "y").ok());
+  EXPECT_EQ(read(at(longest.c_str())), "y");
+  EXPECT_EQ(entries(), 1u);
+  EXPECT_THAT(check_replaceable(at((longest + "n").c_str())).message(),
+              ::testing::EndsWith("cannot be written: File name too long"));
+}
+
 TEST_F(AtomicFile, MissingFolder) {
   const Status status = replace_file(at("none/a"), "x");
   EXPECT_EQ(status.code(), Code::kFailed);
@@ -157,6 +168,9 @@ TEST_F(AtomicFileDeathTest, WhereNoFileIsWithoutANameItHasOneBeside) {
   EXPECT_EXIT(
       {
         refuse_unnamed_files();
+        const std::string longest(255, 'n');
+        if (!replace_file(at(longest.c_str()), "x").ok()) ::_exit(2);
+        fs::remove(at(longest.c_str()));
         auto file = FileReplacement::open(at("a"));
         const bool named = file.ok() && file->write("new").ok() && entries() == 2;
         {
