@@ -198,7 +198,7 @@ class Recording(Program):
             traces.append(self.at(name if name == 'npu' else name + '/readings.jsonl'))  # a folder is its readings
         again = self.sluice('run', self.shipped('hello'), '--frames', '1', '--record', self.at('npu'))
         self.assertEqual(again.returncode, 1)
-        self.assertIn('holds a recording; --force replaces it', again.stderr)
+        self.assertIn("readings.jsonl' exists; --force replaces it", again.stderr)
         fitted = self.sluice('fit', *traces, '-o', self.at('board.yaml'), '--base', 'qcs6490', '--ambient', '25')
         self.assertEqual(fitted.returncode, 0, fitted.stderr)
         self.assertIn('case to ambient', fitted.stdout)

@@ -38,6 +38,16 @@ class Places(Faults):
         self.refused('--record', self.at('rec'), '--force', says="readings.jsonl' cannot be written: Is a directory")
         self.assertEqual(self.read('plain'), 'precious')
 
+    def test_a_recording_replaces_nothing_unasked(self):
+        for name in ('readings.jsonl', 'report.json'):
+            with self.subTest(name=name):
+                folder = self.at(name + '.d')
+                os.mkdir(folder)
+                self.write(os.path.join(folder, name), 'precious')
+                self.refused('--record', folder, says=f"--record: '{folder}/{name}' exists; --force replaces it")
+                self.assertEqual(self.read(os.path.join(folder, name)), 'precious')
+                self.assertEqual(os.listdir(folder), [name])
+
     def test_two_options_do_not_share_a_file(self):
         self.refused('--report', self.at('x'), '--trace', self.at('./x'), code=2, says='--report and --trace name the same file')
         self.refused('--report', self.at('x'), '--log-file', self.at('x'), code=2, says='--report and --log-file name the same file')

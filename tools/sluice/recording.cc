@@ -26,10 +26,11 @@ Status Recording::open(const std::string& folder, bool force) {
   std::filesystem::create_directories(folder, error);
   if (error) return failed(fmt::format("--record: {}: {}", folder, error.message()));
   const Files files = Recording::files(folder);
-  if (!force && std::filesystem::exists(files.readings))
-    return failed(fmt::format("--record: '{}' holds a recording; --force replaces it", folder));
-  for (const std::string& file : {files.readings, files.report})
+  for (const std::string& file : {files.readings, files.report}) {
+    if (!force && std::filesystem::exists(file, error))
+      return failed(fmt::format("--record: '{}' exists; --force replaces it", file));
     SLUICE_RETURN_IF_ERROR(check_replaceable(file).with_context("--record: "));
+  }
   folder_ = folder;
   files_ = files;
   return {};

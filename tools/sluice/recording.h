@@ -26,7 +26,7 @@ class Recording {
   static Files files(const std::string& folder);
 
   // Makes the folder, and finds out whether a recording can be written there. kFailed: it cannot, or there is
-  // one already (`force`: it is replaced once the run has begun).
+  // one of its files already (`force`: they are replaced once the run has begun).
   Status open(const std::string& folder, bool force);
   // The run has begun: what there was goes, and lines are written from here on.
   void begin();
