@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iterator>
 
@@ -56,6 +57,41 @@ void PictureName::expand(std::string_view source, std::uint64_t frame, std::stri
     }
     rest.remove_prefix(is_frame ? kFrame.size() : kSource.size());
   }
+}
+
+// Whether a frame of the source has that name: tries each length of its number, for a literal digit may
+// follow.
+bool PictureName::names(std::string_view source, std::string_view path) const {
+  constexpr std::size_t kMostDigits = 19;  // of a 64-bit number
+  PictureName before;
+  before.pattern_ = pattern_.substr(0, pattern_.find(kFrame));
+  std::string name;
+  before.expand(source, 0, name);
+  if (!path.starts_with(name)) return false;
+  const std::string_view rest = path.substr(name.size());
+  const std::size_t digits = std::min({rest.find_first_not_of("0123456789"), rest.size(), kMostDigits});
+  for (std::size_t length = 1; length <= digits; ++length) {
+    expand(source, std::stoull(std::string(rest.substr(0, length))), name);
+    if (name == path) return true;
+  }
+  return false;
+}
+
+std::string PictureName::existing(std::string_view source) const {
+  std::error_code error;
+  std::string first;
+  expand(source, 0, first);
+  if (std::filesystem::exists(first, error)) return first;
+  PictureName inside;
+  inside.pattern_ = std::filesystem::path(pattern_).filename().string();
+  const std::filesystem::path folder = std::filesystem::path(first).parent_path();
+  first.clear();
+  std::filesystem::directory_iterator entry(folder.empty() ? "." : folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (inside.names(source, name) && (first.empty() || name < first)) first = name;
+  }
+  return first.empty() ? first : (folder / first).string();
 }
 
 bool PictureName::has_frame() const { return pattern_.find(kFrame) != std::string::npos; }

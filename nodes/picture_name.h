@@ -19,12 +19,17 @@ class PictureName {
 
   // The name for one frame, in `out` (which keeps its memory).
   void expand(std::string_view source, std::uint64_t frame, std::string& out) const;
+  // The first file in the order of names that is there and has the name of some frame of the source; empty:
+  // none.
+  std::string existing(std::string_view source) const;
   const std::string& pattern() const { return pattern_; }
   bool has_frame() const;
   bool has_source() const;
   bool png() const;  // else JPEG
 
  private:
+  bool names(std::string_view source, std::string_view path) const;
+
   std::string pattern_;
 };
 

@@ -55,12 +55,13 @@ Status PictureWriter::open(const OpenContext& context) {
   if (!folder.empty() && fs::exists(folder, error) && !fs::is_directory(folder, error)) {
     return failed(fmt::format("'{}' is no folder, so no pictures can be written into it", folder.string()));
   }
+  if (overwrite_) return {};
   const std::vector<std::string> names = name_.has_source() ? sources_ : std::vector<std::string>{""};
   for (const std::string& source : names) {
-    name_.expand(source, 0, path_);
-    if (overwrite_ || !fs::exists(path_, error)) continue;
-    return failed(
-        fmt::format("'{}' exists already: set overwrite: true to replace it, or choose another path", path_));
+    const std::string existing = name_.existing(source);
+    if (existing.empty()) continue;
+    return failed(fmt::format(
+        "'{}' exists already: set overwrite: true to replace it, or choose another path", existing));
   }
   return {};
 }

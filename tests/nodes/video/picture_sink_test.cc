@@ -136,12 +136,47 @@ TEST(PictureSink, LeavesExistingFilesAlone) {
   write_file(scratch("mine_000000.png"), {1});
   EXPECT_THAT(Sink(scratch("mine_{frame}.png")).open().message(),
               AllOf(HasSubstr("mine_000000.png"), HasSubstr("overwrite: true")));
-  write_file(scratch("later_000005.png"), {1});
   Sink sink(scratch("later_{frame}.png"));
   ASSERT_TRUE(sink.open().ok());
+  write_file(scratch("later_000005.png"), {1});
   EXPECT_THAT(sink.write(make_picture({PixelFormat::kGray, 16, 16, {}, 0}), 5).message(),
               HasSubstr("exists already"));
   EXPECT_EQ(read_file(scratch("later_000005.png")).size(), 1u);
+}
+
+TEST(PictureSink, AnExistingPictureOfAnyFrameIsFoundAtTheProbe) {
+  const struct {
+    const char* path;
+    const char* existing;
+    bool refused;
+  } cases[] = {
+      {"p1_{frame}.png", "p1_000005.png", true},
+      {"p2_{frame}.png", "p2_1234567.png", true},
+      {"p3_{frame}.png", "p3_000005_old.png", false},
+      {"p4_{frame}.png", "p4_0000005.png", false},
+      {"p5_{frame}.png", "p5_5.png", false},
+      {"p6_{frame}7.png", "p6_0000057.png", true},
+      {"p7_{source}_{frame}.jpg", "p7_camera_000005.jpg", true},
+      {"p8_{source}_{frame}.jpg", "p8_door_000005.jpg", false},
+      {"p9_{frame}_{frame}.jpg", "p9_000001_000002.jpg", false},
+      {"p10[a]_{frame}.jpg", "p10[a]_000003.jpg", true},
+      {"p11_{frame}.jpg", "p11_99999999999999999999.jpg", false},
+      {"p12_{source}.jpg", "p12_camera.jpg", true},
+      {"p12a.jpg", "p12a.jpg", true},
+      {"p14//{frame}.jpg", "p14/000005.jpg", true},
+      {"p13/{source}/{frame}.jpg", "p13/camera/000005.jpg", true},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.existing);
+    fs::create_directories(fs::path(scratch(c.existing)).parent_path());
+    write_file(scratch(c.existing), {1});
+    const Status status = Sink(scratch(c.path)).open();
+    EXPECT_EQ(status.code(), c.refused ? Code::kFailed : Code::kOk);
+    if (c.refused) {
+      EXPECT_THAT(status.message(), HasSubstr(scratch(c.existing) + "' exists already"));
+    }
+    EXPECT_TRUE(Sink(scratch(c.path), {{"overwrite", flag(true)}}).open().ok());
+  }
 }
 
 TEST(PictureSink, AFullDiskIsAFailure) {
