@@ -19,6 +19,12 @@ std::string real_name(const std::string& path) {
   return error ? path : real.string();
 }
 
+// A file may have several names (hard links).
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return a == b || fs::equivalent(a, b, error);
+}
+
 bool is_read(OptionKind kind) {
   return kind == OptionKind::kPath || kind == OptionKind::kUri || kind == OptionKind::kTextsOrPath;
 }
@@ -80,7 +86,7 @@ void refuse_output(Draft& d, const Output& output, const std::string& why) {
 void refuse_same_names(Draft& d, const std::vector<Output>& earlier, const Output& output) {
   for (const Output& other : earlier) {
     const std::string owner = "'" + d.node(other.node).id + "'";
-    if (other.path == output.path) {
+    if (same_file(other.path, output.path)) {
       return refuse_output(d, output,
                            owner + " writes there too; two sinks on one path would mix their output");
     }
@@ -105,8 +111,9 @@ std::optional<std::string> overwritten(const std::string& path, const Output& ou
 }
 
 void refuse_what_is_read(Draft& d, const std::map<std::string, std::string>& read, const Output& output) {
-  if (const auto reader = read.find(output.path); reader != read.end())
-    return refuse_output(d, output, reader->second + "; writing would destroy it");
+  for (const auto& [path, reader] : read) {
+    if (same_file(path, output.path)) return refuse_output(d, output, reader + "; writing would destroy it");
+  }
   for (const auto& [path, reader] : read) {
     const bool itself = can_meet(output.names, path);
     const std::optional<std::string> file = itself ? path : overwritten(path, output);

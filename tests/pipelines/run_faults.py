@@ -108,6 +108,17 @@ class Opening(Faults):
             self.assertRegex(done.stderr, "it can give the name '.*cam_000003.jpg', and 'cam' reads it; writing would destroy it")
         self.assertEqual(self.read('cam_000003.jpg'), 'precious')
 
+    def test_a_hard_link_is_the_same_file(self):
+        self.write('one.avi', 'precious')
+        os.link(self.at('one.avi'), self.at('two.avi'))
+        path = self.pipeline(f'id: cam, type: video_source, options: {BARS}',
+                             'id: a, type: video_sink, inputs: cam, options: {path: one.avi, overwrite: true}',
+                             'id: b, type: video_sink, inputs: cam, options: {path: two.avi, overwrite: true}')
+        self.assertIn("but 'a' writes there too", self.run_it(path, code=2).stderr)
+        path = self.source_to('{uri: one.avi}', 'type: video_sink, options: {path: two.avi, overwrite: true}')
+        self.assertIn("but 'cam' reads it; writing would destroy it", self.run_it(path, code=2).stderr)
+        self.assertEqual(self.read('one.avi'), 'precious')
+
     def test_two_sinks_on_one_path_are_two_however_it_is_written(self):
         path = self.pipeline(f'id: cam, type: video_source, options: {BARS}',
                              'id: a, type: json_sink, inputs: cam, options: {path: out.jsonl}',
