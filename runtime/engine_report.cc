@@ -95,6 +95,7 @@ RunSnapshot Engine::snapshot() const {
   RunSnapshot out;
   if (!readable_ || !executor_ || !services_) return out;
   out.at = (finished_ ? ended_at_ : clock_.now()) - started_at_;
+  out.over = finished_;
   out.counters = executor_->counters();
   for (const InferenceEntry& entry : services_->entries()) {
     InferNow now{entry.node, entry.backend, entry.variant, {}, {}, 0, decision_reports(entry, started_at_)};

@@ -153,6 +153,11 @@ Status SimulatedEngine::run() {
   loaded_ = true;
   energy_j_ = run_->device().energy_j() - energy_at_start_j_;
   if (!outcome_.ok()) return outcome_;
+  const bool idles = options_.idle_after_s > 0 && !stopped_;
+  if (idles && options_.every_second) {  // what ran ends here, whatever the second
+    const LentLock::Resting rest(lock_);
+    options_.every_second();
+  }
   for (double left = options_.idle_after_s; left > 0 && !stopped_; --left) {
     run_->idle(std::min(left, 1.0));
     lock_.lend();
@@ -187,6 +192,7 @@ RunSnapshot SimulatedEngine::snapshot() const {
   const LentLock::Reading reading(lock_);
   RunSnapshot out;
   out.at = run_->now();
+  out.over = loaded_;
   out.counters = run_->counters();
   for (const InferState& state : run_->infer()) {
     const NodePlan& node = run_->plan().nodes[static_cast<std::size_t>(state.node)];

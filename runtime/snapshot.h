@@ -20,7 +20,8 @@ struct InferNow {
 };
 
 struct RunSnapshot {
-  TimeNs at = 0;  // since the start of the run
+  TimeNs at = 0;      // since the start of the run
+  bool over = false;  // it is: a simulated device may idle on
   FlowCounters counters;
   std::vector<InferNow> infer;
   std::optional<Readings> readings;  // none: nothing is read

@@ -19,13 +19,18 @@ std::vector<const ThermalWindow*> load_of(const std::vector<ThermalWindow>& wind
   return out;
 }
 
-// Without what is left over at the end of the load: the rate of a few milliseconds says nothing.
-std::vector<const ThermalWindow*> whole(const std::vector<const ThermalWindow*>& load) {
-  double longest = 0;
-  for (const ThermalWindow* w : load) longest = std::max(longest, w->seconds);
+// Without what is much shorter than a window is to be: the rate of a few milliseconds says nothing.
+std::vector<const ThermalWindow*> whole(const std::vector<const ThermalWindow*>& load, double length_s) {
   std::vector<const ThermalWindow*> out = load;
-  std::erase_if(out, [&](const ThermalWindow* w) { return w->seconds < longest / 2; });
+  std::erase_if(out, [&](const ThermalWindow* w) { return w->seconds < length_s * kLeastPart; });
   return out;
+}
+
+// How long the load was: as it was to be, when it came so far that no window is missing. Its last frames are
+// done a little later, and a machine's seconds are off.
+double length_of(const std::vector<const ThermalWindow*>& load, double load_s, double window_s) {
+  const double end = load.back()->t_s;
+  return load_s > 0 && end + window_s / 2 >= load_s ? load_s : end;
 }
 
 double median(std::vector<double> values) {
@@ -100,24 +105,28 @@ void keep_largest(std::optional<double>& kept, const std::optional<double>& othe
 
 }  // namespace
 
-double window_length_s(double load_s) { return load_s >= 120 ? 10.0 : load_s / 12; }
+double window_length_s(double load_s) {
+  return load_s >= 120 ? 10.0 : std::max(load_s / 12, std::min(1.0, load_s));
+}
 
-ThermalResults results_of(const std::vector<ThermalWindow>& windows) {
+ThermalResults results_of(const std::vector<ThermalWindow>& windows, double load_s) {
   ThermalResults out;
   const std::vector<const ThermalWindow*> all = load_of(windows);
-  const std::vector<const ThermalWindow*> load = whole(all);
+  const double window_s = window_length_s(load_s);
+  const std::vector<const ThermalWindow*> load = whole(all, window_s);
   for (const ThermalWindow& w : windows)
     keep_largest(out.max_skin_c, w.temperature_c[static_cast<std::size_t>(HeatRole::kSkin)]);
   out.switches = count_switches(windows);
   if (load.empty()) return out;
-  const double load_s = load.back()->t_s;
-  out.peak_fps = best_mean(load, std::min(60.0, load_s / 3));
-  const double from = load_s - (load_s >= 600 ? 300 : load_s / 3);
+  const double loaded_s = length_of(load, load_s, window_s);
+  out.peak_fps = best_mean(load, std::min(60.0, loaded_s / 3));
+  const double from = loaded_s - (loaded_s >= 600 ? 300 : loaded_s / 3);
+  const double soon_enough = window_s / 20;  // windows end at the second that a machine makes of it
   std::vector<double> last;
   double energy = 0;
   bool energy_known = true;
   for (const ThermalWindow* w : load) {
-    if (w->t_s - w->seconds + 1e-6 >= from) last.push_back(*w->fps);
+    if (w->t_s - w->seconds + soon_enough >= from) last.push_back(*w->fps);
     if (!out.worst_fps || *w->fps < *out.worst_fps) {
       out.worst_fps = w->fps;
       out.worst_at_s = w->t_s;

@@ -38,7 +38,8 @@ struct ThermalRun {
   ThermalResults results;
 };
 
-ThermalResults results_of(const std::vector<ThermalWindow>& windows);
+// `load_s`: as long as the load was to be.
+ThermalResults results_of(const std::vector<ThermalWindow>& windows, double load_s);
 
 struct ThermalThresholds {
   std::optional<double> min_stability, min_fps, max_p95_ms, max_skin_c;
@@ -50,7 +51,8 @@ std::vector<std::string> missed(const ThermalRun& run, const ThermalThresholds& 
 // One line per policy whose repetitions' sustained rates differ by more than 5 % of their mean.
 std::vector<std::string> disagreements(const std::vector<ThermalRun>& runs);
 
-// Length of the windows of a test: 10 s, or a twelfth of a load below two minutes.
+// Length of the windows of a test: 10 s, or a twelfth of a load below two minutes, but a second at least: a
+// run tells no more often.
 double window_length_s(double load_s);
 
 }  // namespace sluice

@@ -181,7 +181,7 @@ ThermalWindow read_window(const Json& json) {
   return out;
 }
 
-ThermalRun read_run(const Json& json) {
+ThermalRun read_run(const Json& json, double load_s) {
   ThermalRun out;
   out.policy = read_text(json, "policy");
   out.repetition = read_small(json, "repetition", 1);
@@ -199,7 +199,7 @@ ThermalRun read_run(const Json& json) {
       if (n.is_string()) out.notices.push_back(n.get<std::string>());
     }
   }
-  out.results = results_of(out.windows);
+  out.results = results_of(out.windows, load_s);
   return out;
 }
 
@@ -280,7 +280,7 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
     }
   }
   for (const Json& run : json["runs"]) {
-    if (run.is_object()) out.runs.push_back(read_run(run));
+    if (run.is_object()) out.runs.push_back(read_run(run, out.duration_s));
   }
   return out;
 }

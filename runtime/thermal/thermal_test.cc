@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <set>
 
 #include "framework/core/redact.h"
@@ -190,7 +191,7 @@ Status ThermalTest::run() {
         run = &report_.runs.back();
       }
       SLUICE_RETURN_IF_ERROR(run_one(*run));
-      run->results = results_of(run->windows);
+      run->results = results_of(run->windows, options_.duration_s);
     }
   }
   return {};
@@ -218,7 +219,8 @@ Status ThermalTest::run_one(ThermalRun& run) {
       options_.file, builtin_registry(), load_options(options_.policies.empty() ? "" : run.policy), issues);
   if (!pipeline) return issues.status();
   std::erase_if(run.windows, [](const ThermalWindow& w) { return !w.load; });
-  const bool loaded = !run.windows.empty() && run.windows.back().t_s + 1e-6 >= options_.duration_s;
+  const bool loaded = !run.windows.empty() &&
+                      run.windows.back().t_s + window_length_s(options_.duration_s) / 2 > options_.duration_s;
   if (!loaded) SLUICE_RETURN_IF_ERROR(load_phase(*pipeline, run));
   if (stopped_) return {};
   if (!simulated()) SLUICE_RETURN_IF_ERROR(recover(run));
@@ -230,16 +232,17 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
   const double from_s = run.windows.empty() ? 0 : run.windows.back().t_s;
   const double length = window_length_s(options_.duration_s);
   std::optional<WindowRecorder> recorder;
-  double next = length;
   Status written;
   RunOptions options = run_options(run, from_s);
-  const auto add_window = [&](RunSnapshot now, bool load) {
+  WindowEnds ends(length, 0, *options.duration_s);
+  bool load = true;  // else the recovery of a simulated run, which goes on with it
+  const auto add_window = [&](RunSnapshot now) {
     ThermalWindow window = recorder->next(std::move(now), load);
     window.t_s += from_s;
     for (ThermalWindow::Infer& infer : window.infer)
       for (DecisionReport& change : infer.changes) change.at_s += from_s;
     run.windows.push_back(std::move(window));
-    run.results = results_of(run.windows);
+    run.results = results_of(run.windows, options_.duration_s);
     if (written.ok()) written = on_window_(report_);
     if (!written.ok()) pipeline.stop();
   };
@@ -247,11 +250,11 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
     RunSnapshot now = pipeline.snapshot();
     if (now.readings) recorder->sample(*now.readings);
     const double t = to_s(now.at);
-    if (t + 1e-6 < next) return;
-    next += length;
-    // A simulated run goes on with its recovery; a real one is all load, however late this comes.
-    const bool load = !simulated() || t <= *options.duration_s + length / 2;
-    add_window(std::move(now), load);
+    const bool load_ends = load && now.over;
+    if (load_ends || ends.look(t)) add_window(std::move(now));
+    if (!load_ends) return;
+    load = false;
+    ends = WindowEnds(length, std::min(t, *options.duration_s), std::numeric_limits<double>::infinity());
   };
   SLUICE_RETURN_IF_ERROR(pipeline.start(options));
   recorder.emplace(pipeline.snapshot());
@@ -278,11 +281,7 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
     if (i.simulated && !simulated())
       run.notices.push_back(fmt::format("node '{}': backend '{}' is simulated", i.node, i.backend));
   }
-  // The rest of the load that is no whole window, when it is half of one at least. A simulated run that goes
-  // on with its recovery has told its last window of the load itself.
-  RunSnapshot rest = pipeline.snapshot();
-  const bool told = simulated() && options_.recovery_s > 0;
-  if (!told && to_s(rest.at) - (next - length) >= length / 2) add_window(std::move(rest), true);
+  if (RunSnapshot rest = pipeline.snapshot(); ends.rest_counts(to_s(rest.at))) add_window(std::move(rest));
   return status.ok() ? written : status;
 }
 

@@ -18,6 +18,13 @@ std::map<std::string, std::uint64_t> drops_between(const FlowCounters& a, const 
 
 }  // namespace
 
+bool WindowEnds::look(double t_s) {
+  if (t_s + kSame < next_ || until_ - t_s + kSame < length_ / 2) return false;
+  while (next_ - t_s + kSame < length_ / 2) next_ += length_;
+  last_ = t_s;
+  return true;
+}
+
 void WindowRecorder::sample(const Readings& readings) {
   if (!readings.power_w.value) return;
   power_sum_ += *readings.power_w.value;

@@ -40,6 +40,26 @@ struct ThermalWindow {
   }
 };
 
+// Of a window's length: what is shorter has no rate. Half, less what a machine's seconds are off.
+inline constexpr double kLeastPart = 0.45;
+
+// When the windows of a phase end: whole lengths after its beginning, at the first look from then on. A late
+// look makes its window longer and no other shorter than half a length; what would be less than that at the
+// end of the phase belongs to the window before it.
+class WindowEnds {
+ public:
+  WindowEnds(double length_s, double from_s, double until_s)
+      : length_(length_s), until_(until_s), last_(from_s), next_(from_s + length_s) {}
+  // A look: whether a window ends here.
+  bool look(double t_s);
+  // What is left at the end of the phase is a window of its own.
+  bool rest_counts(double t_s) const { return t_s - last_ >= length_ * kLeastPart; }
+
+ private:
+  static constexpr double kSame = 1e-6;
+  double length_, until_, last_, next_;
+};
+
 // Makes windows out of consecutive snapshots.
 class WindowRecorder {
  public:

@@ -64,6 +64,27 @@ TEST(ThermalTest, HasItsPhases) {
   EXPECT_LT(*run.results.stability, 0.9) << "two models at full speed at 35 degrees C";
 }
 
+// The load of no whole number of windows: each window is of one phase, and no frame is lost between them.
+TEST(ThermalTest, WindowsEndWithTheLoad) {
+  for (const double load_s : {120.0, 124.0, 125.5, 126.0}) {
+    ThermalOptions wanted = options(load_s);
+    wanted.ambient_c = 25;
+    wanted.pace = "30";
+    const ThermalRun whole = report_of(wanted).runs.at(0);
+    wanted.recovery_s = 0;
+    const ThermalRun alone = report_of(wanted).runs.at(0);
+    std::vector<ThermalWindow> load = whole.windows;
+    std::erase_if(load, [](const ThermalWindow& w) { return !w.load; });
+    EXPECT_EQ(load.size(), alone.windows.size()) << load_s;
+    EXPECT_NEAR(load.back().t_s, load_s, 0.5);
+    EXPECT_EQ(whole.results.delivered, alone.results.delivered) << load_s;
+    EXPECT_NEAR(*whole.results.worst_fps, 30, 1) << load_s;
+    EXPECT_EQ(whole.windows.size(), load.size() + 6) << load_s;
+    for (std::size_t i = load.size(); i < whole.windows.size(); ++i)
+      EXPECT_EQ(whole.windows[i].delivered, 0u);
+  }
+}
+
 TEST(ThermalTest, RunsAreTheSameToTheByte) {
   EXPECT_EQ(thermal_json(report_of(options())), thermal_json(report_of(options())));
 }
@@ -215,7 +236,7 @@ ThermalOptions real_options(Clock& clock, const std::function<double(int)>& cels
 TEST(RealThermalTest, CoolsDownUntilSteadyAndRecovers) {
   InstantClock clock;
   ThermalOptions wanted = real_options(clock, [](int look) { return 40 + std::max(0.0, 30.0 - look); });
-  wanted.recovery_s = 5;
+  wanted.recovery_s = 40;
   const ThermalReport report = report_of(wanted);
   ASSERT_EQ(report.runs.size(), 1u);
   const ThermalRun& run = report.runs[0];
@@ -395,7 +416,7 @@ TEST(ThermalText, SaysWhichRunsHaveNoCounterpart) {
 TEST(ThermalText, ATestWithoutAWindowHasLostNothingThatIsKnown) {
   ThermalReport report = report_of(options(60));
   report.runs[0].windows.clear();
-  report.runs[0].results = results_of({});
+  report.runs[0].results = results_of({}, 60);
   EXPECT_THAT(thermal_text(report), Not(HasSubstr("never")));
 }
 
@@ -440,7 +461,7 @@ TEST(ThermalHtml, TellsEachChangeOfAWindow) {
   ThermalWindow::Infer& infer = report.runs[0].windows[2].infer[0];
   infer.changes = {{21, "cpu", "", {}, 0, "<i>it failed</i>"},
                    {24, infer.backend, infer.variant, infer.performance_mode, infer.step, "it works again"}};
-  report.runs[0].results = results_of(report.runs[0].windows);
+  report.runs[0].results = results_of(report.runs[0].windows, 120);
   EXPECT_EQ(report.runs[0].results.switches, 2);
   const std::string page = thermal_html(report);
   EXPECT_THAT(page, HasSubstr("to cpu: &lt;i&gt;it failed&lt;/i&gt;"));
