@@ -128,7 +128,11 @@ std::string explain_windows(const Json& run) {
       const Json decisions = member(window, "decisions");
       const Json& changes = list(decisions, node.c_str());
       for (const Json& change : changes) out += explain_change(number(change, "at_s"), node, change);
-      if (changes.empty() && last[node] != choice) out += explain_change(number(window, "t_s"), node, choice);
+      const auto before = last.find(node);
+      const bool first = before == last.end();  // what the run began with
+      const double at_s = number(window, "t_s") - (first ? number(window, "seconds") : 0);
+      if (changes.empty() && (first || before->second != choice))
+        out += explain_change(std::max(0.0, at_s), node, choice);
       last[node] = choice;
     }
   }

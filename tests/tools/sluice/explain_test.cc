@@ -29,7 +29,7 @@ TEST(Explain, SaysWhyAndWhatWasPredicted) {
 
 TEST(Explain, AThermalTestsChangesWithTheirReasons) {
   const auto words = explain(R"({"runs": [{"policy": "sustained", "switches": 1, "windows": [
-    {"t_s": 10, "backend": {"face": "htp"}, "performance_mode": {"face": "burst"}, "step": {"face": 0},
+    {"t_s": 10, "seconds": 10, "backend": {"face": "htp"}, "performance_mode": {"face": "burst"}, "step": {"face": 0},
      "reason": {"face": "policy sustained: the first choice; predicted: htp, burst 30.0 fps, 1.1 ms; gpu 20.0 fps, 9.0 ms"},
      "changes": {"face": 1}},
     {"t_s": 20, "backend": {"face": "htp"}, "performance_mode": {"face": "burst"}, "step": {"face": 0},
@@ -42,7 +42,7 @@ TEST(Explain, AThermalTestsChangesWithTheirReasons) {
   ASSERT_TRUE(words.ok());
   EXPECT_EQ(*words,
             "policy sustained: 1 change of backend or variant, 1 of performance mode or ladder step alone\n"
-            "        10.0 s  face on htp, burst\n"
+            "         0.0 s  face on htp, burst\n"
             "      why: policy sustained: the first choice\n"
             "      predicted then:\n"
             "        htp, burst 30.0 fps, 1.1 ms\n"
