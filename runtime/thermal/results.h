@@ -36,6 +36,7 @@ struct ThermalRun {
   std::vector<ThermalWindow> windows;
   std::vector<std::string> notices;
   ThermalResults results;
+  std::optional<std::uint64_t> delivered_said;  // by the file that it was read from
 };
 
 // `load_s`: as long as the load was to be.

@@ -1,6 +1,7 @@
 #include "runtime/thermal/thermal_json.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <filesystem>
@@ -200,7 +201,20 @@ ThermalRun read_run(const Json& json, double load_s) {
     }
   }
   out.results = results_of(out.windows, load_s);
+  if (json.contains("delivered")) out.delivered_said = read_count(json, "delivered");
   return out;
+}
+
+// As RFC 4180 has it: a comma, a quote or a line end stands between quotes, and a quote twice.
+std::string csv_text(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
+  return out + "\"";
+}
+
+std::string csv_words(const std::vector<std::string>& words) {
+  return csv_text(fmt::format("{}", fmt::join(words, " ")));
 }
 
 std::string csv_cell(const std::optional<double>& value) {
@@ -210,29 +224,20 @@ std::string csv_cell(const std::optional<double>& value) {
 void csv_row(const std::string& device, const ThermalRun& run, const ThermalWindow& w, std::string& out) {
   std::uint64_t dropped = 0;
   for (const auto& [reason, count] : w.dropped) dropped += count;
-  out += fmt::format("{},{},{},{},{:.6g},{},{},{}", device, run.policy, run.repetition,
+  out += fmt::format("{},{},{},{},{:.6g},{},{},{}", csv_text(device), csv_text(run.policy), run.repetition,
                      w.load ? "load" : "recovery", w.t_s, csv_cell(w.fps), w.delivered, dropped);
   for (const auto& value : {w.p50_ms, w.p95_ms, w.p99_ms}) out += fmt::format(",{}", csv_cell(value));
   for (const auto& value : w.temperature_c) out += fmt::format(",{}", csv_cell(value));
   for (const auto& value : w.clock_mhz) out += fmt::format(",{}", csv_cell(value));
-  out += fmt::format(",{},{},", csv_cell(w.power_w), csv_cell(w.rss_mb));
-  for (std::size_t i = 0; i < w.infer.size(); ++i) {
-    const ThermalWindow::Infer& n = w.infer[i];
-    out +=
-        fmt::format("{}{}={}{}{}", i ? " " : "", n.node, n.backend, n.variant.empty() ? "" : "/", n.variant);
-    if (n.step > 0) out += fmt::format("+{}", n.step);
-  }
-  out += fmt::format(",{},", csv_cell(w.energy_per_frame_j()));
-  std::string_view gap;
-  for (const auto& [reason, count] : w.dropped)
-    out += fmt::format("{}{}={}", std::exchange(gap, " "), reason, count);
-  out += ',';
-  gap = "";
+  std::vector<std::string> places, drops, modes;
   for (const ThermalWindow::Infer& n : w.infer) {
-    if (!n.performance_mode.empty())
-      out += fmt::format("{}{}={}", std::exchange(gap, " "), n.node, n.performance_mode);
+    places.push_back(fmt::format("{}={}{}{}{}", n.node, n.backend, n.variant.empty() ? "" : "/", n.variant,
+                                 n.step > 0 ? fmt::format("+{}", n.step) : ""));
+    if (!n.performance_mode.empty()) modes.push_back(n.node + "=" + n.performance_mode);
   }
-  out += "\n";
+  for (const auto& [reason, count] : w.dropped) drops.push_back(fmt::format("{}={}", reason, count));
+  out += fmt::format(",{},{},{},{},{},{}\n", csv_cell(w.power_w), csv_cell(w.rss_mb), csv_words(places),
+                     csv_cell(w.energy_per_frame_j()), csv_words(drops), csv_words(modes));
 }
 
 }  // namespace
@@ -244,6 +249,8 @@ std::string thermal_json(const ThermalReport& report) {
     limits.push_back({{"role", l.role}, {"limit_c", number(l.celsius)}});
   const Json out = {{"version", 1},
                     {"pipeline", report.pipeline},
+                    {"pipeline_sha256", text_or_null(report.pipeline_sha256)},
+                    {"profile_sha256", text_or_null(report.profile_sha256)},
                     {"simulated", report.simulated},
                     {"device", report.device},
                     {"simulated_readings", text_or_null(report.readings)},
@@ -268,6 +275,8 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
   if (read_number(json, "version") != 1.0) return refuse("its version is not 1, the only one that is known");
   ThermalReport out;
   out.pipeline = read_text(json, "pipeline");
+  out.pipeline_sha256 = read_text(json, "pipeline_sha256");
+  out.profile_sha256 = read_text(json, "profile_sha256");
   out.device = read_text(json, "device");
   out.readings = read_text(json, "simulated_readings");
   out.simulated = json.value("simulated", Json(false)) == Json(true);

@@ -16,6 +16,8 @@
 #include "runtime/builtin.h"
 #include "runtime/snapshot.h"
 #include "runtime/telemetry_thread.h"
+#include "runtime/thermal/earlier_test.h"
+#include "runtime/thermal/identity.h"
 #include "simulation/profile_reader.h"
 
 namespace sluice {
@@ -64,6 +66,15 @@ std::string load_words(const ThermalOptions& options) {
   for (const auto& [node, backend] : options.backends) add(fmt::format("--backend {}={}", node, backend));
   for (const auto& [key, value] : options.set) add(fmt::format("--set {}={}", key, redact_url(value)));
   if (!options.timings.empty()) add("--timings " + options.timings);
+  return out;
+}
+
+// Where a json_sink writes; the last word counts, and standard output is the default.
+std::string path_of(const NodeSpec& node, const std::vector<std::pair<std::string, std::string>>& set) {
+  const Value* const written = node.options.map() ? node.options.find("path") : nullptr;
+  std::string out = written && written->text() ? *written->text() : "-";
+  for (const auto& [key, value] : set)
+    if (key == node.id + ".path") out = value;
   return out;
 }
 
@@ -116,8 +127,7 @@ LoadOptions ThermalTest::load_options(const std::string& policy) const {
     if (node.type == "image_source") out.set.emplace_back(node.id + ".repeat", "1000000000");  // its most
     if (node.type == "infer" && !policy.empty()) out.set.emplace_back(node.id + ".policy", policy);
     // stdout is for the test's own result; the lines are made all the same.
-    const Value* const path = node.options.map() ? node.options.find("path") : nullptr;
-    if (node.type == "json_sink" && path && path->text() && *path->text() == "-")
+    if (node.type == "json_sink" && path_of(node, options_.set) == "-")
       out.set.emplace_back(node.id + ".path", "/dev/null");
   }
   return out;
@@ -133,9 +143,13 @@ bool ThermalTest::check(LoadIssues& issues) {
                      load_options(options_.policies.empty() ? "" : options_.policies.front()), issues);
   if (pipeline) {
     report_.pipeline = pipeline->plan().name;
+    report_.pipeline_sha256 = spec_sha256(parsed.spec);
     file_policy_ = policy_of(pipeline->plan());
     device_ = pipeline->plan().device;
+    kept_files_ = kept_files(pipeline->plan());
     report_.readings = simulated() ? "" : simulated_readings(device_);
+    const std::string& profile = simulated() ? report_.device : report_.readings;
+    if (!profile.empty()) report_.profile_sha256 = profile_sha256(profile);
   }
   if (!pipeline || !simulated()) return pipeline.has_value();
   const auto profile = load_profile(report_.device);
@@ -154,13 +168,21 @@ Status ThermalTest::resume(ThermalReport earlier) {
     return invalid(
         fmt::format("--resume: the earlier test is of another {}; start a new one without --resume", what));
   };
+  // A result of an older version has no hashes: the names are all that is known.
+  const auto other = [](const std::string& a, const std::string& b) { return !a.empty() && a != b; };
   if (earlier.pipeline != report_.pipeline) return differs("pipeline");
+  if (other(earlier.pipeline_sha256, report_.pipeline_sha256))
+    return differs("pipeline (of the same name; its file says something else now)");
   if (earlier.device != report_.device) return differs("device");
+  if (other(earlier.profile_sha256, report_.profile_sha256))
+    return differs("device (its profile says something else now)");
   if (std::abs(earlier.duration_s - report_.duration_s) > 1e-6) return differs("--duration");
   if (earlier.ambient_c != report_.ambient_c) return differs("--ambient");
   if (earlier.load != report_.load)
     return differs(fmt::format("load ('{}', now '{}')", earlier.load, report_.load).c_str());
+  SLUICE_RETURN_IF_ERROR(check_windows(earlier));
   report_.runs = std::move(earlier.runs);
+  resumed_ = true;
   if (simulated()) std::erase_if(report_.runs, [](const ThermalRun& r) { return !r.complete; });
   return {};
 }
@@ -178,21 +200,37 @@ void ThermalTest::stop() {
   if (running_) running_->stop();
 }
 
-Status ThermalTest::run() {
+std::vector<std::pair<std::string, int>> ThermalTest::missing() const {
   const std::vector<std::string> policies =
       options_.policies.empty() ? std::vector{file_policy_} : options_.policies;
+  std::vector<std::pair<std::string, int>> out;
   for (int repetition = 1; repetition <= options_.repeat; ++repetition) {
     for (const std::string& policy : policies) {
-      ThermalRun* run = find(policy, repetition);
-      if (run && run->complete) continue;
-      if (stopped_) return {};
-      if (!run) {
-        report_.runs.push_back({policy, repetition});
-        run = &report_.runs.back();
-      }
-      SLUICE_RETURN_IF_ERROR(run_one(*run));
-      run->results = results_of(run->windows, options_.duration_s);
+      const bool done = std::ranges::any_of(report_.runs, [&](const ThermalRun& run) {
+        return run.complete && run.policy == policy && run.repetition == repetition;
+      });
+      const std::pair run(policy, repetition);
+      if (!done && std::ranges::find(out, run) == out.end()) out.push_back(run);
     }
+  }
+  return out;
+}
+
+Status ThermalTest::check_files() {
+  if (simulated()) return {};  // its sinks write nothing
+  return check_kept_files(kept_files_, static_cast<int>(missing().size()), resumed_);
+}
+
+Status ThermalTest::run() {
+  for (const auto& [policy, repetition] : missing()) {
+    if (stopped_) return {};
+    ThermalRun* run = find(policy, repetition);
+    if (!run) {
+      report_.runs.push_back({policy, repetition});
+      run = &report_.runs.back();
+    }
+    SLUICE_RETURN_IF_ERROR(run_one(*run));
+    run->results = results_of(run->windows, options_.duration_s);
   }
   return {};
 }

@@ -15,6 +15,7 @@
 #include "framework/core/status.h"
 #include "inference/telemetry/telemetry.h"
 #include "runtime/pipeline.h"
+#include "runtime/thermal/kept_files.h"
 #include "runtime/thermal/results.h"
 
 namespace sluice {
@@ -46,6 +47,8 @@ struct ThermalLimit {
 
 struct ThermalReport {
   std::string pipeline;
+  // Of what was tested (identity.h); empty: a result of an older version, or no profile.
+  std::string pipeline_sha256, profile_sha256;
   bool simulated = false;
   std::string device;    // "real", or the profile's name
   std::string readings;  // real: the profile that its readings are simulated of; empty: they are its own
@@ -65,8 +68,12 @@ class ThermalTest {
   // Loads the file once: every error and warning of it.
   bool check(LoadIssues& issues);
   // What an interrupted test of the same options had found: complete runs are kept, an incomplete one goes on
-  // where it was (a simulated one starts again: it gives the same windows). kInvalid: of another test.
+  // where it was (a simulated one starts again: it gives the same windows). kInvalid: of another test, or
+  // windows that no test has written.
   Status resume(ThermalReport earlier);
+  // Whether the sinks' files let those runs that are missing come: kInvalid or kFailed, naming one that does
+  // not.
+  Status check_files();
   // All runs that are missing. After `stop` the rest is left out, and the report holds what there is.
   Status run();
   // Any thread, more than once.
@@ -83,6 +90,7 @@ class ThermalTest {
   std::unique_ptr<Telemetry> idle_telemetry() const;
   void cool_down(ThermalRun& run);
   Status recover(ThermalRun& run);
+  std::vector<std::pair<std::string, int>> missing() const;  // policies and repetitions, in order
   ThermalRun* find(const std::string& policy, int repetition);
 
   ThermalOptions options_;
@@ -91,6 +99,8 @@ class ThermalTest {
   Clock& clock_;
   OptionMap device_;  // the file's section
   std::string file_policy_ = "fixed";
+  std::vector<KeptFile> kept_files_;
+  bool resumed_ = false;
   ThermalReport report_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;

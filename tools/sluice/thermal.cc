@@ -118,6 +118,10 @@ int judge(const ThermalArguments& arguments, const ThermalReport& report) {
 Status resume_from(ThermalTest& test, const std::string& path) {
   if (!std::filesystem::exists(path)) return {};
   SLUICE_ASSIGN(ThermalReport earlier, read_thermal_json(path));
+  if (earlier.pipeline_sha256.empty())
+    print_note(
+        "--resume: the earlier result is of an older version and has no hash of its pipeline and profile; "
+        "only their names can be compared");
   return test.resume(std::move(earlier));
 }
 
@@ -143,6 +147,7 @@ int execute(const ThermalArguments& arguments) {
   if (arguments.resume) {
     if (const Status resumed = resume_from(test, arguments.json); !resumed.ok()) return fail(resumed);
   }
+  if (const Status files = test.check_files(); !files.ok()) return fail(files);
   interrupts.on_first([&test] { test.stop(); });
   const Status status = test.run();
   interrupts.on_first(nullptr);
