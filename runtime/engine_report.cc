@@ -1,4 +1,6 @@
 // A run's counters as a report (contract section 5).
+#include <algorithm>
+
 #include "framework/core/ticks.h"
 #include "framework/node/late_loss.h"
 #include "runtime/engine.h"
@@ -28,6 +30,17 @@ std::vector<DecisionReport> decision_reports(const InferenceEntry& entry, TimeNs
     const bool has_mode = !c.performance_mode.empty();
     out.push_back({std::max(0.0, to_s(c.at - start)), c.backend, c.variant,
                    has_mode ? std::optional(c.performance_mode) : std::nullopt, c.step, c.reason});
+  }
+  return out;
+}
+
+// Which of the backends that ran it are.
+std::vector<std::string> simulated_backends(const InferenceEntry& entry, const InferenceServices& services) {
+  std::vector<std::string> out;
+  for (const Choice& c : entry.decisions) {
+    const Backend* const backend = services.backend(c.backend);
+    if (backend && backend->simulated() && std::ranges::find(out, c.backend) == out.end())
+      out.push_back(c.backend);
   }
   return out;
 }
@@ -75,6 +88,7 @@ void Engine::fill_what_ran(RunReport& out, const FlowCounters& counters) const {
   if (finished_) fill_late_losses(out);
   for (const InferenceEntry& entry : services_ ? services_->entries() : std::vector<InferenceEntry>{}) {
     out.inference.push_back(inference_report(entry, started_at_));
+    out.inference.back().simulated_backends = simulated_backends(entry, *services_);
     out.simulated = out.simulated || entry.simulated;
   }
   if (trace_) out.trace = trace_->figures();

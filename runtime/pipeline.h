@@ -43,7 +43,8 @@ struct RunOptions {
   std::uint64_t seed = 1;           // simulated: of its noise
   double idle_before_s = 0;         // simulated: it idles until steady, at most this long
   double idle_after_s = 0;          // simulated: it idles on at the end
-  // Called once a second of the run's clock by the thread inside `wait` or `wait_for`.
+  // Called once a second of the run's clock, and as idle_after_s begins, by the thread inside `wait` or
+  // `wait_for`.
   std::function<void()> every_second;
   // Gets the selector's part of a recording, line by line without line ends, from any thread, one at a time.
   std::function<void(const std::string& line)> record;

@@ -111,6 +111,7 @@ Json inference(const InferenceReport& i) {
           {"variant", name(i.variant)},
           {"backend", name(i.backend)},
           {"simulated", i.simulated},
+          {"simulated_backends", i.simulated_backends},
           {"requested", i.requested},
           {"operators", operators(i.operators)},
           {"latency_ms", median_and_tail(i.latency)},

@@ -84,7 +84,8 @@ struct InferenceReport {
   std::string variant;  // the last one
   std::string backend;  // the last one
   std::vector<std::string> requested;
-  bool simulated = false;
+  bool simulated = false;                       // something of it: its latency covers all that ran
+  std::vector<std::string> simulated_backends;  // which of the backends that ran it
   std::optional<OperatorsReport> operators;
   LatencyFigures latency;  // p50, p95; over all backends
   std::optional<double> saturated_fraction;

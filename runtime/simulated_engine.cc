@@ -56,6 +56,10 @@ InferenceReport inference_report(const Plan& plan, const InferState& state) {
   out.simulated = true;
   out.latency = figures_of(state.latency);
   out.decisions = decision_reports(state);
+  for (const DecisionReport& d : out.decisions) {
+    if (std::ranges::find(out.simulated_backends, d.backend) == out.simulated_backends.end())
+      out.simulated_backends.push_back(d.backend);
+  }
   return out;
 }
 

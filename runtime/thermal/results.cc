@@ -88,6 +88,7 @@ int count_switches(const std::vector<ThermalWindow>& windows) {
     for (const ThermalWindow::Infer& i : w.infer) {
       const std::pair at_end(i.backend, i.variant);
       auto& place = last.try_emplace(i.node, at_end).first->second;
+      if (i.first) place = {i.first->backend, i.first->variant};  // a beginning is no change
       const auto go = [&](const std::pair<std::string, std::string>& next) {
         out += place != next, place = next;
       };
@@ -147,6 +148,12 @@ ThermalResults results_of(const std::vector<ThermalWindow>& windows, double load
   if (energy_known && out.delivered > 0) out.energy_per_frame_j = energy / static_cast<double>(out.delivered);
   out.memory_slope_mb_per_min = memory_slope(load);
   return out;
+}
+
+std::vector<std::string> simulated_backends(const std::vector<ThermalRun>& runs) {
+  std::set<std::string> out;
+  for (const ThermalRun& run : runs) out.insert(run.simulated_backends.begin(), run.simulated_backends.end());
+  return {out.begin(), out.end()};
 }
 
 std::vector<std::string> missed(const ThermalRun& run, const ThermalThresholds& thresholds) {

@@ -35,12 +35,16 @@ struct ThermalRun {
   bool complete = false;  // false: interrupted
   std::vector<ThermalWindow> windows;
   std::vector<std::string> notices;
+  std::vector<std::string> simulated_backends;  // of a real run: which of those that ran are, as `fake` is
   ThermalResults results;
   std::optional<std::uint64_t> delivered_said;  // by the file that it was read from
 };
 
 // `load_s`: as long as the load was to be.
 ThermalResults results_of(const std::vector<ThermalWindow>& windows, double load_s);
+
+// Of all of them, each once.
+std::vector<std::string> simulated_backends(const std::vector<ThermalRun>& runs);
 
 struct ThermalThresholds {
   std::optional<double> min_stability, min_fps, max_p95_ms, max_skin_c;

@@ -169,11 +169,13 @@ int backend_color(std::string_view backend) {
 // Each change within a window, also those that the last one undid.
 std::string changes_text(const ThermalWindow::Infer& infer) {
   std::string out;
-  for (const DecisionReport& d : infer.changes) {
+  const auto tell = [&](const char* how, const DecisionReport& d) {
     const ThermalWindow::Infer then{infer.node, d.backend, d.variant, d.performance_mode.value_or(""),
                                     d.step,     {},        {}};
-    out += fmt::format("\n{} to {}: {}", time_text(d.at_s), infer_words(then), redact_url(d.reason));
-  }
+    out += fmt::format("\n{} {} {}: {}", time_text(d.at_s), how, infer_words(then), redact_url(d.reason));
+  };
+  if (infer.first && !infer.changes.empty()) tell("on", *infer.first);
+  for (const DecisionReport& d : infer.changes) tell("to", d);
   return out;
 }
 
@@ -227,11 +229,14 @@ std::string device_line(const ThermalReport& report, const std::string& mark) {
   std::string out = "<p>" + escaped(mark);
   if (!report.readings.empty()) out += "<span class=\"tag\">READINGS SIMULATED</span> ";
   if (report.simulated) out += "<span class=\"tag\">SIMULATED</span> ";
+  if (!simulated_backends(report.runs).empty()) out += "<span class=\"tag\">BACKEND SIMULATED</span> ";
   out += escaped((mark.empty() ? "" : report.pipeline + " on ") + device_words(report)) + "</p>\n";
   return out;
 }
 
-bool has_simulated(const ThermalReport& report) { return report.simulated || !report.readings.empty(); }
+bool has_simulated(const ThermalReport& report) {
+  return report.simulated || !report.readings.empty() || !simulated_backends(report.runs).empty();
+}
 
 std::string page(const std::string& title, const std::string& devices, bool simulated,
                  const std::vector<PageRun>& runs) {
@@ -245,7 +250,8 @@ std::string page(const std::string& title, const std::string& devices, bool simu
         "are "
         "published or assumed as its profile says. Where only the readings are, frames and times are real, "
         "and "
-        "temperatures and power are the profile's.</p>\n";
+        "temperatures and power are the profile's; where only a backend is, its times are those of no "
+        "hardware.</p>\n";
   if (runs.empty()) return out + "<p class=\"unknown\">no run</p></body></html>\n";
   out += table(runs) + together(runs);
   for (const PageRun& shown : runs) {

@@ -33,17 +33,25 @@ Json infer_map(const ThermalWindow& w, Json (*value)(const ThermalWindow::Infer&
 }
 
 // As in the report of a run.
+Json decision_json(const DecisionReport& d) {
+  return {{"at_s", number(d.at_s)},
+          {"backend", text_or_null(d.backend)},
+          {"variant", text_or_null(d.variant)},
+          {"performance_mode", text_or_null(d.performance_mode.value_or(""))},
+          {"step", d.step},
+          {"reason", text_or_null(redact_url(d.reason))}};
+}
+
 Json changes_json(const ThermalWindow::Infer& infer) {
   Json out = Json::array();
-  for (const DecisionReport& d : infer.changes) {
-    out.push_back({{"at_s", number(d.at_s)},
-                   {"backend", text_or_null(d.backend)},
-                   {"variant", text_or_null(d.variant)},
-                   {"performance_mode", text_or_null(d.performance_mode.value_or(""))},
-                   {"step", d.step},
-                   {"reason", text_or_null(redact_url(d.reason))}});
-  }
+  for (const DecisionReport& d : infer.changes) out.push_back(decision_json(d));
   return out;
+}
+
+// Of the windows with which a run begins.
+void add_first(const ThermalWindow& w, Json& out) {
+  for (const ThermalWindow::Infer& i : w.infer)
+    if (i.first) out["first"][i.node] = decision_json(*i.first);
 }
 
 Json window_json(const ThermalWindow& w) {
@@ -54,25 +62,28 @@ Json window_json(const ThermalWindow& w) {
     clocks[std::string(name_of(static_cast<UnitRole>(r)))] = number(w.clock_mhz[r]);
   for (const auto& [reason, count] : w.dropped) dropped[reason] = count;
   using Infer = ThermalWindow::Infer;
-  return {{"t_s", number(w.t_s)},
-          {"seconds", number(w.seconds)},
-          {"phase", w.load ? "load" : "recovery"},
-          {"fps", number(w.fps)},
-          {"delivered", w.delivered},
-          {"dropped", dropped},
-          {"latency_ms", {{"p50", number(w.p50_ms)}, {"p95", number(w.p95_ms)}, {"p99", number(w.p99_ms)}}},
-          {"temperature_c", heat},
-          {"clock_mhz", clocks},
-          {"power_w", number(w.power_w)},
-          {"energy_per_frame_j", number(w.energy_per_frame_j())},
-          {"rss_mb", number(w.rss_mb)},
-          {"backend", infer_map(w, [](const Infer& i) { return text_or_null(i.backend); })},
-          {"variant", infer_map(w, [](const Infer& i) { return text_or_null(i.variant); })},
-          {"performance_mode", infer_map(w, [](const Infer& i) { return text_or_null(i.performance_mode); })},
-          {"step", infer_map(w, [](const Infer& i) { return Json(i.step); })},
-          {"reason", infer_map(w, [](const Infer& i) { return text_or_null(redact_url(i.reason)); })},
-          {"changes", infer_map(w, [](const Infer& i) { return Json(i.changes.size()); })},
-          {"decisions", infer_map(w, changes_json)}};
+  Json out = {
+      {"t_s", number(w.t_s)},
+      {"seconds", number(w.seconds)},
+      {"phase", w.load ? "load" : "recovery"},
+      {"fps", number(w.fps)},
+      {"delivered", w.delivered},
+      {"dropped", dropped},
+      {"latency_ms", {{"p50", number(w.p50_ms)}, {"p95", number(w.p95_ms)}, {"p99", number(w.p99_ms)}}},
+      {"temperature_c", heat},
+      {"clock_mhz", clocks},
+      {"power_w", number(w.power_w)},
+      {"energy_per_frame_j", number(w.energy_per_frame_j())},
+      {"rss_mb", number(w.rss_mb)},
+      {"backend", infer_map(w, [](const Infer& i) { return text_or_null(i.backend); })},
+      {"variant", infer_map(w, [](const Infer& i) { return text_or_null(i.variant); })},
+      {"performance_mode", infer_map(w, [](const Infer& i) { return text_or_null(i.performance_mode); })},
+      {"step", infer_map(w, [](const Infer& i) { return Json(i.step); })},
+      {"reason", infer_map(w, [](const Infer& i) { return text_or_null(redact_url(i.reason)); })},
+      {"changes", infer_map(w, [](const Infer& i) { return Json(i.changes.size()); })},
+      {"decisions", infer_map(w, changes_json)}};
+  add_first(w, out);
+  return out;
 }
 
 Json run_json(const ThermalRun& run) {
@@ -97,6 +108,7 @@ Json run_json(const ThermalRun& run) {
           {"memory_slope_mb_per_min", number(r.memory_slope_mb_per_min)},
           {"switches", r.switches},
           {"delivered", r.delivered},
+          {"simulated_backends", run.simulated_backends},
           {"notices", notices},
           {"windows", windows}};
 }
@@ -130,15 +142,31 @@ std::uint64_t read_count(const Json& map, const char* key) {
   return found != map.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
+DecisionReport read_decision(const Json& d) {
+  const std::string mode = read_text(d, "performance_mode");
+  return {read_number(d, "at_s").value_or(0),
+          read_text(d, "backend"),
+          read_text(d, "variant"),
+          mode.empty() ? std::nullopt : std::optional(mode),
+          read_small(d, "step", 0),
+          read_text(d, "reason")};
+}
+
 std::vector<DecisionReport> read_changes(const Json& json) {
   std::vector<DecisionReport> out;
   if (!json.is_array()) return out;
   for (const Json& d : json) {
-    if (!d.is_object()) continue;
-    const std::string mode = read_text(d, "performance_mode");
-    out.push_back({read_number(d, "at_s").value_or(0), read_text(d, "backend"), read_text(d, "variant"),
-                   mode.empty() ? std::nullopt : std::optional(mode), read_small(d, "step", 0),
-                   read_text(d, "reason")});
+    if (d.is_object()) out.push_back(read_decision(d));
+  }
+  return out;
+}
+
+std::vector<std::string> read_texts(const Json& map, const char* key) {
+  std::vector<std::string> out;
+  const auto found = map.find(key);
+  if (found == map.end() || !found->is_array()) return out;
+  for (const Json& text : *found) {
+    if (text.is_string()) out.push_back(text.get<std::string>());
   }
   return out;
 }
@@ -177,6 +205,8 @@ ThermalWindow read_window(const Json& json) {
     infer.step = read_small(child(json, "step"), node.c_str(), 0);
     if (const auto changes = child(json, "decisions").find(node); changes != child(json, "decisions").end())
       infer.changes = read_changes(*changes);
+    if (const Json& first = child(child(json, "first"), node.c_str()); !first.empty())
+      infer.first = read_decision(first);
     out.infer.push_back(std::move(infer));
   }
   return out;
@@ -195,11 +225,8 @@ ThermalRun read_run(const Json& json, double load_s) {
       if (w.is_object()) out.windows.push_back(read_window(w));
     }
   }
-  if (const auto notices = json.find("notices"); notices != json.end() && notices->is_array()) {
-    for (const Json& n : *notices) {
-      if (n.is_string()) out.notices.push_back(n.get<std::string>());
-    }
-  }
+  out.simulated_backends = read_texts(json, "simulated_backends");
+  out.notices = read_texts(json, "notices");
   out.results = results_of(out.windows, load_s);
   if (json.contains("delivered")) out.delivered_said = read_count(json, "delivered");
   return out;
@@ -251,7 +278,7 @@ std::string thermal_json(const ThermalReport& report) {
                     {"pipeline", report.pipeline},
                     {"pipeline_sha256", text_or_null(report.pipeline_sha256)},
                     {"profile_sha256", text_or_null(report.profile_sha256)},
-                    {"simulated", report.simulated},
+                    {"simulated", report.simulated || !simulated_backends(report.runs).empty()},
                     {"device", report.device},
                     {"simulated_readings", text_or_null(report.readings)},
                     {"ambient_c", number(report.ambient_c)},
@@ -279,7 +306,6 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
   out.profile_sha256 = read_text(json, "profile_sha256");
   out.device = read_text(json, "device");
   out.readings = read_text(json, "simulated_readings");
-  out.simulated = json.value("simulated", Json(false)) == Json(true);
   out.ambient_c = read_number(json, "ambient_c");
   out.duration_s = read_number(json, "duration_s").value_or(0);
   out.load = read_text(json, "load");
@@ -291,6 +317,8 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
   for (const Json& run : json["runs"]) {
     if (run.is_object()) out.runs.push_back(read_run(run, out.duration_s));
   }
+  // Else a backend alone was.
+  out.simulated = json.value("simulated", Json(false)) == Json(true) && simulated_backends(out.runs).empty();
   return out;
 }
 
@@ -300,10 +328,10 @@ std::string thermal_csv(const ThermalReport& report) {
   for (std::size_t r = 0; r < kUnitRoles; ++r)
     out += fmt::format(",{}_mhz", name_of(static_cast<UnitRole>(r)));
   out += ",power_w,rss_mb,infer,energy_per_frame_j,drops,performance_mode\n";
-  const std::string device = report.simulated ? "simulated " + report.device
-                             : report.readings.empty()
-                                 ? report.device
-                                 : report.device + " (readings simulated: " + report.readings + ")";
+  std::string device = report.simulated ? "simulated " + report.device : report.device;
+  if (!report.readings.empty()) device += " (readings simulated: " + report.readings + ")";
+  if (const auto backends = simulated_backends(report.runs); !backends.empty())
+    device += fmt::format(" (backends simulated: {})", fmt::join(backends, " "));
   for (const ThermalRun& run : report.runs) {
     for (const ThermalWindow& w : run.windows) csv_row(device, run, w, out);
   }

@@ -93,6 +93,15 @@ std::string simulated_readings(const OptionMap& device) {
   return options.text("telemetry") == "simulated" ? options.text("profile") : "";
 }
 
+// What this machine has no hardware for ran too.
+void add_simulated_backends(const RunReport& report, ThermalRun& run) {
+  for (const InferenceReport& i : report.inference) {
+    for (const std::string& backend : i.simulated_backends)
+      if (std::ranges::find(run.simulated_backends, backend) == run.simulated_backends.end())
+        run.simulated_backends.push_back(backend);
+  }
+}
+
 // False when the test was stopped before.
 bool wait_until(Clock& clock, TimeNs until, const std::atomic<bool>& stopped) {
   // In steps: nobody wakes this clock when the test is stopped.
@@ -277,9 +286,12 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
   const auto add_window = [&](RunSnapshot now) {
     ThermalWindow window = recorder->next(std::move(now), load);
     window.t_s += from_s;
-    for (ThermalWindow::Infer& infer : window.infer)
+    for (ThermalWindow::Infer& infer : window.infer) {
+      if (infer.first) infer.first->at_s += from_s;
       for (DecisionReport& change : infer.changes) change.at_s += from_s;
+    }
     run.windows.push_back(std::move(window));
+    if (!simulated()) add_simulated_backends(pipeline.report(), run);
     run.results = results_of(run.windows, options_.duration_s);
     if (written.ok()) written = on_window_(report_);
     if (!written.ok()) pipeline.stop();
@@ -316,8 +328,8 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
   if (report.device)
     run.notices.insert(run.notices.end(), report.device->notices.begin(), report.device->notices.end());
   for (const InferenceReport& i : report.inference) {
-    if (i.simulated && !simulated())
-      run.notices.push_back(fmt::format("node '{}': backend '{}' is simulated", i.node, i.backend));
+    for (const std::string& backend : simulated() ? std::vector<std::string>{} : i.simulated_backends)
+      run.notices.push_back(fmt::format("node '{}': backend '{}' is simulated", i.node, backend));
   }
   if (RunSnapshot rest = pipeline.snapshot(); ends.rest_counts(to_s(rest.at))) add_window(std::move(rest));
   return status.ok() ? written : status;

@@ -49,9 +49,9 @@ struct ThermalReport {
   std::string pipeline;
   // Of what was tested (identity.h); empty: a result of an older version, or no profile.
   std::string pipeline_sha256, profile_sha256;
-  bool simulated = false;
-  std::string device;    // "real", or the profile's name
-  std::string readings;  // real: the profile that its readings are simulated of; empty: they are its own
+  bool simulated = false;  // the device; of a real one, a backend may be all the same
+  std::string device;      // "real", or the profile's name
+  std::string readings;    // real: the profile that its readings are simulated of; empty: they are its own
   std::optional<double> ambient_c;
   double duration_s = 0;
   std::string load;  // what the command changed of the file: "--pace 30 --backend face=gpu"

@@ -1,6 +1,7 @@
 #include "runtime/thermal/thermal_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -77,6 +78,8 @@ std::string alone(const char* name, const ThermalReport& report, const ThermalRe
 std::string device_words(const ThermalReport& report) {
   std::string out = report.simulated ? "simulated " + report.device : "this machine";
   if (!report.readings.empty()) out += ", readings simulated (profile " + report.readings + ")";
+  if (const auto backends = simulated_backends(report.runs); !backends.empty())
+    out += fmt::format(", simulated backend {}", fmt::join(backends, ", "));
   if (report.ambient_c) out += fmt::format(" at {:g} degrees C", *report.ambient_c);
   return out + ", load " + time_text(report.duration_s);
 }

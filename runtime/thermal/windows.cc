@@ -64,7 +64,9 @@ ThermalWindow WindowRecorder::next(RunSnapshot now, bool load) {
                          n.step,
                          n.reason,
                          {n.decisions.begin() + static_cast<std::ptrdiff_t>(before), n.decisions.end()}});
+    if (!begun_ && before > 0) out.infer.back().first = n.decisions[before - 1];
   }
+  begun_ = true;
   power_sum_ = 0;
   power_samples_ = 0;
   last_ = std::move(now);

@@ -30,6 +30,8 @@ struct ThermalWindow {
     int step = 0;
     std::string reason;                   // of the last decision
     std::vector<DecisionReport> changes;  // within the window, in order; `at_s` since the load began
+    // What it began on, of the first window of a run and of one that was gone on with.
+    std::optional<DecisionReport> first = std::nullopt;
   };
   std::vector<Infer> infer;
 
@@ -73,6 +75,7 @@ class WindowRecorder {
   RunSnapshot last_;
   double power_sum_ = 0;
   int power_samples_ = 0;
+  bool begun_ = false;
 };
 
 }  // namespace sluice

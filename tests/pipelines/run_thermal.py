@@ -223,6 +223,36 @@ class Real(Thermal):
         self.assertEqual(variants, [{None}, {'small'}], 'a sixth of the arithmetic')
 
 
+class Labels(Thermal):
+    """What ran on no hardware is said, also when another backend ran after it."""
+
+    def test_a_backend_that_was_left_is_the_simulated_one(self):
+        path = self.write('left.yaml', f'''version: 1
+name: left
+models:
+  face: {{path: {ROOT}/data/models/face_detection_front_128x128.onnx}}
+nodes:
+  - {{id: camera, type: video_source, options: {{uri: 'test:bars', width: 64, height: 64, pace: 30}}}}
+  - {{id: pre, type: preprocess, inputs: camera, options: {{model: face, mean: 127.5, std: 127.5}}}}
+  - {{id: face, type: infer, inputs: pre, options: {{model: face, backends: [fake, cpu], fake: {{latency_ms: 3, fail_at: [5]}}}}}}
+  - {{id: out, type: null_sink, inputs: face}}
+''')
+        done = self.sluice('thermal', path, '--duration', '2s', '--cool-down', '0', '--recovery', '0', '--json', self.at('result.json'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(self.read('result.json'))
+        run = result['runs'][0]
+        self.assertEqual((result['simulated'], result['device'], run['simulated_backends']), (True, 'real', ['fake']))
+        self.assertIn("node 'face': backend 'fake' is simulated", run['notices'])
+        self.assertNotIn("node 'face': backend 'cpu' is simulated", run['notices'])
+        self.assertEqual((run['windows'][-1]['backend']['face'], run['switches']), ('cpu', 1))
+        told = self.sluice('explain', self.at('result.json')).stdout
+        self.assertRegex(told, r'(?s)^simulated: .* 0\.0 s  face on fake\n.*face on cpu')
+        done = self.sluice('run', path, '--frames', '20', '--report', self.at('report.json'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        entry = json.loads(self.read('report.json'))['inference'][0]
+        self.assertEqual((entry['backend'], entry['simulated'], entry['simulated_backends']), ('cpu', True, ['fake']))
+
+
 class Loaded(Thermal):
     """A real test of eight seconds that can be interrupted at a frame."""
 

@@ -1,6 +1,7 @@
 // sluice explain
 #include "tools/sluice/explain.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -118,21 +119,31 @@ std::string changes_of(const Json& run) {
   return out;
 }
 
-// A window has the decisions made in it, and tells what ran at its end and why: that is said where it differs
-// from the one before and no decision tells it, as at the beginning.
+// A window has the decisions made in it, the first one what the run began on, and each tells what ran at its
+// end and why: that is said where it differs from the one before (null: there is none) and no decision tells
+// it.
+std::string explain_window(const Json& window, const std::string& node, const Json& choice,
+                           const Json* before) {
+  const Json decisions = member(window, "decisions"), firsts = member(window, "first");
+  const Json& changes = list(decisions, node.c_str());
+  std::string out;
+  if (changes.empty()) {
+    const double at_s = number(window, "t_s") - (before ? 0 : number(window, "seconds"));
+    return before && *before == choice ? out : explain_change(std::max(0.0, at_s), node, choice);
+  }
+  if (const Json first = member(firsts, node.c_str()); !first.empty())
+    out += explain_change(number(first, "at_s"), node, first);
+  for (const Json& change : changes) out += explain_change(number(change, "at_s"), node, change);
+  return out;
+}
+
 std::string explain_windows(const Json& run) {
   std::string out = fmt::format("policy {}: {}\n", text(run, "policy"), changes_of(run));
   std::map<std::string, Json> last;
   for (const Json& window : list(run, "windows")) {
     for (const auto& [node, choice] : choices_of(window)) {
-      const Json decisions = member(window, "decisions");
-      const Json& changes = list(decisions, node.c_str());
-      for (const Json& change : changes) out += explain_change(number(change, "at_s"), node, change);
       const auto before = last.find(node);
-      const bool first = before == last.end();  // what the run began with
-      const double at_s = number(window, "t_s") - (first ? number(window, "seconds") : 0);
-      if (changes.empty() && (first || before->second != choice))
-        out += explain_change(std::max(0.0, at_s), node, choice);
+      out += explain_window(window, node, choice, before == last.end() ? nullptr : &before->second);
       last[node] = choice;
     }
   }

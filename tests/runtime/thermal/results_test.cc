@@ -172,6 +172,18 @@ TEST(ThermalWindows, TheLastOneEndsWithThePhase) {
   EXPECT_THAT(ends_of(24), ElementsAre(10)) << "four seconds are no window: the last one has fourteen";
 }
 
+// What ran at the end of the first window is not what the run began on.
+TEST(ThermalResults, ASwitchInTheFirstWindowCounts) {
+  auto windows = windows_of(repeated(20, 6));
+  for (ThermalWindow& w : windows) w.infer[0].backend = "cpu";
+  windows[0].infer[0].changes = {{4, "cpu", "", {}, 0, "htp failed"}};
+  windows[0].infer[0].first = {0, "htp", "", {}, 0, "the first choice"};
+  EXPECT_EQ(found_in(windows).switches, 1);
+  windows[3].infer[0].first = {40, "htp", "", {}, 0, "gone on with"};
+  windows[3].infer[0].changes = {{41, "cpu", "", {}, 0, "htp failed"}};
+  EXPECT_EQ(found_in(windows).switches, 2) << "a new beginning is no switch";
+}
+
 TEST(ThermalWindows, KeepEveryDecisionOfAWindow) {
   const auto at = [](double seconds, std::vector<DecisionReport> decisions) {
     RunSnapshot out;
@@ -185,6 +197,8 @@ TEST(ThermalWindows, KeepEveryDecisionOfAWindow) {
   WindowRecorder recorder(at(0, {first}));
   const ThermalWindow quiet = recorder.next(at(10, {first}), true);
   EXPECT_THAT(quiet.infer.at(0).changes, IsEmpty()) << "made before the load";
+  ASSERT_TRUE(quiet.infer.at(0).first);
+  EXPECT_EQ(quiet.infer.at(0).first->backend, "htp") << "which is what it began on";
   EXPECT_EQ(quiet.infer.at(0).reason, "the first choice");
   const ThermalWindow busy = recorder.next(at(20, {first, failed, back}), true);
   ASSERT_EQ(busy.infer.at(0).changes.size(), 2u);
@@ -192,6 +206,7 @@ TEST(ThermalWindows, KeepEveryDecisionOfAWindow) {
   EXPECT_EQ(busy.infer.at(0).changes[0].backend, "cpu");
   EXPECT_EQ(busy.infer.at(0).changes[1].at_s, 17);
   EXPECT_EQ(busy.infer.at(0).backend, "htp");
+  EXPECT_FALSE(busy.infer.at(0).first);
 }
 
 TEST(ThermalResults, RecoveryIsNoLoad) {

@@ -53,6 +53,21 @@ TEST(Explain, AThermalTestsChangesWithTheirReasons) {
             "      why: degrade: step 1\n");
 }
 
+// What the first window began on and changed: its end alone would not tell.
+TEST(Explain, AThermalTestsFirstChoiceThatDidNotLast) {
+  const auto words = explain(R"({"runs": [{"policy": "fixed", "switches": 1, "windows": [
+    {"t_s": 1, "seconds": 1, "backend": {"net": "cpu"}, "reason": {"net": "fake failed"},
+     "first": {"net": {"at_s": 0, "backend": "fake", "reason": "policy fixed: the first choice"}},
+     "decisions": {"net": [{"at_s": 0.7, "backend": "cpu", "reason": "fake failed"}]}}]}]})");
+  ASSERT_TRUE(words.ok());
+  EXPECT_EQ(*words,
+            "policy fixed: 1 change of backend or variant\n"
+            "         0.0 s  net on fake\n"
+            "      why: policy fixed: the first choice\n"
+            "         0.7 s  net on cpu\n"
+            "      why: fake failed\n");
+}
+
 TEST(Explain, WhatIsNoReportIsRefused) {
   EXPECT_THAT(explain("{").status().message(), HasSubstr("not JSON"));
   for (const char* other : {"{}", "[]", "3", "{\"frames\": 1}"})
