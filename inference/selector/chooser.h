@@ -55,6 +55,8 @@ class Chooser {
   double heat_badness(std::size_t c) const;
   int least_bad(const Board& board) const;
   Cause ladder_step(Board& board) const;
+  bool step_hurries(const Board& board) const;
+  bool dwelt() const;
   bool on_trial() const;
   bool may_try() const;
   double gain_of(const Forecast& now, const Forecast& next, double rate) const;

@@ -20,7 +20,7 @@ constexpr int kMostMoves = 6;
 int Chooser::scout(const Board& board) const {
   if (!policy_.max_temperature_c || policy_.kind != PolicyKind::kSustained || !state_.heat.sees_any())
     return -1;
-  if (since(state_.switched_at) < policy_.dwell_s || state_.moves >= kMostMoves) return -1;
+  if (!dwelt() || state_.moves >= kMostMoves) return -1;
   const Forecaster future(candidates_, state_, policy_, board.rate);
   const double limit = *policy_.max_temperature_c;
   int found = -1;

@@ -139,6 +139,21 @@ bool Chooser::may_try() const {
   return true;
 }
 
+// A step of the ladder is a switch as well: dwell_s lies between any two of them.
+bool Chooser::dwelt() const {
+  return since(std::max(state_.switched_at, state_.stepped_at)) >= policy_.dwell_s;
+}
+
+// True when a step down does not wait for the dwell: what runs, or the best that could, is too hot, or all
+// that may run have failed.
+bool Chooser::step_hurries(const Board& board) const {
+  if (state_.current < 0 || board.best < 0) return true;
+  const auto hot = [&](int c) {
+    return board.forecasts[static_cast<std::size_t>(c)].exclusion == Exclusion::kTooHot;
+  };
+  return board.forced && (hot(state_.current) || hot(board.best));
+}
+
 // Moves `board` one step down or up when that is due; kBest: it is not.
 Cause Chooser::ladder_step(Board& board) const {
   const int last = static_cast<int>(policy_.degrade.size());
@@ -146,8 +161,7 @@ Cause Chooser::ladder_step(Board& board) const {
   if (last == 0 || (starts && board.best >= 0)) return Cause::kBest;
   if (!board.holds && board.step < last) {
     if (!starts && on_trial()) return Cause::kBest;
-    const bool hot = board.forced && policy_.max_temperature_c;
-    if (!hot && since(state_.stepped_at) < policy_.dwell_s) return Cause::kBest;
+    if (!dwelt() && !step_hurries(board)) return Cause::kBest;
     for (int step = board.step + 1; step <= last; ++step) {  // a step that leaves no candidate is passed over
       const Board next = look(step);
       if (next.best < 0) continue;
@@ -158,7 +172,7 @@ Cause Chooser::ladder_step(Board& board) const {
   }
   if (board.step == 0 || starts) return Cause::kBest;
   const double waited = since(state_.stepped_at), longer = 1 << std::min(state_.rises, 5);
-  if (waited < policy_.dwell_s * kClimbDwells * longer) return Cause::kBest;
+  if (!dwelt() || waited < policy_.dwell_s * kClimbDwells * longer) return Cause::kBest;
   const Board above = look(board.step - 1);
   if (above.best < 0) return Cause::kBest;
   const double trial_dwell = std::max(policy_.dwell_s, kLeastTrialDwell);
@@ -169,7 +183,7 @@ Cause Chooser::ladder_step(Board& board) const {
 }
 
 bool Chooser::waited(const SelectorCandidate& next) const {
-  if (since(state_.switched_at) < policy_.dwell_s) return false;
+  if (!dwelt()) return false;
   if (!moves(at(state_.current), next)) return true;
   const auto earlier = std::min(static_cast<std::size_t>(state_.moves), kMoveDwells.size() - 1);
   return since(state_.moved_at) >= policy_.dwell_s * kMoveDwells[earlier];

@@ -21,6 +21,13 @@ inline SelectorCandidate candidate(std::string backend, double latency_ms, int p
   return c;
 }
 
+inline SelectorPolicy policy_of_kind(PolicyKind kind) {
+  SelectorPolicy policy;
+  policy.kind = kind;
+  policy.target_fps = 30;
+  return policy;
+}
+
 // A node that runs second by second under one policy.
 class Bench {
  public:
