@@ -13,14 +13,16 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kLeastSamples = 300;
+// Five minutes of one a second, less what a recording lacks at its ends.
+constexpr std::size_t kLeastSamples = 290;
+constexpr double kLeastS = 290;
 constexpr double kStepS = 0.25;        // of the model; dies have seconds
 constexpr std::size_t kMostLag = 600;  // samples over which residuals are looked at for what stays on
-constexpr double kMostGapS = 10;       // a longer one begins a new stretch: what happened in it is not known
+// So many times what chance would give is none (some three deviations).
+constexpr double kNoChance = 10;
+constexpr double kMostGapS = 10;  // a longer one begins a new stretch: what happened in it is not known
 
-constexpr HeatRole heat_of(UnitRole role) {
-  return role == UnitRole::kNpu ? HeatRole::kNpu : role == UnitRole::kGpu ? HeatRole::kGpu : HeatRole::kCpu;
-}
+constexpr std::array kRoles = {UnitRole::kNpu, UnitRole::kGpu, UnitRole::kCpu};
 
 // Load as a share of full power: time at work times clock^2.5.
 std::optional<double> load_of(const Readings& r, UnitRole role) {
@@ -38,7 +40,10 @@ struct Point {
   std::vector<double> load;                    // by unit; a missing one is carried on
   std::vector<std::optional<double>> celsius;  // by unit, then the case
 };
-using Stretch = std::vector<Point>;
+struct Stretch {
+  std::size_t trace = 0;
+  std::vector<Point> points;
+};
 
 class Fitter {
  public:
@@ -47,31 +52,55 @@ class Fitter {
   Result<FittedDevice> fit();
 
  private:
+  Status check_samples();
   Status find_units();
+  std::string known_units() const;
+  void find_steady();
   Status fit_power();
   void make_stretches();
   Status fit_heat();
+  LeastSquares solve() const;
+  std::vector<double> steps_of(std::size_t count) const;
+  void tell_ambients_apart(LeastSquares& fit);
   void widen(const std::vector<double>& steps, LeastSquares& fit);
   double repeated(const std::vector<double>& r) const;
   void residuals(const std::vector<double>& x, std::vector<double>& out) const;
   void model(std::size_t stretch, const std::vector<double>& x, std::vector<double>& out) const;
-  double ambient(const std::vector<double>& x) const { return ambient_c_.value_or(x[3 * (units() + 1)]); }
+  double ambient(std::size_t trace, const std::vector<double>& x) const {
+    return ambients_ == 0 ? *ambient_c_ : x[3 * (units() + 1) + (ambients_ == 1 ? 0 : trace)];
+  }
   std::vector<double> start_values() const;
   void take(const LeastSquares& fit);
-  double coolest() const;
+  void take_ambients(const LeastSquares& fit);
+  void take_residuals(const LeastSquares& fit);
+  Status check_told() const;
+  double coolest(std::size_t trace) const;
   std::size_t units() const { return roles_.size(); }
-  // Parameters: by unit log C, log R, lag; then of the case the same; then ambient when it is fitted; then,
-  // by stretch, the case's temperature at its beginning.
+  // Parameters: by unit log C, log R, lag; then of the case the same; then the ambients that are fitted;
+  // then, by stretch, the case's temperature at its beginning.
   static double positive(double x) { return std::exp(std::clamp(x, -20.0, 20.0)); }
 
   const std::vector<RecordedRun>& traces_;
   std::optional<double> ambient_c_;
+  std::size_t ambients_ = 0;  // that are fitted: none, one for all traces, one for each
   std::vector<UnitRole> roles_;
   std::vector<Stretch> stretches_;
   FittedDevice out_;
 };
 
-Status Fitter::find_units() {
+// The time between the samples, without gaps in which nothing is known.
+double covered_s(const std::vector<RecordedRun>& traces) {
+  double out = 0;
+  for (const RecordedRun& trace : traces) {
+    for (std::size_t k = 1; k < trace.samples.size(); ++k) {
+      const double step = to_s(trace.samples[k].at - trace.samples[k - 1].at);
+      if (step <= kMostGapS) out += step;
+    }
+  }
+  return out;
+}
+
+Status Fitter::check_samples() {
   std::size_t power = 0, skin = 0;
   for (const RecordedRun& trace : traces_) {
     out_.samples += trace.samples.size();
@@ -81,29 +110,82 @@ Status Fitter::find_units() {
     }
   }
   if (out_.samples < kLeastSamples)
+    return invalid(fmt::format("{} samples are too few, {} are needed (five minutes of one a second)",
+                               out_.samples, kLeastSamples));
+  if (const double known = covered_s(traces_); known < kLeastS)
     return invalid(
-        fmt::format("{} samples are too few, {} are needed (five minutes)", out_.samples, kLeastSamples));
+        fmt::format("the {} samples cover {:.3g} s, {:g} are needed (five minutes); 't_s' is in seconds, and "
+                    "a gap of more "
+                    "than {:g} s covers nothing",
+                    out_.samples, known, kLeastS, kMostGapS));
   if (power < out_.samples / 2)
     return invalid("the power is not known in half of the samples; it is what heats");
   if (skin < out_.samples / 2)
     return invalid("the skin temperature is not known in half of the samples; the case is fitted to it");
-  for (const UnitRole role : {UnitRole::kNpu, UnitRole::kGpu, UnitRole::kCpu}) {
+  return {};
+}
+
+// What the traces tell of a unit.
+struct Seen {
+  std::size_t known = 0;  // samples with both its load and its temperature
+  double low = 1, high = 0;
+  bool changes() const { return high - low > 0.05; }
+};
+
+Seen seen_of(UnitRole role, const std::vector<RecordedRun>& traces) {
+  Seen out;
+  for (const RecordedRun& trace : traces) {
+    for (const Readings& r : trace.samples) {
+      const auto load = load_of(r, role);
+      if (!load || !r.temperature(heat_role(role)).value) continue;
+      ++out.known;
+      out.low = std::min(out.low, *load);
+      out.high = std::max(out.high, *load);
+    }
+  }
+  return out;
+}
+
+Status Fitter::find_units() {
+  for (const UnitRole role : kRoles) {
+    const Seen seen = seen_of(role, traces_);
+    if (seen.known >= out_.samples / 2 && seen.changes()) roles_.push_back(role);
+  }
+  if (!roles_.empty()) return {};
+  const std::string known = known_units();
+  if (known.empty())
+    return invalid("no unit has a load that changes and a temperature of its own; record a run with pauses");
+  return invalid("no unit has a load that changes and a temperature of its own in half of all samples (" +
+                 known + "); fit recordings that know the same units together, others on their own");
+}
+
+// "npu in 560 of 1200": those of which some recording tells enough.
+std::string Fitter::known_units() const {
+  std::string out;
+  for (const UnitRole role : kRoles) {
+    const Seen seen = seen_of(role, traces_);
+    if (seen.known > 0 && seen.changes())
+      out +=
+          fmt::format("{}{} in {} of {}", out.empty() ? "" : ", ", name_of(role), seen.known, out_.samples);
+  }
+  return out;
+}
+
+// What the units that are not fitted did meanwhile: the power of that is taken for idle power.
+void Fitter::find_steady() {
+  for (const UnitRole role : kRoles) {
+    if (std::ranges::count(roles_, role) > 0) continue;
+    double sum = 0;
     std::size_t known = 0;
-    double low = 1, high = 0;
     for (const RecordedRun& trace : traces_) {
       for (const Readings& r : trace.samples) {
         const auto load = load_of(r, role);
-        if (!load || !r.temperature(heat_of(role)).value) continue;
-        ++known;
-        low = std::min(low, *load);
-        high = std::max(high, *load);
+        sum += load.value_or(0);
+        known += load.has_value();
       }
     }
-    if (known >= out_.samples / 2 && high - low > 0.05) roles_.push_back(role);
+    if (sum > 0) out_.steady.push_back({role, sum / static_cast<double>(known)});
   }
-  if (roles_.empty())
-    return invalid("no unit has a load that changes and a temperature of its own; record a run with pauses");
-  return {};
 }
 
 // power = idle + sum over units of active x load.
@@ -137,32 +219,32 @@ Status Fitter::fit_power() {
 }
 
 void Fitter::make_stretches() {
-  for (const RecordedRun& trace : traces_) {
+  for (std::size_t trace = 0; trace < traces_.size(); ++trace) {
     std::vector<double> load(units(), 0);
-    Stretch stretch;
-    for (const Readings& r : trace.samples) {
+    Stretch stretch{trace, {}};
+    for (const Readings& r : traces_[trace].samples) {
       const double t = to_s(r.at);
-      if (!stretch.empty() && t - stretch.back().t_s > kMostGapS)
-        stretches_.push_back(std::exchange(stretch, {}));
+      if (!stretch.points.empty() && t - stretch.points.back().t_s > kMostGapS)
+        stretches_.push_back(std::exchange(stretch, {trace, {}}));
       Point point;
       point.t_s = t;
       for (std::size_t u = 0; u < units(); ++u) {
         if (const auto now = load_of(r, roles_[u])) load[u] = *now;
-        point.celsius.push_back(r.temperature(heat_of(roles_[u])).value);
+        point.celsius.push_back(r.temperature(heat_role(roles_[u])).value);
       }
       point.load = load;
       point.celsius.push_back(r.temperature(HeatRole::kSkin).value);
-      stretch.push_back(std::move(point));
+      stretch.points.push_back(std::move(point));
     }
-    if (!stretch.empty()) stretches_.push_back(std::move(stretch));
+    if (!stretch.points.empty()) stretches_.push_back(std::move(stretch));
   }
 }
 
-double Fitter::coolest() const {
+// Of the skin, in one trace.
+double Fitter::coolest(std::size_t trace) const {
   double out = 1000;
-  for (const Stretch& s : stretches_) {
-    for (const Point& p : s) out = std::min(out, p.celsius.back().value_or(1000));
-  }
+  for (const Readings& r : traces_[trace].samples)
+    out = std::min(out, r.temperature(HeatRole::kSkin).value.value_or(1000));
   return out;
 }
 
@@ -174,7 +256,7 @@ double sensed(double now, double before, double lag_s, double shown) {
 
 // What the sensors would say under parameters x, less what they said; missing samples give 0.
 void Fitter::model(std::size_t index, const std::vector<double>& x, std::vector<double>& out) const {
-  const Stretch& stretch = stretches_[index];
+  const std::vector<Point>& stretch = stretches_[index].points;
   const std::size_t n = units() + 1;
   std::vector<ThermalNode> nodes(n);
   std::vector<ThermalLink> links;
@@ -185,7 +267,7 @@ void Fitter::model(std::size_t index, const std::vector<double>& x, std::vector<
     links.push_back({static_cast<int>(i), to, positive(x[3 * i + 1])});
     lag[i] = x[3 * i + 2];
   }
-  ThermalNetwork network(nodes, links, ambient(x), kStepS);
+  ThermalNetwork network(nodes, links, ambient(stretches_[index].trace, x), kStepS);
   // Dies begin at what their sensors said: they forget that error within seconds. The case does not, so its
   // beginning is fitted.
   const double case_c = x[x.size() - stretches_.size() + index];
@@ -220,26 +302,51 @@ std::vector<double> Fitter::start_values() const {
   std::vector<double> out;
   for (std::size_t u = 0; u < units(); ++u) out.insert(out.end(), {std::log(1.0), std::log(8.0), 1.0});
   out.insert(out.end(), {std::log(100.0), std::log(5.5), 1.0});
-  if (!ambient_c_) out.push_back(coolest());
+  for (std::size_t a = 0; a < ambients_; ++a) out.push_back(coolest(a));
   for (const Stretch& s : stretches_) {
     const auto known =
-        std::find_if(s.begin(), s.end(), [](const Point& p) { return p.celsius.back().has_value(); });
-    out.push_back(known == s.end() ? coolest() : *known->celsius.back());
+        std::ranges::find_if(s.points, [](const Point& p) { return p.celsius.back().has_value(); });
+    out.push_back(known == s.points.end() ? coolest(s.trace) : *known->celsius.back());
   }
   return out;
 }
 
-Status Fitter::fit_heat() {
+LeastSquares Fitter::solve() const {
   const std::vector<double> start = start_values();
-  std::vector<double> steps(start.size(), 1e-3);
-  for (std::size_t i = 3 * (units() + 1); i < steps.size(); ++i) steps[i] = 0.01;
-  LeastSquares fit = minimise(
-      [this](const std::vector<double>& x, std::vector<double>& r) { residuals(x, r); }, start, steps, 60);
+  return minimise([this](const std::vector<double>& x, std::vector<double>& r) { residuals(x, r); }, start,
+                  steps_of(start.size()), 60);
+}
+
+std::vector<double> Fitter::steps_of(std::size_t count) const {
+  std::vector<double> steps(count, 1e-3);
+  for (std::size_t i = 3 * (units() + 1); i < count; ++i) steps[i] = 0.01;
+  return steps;
+}
+
+Status Fitter::fit_heat() {
+  ambients_ = ambient_c_ ? 0 : 1;
+  LeastSquares fit = solve();
+  if (ambients_ == 1 && traces_.size() > 1) tell_ambients_apart(fit);
   if (!fit.ok)
     return invalid("the traces do not determine the device's heat; record longer, with load and pauses");
-  widen(steps, fit);
+  widen(steps_of(fit.x.size()), fit);
   take(fit);
-  return {};
+  return check_told();
+}
+
+// Traces at one ambient tell more together. But where an ambient of its own for each leaves so much less that
+// it is no chance, they were at several.
+void Fitter::tell_ambients_apart(LeastSquares& fit) {
+  ambients_ = traces_.size();
+  LeastSquares own = solve();
+  std::vector<double> r;
+  if (own.ok) residuals(own.x, r);
+  const double rows = static_cast<double>(r.size()), more = static_cast<double>(traces_.size() - 1);
+  const auto left = [&] { return own.rms * own.rms * repeated(r); };  // by one figure more, were it chance
+  if (own.ok && (!fit.ok || (fit.rms * fit.rms - own.rms * own.rms) * rows > kNoChance * more * left()))
+    fit = std::move(own);
+  else
+    ambients_ = 1;
 }
 
 // The residuals' variance alone is too sure of itself: the powers that heat are not known exactly, and what
@@ -294,7 +401,6 @@ void Fitter::take(const LeastSquares& fit) {
     return FittedValue{v, v * fit.sigma[i]};
   };
   const auto lag = [&](std::size_t i) { return FittedValue{std::max(0.0, fit.x[i]), fit.sigma[i]}; };
-  const std::size_t n = units() + 1;
   for (std::size_t u = 0; u < units(); ++u) {
     out_.units[u].heat_j_per_k = value(3 * u);
     out_.units[u].k_per_w = value(3 * u + 1);
@@ -303,8 +409,23 @@ void Fitter::take(const LeastSquares& fit) {
   out_.case_j_per_k = value(3 * units());
   out_.case_k_per_w = value(3 * units() + 1);
   out_.case_lag_s = lag(3 * units() + 2);
-  const std::size_t a = 3 * n;
-  out_.ambient_c = ambient_c_ ? FittedValue{*ambient_c_, 0} : FittedValue{fit.x[a], fit.sigma[a]};
+  take_ambients(fit);
+  take_residuals(fit);
+}
+
+void Fitter::take_ambients(const LeastSquares& fit) {
+  out_.ambient_c = {ambient_c_.value_or(0), 0};
+  const double share = 1.0 / static_cast<double>(ambients_);
+  for (std::size_t i = 0; i < ambients_; ++i) {
+    const std::size_t a = 3 * (units() + 1) + i;
+    if (ambients_ > 1) out_.ambients.push_back({traces_[i].name, {fit.x[a], fit.sigma[a]}});
+    out_.ambient_c.value += share * fit.x[a];
+    out_.ambient_c.sigma += share * fit.sigma[a];  // they err together, with what the case gives off
+  }
+}
+
+void Fitter::take_residuals(const LeastSquares& fit) {
+  const std::size_t n = units() + 1;
   std::vector<double> r;
   residuals(fit.x, r);
   std::vector<double> squares(n);
@@ -314,91 +435,38 @@ void Fitter::take(const LeastSquares& fit) {
   out_.case_rms_c = std::sqrt(squares[units()] / rows);
 }
 
+// A figure that may as well be twice as large, or nothing, makes no device.
+Status Fitter::check_told() const {
+  const auto told = [](std::string_view what, const FittedValue& v, std::string_view unit) {
+    if (v.sigma < v.value) return Status();
+    return invalid(
+        fmt::format("the traces do not tell the {}: {:.3g} +- {:.2g} {}; record longer, with load "
+                    "and pauses of minutes",
+                    what, v.value, v.sigma, unit));
+  };
+  for (const FittedUnit& u : out_.units) {
+    const std::string name(name_of(u.role));
+    SLUICE_RETURN_IF_ERROR(told(name + " die", u.heat_j_per_k, "J/K"));
+    SLUICE_RETURN_IF_ERROR(told(name + " die to case", u.k_per_w, "K/W"));
+  }
+  SLUICE_RETURN_IF_ERROR(told("case", out_.case_j_per_k, "J/K"));
+  return told("case to ambient", out_.case_k_per_w, "K/W");
+}
+
 Result<FittedDevice> Fitter::fit() {
+  SLUICE_RETURN_IF_ERROR(check_samples());
   SLUICE_RETURN_IF_ERROR(find_units());
+  find_steady();
   SLUICE_RETURN_IF_ERROR(fit_power());
   make_stretches();
   SLUICE_RETURN_IF_ERROR(fit_heat());
   return std::move(out_);
 }
 
-DeviceProfile with_network(const FittedDevice& fitted, DeviceProfile out) {
-  out.nodes.clear();
-  out.links.clear();
-  out.sensors.clear();
-  const int case_node = static_cast<int>(fitted.units.size());
-  for (const FittedUnit& u : fitted.units) {
-    const int node = static_cast<int>(out.nodes.size());
-    out.nodes.push_back({std::string(name_of(u.role)) + "_die", u.heat_j_per_k.value});
-    out.links.push_back({node, case_node, u.k_per_w.value});
-    out.sensors.push_back({heat_of(u.role), node, u.rms_c, 0, u.lag_s.value});
-  }
-  out.nodes.push_back({"case", fitted.case_j_per_k.value});
-  out.links.push_back({case_node, kAmbient, fitted.case_k_per_w.value});
-  out.sensors.push_back({HeatRole::kSkin, case_node, fitted.case_rms_c, 0, fitted.case_lag_s.value});
-  return out;
-}
-
-std::string line(std::string_view what, const FittedValue& v, std::string_view unit) {
-  return fmt::format("  {:<28} {:9.4g} +- {:.2g} {}\n", what, v.value, v.sigma, unit);
-}
-
 }  // namespace
 
 Result<FittedDevice> fit_device(const std::vector<RecordedRun>& traces, std::optional<double> ambient_c) {
   return Fitter(traces, ambient_c).fit();
-}
-
-DeviceProfile to_profile(const FittedDevice& fitted, DeviceProfile base, std::string name) {
-  const std::vector<ThermalNode> old_nodes = base.nodes;
-  DeviceProfile out = with_network(fitted, std::move(base));
-  const int case_node = static_cast<int>(fitted.units.size());
-  const Origin origin{Label::kFitted, fmt::format("sluice fit, {} samples", fitted.samples)};
-  out.name = std::move(name);
-  out.about = "fitted to recorded runs";
-  out.thermal_origin = origin;
-  out.ambient_c = fitted.ambient_c.value;
-  out.rest_w = std::max(0.0, fitted.idle_w.value);
-  out.rest_node = case_node;
-  // Trips keep their limits; one of a node that was not fitted watches the case.
-  const auto new_node = [&](int old) {
-    for (std::size_t n = 0; n < out.nodes.size(); ++n) {
-      if (out.nodes[n].name == old_nodes[static_cast<std::size_t>(old)].name) return static_cast<int>(n);
-    }
-    return case_node;
-  };
-  for (TripProfile& trip : out.governor.trips) trip.node = new_node(trip.node);
-  for (UnitProfile& unit : out.units) {
-    unit.node = case_node;
-    unit.idle_w = 0;  // within the rest
-    for (std::size_t u = 0; u < fitted.units.size(); ++u) {
-      if (fitted.units[u].role != unit.role) continue;
-      unit.node = static_cast<int>(u);
-      unit.active_w = fitted.units[u].active_w.value;
-      unit.origin = origin;
-    }
-  }
-  return out;
-}
-
-std::string describe(const FittedDevice& f) {
-  std::string out = fmt::format("fitted to {} samples\n", f.samples);
-  out += line("idle power", f.idle_w, "W");
-  for (const FittedUnit& u : f.units) {
-    const std::string name(name_of(u.role));
-    out += line(name + " power at full load", u.active_w, "W");
-    out += line(name + " die", u.heat_j_per_k, "J/K");
-    out += line(name + " die to case", u.k_per_w, "K/W");
-    out += line(name + " sensor lag", u.lag_s, "s");
-    out += fmt::format("  {:<28} {:9.3g} degrees C rms\n", name + " residual", u.rms_c);
-  }
-  out += line("case", f.case_j_per_k, "J/K");
-  out += line("case to ambient", f.case_k_per_w, "K/W");
-  out += line("skin sensor lag", f.case_lag_s, "s");
-  out += fmt::format("  {:<28} {:9.3g} degrees C rms\n", "skin residual", f.case_rms_c);
-  out += line("ambient", f.ambient_c, "degrees C");
-  out += fmt::format("  {:<28} {:9.3g} W rms\n", "power residual", f.power_rms_w);
-  return out;
 }
 
 }  // namespace sluice

@@ -15,7 +15,9 @@
 namespace sluice {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // One or two dies on a case.
 DeviceProfile random_device(Random& random) {
@@ -103,7 +105,7 @@ TEST(Fit, RecoversTwentyDevicesWithinTenPercent) {
     error.see("case J/K", fitted->case_j_per_k.value, truth.nodes[dies].heat_j_per_k);
     error.see("case K/W", fitted->case_k_per_w.value, truth.links[dies].k_per_w);
     error.see("idle W", fitted->idle_w.value, truth.rest_w);
-    EXPECT_LE(error.worst, 0.10) << "seed " << seed << ": " << error.what << "\n" << describe(*fitted);
+    EXPECT_LE(error.worst, 0.10) << "seed " << seed << ": " << error.what << "\n" << describe(*fitted, truth);
   }
 }
 
@@ -150,6 +152,50 @@ TEST(Fit, FindsTheAmbientToo) {
   EXPECT_NEAR(fitted->case_rms_c, 0.6, 0.3) << "noise and steps, and nothing else";
 }
 
+TEST(Fit, TracesAtDifferentAmbientsHaveOneEach) {
+  Random random(77);
+  DeviceProfile truth = random_device(random);
+  truth.ambient_c = 25;
+  const RecordedRun cool = record(truth, random);
+  truth.ambient_c = 28;
+  const RecordedRun warm = record(truth, random);
+  const auto fitted = fit_device({cool, warm}, std::nullopt);
+  ASSERT_TRUE(fitted.ok()) << fitted.status().message();
+  ASSERT_EQ(fitted->ambients.size(), 2u);
+  EXPECT_NEAR(fitted->ambients[0].celsius.value, 25, 1);
+  EXPECT_NEAR(fitted->ambients[1].celsius.value, 28, 1);
+  const double k_per_w = truth.links.back().k_per_w;
+  EXPECT_NEAR(fitted->case_k_per_w.value, k_per_w, 0.1 * k_per_w);
+  EXPECT_THAT(describe(*fitted, truth), HasSubstr("ambient of made"));
+}
+
+// What a unit draws all the time is within the idle power; it does not count a second time.
+TEST(Fit, ASteadyLoadIsCountedOnce) {
+  Random random(5);
+  DeviceProfile truth = random_device(random);
+  RecordedRun run = record(truth, random);
+  constexpr double kLoad = 0.06;
+  for (Readings& r : run.samples) {
+    r.utilisation[static_cast<std::size_t>(UnitRole::kGpu)] = {kLoad, r.at, Health::kGood};
+    if (r.power_w.value) *r.power_w.value += 0.2;
+  }
+  const auto fitted = fit_device({run}, truth.ambient_c);
+  ASSERT_TRUE(fitted.ok()) << fitted.status().message();
+  const DeviceProfile base = *load_profile("generic");
+  DeviceProfile profile = to_profile(*fitted, base, "board");
+  const double gpu_w = profile.unit(UnitRole::kGpu)->active_w;
+  EXPECT_NEAR(profile.rest_w + kLoad * gpu_w, fitted->idle_w.value, 1e-9);
+  EXPECT_EQ(gpu_w, base.unit(UnitRole::kGpu)->active_w - base.unit(UnitRole::kGpu)->idle_w);
+  EXPECT_THAT(describe(*fitted, base), HasSubstr("of it units not fitted"));
+
+  FittedDevice hungry = *fitted;  // the base says that it draws more than there was
+  hungry.steady[0].load = 0.9;
+  profile = to_profile(hungry, base, "board");
+  EXPECT_EQ(profile.rest_w, 0);
+  EXPECT_NEAR(0.9 * profile.unit(UnitRole::kGpu)->active_w, hungry.idle_w.value, 1e-9);
+  EXPECT_EQ(profile.unit(UnitRole::kGpu)->origin.label, Label::kFitted);
+}
+
 TEST(Fit, TheProfileComesBackFromItsText) {
   Random random(5);
   const DeviceProfile truth = random_device(random);
@@ -177,13 +223,27 @@ TEST(Fit, SaysWhatIsMissing) {
   Random random(9);
   const RecordedRun whole = record(random_device(random), random);
   RecordedRun few{"few", {whole.samples.begin(), whole.samples.begin() + 100}};
-  EXPECT_THAT(fit_device({few}, 25).status().message(), HasSubstr("100 samples are too few, 300 are needed"));
+  EXPECT_THAT(fit_device({few}, 25).status().message(), HasSubstr("100 samples are too few, 290 are needed"));
+  RecordedRun milliseconds = whole, few_minutes{"few", {whole.samples.begin(), whole.samples.begin() + 290}};
+  for (Readings& r : milliseconds.samples) r.at /= 1000;
+  EXPECT_THAT(fit_device({milliseconds}, 25).status().message(), HasSubstr("'t_s' is in seconds"));
+  EXPECT_THAT(fit_device({few_minutes}, 25).status().message(), Not(HasSubstr("are needed")));
   RecordedRun no_power = whole, no_skin = whole, no_load = whole;
   for (Readings& r : no_power.samples) r.power_w = {};
   for (Readings& r : no_skin.samples) r.temperature(HeatRole::kSkin) = {};
   for (Readings& r : no_load.samples) r.utilisation = {};
   EXPECT_THAT(fit_device({no_power}, 25).status().message(), HasSubstr("the power is not known"));
   EXPECT_THAT(fit_device({no_skin}, 25).status().message(), HasSubstr("the skin temperature is not known"));
+  RecordedRun other = whole;
+  for (Readings& r : other.samples) {
+    std::swap(r.utilisation[0], r.utilisation[1]);
+    std::swap(r.temperature_c[0], r.temperature_c[1]);
+    r.utilisation[2] = {};
+  }
+  RecordedRun one = whole;
+  for (Readings& r : one.samples) r.utilisation[1] = r.utilisation[2] = {};
+  EXPECT_THAT(fit_device({one, other, no_load}, 25).status().message(),
+              AllOf(HasSubstr("npu in "), HasSubstr("gpu in ")));
   EXPECT_THAT(fit_device({no_load}, 25).status().message(), HasSubstr("no unit has a load that changes"));
 }
 

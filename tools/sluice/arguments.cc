@@ -379,7 +379,8 @@ void add_fit(CLI::App& app, FitArguments& args) {
                   "Profile that gives what is not fitted: backends, latencies, limits (generic)")
       ->type_name("PROFILE");
   fit->add_option("--ambient", args.ambient_c,
-                  "Temperature of the surroundings, degrees C; default: fitted too")
+                  "Temperature of the surroundings of all recordings, degrees C; default: fitted, one for "
+                  "each where they differ")
       ->check(CLI::Range(-50.0, 100.0));
   fit->add_flag("--force", args.force, "Replace the profile");
 }

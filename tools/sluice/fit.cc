@@ -25,11 +25,20 @@ Status check_names(const FitArguments& arguments) {
   return check_result_names(profile, inputs);
 }
 
+// The profile as text; kInvalid when `--device` would refuse it.
+Result<std::string> checked_text(const DeviceProfile& profile, const std::string& path) {
+  std::string text = profile_yaml(profile);
+  if (const ParsedProfile read = parse_profile(text, path); !read.profile)
+    return invalid("the fit gives no device that there can be, so no profile is written: " +
+                   read.status().message() + "; record longer, with load and pauses, or give --ambient");
+  return text;
+}
+
 Result<std::string> fit_and_write(const FitArguments& arguments) {
   SLUICE_RETURN_IF_ERROR(check_names(arguments));
   if (!arguments.force && std::filesystem::exists(arguments.output))
     return failed("-o: " + path_in_quotes(arguments.output) + " exists; --force replaces it");
-  SLUICE_ASSIGN(DeviceProfile base, load_profile(arguments.base));
+  SLUICE_ASSIGN(const DeviceProfile base, load_profile(arguments.base));
   std::vector<RecordedRun> traces;
   for (const std::string& path : arguments.traces) {
     SLUICE_ASSIGN(RecordedRun trace, read_trace(recording_file(path)));
@@ -37,9 +46,9 @@ Result<std::string> fit_and_write(const FitArguments& arguments) {
   }
   SLUICE_ASSIGN(const FittedDevice fitted, fit_device(traces, arguments.ambient_c));
   const std::string name = std::filesystem::path(arguments.output).stem().string();
-  const DeviceProfile profile = to_profile(fitted, std::move(base), name);
-  SLUICE_RETURN_IF_ERROR(replace_file(arguments.output, profile_yaml(profile)).with_context("-o: "));
-  return describe(fitted);
+  SLUICE_ASSIGN(const std::string text, checked_text(to_profile(fitted, base, name), arguments.output));
+  SLUICE_RETURN_IF_ERROR(replace_file(arguments.output, text).with_context("-o: "));
+  return describe(fitted, base);
 }
 
 }  // namespace
