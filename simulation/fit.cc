@@ -20,6 +20,7 @@ constexpr double kStepS = 0.25;        // of the model; dies have seconds
 constexpr std::size_t kMostLag = 600;  // samples over which residuals are looked at for what stays on
 // So many times what chance would give is none (some three deviations).
 constexpr double kNoChance = 10;
+constexpr double kMostCapacityDeviation = 10;  // times the value
 constexpr double kMostGapS = 10;  // a longer one begins a new stretch: what happened in it is not known
 
 constexpr std::array kRoles = {UnitRole::kNpu, UnitRole::kGpu, UnitRole::kCpu};
@@ -212,7 +213,9 @@ Status Fitter::fit_power() {
     unit.role = roles_[u];
     unit.active_w = {fit.x[u + 1], fit.sigma[u + 1]};
     if (unit.active_w.value <= 0)
-      return invalid(fmt::format("the power does not rise with the load of '{}'", name_of(roles_[u])));
+      return invalid(fmt::format(
+          "the power does not rise with the load of '{}'; record a run whose load changes, with pauses",
+          name_of(roles_[u])));
     out_.units.push_back(unit);
   }
   return {};
@@ -435,10 +438,11 @@ void Fitter::take_residuals(const LeastSquares& fit) {
   out_.case_rms_c = std::sqrt(squares[units()] / rows);
 }
 
-// A figure that may as well be twice as large, or nothing, makes no device.
+// A resistance that may as well be twice as large, or nothing, makes no device: it sets how hot it gets. A
+// die's heat capacity sets for how long only, and hardly shows in a steady load.
 Status Fitter::check_told() const {
-  const auto told = [](std::string_view what, const FittedValue& v, std::string_view unit) {
-    if (v.sigma < v.value) return Status();
+  const auto told = [](const std::string& what, const FittedValue& v, std::string_view unit, double most) {
+    if (v.sigma < most * v.value) return Status();
     return invalid(
         fmt::format("the traces do not tell the {}: {:.3g} +- {:.2g} {}; record longer, with load "
                     "and pauses of minutes",
@@ -446,11 +450,11 @@ Status Fitter::check_told() const {
   };
   for (const FittedUnit& u : out_.units) {
     const std::string name(name_of(u.role));
-    SLUICE_RETURN_IF_ERROR(told(name + " die", u.heat_j_per_k, "J/K"));
-    SLUICE_RETURN_IF_ERROR(told(name + " die to case", u.k_per_w, "K/W"));
+    SLUICE_RETURN_IF_ERROR(told(name + " die", u.heat_j_per_k, "J/K", kMostCapacityDeviation));
+    SLUICE_RETURN_IF_ERROR(told(name + " die to case", u.k_per_w, "K/W", 1));
   }
-  SLUICE_RETURN_IF_ERROR(told("case", out_.case_j_per_k, "J/K"));
-  return told("case to ambient", out_.case_k_per_w, "K/W");
+  SLUICE_RETURN_IF_ERROR(told("case", out_.case_j_per_k, "J/K", kMostCapacityDeviation));
+  return told("case to ambient", out_.case_k_per_w, "K/W", 1);
 }
 
 Result<FittedDevice> Fitter::fit() {

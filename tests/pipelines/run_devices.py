@@ -207,6 +207,29 @@ class Recording(Program):
         refused = self.sluice('fit', *traces, '-o', self.at('board.yaml'))
         self.assertIn('exists; --force replaces it', refused.stderr)
 
+    @staticmethod
+    def trace_at(ambient_c):
+        """What sensors say of a die of 2 J/K on a case of 40 J/K, under work and pauses of a minute, as lines."""
+        die = case = ambient_c + 3.5
+        lines = []
+        for second in range(1, 901):
+            load = (0.2, 0.9, 0.5)[second // 60 % 3]
+            for _ in range(4):
+                to_case, away = (die - case) / 6, (case - ambient_c) / 5
+                die += (3 * load - to_case) / 2 / 4
+                case += (0.7 + to_case - away) / 40 / 4
+            lines.append(json.dumps({'t_s': second, 'temperature_c': {'npu': round(die, 2), 'skin': round(case, 2)},
+                                     'utilisation': {'npu': load}, 'power_w': 0.7 + 3 * load}) + '\n')
+        return ''.join(lines)
+
+    def test_no_profile_is_written_that_a_run_would_refuse(self):
+        cold = self.sluice('fit', self.write('cold.jsonl', self.trace_at(-53)), '-o', self.at('board.yaml'))
+        self.assertEqual(cold.returncode, 2, cold.stdout)
+        self.assertRegex(cold.stderr, "no profile is written.*'ambient_c' is -5[0-9.]*, must be -50 to 100.*--ambient")
+        self.assertFalse(os.path.exists(self.at('board.yaml')))
+        room = self.sluice('fit', self.write('room.jsonl', self.trace_at(20)), '-o', self.at('board.yaml'))
+        self.assertEqual(room.returncode, 0, room.stderr)
+
 
 if __name__ == '__main__':
     unittest.main(verbosity=2)
