@@ -156,7 +156,7 @@ Status LiveSelection::warm_up(const std::function<bool()>& stopped) {
   nodes.reserve(nodes_.size());
   for (LiveNode& node : nodes_) nodes.push_back(std::move(node.what));
   if (replay_) SLUICE_RETURN_IF_ERROR(replay_->adopt(nodes));
-  if (setup_.record) setup_.record(selection_begin_line("real", nodes));
+  if (setup_.record) setup_.record(selection_begin_line("real", std::nullopt, nodes));
   selection_ = std::make_unique<Selection>(std::move(nodes));
   if (setup_.record)
     selection_->record([this](const SelectionEvent& event, std::span<const SelectionChange> changes) {
@@ -266,7 +266,7 @@ void LiveSelection::say_blind() {
 // Under a manual clock a thread would make runs differ from one another: there, nothing changes.
 void LiveSelection::start(TimeNs started) {
   started_ = started;
-  if (setup_.record) setup_.record(selection_start_line(started));
+  if (setup_.record) setup_.record(selection_start_line(replay_ ? replay_->start() : started));
   if (setup_.clock->manual()) return;
   thread_ = std::thread([this] { work(); });
 }

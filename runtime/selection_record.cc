@@ -17,7 +17,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kKey = "selection";
-constexpr double kLongestMs = 1e8;  // of a run: more than a day is a wrong unit
+constexpr double kLongestMs = 1e8;                         // of a run: more than a day is a wrong unit
+constexpr double kLeastAmbient = -50, kMostAmbient = 100;  // as of a profile
 constexpr std::array kBases = {Basis::kUnknown, Basis::kAssumed, Basis::kPublished, Basis::kModelled,
                                Basis::kMeasured};
 
@@ -270,6 +271,7 @@ class Reader {
     if (!out_.nodes.empty()) throw Wrong{"the recording begins twice"};
     whole(json, "version", 1, 1);
     out_.device = text(json, "device");
+    if (json.contains("ambient_c")) out_.ambient_c = real(json, "ambient_c", kLeastAmbient, kMostAmbient);
     const Json& nodes = member(json, "nodes");
     for (const Json& node : nodes) {
       RecordedSelection::Node& added = out_.nodes.emplace_back();
@@ -319,14 +321,18 @@ std::string decisions_text(std::span<const SelectionChange> changes) {
   return decisions_json(changes).dump();
 }
 
-std::string selection_begin_line(std::string_view device, std::span<const SelectedNode> nodes) {
+std::string selection_begin_line(std::string_view device, std::optional<double> ambient_c,
+                                 std::span<const SelectedNode> nodes) {
   Json list = Json::array();
   for (const SelectedNode& node : nodes) {
     Json candidates = Json::array();
     for (const SelectorCandidate& c : node.candidates) candidates.push_back(candidate_json(c));
     list.push_back({{"id", node.id}, {"policy", policy_json(node.policy)}, {"candidates", candidates}});
   }
-  return line_of({{"kind", "begin"}, {"version", 1}, {"device", device}, {"nodes", list}});
+  Json out = {{"kind", "begin"}, {"version", 1}, {"device", device}};
+  if (ambient_c) out["ambient_c"] = *ambient_c;
+  out["nodes"] = std::move(list);
+  return line_of(std::move(out));
 }
 
 std::string selection_start_line(TimeNs at) { return line_of({{"kind", "start"}, {"at_ns", at}}); }

@@ -16,8 +16,10 @@
 
 namespace sluice {
 
-// The first line: on what the run ran ("real", "sim:qcs6490") and what its nodes chose among.
-std::string selection_begin_line(std::string_view device, std::span<const SelectedNode> nodes);
+// The first line: on what the run ran ("real", "sim:qcs6490"), in which surroundings where that is simulated,
+// and what its nodes chose among.
+std::string selection_begin_line(std::string_view device, std::optional<double> ambient_c,
+                                 std::span<const SelectedNode> nodes);
 // The run's clock when the first frame could come; decisions before it are those of the start.
 std::string selection_start_line(TimeNs at);
 std::string selection_line(const SelectionEvent& event, std::span<const SelectionChange> changes);
@@ -36,6 +38,7 @@ struct RecordedSelection {
   };
   std::string path;
   std::string device;
+  std::optional<double> ambient_c;  // of a simulated device; none: its profile's
   std::vector<Node> nodes;
   TimeNs start = 0;              // on the recording's clock, as the events are
   std::size_t before_start = 0;  // so many of the steps came before it

@@ -26,6 +26,8 @@ class SelectionReplay {
   // When the next step came, since the recorded run's start. Precondition: not over().
   TimeNs next_due() const { return since_start(recorded_.steps[next_].event.at); }
   TimeNs since_start(TimeNs recorded) const { return recorded - recorded_.start; }
+  // The recorded run's start, on the recording's clock: what is recorded of the replay is on that, too.
+  TimeNs start() const { return recorded_.start; }
   // Takes the next step. Precondition: not over().
   std::vector<SelectionChange> step(Selection& selection);
   // What there is to say since the last call, each once: another decision than the recorded one, the end.

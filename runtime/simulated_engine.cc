@@ -110,7 +110,7 @@ Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
   if (!selection_) return {};
   if (options_.record) selection_->record(device.name, options_.record);
   selection_->on_period(run_->now(), readings_);
-  if (options_.record) options_.record(selection_start_line(run_->now()));
+  if (options_.record) options_.record(selection_start_line(selection_->start()));
   run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
     if (!loaded_) selection_->on_run(infer, took, status);
   });
@@ -139,6 +139,7 @@ Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr
   setup.frames = options.frames;
   setup.duration_s = options.duration_s;
   setup.ambient_c = options.ambient_c;
+  if (!setup.ambient_c && device.replay) setup.ambient_c = device.replay->ambient_c;
   setup.seed = options.seed;
   setup.cool_down_s = options.idle_before_s;
   SLUICE_ASSIGN(std::unique_ptr<SimulatedRun> run, SimulatedRun::create(std::move(setup)));

@@ -79,7 +79,7 @@ void SimulatedSelection::record(std::string_view device,
   std::vector<SelectedNode> nodes;
   nodes.reserve(selection_.nodes());
   for (std::size_t n = 0; n < selection_.nodes(); ++n) nodes.push_back(selection_.node(n));
-  line(selection_begin_line(device, nodes));
+  line(selection_begin_line(device, run_.device().ambient_c(), nodes));
   selection_.record([line](const SelectionEvent& event, std::span<const SelectionChange> changes) {
     line(selection_line(event, changes));
   });

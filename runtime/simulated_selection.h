@@ -20,6 +20,9 @@ class SimulatedSelection {
   // From now on `line` gets the lines of a recording, but for its start and end. Before the first period.
   void record(std::string_view device, const std::function<void(const std::string&)>& line);
 
+  // The start of what is recorded, on its clock.
+  TimeNs start() const { return replay_ ? replay_->start() : run_.now(); }
+
   // Ends a control period: chooses for the frames that start from now on, then measures a candidate that
   // wants it. The first call, before the run, makes the first choices.
   void on_period(TimeNs now, const Readings& readings);

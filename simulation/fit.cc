@@ -433,7 +433,8 @@ void Fitter::take_residuals(const LeastSquares& fit) {
   residuals(fit.x, r);
   std::vector<double> squares(n);
   for (std::size_t i = 0; i < r.size(); ++i) squares[i % n] += r[i] * r[i];
-  const double rows = static_cast<double>(r.size() / n);
+  const std::size_t whole = r.size() / n;
+  const double rows = static_cast<double>(whole);
   for (std::size_t u = 0; u < units(); ++u) out_.units[u].rms_c = std::sqrt(squares[u] / rows);
   out_.case_rms_c = std::sqrt(squares[units()] / rows);
 }

@@ -164,8 +164,11 @@ std::vector<SelectionChange> Selection::decide(const SelectionEvent& period) {
 
 std::vector<SelectionChange> Selection::replay(const SelectionEvent& event) {
   switch (event.kind) {
-    case SelectionEvent::Kind::kPeriod:
-      return decide(event);
+    case SelectionEvent::Kind::kPeriod: {
+      std::vector<SelectionChange> changes = decide(event);
+      if (tape_) tape_(event, changes);
+      return changes;
+    }
     case SelectionEvent::Kind::kProbe:
       note_probe(event.node, event.candidate, event.at, event.latency_ms);
       break;

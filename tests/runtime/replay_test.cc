@@ -53,7 +53,7 @@ class Lines {
 // --- a simulated run
 
 Result<RunReport> simulated(const std::string& device, const std::string& fake, Lines* lines = nullptr,
-                            const Set& more = {}) {
+                            const Set& more = {}, std::optional<double> ambient_c = {}) {
   Set set = {
       {"camera.loop", "true"}, {"face.backends", "[fake, cpu]"}, {"face.dwell_s", "0"}, {"face.fake", fake}};
   set.insert(set.end(), more.begin(), more.end());
@@ -62,6 +62,7 @@ Result<RunReport> simulated(const std::string& device, const std::string& fake, 
   RunOptions options;
   options.device = device;
   options.duration_s = 60;
+  options.ambient_c = ambient_c;
   if (lines) options.record = lines->taker();
   SLUICE_RETURN_IF_ERROR(pipeline.start(options));
   SLUICE_RETURN_IF_ERROR(pipeline.wait());
@@ -94,6 +95,21 @@ TEST_F(SimulatedReplay, DecidesTheSameThoughNothingFails) {
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(decisions(*again), recorded_);
   EXPECT_TRUE(again->simulated);
+}
+
+TEST_F(SimulatedReplay, OfARecordingOfAReplay) {
+  Lines again;
+  ASSERT_TRUE(simulated("trace:" + lines_.file(folder_), "{latency_ms: 3}", &again).ok());
+  EXPECT_EQ(again.all(), lines_.all());
+}
+
+TEST_F(SimulatedReplay, InTheSameSurroundings) {
+  Lines lines;
+  const auto hot = simulated("sim:qcs6490", "{latency_ms: 3}", &lines, {}, 44);
+  const auto again = replayed(lines.file(folder_));
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  EXPECT_EQ(again->device->ambient_c, 44);
+  EXPECT_EQ(to_json(*again), to_json(*hot));
 }
 
 TEST_F(SimulatedReplay, OfAFolder) {
@@ -242,7 +258,10 @@ TEST_F(RealReplay, DecidesTheSameOnADeviceThatStaysCool) {
   const std::string file = lines.file(folder_);
   RunOptions by_option;
   by_option.device = "trace:" + file;
+  Lines again;
+  by_option.record = again.taker();
   EXPECT_EQ(decisions(run(20, 6, by_option)), recorded);
+  EXPECT_EQ(again.all(), std::vector(lines.all().begin(), lines.all().begin() + std::ssize(again.all())));
   EXPECT_EQ(decisions(run(20, 6, {}, "device: {telemetry: trace, trace: " + file + "}\n")), recorded);
 }
 
