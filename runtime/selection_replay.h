@@ -28,6 +28,8 @@ class SelectionReplay {
   TimeNs since_start(TimeNs recorded) const { return recorded - recorded_.start; }
   // The recorded run's start, on the recording's clock: what is recorded of the replay is on that, too.
   TimeNs start() const { return recorded_.start; }
+  // Precondition: not over().
+  const SelectionEvent& next() const { return recorded_.steps[next_].event; }
   // Takes the next step. Precondition: not over().
   std::vector<SelectionChange> step(Selection& selection);
   // What there is to say since the last call, each once: another decision than the recorded one, the end.

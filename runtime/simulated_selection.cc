@@ -1,6 +1,7 @@
 #include "runtime/simulated_selection.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "framework/core/log.h"
@@ -85,11 +86,18 @@ void SimulatedSelection::record(std::string_view device,
   });
 }
 
+// A probe is run again, for the time and heat that it takes: without it the device would be another one.
+void SimulatedSelection::follow_one() {
+  if (const SelectionEvent& event = replay_->next(); event.kind != SelectionEvent::Kind::kPeriod)
+    std::ignore = run_.probe(infer_[event.node], choice_of(event.node, event.candidate));
+  carry_out(replay_->step(selection_));
+}
+
 // The recording's steps that are due, and a timer for the next one. The first call takes those of its start.
 void SimulatedSelection::follow() {
   const bool starting = replay_->before_start();
   while (!replay_->over() && (starting ? replay_->before_start() : replay_->next_due() <= run_.now()))
-    carry_out(replay_->step(selection_));
+    follow_one();
   for (const std::string& notice : replay_->take_notices()) log_message(LogLevel::kWarning, notice);
   if (!replay_->over()) run_.call_at(replay_->next_due(), [this] { follow(); });
 }

@@ -32,6 +32,7 @@ class SimulatedSelection {
  private:
   SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes, std::vector<std::size_t> infer);
   void follow();
+  void follow_one();
   void carry_out(const std::vector<SelectionChange>& changes);
   void probe_one(TimeNs now);
   InferChoice choice_of(std::size_t node, std::size_t candidate) const;

@@ -19,6 +19,7 @@ namespace sluice {
 namespace {
 
 using namespace sluice::testing;
+using ::testing::Contains;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using Set = std::vector<std::pair<std::string, std::string>>;
@@ -110,6 +111,16 @@ TEST_F(SimulatedReplay, InTheSameSurroundings) {
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(again->device->ambient_c, 44);
   EXPECT_EQ(to_json(*again), to_json(*hot));
+}
+
+TEST_F(SimulatedReplay, ProbesAreRunAgain) {
+  Lines lines;
+  const Set probes = {{"face.backends", "[htp, gpu, cpu]"}, {"face.policy", "latency"}};
+  const auto recorded = simulated("sim:qcs6490", "{}", &lines, probes);
+  EXPECT_THAT(lines.all(), Contains(HasSubstr("\"kind\":\"probe\"")));
+  const auto again = replayed(lines.file(folder_), probes);
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  EXPECT_EQ(to_json(*again), to_json(*recorded));
 }
 
 TEST_F(SimulatedReplay, OfAFolder) {
