@@ -202,8 +202,9 @@ std::optional<SysfsTelemetry::CpuTimes> SysfsTelemetry::read_cpu_times() {
 void SysfsTelemetry::sample_pressure(TimeNs now, Readings& out) {
   for (std::size_t i = 0; i < layout_.cooling.size(); ++i) {
     const std::optional<double> state = read_number(layout_.cooling[i].state);
-    if (!state || *state < 0) continue;  // -1: this one does not say
-    keep_largest(out.pressure, judged(cooling_[i], *state / layout_.cooling[i].most, now, 0, 1));
+    if (state && *state < 0) continue;  // -1: this one does not say
+    const auto share = state ? std::optional(*state / layout_.cooling[i].most) : state;
+    keep_largest(out.pressure, judged(cooling_[i], share, now, 0, 1));
   }
 }
 

@@ -67,6 +67,29 @@ TEST_P(OtherSensorFaults, NonsenseOfPowerAndClocksIsExcludedAndSaid) {
                           "power 'battery battery': 3.25975e+06 W cannot be; excluded"));
 }
 
+TEST(OtherSensors, ACoolingDeviceThatVanishesIsSaidOnceAndComesBack) {
+  FixtureTree tree("container");
+  const std::string folder = "sys/class/thermal/cooling_device0";
+  tree.set(folder + "/type", "thermal-cpufreq-0");
+  tree.set(folder + "/max_state", 10);
+  tree.set(folder + "/cur_state", 3);
+  SysfsTelemetry telemetry(tree.root());
+  EXPECT_EQ(telemetry.sample(0).pressure.value, 0.3);
+  for (const char* const broken : {"", "abc"}) {
+    if (*broken == '\0')
+      tree.remove(folder + "/cur_state");
+    else
+      tree.set(folder + "/cur_state", broken);
+    for (int s = 1; s < 4; ++s) EXPECT_EQ(telemetry.sample(from_s(s)).pressure.health, Health::kVanished);
+    EXPECT_THAT(telemetry.take_notices(),
+                ElementsAre("cooling device 'thermal-cpufreq-0': it cannot be read; excluded"));
+    tree.set(folder + "/cur_state", 4);
+    EXPECT_EQ(telemetry.sample(from_s(4)).pressure.value, 0.4);
+    EXPECT_THAT(telemetry.take_notices(),
+                ElementsAre("cooling device 'thermal-cpufreq-0': believed again at 0.4 of its most"));
+  }
+}
+
 TEST(OtherSensors, ACounterThatStartsAgainIsNoPower) {
   FixtureTree tree("x86_laptop");
   SysfsTelemetry telemetry(tree.root());
