@@ -12,8 +12,16 @@ using Json = nlohmann::ordered_json;
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-Json rounded(const std::optional<double>& value) {
-  return value ? Json(std::round(*value * 10) / 10) : Json(nullptr);
+Json rounded(const std::optional<double>& value, double per_unit) {
+  return value ? Json(std::round(*value * per_unit) / per_unit) : Json(nullptr);
+}
+
+// A share of 0.04 and a power of 0.04 W are not 0.
+Json sensed(const std::optional<double>& value) { return rounded(value, 1e6); }
+
+std::string with_unit(double value, const std::string& unit) {
+  if (unit.empty()) return fmt::format("{:.0f} %", value * 100);
+  return unit == "W" ? fmt::format("{:.4g} W", value) : fmt::format("{:.1f} {}", value, unit);
 }
 
 // "nspss0-thermal: npu 46.2 degrees C", "BAT0: power of the device 3.3 W", "soc: not used: no temperature:
@@ -24,8 +32,7 @@ std::string sensor_line(const SensorState& s) {
   if (!s.role.empty()) out += s.role + " ";
   if (s.quantity != "temperature" && s.name.find(s.quantity) == std::string::npos) out += s.quantity + " ";
   if (!s.now.value) return out + "unknown" + (s.problem.empty() ? "" : ": " + s.problem);
-  return out + (s.unit.empty() ? fmt::format("{:.0f} %", *s.now.value * 100)
-                               : fmt::format("{:.1f} {}", *s.now.value, s.unit));
+  return out + with_unit(*s.now.value, s.unit);
 }
 
 std::string part_line(const htp::Part& part) {
@@ -93,8 +100,8 @@ std::string machine_json(const Machine& m) {
                        {"quantity", s.quantity},
                        {"role", text_or_null(s.role)},
                        {"unit", text_or_null(s.unit)},
-                       {"value", rounded(s.now.value)},
-                       {"temperature_c", heat ? rounded(s.now.value) : Json(nullptr)},
+                       {"value", sensed(s.now.value)},
+                       {"temperature_c", heat ? sensed(s.now.value) : Json(nullptr)},
                        {"problem", text_or_null(s.problem)}});
   }
   const Json out = {{"version", 1},
@@ -102,7 +109,7 @@ std::string machine_json(const Machine& m) {
                     {"architecture", m.architecture},
                     {"cpu", text_or_null(m.cpu)},
                     {"cores", m.cores},
-                    {"memory_mb", rounded(m.memory_mb)},
+                    {"memory_mb", rounded(m.memory_mb, 10)},
                     {"backends", backends},
                     {"libraries", libraries},
                     {"sensors", sensors},

@@ -98,6 +98,8 @@ TEST(Machine, UnknownIsNull) {
   m.sensors = {{"npu", "temperature", "npu", "degrees C", {}, "it cannot be read"},
                {"policy4", "clock", "cpu", "MHz", {1651.2, 0, Health::kGood}, ""},
                {"cpu load", "utilisation", "cpu", "", {0.37, 0, Health::kGood}, ""},
+               {"cooling devices", "pressure", "", "", {0.04, 0, Health::kGood}, ""},
+               {"ina", "power", "monitor", "W", {0.04, 0, Health::kGood}, ""},
                {"socd", "temperature", "", "degrees C", {}, "no temperature: a state of charge"}};
   m.libraries = {{"ONNX Runtime", std::nullopt, "not found", {}}};
   const auto json = nlohmann::json::parse(machine_json(m));
@@ -105,10 +107,15 @@ TEST(Machine, UnknownIsNull) {
   EXPECT_TRUE(json["sensors"][0]["temperature_c"].is_null());
   EXPECT_TRUE(json["sensors"][0]["value"].is_null());
   EXPECT_EQ(json["sensors"][1]["value"], 1651.2);
+  EXPECT_EQ(json["sensors"][2]["value"], 0.37);
+  EXPECT_EQ(json["sensors"][3]["value"], 0.04);
+  EXPECT_EQ(json["sensors"][4]["value"], 0.04);
   EXPECT_TRUE(json["libraries"][0]["version"].is_null());
   EXPECT_THAT(machine_text(m), HasSubstr("  npu: npu unknown: it cannot be read\n"));
   EXPECT_THAT(machine_text(m), HasSubstr("  policy4: cpu clock 1651.2 MHz\n"));
   EXPECT_THAT(machine_text(m), HasSubstr("  cpu load: cpu utilisation 37 %\n"));
+  EXPECT_THAT(machine_text(m), HasSubstr("  cooling devices: pressure 4 %\n"));
+  EXPECT_THAT(machine_text(m), HasSubstr("  ina: monitor power 0.04 W\n"));
   EXPECT_THAT(machine_text(m), HasSubstr("  socd: not used: no temperature: a state of charge\n"));
   EXPECT_THAT(machine_text(m), HasSubstr("  ONNX Runtime: missing not found\n"));
 }
