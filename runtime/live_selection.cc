@@ -253,11 +253,7 @@ void LiveSelection::first_choices(const std::vector<Unproven>& failed) {
 
 void LiveSelection::say_blind() {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    if (!selection_->blind(n)) continue;
-    const SelectorPolicy& policy = selection_->node(n).policy;
-    nodes_[n].user->warn(
-        fmt::format("{} needs temperatures and no sensor gives one; latency drift alone is used",
-                    policy.kind == PolicyKind::kSustained ? "policy 'sustained'" : "max_temperature_c"));
+    if (selection_->blind(n)) nodes_[n].user->warn(blind_words(selection_->node(n).policy));
   }
 }
 

@@ -51,6 +51,11 @@ SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps
   return out;
 }
 
+std::string blind_words(const SelectorPolicy& policy) {
+  const std::string what = policy.kind == PolicyKind::kSustained ? "policy 'sustained'" : "max_temperature_c";
+  return what + " needs temperatures and no sensor gives one; latency drift alone is used";
+}
+
 bool same_session(const SelectorCandidate& a, const SelectorCandidate& b) {
   return a.backend == b.backend && a.variant == b.variant;
 }

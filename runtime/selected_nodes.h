@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "framework/plan/plan.h"
@@ -18,6 +19,9 @@ bool takes_selection(const NodePlan& node);
 // Policy and candidates of a node that does, from the plan alone: nothing is checked or measured.
 // `source_fps` 0: unknown.
 SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps);
+
+// What is said, once, of a node whose policy needs temperatures where none is known.
+std::string blind_words(const SelectorPolicy& policy);
 
 // They are performance modes of one session.
 bool same_session(const SelectorCandidate& a, const SelectorCandidate& b);

@@ -100,6 +100,14 @@ SimulatedEngine::SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOpt
       [this](int node, const Status& status, const FrameInfo& frame) { failures_.add(node, status, frame); });
 }
 
+void SimulatedEngine::warn_of_selection() {
+  for (std::size_t i = 0; i < run_->infer().size(); ++i) {
+    const std::string text = warned_.emplace_back(selection_->warning(i));
+    const NodePlan& node = run_->plan().nodes[static_cast<std::size_t>(run_->infer()[i].node)];
+    if (!text.empty()) log_message(LogLevel::kWarning, "node '" + node.id + "': " + text);
+  }
+}
+
 // Makes the first choices.
 Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
   SLUICE_ASSIGN(selection_, SimulatedSelection::create(*run_, device.replay));
@@ -110,6 +118,7 @@ Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
   if (!selection_) return {};
   if (options_.record) selection_->record(device.name, options_.record);
   selection_->on_period(run_->now(), readings_);
+  warn_of_selection();
   if (options_.record) options_.record(selection_start_line(selection_->start()));
   run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
     if (!loaded_) selection_->on_run(infer, took, status);
@@ -183,8 +192,10 @@ RunReport SimulatedEngine::report() const {
   out.status = !outcome_.ok() ? RunStatus::kFailed : stopped_ ? RunStatus::kStopped : RunStatus::kCompleted;
   if (!outcome_.ok()) out.error = outcome_.message();
   out.wall_s = to_s(ended_);
-  for (const InferState& state : run_->infer())
-    out.inference.push_back(inference_report(run_->plan(), state));
+  for (std::size_t i = 0; i < run_->infer().size(); ++i) {
+    out.inference.push_back(inference_report(run_->plan(), run_->infer()[i]));
+    if (i < warned_.size() && !warned_[i].empty()) out.inference.back().warnings.push_back(warned_[i]);
+  }
   out.device = summary_.report("simulated");
   out.device->profile = run_->device().profile().name;
   out.device->ambient_c = run_->device().ambient_c();

@@ -41,10 +41,12 @@ class SimulatedEngine {
 
  private:
   SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOptions& options);
+  void warn_of_selection();
   Status begin_selection(const ChosenDevice& device);
 
   std::unique_ptr<SimulatedRun> run_;
   std::unique_ptr<SimulatedSelection> selection_;  // null: nothing is to be chosen
+  std::vector<std::string> warned_;                // by infer node; empty: nothing
   RunOptions options_;
   Failures failures_;
   Readings readings_;  // the last ones

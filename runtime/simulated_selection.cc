@@ -112,6 +112,12 @@ void SimulatedSelection::on_period(TimeNs now, const Readings& readings) {
   probe_one(now);
 }
 
+std::string SimulatedSelection::warning(std::size_t infer) const {
+  const int n = node_[infer];
+  if (n < 0 || !selection_.blind(static_cast<std::size_t>(n))) return {};
+  return blind_words(selection_.node(static_cast<std::size_t>(n)).policy);
+}
+
 void SimulatedSelection::on_run(std::size_t infer, TimeNs took, const Status& status) {
   if (node_[infer] < 0 || replay_) return;
   const auto n = static_cast<std::size_t>(node_[infer]);

@@ -26,6 +26,8 @@ class SimulatedSelection {
   // Ends a control period: chooses for the frames that start from now on, then measures a candidate that
   // wants it. The first call, before the run, makes the first choices.
   void on_period(TimeNs now, const Readings& readings);
+  // What there is to warn of at the node, after the first choices; empty: nothing.
+  std::string warning(std::size_t infer) const;
   // A run was set off; one that fails is answered at once.
   void on_run(std::size_t infer, TimeNs took, const Status& status);
 

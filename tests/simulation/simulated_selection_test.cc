@@ -6,14 +6,24 @@
 #include "runtime/pipeline.h"
 #include "runtime/thermal/thermal_json.h"
 #include "runtime/thermal/thermal_test.h"
+#include "simulation/profile_reader.h"
+#include "simulation/profile_writer.h"
+#include "tests/backends/log_capture.h"
+#include "tests/inference/support.h"
 
 namespace sluice {
 namespace {
 
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::LogCapture;
+using testing::ScratchFolder;
 using Set = std::vector<std::pair<std::string, std::string>>;
 
-RunReport run(const Set& set, double duration_s, double ambient_c = 25, const std::string& pace = "30") {
+RunReport run(const Set& set, double duration_s, double ambient_c = 25, const std::string& pace = "30",
+              const std::string& device = "sim:qcs6490") {
   Set all = {{"camera.loop", "true"}};
   all.insert(all.end(), set.begin(), set.end());
   auto pipeline = Pipeline::load("pipelines/face_fast.yaml", builtin_registry(), {all, pace});
@@ -22,7 +32,7 @@ RunReport run(const Set& set, double duration_s, double ambient_c = 25, const st
     return {};
   }
   RunOptions options;
-  options.device = "sim:qcs6490";
+  options.device = device;
   options.duration_s = duration_s;
   options.ambient_c = ambient_c;
   Status status = pipeline->start(options);
@@ -40,6 +50,24 @@ TEST(SimulatedSelection, StartsWithWhatThePolicyWantsAndSaysWhy) {
   EXPECT_EQ(first.at_s, 0);
   EXPECT_THAT(first.reason, HasSubstr("simulated qcs6490: "));
   EXPECT_THAT(first.reason, HasSubstr("policy latency"));
+}
+
+TEST(SimulatedSelection, SaysOnceThatADeviceWithoutSensorsIsBlind) {
+  DeviceProfile blind = *load_profile("generic");
+  blind.sensors.clear();
+  const ScratchFolder folder;
+  const std::string device = "sim:" + folder.write("blind.yaml", profile_yaml(blind));
+  const LogCapture log;
+  const RunReport report = run({{"face.policy", "sustained"}}, 5, 25, "30", device);
+  const std::string says =
+      "policy 'sustained' needs temperatures and no sensor gives one; latency drift alone is used";
+  EXPECT_THAT(report.inference.at(0).warnings, ElementsAre(says));
+  EXPECT_THAT(LogCapture::warnings(), Contains("node 'face': " + says).Times(1));
+  EXPECT_THAT(run({{"face.policy", "latency"}, {"face.max_temperature_c", "60"}}, 5, 25, "30", device)
+                  .inference.at(0)
+                  .warnings,
+              ElementsAre(HasSubstr("max_temperature_c needs temperatures")));
+  EXPECT_THAT(run({{"face.policy", "sustained"}}, 5).inference.at(0).warnings, IsEmpty());
 }
 
 TEST(SimulatedSelection, LeavesABackendThatFailsAtOnceAndComesBack) {
