@@ -86,6 +86,13 @@ bool picks_channels(const Builder& builder, const Node& node, const Dims& out) {
   return true;
 }
 
+// A whole axis that is turned round has the size that it had.
+bool turns_channels_at_most(const std::vector<Range>& ranges) {
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    if (i != 1 && ranges[i].step < 0) return false;
+  return true;
+}
+
 void pick(Builder& builder, const Node& node, std::size_t output, const std::vector<std::int32_t>& channels) {
   const Planes in = planes_of(builder.graph().input(node, 0).dims);
   const Planes out = planes_of(builder.graph().value(node.outputs[output]).dims);
@@ -260,7 +267,7 @@ Status lower_slice(Builder& builder, const Node& node) {
   const Dims& x = graph.input(node, 0).dims;
   const Dims& y = graph.output(node).dims;
   const std::vector<Range> ranges = ranges_of(graph, node);
-  if (picks_channels(builder, node, y) && ranges[0].step == 1) {
+  if (picks_channels(builder, node, y) && turns_channels_at_most(ranges)) {
     pick(builder, node, 0, run_of(ranges[1].start, ranges[1].step, y[1]));
     return {};
   }

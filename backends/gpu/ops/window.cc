@@ -27,10 +27,15 @@ Attributes read(const Node& node, const Dims& x) {
 }
 
 void split(std::int64_t total, bool more_at_begin, std::int64_t& begin, std::int64_t& end) {
-  const std::int64_t half = std::max<std::int64_t>(total, 0) / 2;
-  const std::int64_t rest = std::max<std::int64_t>(total, 0) - half;
-  begin = more_at_begin ? rest : half;
-  end = more_at_begin ? half : rest;
+  begin = (more_at_begin ? total + 1 : total) / 2;
+  end = total - begin;
+}
+
+// Below 0 where strides step over pixels that no window reads: windows then start inside the input. ONNX
+// defines that for pools; a convolution starts where ONNX Runtime's CPU provider does.
+std::int64_t same_padding(const Node& node, std::int64_t total) {
+  const bool pool = node.op == "MaxPool" || node.op == "AveragePool";
+  return total < 0 && !pool ? total + 1 : total;
 }
 
 Window common(const Attributes& a, const Dims& kernel, const Dims& x, const Dims& y) {
@@ -56,8 +61,8 @@ Window window_of(const Node& node, const Dims& kernel, const Dims& x, const Dims
   if (!a.auto_pad.starts_with("SAME")) return w;
   for (std::size_t axis = a.skip; axis < 3; ++axis) {
     const std::int64_t reach = (w.kernel[axis] - 1) * w.dilation[axis] + 1;
-    split((w.out[axis] - 1) * w.stride[axis] + reach - w.in[axis], a.auto_pad == "SAME_LOWER", w.begin[axis],
-          w.end[axis]);
+    const std::int64_t total = (w.out[axis] - 1) * w.stride[axis] + reach - w.in[axis];
+    split(same_padding(node, total), a.auto_pad == "SAME_LOWER", w.begin[axis], w.end[axis]);
   }
   return w;
 }
@@ -72,7 +77,7 @@ Window transposed_window_of(const Node& node, const Dims& kernel, const Dims& x,
     const std::size_t axis = a.skip + i;
     const std::int64_t reach = (w.kernel[axis] - 1) * w.dilation[axis] + 1;
     const std::int64_t total = w.stride[axis] * (w.in[axis] - 1) + extra[i] + reach - w.out[axis];
-    split(total, a.auto_pad != "SAME_UPPER", w.begin[axis], w.end[axis]);
+    split(std::max<std::int64_t>(total, 0), a.auto_pad != "SAME_UPPER", w.begin[axis], w.end[axis]);
   }
   return w;
 }

@@ -48,6 +48,7 @@ struct Edge {
   std::map<std::string, Attribute> attributes;
   int outputs = 1;
   const char* refused = "";  // why it stays with the CPU; empty: it does not
+  bool packed = false;       // x comes from a pool, so it is at hand packed
 };
 inline void PrintTo(const Edge& edge, std::ostream* out) { *out << edge.name; }
 
@@ -58,10 +59,11 @@ class EdgeModel {
     model_.add_opset_import()->set_version(edge.opset);
     graph_ = model_.mutable_graph();
     graph_->set_name("edge");
-    onnx::NodeProto& node = *graph_->add_node();
+    onnx::NodeProto node;
     node.set_op_type(edge.op);
     node.set_name("node");
-    node.add_input(given("x", edge.dims));
+    const std::string x = given("x", edge.dims);
+    node.add_input(edge.packed ? pooled(x, edge.dims) : x);
     for (const Input& input : edge.inputs)
       node.add_input(std::visit([&](const auto& i) { return add(i); }, input));
     for (int i = 0; i < edge.outputs; ++i) {
@@ -75,6 +77,7 @@ class EdgeModel {
       attribute.set_name(name);
       std::visit([&](const auto& v) { set(attribute, v); }, value);
     }
+    *graph_->add_node() = node;
   }
   std::string bytes() const { return model_.SerializeAsString(); }
   std::vector<HostTensor> inputs;
@@ -97,6 +100,16 @@ class EdgeModel {
     type.mutable_shape();
     for (const std::int64_t dim : dims) type.mutable_shape()->add_dim()->set_dim_value(dim);
     return name;
+  }
+  std::string pooled(const std::string& x, const EdgeDims& dims) {
+    onnx::NodeProto& pool = *graph_->add_node();
+    pool.set_op_type("MaxPool");
+    pool.add_input(x);
+    pool.add_output("pooled");
+    onnx::AttributeProto& kernel = *pool.add_attribute();
+    kernel.set_name("kernel_shape");
+    set(kernel, EdgeDims(dims.size() - 2, 1));
+    return pool.output(0);
   }
   template <typename T>
   std::string constant(const EdgeDims& dims, int type, const std::vector<T>& values) {

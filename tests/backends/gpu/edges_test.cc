@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/backends/gpu/edge_resizes.h"
 #include "tests/backends/gpu/edge_tables.h"
 #include "tests/backends/gpu/random_maker.h"
 
@@ -38,6 +39,7 @@ INSTANTIATE_TEST_SUITE_P(Windows, GpuEdge, ::testing::ValuesIn(kEdgeWindows), na
 INSTANTIATE_TEST_SUITE_P(Elementwise, GpuEdge, ::testing::ValuesIn(kEdgeElementwise), name_of_edge);
 INSTANTIATE_TEST_SUITE_P(Rows, GpuEdge, ::testing::ValuesIn(kEdgeRows), name_of_edge);
 INSTANTIATE_TEST_SUITE_P(Moves, GpuEdge, ::testing::ValuesIn(kEdgeMoves), name_of_edge);
+INSTANTIATE_TEST_SUITE_P(Packed, GpuEdge, ::testing::ValuesIn(kEdgePacked), name_of_edge);
 INSTANTIATE_TEST_SUITE_P(ResizeModes, GpuEdge, ::testing::ValuesIn(edge_resize_modes()), name_of_edge);
 INSTANTIATE_TEST_SUITE_P(Resizes, GpuEdge, ::testing::ValuesIn(kEdgeResizes), name_of_edge);
 
