@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -30,6 +31,22 @@ Status check_component(const ExternalData& data, const std::string& path, bool l
   return {};
 }
 
+// The providers do not look: what reads past the file or past the tensor's own bytes ends the process.
+Status check_size(const ExternalData& data, std::uint64_t size) {
+  if (!data.no_number.empty())
+    return refuse(data, "with " + data.no_number + ", a number of bytes is allowed; export the model again");
+  if (data.length > 0 && data.needed > 0 && data.length != data.needed)
+    return refuse(data, "of which the model gives it " + std::to_string(data.length) + " bytes, " +
+                            std::to_string(data.needed) +
+                            " by its type and dimensions; export the model again");
+  const std::uint64_t wanted = std::max(data.length, data.needed);
+  if (data.offset > size || wanted > size - data.offset)
+    return refuse(data, "which has " + std::to_string(size) + " bytes where the model wants " +
+                            std::to_string(wanted) + " from " + std::to_string(data.offset) +
+                            "; copy it again");
+  return {};
+}
+
 Status check_one(const ExternalData& data, const std::string& folder) {
   const std::string_view location = data.location;
   if (location.empty()) return refuse(data, "which names no file");
@@ -47,12 +64,7 @@ Status check_one(const ExternalData& data, const std::string& folder) {
     path += part;
     SLUICE_RETURN_IF_ERROR(check_component(data, path, at >= location.size(), info));
   }
-  const auto size = static_cast<std::uint64_t>(info.st_size);
-  if (data.offset > size || data.length > size - data.offset)
-    return refuse(data, "which has " + std::to_string(size) + " bytes where the model wants " +
-                            std::to_string(data.length) + " from " + std::to_string(data.offset) +
-                            "; copy it again");
-  return {};
+  return check_size(data, static_cast<std::uint64_t>(info.st_size));
 }
 
 }  // namespace

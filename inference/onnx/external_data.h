@@ -11,7 +11,7 @@ namespace sluice::onnx {
 
 // kUnavailable for a location that is empty, absolute, has '..', passes through a symbolic link, has other
 // hard links (ONNX Runtime does not look for those), is no regular file, is missing, or is shorter than the
-// model says.
+// model says; for an offset or length that is no number, and a length that is not the tensor's.
 Status check_external_data(const std::vector<ExternalData>& external, const std::string& folder);
 
 }  // namespace sluice::onnx

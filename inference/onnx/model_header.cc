@@ -1,8 +1,11 @@
 #include "inference/onnx/model_header.h"
 
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <set>
+#include <system_error>
 
 #include "framework/core/tensor.h"
 
@@ -43,7 +46,7 @@ class HeaderReader {
   bool node(Bytes message, Operator& op, int depth);
   bool attribute(Bytes message, Operator& op, int depth);
   bool inner_graph(Bytes message, int depth);
-  bool tensor_type(Bytes message, Initializer& tensor);
+  static bool tensor_type(Bytes message, Initializer& tensor);
   bool initializer(Bytes message, Initializer& tensor);
   bool constant(const Operator& op);
   bool tensor_location(Bytes message);
@@ -110,6 +113,21 @@ bool HeaderReader::value_info(Bytes message, ValueInfo& info) {
   return reader.complete();
 }
 
+// Of one element; 0: of no fixed size, or of a type that we do not know.
+std::uint64_t bits_of(std::int32_t element) {
+  constexpr std::array<std::uint8_t, 27> kBits = {0,  32,  8,  8, 16, 16, 32, 64, 0, 8, 16, 64, 32, 64,
+                                                  64, 128, 16, 8, 8,  8,  8,  4,  4, 4, 8,  2,  2};
+  return element < 0 || static_cast<std::size_t>(element) >= kBits.size()
+             ? 0
+             : kBits[static_cast<std::size_t>(element)];
+}
+
+void read_bytes(Bytes key, Bytes text, std::uint64_t& number, ExternalData& external) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size()) return;
+  external.no_number = std::string(key) + " '" + std::string(text) + "'";
+}
+
 bool HeaderReader::tensor_location(Bytes message) {
   Reader reader(message);
   ExternalData external;
@@ -123,11 +141,16 @@ bool HeaderReader::tensor_location(Bytes message) {
     for (Field e; entry.next(e);) (e.number == field::kEntryKey ? key : value) = e.bytes;
     if (!entry.complete()) return false;
     if (key == "location") external.location = value;
-    if (key == "offset") external.offset = std::strtoull(std::string(value).c_str(), nullptr, 10);
-    if (key == "length") external.length = std::strtoull(std::string(value).c_str(), nullptr, 10);
+    if (key == "offset") read_bytes(key, value, external.offset, external);
+    if (key == "length") read_bytes(key, value, external.length, external);
   }
-  if (is_external) header_.external.push_back(std::move(external));
-  return reader.complete();
+  if (!reader.complete() || !is_external) return reader.complete();
+  Initializer tensor;
+  if (!tensor_type(message, tensor)) return false;
+  if (tensor.elements > 0)
+    external.needed = (static_cast<std::uint64_t>(tensor.elements) * bits_of(tensor.element) + 7) / 8;
+  header_.external.push_back(std::move(external));
+  return true;
 }
 
 bool HeaderReader::sparse(Bytes message) {

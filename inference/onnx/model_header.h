@@ -120,6 +120,8 @@ struct ExternalData {
   std::string location;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;  // 0: to the end of the file
+  std::uint64_t needed = 0;  // bytes of the tensor by its type and dimensions; 0: not known
+  std::string no_number;     // "offset 'abc'": what the model says instead of a number of bytes; else empty
 };
 
 // Views into the file's bytes, which must outlive it.

@@ -229,12 +229,13 @@ TEST_F(Dimensions, InputsWithWeightsAreNoInputs) {
 
 class ExternalData : public ::testing::Test {
  protected:
-  std::string check(const std::string& location, const std::string& length = "") {
+  std::string check(const std::string& location, const std::string& length = "",
+                    const std::string& offset = "") {
     const std::string path = folder_.write("m" + std::to_string(count_++) + ".onnx",
                                            ModelBuilder()
                                                .input("x", {1, 2})
                                                .output("y", {1, 2})
-                                               .weight(external_tensor("w", {1, 2}, location, length))
+                                               .weight(external_tensor("w", {1, 2}, location, length, offset))
                                                .node("Add", {"x", "w"}, {"y"})
                                                .bytes());
     const auto model = check_model(request_for(path));
@@ -271,6 +272,26 @@ TEST_F(ExternalData, MissingOrShort) {
   EXPECT_THAT(check("no.bin"), HasSubstr("which is missing; copy it next to the model"));
   folder_.write("w.bin", "1234");
   EXPECT_THAT(check("w.bin", "8"), HasSubstr("has 4 bytes where the model wants 8 from 0"));
+}
+// Providers read what the tensor's type and dimensions say, wherever the file ends.
+TEST_F(ExternalData, AnotherSizeThanTheTensors) {
+  folder_.write("w.bin", "12345678");
+  EXPECT_THAT(check("w.bin", "7"),
+              HasSubstr("the weights of 'w' lie in 'w.bin', of which the model gives it 7 "
+                        "bytes, 8 by its type and dimensions"));
+  EXPECT_THAT(check("w.bin", "12"), HasSubstr("gives it 12 bytes, 8 by"));
+  EXPECT_THAT(check("w.bin", "", "1"), HasSubstr("has 8 bytes where the model wants 8 from 1"));
+  folder_.write("short.bin", "1234567");
+  EXPECT_THAT(check("short.bin"), HasSubstr("has 7 bytes where the model wants 8 from 0"));
+  folder_.write("long.bin", "123456789012");
+  EXPECT_EQ(check("long.bin"), "");
+  EXPECT_EQ(check("long.bin", "", "4"), "");
+}
+TEST_F(ExternalData, NoNumbers) {
+  folder_.write("w.bin", "12345678");
+  EXPECT_THAT(check("w.bin", "8", "abc"), HasSubstr("with offset 'abc', a number of bytes is allowed"));
+  EXPECT_THAT(check("w.bin", "8", "-4"), HasSubstr("with offset '-4'"));
+  EXPECT_THAT(check("w.bin", "8 bytes"), HasSubstr("with length '8 bytes'"));
 }
 TEST_F(ExternalData, InSubgraphsAndAttributesToo) {
   const std::string escaping = external_tensor("deep", {1}, "../w.bin");

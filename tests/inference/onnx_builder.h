@@ -51,7 +51,8 @@ std::string tensor(const std::string& name, std::int32_t element, const std::vec
 }
 
 inline std::string external_tensor(const std::string& name, const std::vector<std::int64_t>& dims,
-                                   const std::string& location, const std::string& length = "") {
+                                   const std::string& location, const std::string& length = "",
+                                   const std::string& offset = "") {
   onnx::Writer out;
   for (const std::int64_t dim : dims) out.varint(pb::kDims, static_cast<std::uint64_t>(dim));
   out.varint(pb::kDataType, onnx::kFloat).bytes(pb::kTensorName, name);
@@ -60,6 +61,7 @@ inline std::string external_tensor(const std::string& name, const std::vector<st
               onnx::Writer().bytes(pb::kEntryKey, key).bytes(pb::kEntryValue, value).text());
   };
   entry("location", location);
+  if (!offset.empty()) entry("offset", offset);
   if (!length.empty()) entry("length", length);
   return out.varint(pb::kDataLocation, 1).take();
 }
