@@ -8,6 +8,7 @@
 #include "backends/htp/htp_session.h"
 #include "backends/htp/opener.h"
 #include "backends/htp/parts.h"
+#include "backends/htp/repairs.h"
 #include "backends/htp/shared_memory.h"
 #include "framework/core/log.h"
 #include "framework/node/htp_socs.h"
@@ -150,6 +151,8 @@ Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request, 
     if (!fits.ok()) return fits.with_context(describe(request.model) + ": '" + request.model.path + "' ");
   } else {
     SLUICE_RETURN_IF_ERROR(check_shapes(request, model->header));
+    if (const Status good = htp::check_repairable(*model, request.model.dims); !good.ok())
+      return good.with_context(describe(request.model) + ": ");
   }
   auto opener = std::make_shared<Opener>(std::move(provider), std::move(model), request, options,
                                          setup_.cache, std::move(memory));

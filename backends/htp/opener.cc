@@ -11,6 +11,7 @@
 #include "backends/cache/unkept.h"
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/context_entry.h"
+#include "backends/htp/repairs.h"
 #include "backends/htp/shared_memory.h"
 #include "framework/core/log.h"
 #include "framework/core/temporary_folder.h"
@@ -197,14 +198,15 @@ Result<Opened> Opener::load(Attempt& attempt) {
   config.substitute = [&](std::string_view model) -> std::optional<std::string> {
     if (compiled_) return std::nullopt;
     if (attempt.cached) return attempt.cached->model;
-    attempt.key = key_of(model, attempt.share);
-    if (attempt.fresh) return std::nullopt;
+    std::optional<std::string> better = repaired(model, request_.model.dims);
+    attempt.key = key_of(better ? *better : model, attempt.share);
+    if (attempt.fresh) return better;
     const auto bytes = cache_->load(*attempt.key);
-    if (!bytes) return std::nullopt;
+    if (!bytes) return better;
     auto entry = unpack_entry(*bytes);
     if (!entry.ok()) {
       cache_->reject(*attempt.key, entry.status().message());
-      return std::nullopt;
+      return better;
     }
     attempt.cached = std::move(*entry);
     return attempt.cached->model;

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "inference/onnx/rewrite.h"
+
 namespace sluice::onnx {
 namespace {
 
@@ -221,16 +223,6 @@ Edit plan_edit(const ModelHeader& header, const QuantisedEdges& edges) {
   add(header.inputs, edges.inputs);
   add(header.outputs, edges.outputs);
   return edit;
-}
-
-// Copies a message; `change` may write another version of a field and return true.
-template <typename Change>
-std::string rewrite(Bytes message, Change change) {
-  Writer writer;
-  Reader reader(message);
-  for (Field f; reader.next(f);)
-    if (!change(f, writer)) writer.raw(f.raw);
-  return writer.take();
 }
 
 std::string rename_tensors(Bytes node, const Edit& edit) {
