@@ -20,18 +20,6 @@ namespace {
 
 using htp::Opener;
 
-// A free dimension that has no name cannot be fixed for the provider.
-Status check_shapes(const SessionRequest& request, const onnx::ModelHeader& header) {
-  for (const onnx::ValueInfo& input : header.inputs)
-    for (std::size_t i = 0; i < input.dims.size(); ++i)
-      if (input.dims[i].value < 0 && input.dims[i].name.empty())
-        return unavailable(describe(request.model) + ": dimension " + std::to_string(i) + " of input '" +
-                           std::string(input.name) +
-                           "' is free and has no name, and the NPU takes static shapes only; fix it in the "
-                           "file");
-  return {};
-}
-
 // A context binary reads and writes integers; in an ONNX model QuantizeLinear could stand before it, but the
 // provider finds its tensors by the names that the model's inputs and outputs have.
 Status check_edges(const SessionRequest& request, const CheckedModel& model) {
@@ -150,7 +138,6 @@ Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request, 
     const Status fits = htp::check_compiled_for(made, soc ? soc->number : 0, options.arch, provider->qairt());
     if (!fits.ok()) return fits.with_context(describe(request.model) + ": '" + request.model.path + "' ");
   } else {
-    SLUICE_RETURN_IF_ERROR(check_shapes(request, model->header));
     if (const Status good = htp::check_repairable(*model, request.model.dims); !good.ok())
       return good.with_context(describe(request.model) + ": ");
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backends/ort/fixed_inputs.h"
 #include "backends/ort/load_model.h"
 #include "framework/core/allocation_scope.h"
 #include "inference/checked_model.h"
@@ -115,6 +116,10 @@ Result<std::unique_ptr<OrtSession>> OrtSession::create(std::shared_ptr<Runtime> 
   try {
     std::string edited;
     std::string_view bytes = model_bytes(*model, request.keep_float, edited);
+    std::optional<std::string> fixed;
+    if (config.static_batch)
+      fixed = with_fixed_inputs(bytes, model->header, signature, std::max(1, request.batch));
+    if (fixed) bytes = *fixed;
     std::optional<std::string> other;
     if (config.substitute) other = config.substitute(bytes);
     if (other) bytes = *other;

@@ -223,12 +223,11 @@ TEST_F(HtpBackendTest, AModelWithoutASupportedOperatorIsRefused) {
               AllOf(HasSubstr("takes none of the 1 operators"), HasSubstr("the model's are Shrink")));
 }
 
-TEST_F(HtpBackendTest, AFreeShapeWithoutANameIsRefused) {
-  ModelBuilder model;
-  model.input("x", {"", 4}).output("y", {"", 4}).node("Relu", {"x"}, {"y"});
-  EXPECT_THAT(
-      why_not(request(write_model(model))),
-      AllOf(HasSubstr("dimension 0 of input 'x' is free and has no name"), HasSubstr("static shapes")));
+TEST_F(HtpBackendTest, AFreeDimensionWithoutANameIsFixedByItsPlace) {
+  SessionRequest wanted = request(write_model(relu_model({"", "", 6, 6})));
+  wanted.model.dims = {{"x.1", 4}, {"y.1", 4}};
+  wanted.batch = 2;
+  EXPECT_TRUE(must_open(wanted));
 }
 
 TEST_F(HtpBackendTest, AFreeBatchIsFixedToWhatIsGathered) {

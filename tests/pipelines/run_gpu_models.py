@@ -49,6 +49,17 @@ class GpuModels(Models):
         refused = self.run_it('compare', FACE, '--backend', 'cpu', '--data', self.at('x.npz'), '--precision', 'fp16', code=2)
         self.assertIn("--precision is 'fp16', but backend 'cpu' computes every model in its own", refused.stderr)
 
+    def test_compare_says_what_the_gpu_leaves_to_the_cpu(self):
+        """Some operators: a warning and numbers. None: it would compare the cpu with itself."""
+        self.put('x.npz', npz(x=((1, 1, 1, 4, 4), range(16))))
+        words = ('--backend', 'gpu', '--data', self.at('x.npz'), '--json')
+        done = self.run_it('compare', self.put('mixed.onnx', unary_model('Relu', 'Sign', 'Abs')), *words)
+        self.assertEqual(json.loads(done.stdout)['operators'], {'total': 3, 'on_backend': 2, 'elsewhere': {'cpu': 1}})
+        self.assertIn("warning: backend 'gpu' takes 2 of 3 operators of ", done.stderr)
+        self.assertIn("node 'Sign' (Sign) is no operator of this backend", done.stderr)
+        refused = self.run_it('compare', self.put('none.onnx', unary_model('Sign')), *words, code=3)
+        self.assertIn("backend 'gpu' takes none of the 1 operators", refused.stderr)
+
     def test_tuned_kernels_are_kept_for_later_runs(self):
         """Both kernel sets are built while measuring; nothing is built after it."""
         model = self.put('tiny.onnx', unary_model('Relu', 'Abs'))
@@ -85,6 +96,24 @@ class GpuModels(Models):
         known = self.run_it('inspect', model, '--shape', 'x=1x3x4').stdout
         self.assertIn('gpu: 1 of 1 operators', known)
         self.assertIn(' 24 multiply-accumulates', known)
+
+    def test_a_dimension_without_a_name_is_fixed_by_its_place(self):
+        """The free batch gathers beside it."""
+        model = self.put('nameless.onnx', unary_model('Relu', dims=('', 1, '', 4)))
+        self.assertIn('gpu: 1 of 1 operators', self.run_it('inspect', model, '--shape', 'x=1x1x6x4').stdout)
+        path = self.write('nameless.yaml', 'version: 1\nmodels: {m: {path: %s, dims: {x.2: 6, y.2: 6}}}\nnodes:\n'
+                          '  - {id: cam, type: video_source, options: {uri: "test:bars", width: 64, height: 64}}\n'
+                          '  - {id: pre, type: preprocess, inputs: cam, options: {model: m, color: gray}}\n'
+                          '  - {id: run, type: infer, inputs: pre, options: {model: m, backends: [gpu], on_fallback: error, '
+                          'batch: {max: 3, wait_ms: 5}}}\n'
+                          '  - {id: out, type: null_sink, inputs: run}\n' % model)
+        self.run_it('run', path, '--frames', '7')
+
+    def test_a_shape_gives_a_name_one_size(self):
+        model = self.put('square.onnx', unary_model('Relu', dims=(1, 1, 'N', 'N')))
+        refused = self.run_it('inspect', model, '--shape', 'x=1x1x4x5', code=2)
+        self.assertIn("--shape gives 'N' two sizes, 4 and 5 (dimension 3 of 'x')", refused.stderr)
+        self.assertIn('gpu: 1 of 1 operators', self.run_it('inspect', model, '--shape', 'x=1x1x4x4').stdout)
 
 
 if __name__ == '__main__':

@@ -176,6 +176,11 @@ Result<Opened> open_all(const CompareArguments& arguments, const Backends& backe
   return out;
 }
 
+void warn_of_fallback(const std::string& backend, const std::string& model, const ModelSide& side) {
+  const std::string text = elsewhere_text(backend, model, side.session().placement());
+  if (!text.empty()) print_note("warning: " + text);
+}
+
 Result<Comparison> compare(const CompareArguments& arguments, const Backends& backends,
                            Interrupts& interrupts) {
   SLUICE_ASSIGN(const Opened opened, open_all(arguments, backends));
@@ -186,6 +191,8 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
                                       tensors_of(layers, &Pair::model)));
   SLUICE_ASSIGN(Side reference, open_side(*opened.reference_backend, {}, reference_of(arguments),
                                           *opened.reference, tensors_of(layers, &Pair::reference)));
+  warn_of_fallback(arguments.backend, arguments.model, *model.model);
+  warn_of_fallback(arguments.reference, reference_of(arguments), *reference.model);
   const std::string noted = opened.model->note(kPreprocessKey);
   SLUICE_ASSIGN(ModelData data,
                 open_data({.data = arguments.data,
@@ -205,6 +212,7 @@ Result<Comparison> compare(const CompareArguments& arguments, const Backends& ba
   out.reference_model = arguments.reference_model.empty() ? arguments.model : arguments.reference_model;
   out.reference = arguments.reference;
   out.simulated = model.model->session().simulated();
+  out.placement = model.model->session().placement();
   Comparer comparer(model, reference, outputs, layers, out);
   ProgressBar bar("comparing");
   const Status done = data.samples->for_each([&](const quantize::Sample& sample) {

@@ -57,6 +57,15 @@ const ComparedTensor* first_wrong(const Comparison& comparison, double least) {
   return nullptr;
 }
 
+std::string elsewhere_text(const std::string& backend, const std::string& model, const Placement& placement) {
+  if (placement.elsewhere.empty()) return {};
+  std::string out = fmt::format("backend '{}' takes {} of {} operators of {}", backend, placement.on_backend,
+                                placement.total, model);
+  for (const auto& [place, count] : placement.elsewhere) out += fmt::format(", {} takes {}", place, count);
+  for (const std::string& reason : placement.reasons) out += " (" + reason + ")";
+  return out;
+}
+
 std::string comparison_text(const Comparison& comparison, double least) {
   std::string out = fmt::format("{} on {}{} against {} on {}, {} samples\n", comparison.model,
                                 comparison.backend, comparison.simulated ? " (simulated)" : "",
@@ -78,6 +87,10 @@ std::string comparison_json(const Comparison& comparison, double least) {
               {"model", comparison.model},
               {"backend", comparison.backend},
               {"simulated", comparison.simulated},
+              {"operators",
+               {{"total", comparison.placement.total},
+                {"on_backend", comparison.placement.on_backend},
+                {"elsewhere", comparison.placement.elsewhere}}},
               {"reference_model", comparison.reference_model},
               {"reference", comparison.reference},
               {"samples", comparison.samples},

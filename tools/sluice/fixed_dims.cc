@@ -10,6 +10,11 @@ namespace {
 
 Status fix(const onnx::ModelHeader& header, const quantize::InputShape& shape, onnx::FixedDims& out) {
   const auto input = std::ranges::find(header.inputs, shape.input, &onnx::ValueInfo::name);
+  if (input != header.inputs.end() && !input->has_shape)
+    return invalid(
+        "--shape names '" + shape.input +
+        "', of which the file gives no shape at all, so that nothing in it can be fixed; export the "
+        "model with the input's shape");
   if (input == header.inputs.end() || input->dims.size() != shape.dims.size())
     return invalid("--shape names '" + shape.input + "' with " + std::to_string(shape.dims.size()) +
                    " dimensions; the model has no such input");
@@ -19,8 +24,13 @@ Status fix(const onnx::ModelHeader& header, const quantize::InputShape& shape, o
       return invalid("--shape gives dimension " + std::to_string(i) + " of '" + shape.input + "' as " +
                      std::to_string(shape.dims[i]) + ", the model fixes it at " + std::to_string(dim.value));
     if (dim.value >= 0) continue;
-    out.emplace_back(dim.name.empty() ? shape.input + "." + std::to_string(i) : std::string(dim.name),
-                     shape.dims[i]);
+    const std::string name = dim.name.empty() ? shape.input + "." + std::to_string(i) : std::string(dim.name);
+    const auto known = std::ranges::find(out, name, &onnx::FixedDims::value_type::first);
+    if (known != out.end() && known->second != shape.dims[i])
+      return invalid("--shape gives '" + name + "' two sizes, " + std::to_string(known->second) + " and " +
+                     std::to_string(shape.dims[i]) + " (dimension " + std::to_string(i) + " of '" +
+                     shape.input + "'); the model has it wherever it says '" + name + "'");
+    if (known == out.end()) out.emplace_back(name, shape.dims[i]);
   }
   return {};
 }

@@ -30,6 +30,7 @@ TensorFacts tensor(const onnx::ValueInfo& info, const std::optional<onnx::EdgeQu
                    const onnx::FixedDims& dims) {
   TensorFacts out;
   out.name = std::string(info.name);
+  out.has_shape = info.has_shape;
   out.dtype = element_name(quant ? quant->element : info.element);
   for (const onnx::Dim& dim : info.dims)
     out.shape.push_back(size_of(dim, out.name + "." + std::to_string(out.shape.size()), dims));

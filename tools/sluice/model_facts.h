@@ -19,6 +19,7 @@ namespace sluice::cli {
 
 struct TensorFacts {
   std::string name;
+  bool has_shape = true;           // the file says one
   std::string dtype;               // as it is stored at the edge: integer for a quantised one
   std::vector<std::string> shape;  // a number, or a symbolic dimension's name ("?" without one)
   std::vector<float> scale;        // of a quantised edge: one, or one per index of `axis`

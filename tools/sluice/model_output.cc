@@ -15,7 +15,8 @@ using Json = nlohmann::ordered_json;
 std::string line(const char* role, const TensorFacts& t) {
   std::string shape;
   for (const std::string& dim : t.shape) shape += (shape.empty() ? "" : "x") + dim;
-  std::string out = fmt::format("{} {}: {} {}", role, t.name, t.dtype, shape.empty() ? "scalar" : shape);
+  if (shape.empty()) shape = t.has_shape ? "scalar" : "without a shape";
+  std::string out = fmt::format("{} {}: {} {}", role, t.name, t.dtype, shape);
   if (t.axis >= 0)
     out += fmt::format(" ({} scales along dimension {})", t.scale.size(), t.axis);
   else if (!t.scale.empty())
@@ -103,7 +104,10 @@ Json tensor(const TensorFacts& t) {
   Json quant = nullptr;
   if (!t.scale.empty()) quant = {{"scale", one_or_all(t.scale)}, {"zero_point", one_or_all(t.zero_point)}};
   if (t.axis >= 0) quant["axis"] = t.axis;
-  return {{"name", t.name}, {"dtype", t.dtype}, {"shape", shape}, {"quantisation", quant}};
+  return {{"name", t.name},
+          {"dtype", t.dtype},
+          {"shape", t.has_shape ? shape : Json(nullptr)},
+          {"quantisation", quant}};
 }
 
 Json backend(const BackendFacts& b) {

@@ -83,6 +83,15 @@ Status read_floats(const Tensor& tensor, std::span<float> to) {
   return {};
 }
 
+// Without one operator it would be the CPU's result under another name.
+Status takes_some(const std::string& backend, const Placement& placement) {
+  if (placement.on_backend > 0 || placement.elsewhere.empty()) return {};
+  std::string reasons;
+  for (const std::string& reason : placement.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
+  return unavailable("backend '" + backend + "' takes none of the " + std::to_string(placement.total) +
+                     " operators (" + reasons + ")");
+}
+
 }  // namespace
 
 ModelSide::ModelSide(std::unique_ptr<Session> session) : session_(std::move(session)) {
@@ -119,6 +128,7 @@ Result<std::unique_ptr<ModelSide>> ModelSide::open(Backend& backend, const std::
   request.on_fallback = on_fallback;
   SLUICE_ASSIGN(request.keep_float, edge_names(path));
   SLUICE_ASSIGN(std::unique_ptr<Session> session, backend.open(request));
+  SLUICE_RETURN_IF_ERROR(takes_some(request.backend, session->placement()));
   return std::unique_ptr<ModelSide>(new ModelSide(std::move(session)));
 }
 

@@ -18,8 +18,9 @@ class ModelSide {
  public:
   // `path`: the model's file, which stays until this is gone. Edges that are quantised stay float32 where the
   // file has the pair for it, and are converted here where it has not. kUnavailable: the backend is missing,
-  // or takes not every operator, unless `on_fallback` (as in infer) is "allow". `dims` fixes symbolic
-  // dimensions, by name or as 'input.0'.
+  // takes no operator, or htp takes not every one, unless `on_fallback` (as in infer) is "allow"; what others
+  // leave to the CPU is in the session's placement. `dims` fixes symbolic dimensions, by name or as
+  // 'input.0'.
   static Result<std::unique_ptr<ModelSide>> open(Backend& backend, const std::string& path,
                                                  const OptionMap& options, const onnx::FixedDims& dims = {},
                                                  const std::string& on_fallback = "error");

@@ -71,6 +71,18 @@ TEST(ModelFacts, ShapesThatAreGivenReplaceTheNames) {
   EXPECT_EQ(facts_of(nameless, {{"x.0", 4}}).inputs[0].shape[0], "4");
 }
 
+TEST(ModelFacts, NoShapeIsNoScalar) {
+  CheckedModel model = example();
+  model.header.inputs[0].has_shape = false;
+  model.header.inputs[0].dims.clear();
+  EXPECT_THAT(facts_text(facts_of(model)), HasSubstr("input  x: float32 without a shape\n"));
+  EXPECT_EQ(nlohmann::json::parse(facts_json(facts_of(model)))["inputs"][0]["shape"], nullptr);
+  model.header.inputs[0].has_shape = true;
+  EXPECT_THAT(facts_text(facts_of(model)), HasSubstr("input  x: float32 scalar\n"));
+  EXPECT_EQ(nlohmann::json::parse(facts_json(facts_of(model)))["inputs"][0]["shape"],
+            nlohmann::json::array());
+}
+
 TEST(ModelFacts, AMissingShapeMakesThemUnknown) {
   CheckedModel model = example();
   model.header.values.clear();
