@@ -124,6 +124,7 @@ std::optional<Slot> FlowCore::admit(int source, const FrameInfo& frame) {
     cell.inputs_left = static_cast<std::uint16_t>(units_[u].inputs.size());
     cell.readers_left = static_cast<std::uint16_t>(units_[u].consumers.size());
     if (units_[u].cursor == kNoSlot) units_[u].cursor = slot;
+    if (knows_oldest(u) && units_[u].oldest == kNoSlot) units_[u].oldest = slot;
   }
   const auto unit = static_cast<std::uint32_t>(graph_.sources[static_cast<std::size_t>(source)].unit);
   UnitFrame& cell = at(slot, unit);
@@ -240,14 +241,9 @@ void FlowCore::pump(std::uint32_t unit, TimeNs now, Actions& actions) {
 bool FlowCore::start_next(std::uint32_t unit, TimeNs now, Actions& actions) {
   UnitState& u = units_[unit];
   const FlowUnit& spec = graph_.units[unit];
-  if (u.inbox.empty() || u.running >= spec.concurrency || u.pool_blocked) return false;
-  auto next = u.inbox.begin();
-  if (graph_.lossless) {
-    // The oldest frame always finds room, but in a parallel unit it may stand behind frames that overtook it.
-    const auto last = spec.concurrency > 1 ? u.inbox.end() : u.inbox.begin() + 1;
-    next = std::find_if(next, last, [&](Slot s) { return has_room(unit, s); });
-    if (next == last) return false;
-  }
+  if (u.inbox.empty() || u.running >= spec.concurrency) return false;
+  const auto next = next_to_start(unit);
+  if (next == u.inbox.end()) return false;
   const Slot slot = *next;
   u.inbox.erase(next);
   if (graph_.deadline > 0 && now - frames_[slot].info.captured > graph_.deadline) {
@@ -257,6 +253,7 @@ bool FlowCore::start_next(std::uint32_t unit, TimeNs now, Actions& actions) {
   UnitFrame& cell = at(slot, unit);
   cell.state = State::kRunning;
   cell.resumes_at_start = u.resumes;
+  tell_start(unit, slot);
   counters_.nodes[static_cast<std::size_t>(spec.nodes[0])].wait.add(now - cell.since);
   if (observer_) tell_wait(unit, slot, now);
   cell.since = now;
@@ -355,9 +352,7 @@ void FlowCore::finished(std::uint32_t unit, Slot slot, const Outcome& outcome, T
   --u.running;
   ++moves_;
   if (outcome.kind == Outcome::Kind::kRetry) {
-    at(slot, unit).state = State::kQueued;
-    u.inbox.insert(u.inbox.begin(), slot);
-    u.pool_blocked = at(slot, unit).resumes_at_start == u.resumes;
+    wait_for_pool(unit, slot);
     pump(unit, now, actions);
     return;
   }
@@ -379,14 +374,6 @@ void FlowCore::finished(std::uint32_t unit, Slot slot, const Outcome& outcome, T
   pump(unit, now, actions);
 }
 
-void FlowCore::resume(std::uint32_t unit, TimeNs now, Actions& actions) {
-  UnitState& u = units_[unit];
-  ++u.resumes;
-  if (!u.pool_blocked) return;
-  u.pool_blocked = false;
-  pump(unit, now, actions);
-}
-
 // The unit itself loses a frame that waits for it.
 void FlowCore::drop_at(std::uint32_t unit, Slot slot, DropReason reason, TimeNs now, Actions& actions) {
   const Absence absence = count_loss(unit, slot, reason);
@@ -404,6 +391,7 @@ void FlowCore::resolve(std::uint32_t unit, Slot slot, const Absence* absence, st
   cell.state = absence ? State::kAbsent : State::kData;
   if (absence) cell.absence = *absence;
   cell.filtered_outputs = filtered_outputs;
+  pass_oldest(unit);
   release_inputs(unit, slot);
   if (cell.readers_left == 0) storage_.release(unit, slot);
   if (graph_.units[unit].sink != SinkKind::kNone) {

@@ -107,6 +107,10 @@ class FlowStorage {
   virtual ~FlowStorage() = default;
   // Nobody reads the outputs of `unit` for `slot` any more (exact edges).
   virtual void release(std::uint32_t unit, Slot slot) = 0;
+  // Lossless: `unit`, which runs several frames at once, starts for `slot`. `oldest`: it has spoken for all
+  // frames before that one. The others leave the oldest what it needs of the unit's pools: they keep theirs
+  // until it has gone on.
+  virtual void starts(std::uint32_t /*unit*/, Slot, bool /*oldest*/) {}
 };
 
 struct NodeCounters {
@@ -262,6 +266,13 @@ class FlowCore {
   void trim_inbox(std::uint32_t unit, TimeNs now, Actions& actions);
   void trim_overtakers(std::uint32_t unit, TimeNs now, Actions& actions);
   bool start_next(std::uint32_t unit, TimeNs now, Actions& actions);
+  std::vector<Slot>::iterator next_to_start(std::uint32_t unit);
+  bool knows_oldest(std::uint32_t unit) const {
+    return graph_.lossless && graph_.units[unit].concurrency > 1;
+  }
+  void tell_start(std::uint32_t unit, Slot slot);
+  void pass_oldest(std::uint32_t unit);
+  void wait_for_pool(std::uint32_t unit, Slot slot);
   bool has_room(std::uint32_t unit, Slot slot) const;
   void hold_consumers(std::uint32_t unit, Slot slot);
   void leave_queue(std::uint32_t unit, Slot slot, TimeNs now, Actions& actions);

@@ -1,4 +1,4 @@
-// The flow core's private records. Included by flow_core.cc and flow_accounting.cc only.
+// The flow core's private records. Included by the files flow_*.cc only.
 #pragma once
 
 #include <algorithm>
@@ -38,6 +38,7 @@ struct FlowCore::UnitFrame {
   std::uint16_t inputs_left = 0;   // producers that have not spoken
   std::uint16_t readers_left = 0;  // consumers that may still read its outputs
   std::uint64_t filtered_outputs = 0;
+  bool started_oldest = false;  // UnitState::oldest, when it started
   std::uint32_t resumes_at_start = 0;
   TimeNs since = 0;  // when it was complete; once it runs: when it started
   Absence absence;
@@ -67,10 +68,12 @@ struct FlowCore::UnitState {
   std::vector<std::uint32_t> consumers;
   std::vector<Slot> inbox;  // complete frames waiting for the unit, oldest first
   int running = 0;
-  int held = 0;  // frames that a producer started and this unit has not
-  bool pool_blocked = false;
-  std::uint32_t resumes = 0;  // how often a pool spoke up
-  Slot cursor = kNoSlot;      // oldest frame that has not reached the inbox (or been found absent)
+  int held = 0;                 // frames that a producer started and this unit has not
+  bool pool_blocked = false;    // no frame starts but the oldest, which has not found its pool empty yet
+  bool oldest_blocked = false;  // nor that one
+  Slot oldest = kNoSlot;        // lossless, several frames at once: the oldest it has not spoken for
+  std::uint32_t resumes = 0;    // how often a pool spoke up
+  Slot cursor = kNoSlot;        // oldest frame that has not reached the inbox (or been found absent)
 };
 
 struct FlowCore::SourceState {

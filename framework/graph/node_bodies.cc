@@ -74,6 +74,7 @@ NodeBodies::NodeBodies(const Plan& plan, const FlowGraph& flow, std::vector<Node
   frames_.resize(slots);
   runs_.resize(slots * flow.units.size());
   done_.resize(runs_.size());
+  overtook_.resize(runs_.size());
   turned_away_.resize(runs_.size());
   for (Slot s = 0; s < slots; ++s) {
     for (std::size_t u = 0; u < flow.units.size(); ++u) {
@@ -202,11 +203,12 @@ NodeBodies::ChainResult NodeBodies::run_node(int index, Slot slot, const FrameIn
   ChainResult result;
   result.filtered_outputs = context.filtered_outputs();
   if (!status.ok()) {
-    if (status.code() == Code::kPoolEmpty && flow_.lossless)
+    const bool too_many = status.code() == Code::kPoolEmpty && context.holds_too_many();
+    if (status.code() == Code::kPoolEmpty && flow_.lossless && !too_many)
       return {Outcome::Kind::kRetry, DropReason::kNone, 0};
     result.kind = Outcome::Kind::kDropped;
-    result.reason = reason_of(status);
-    if (result.reason != DropReason::kPoolEmpty) tell_failure(index, status, frame);
+    result.reason = too_many ? DropReason::kTooMany : reason_of(status);
+    if (status.code() != Code::kPoolEmpty) tell_failure(index, status, frame);
   } else if (context.dropped() != DropReason::kNone) {
     result.kind =
         context.dropped() == DropReason::kFiltered ? Outcome::Kind::kFiltered : Outcome::Kind::kDropped;
@@ -311,6 +313,11 @@ void NodeBodies::release(std::uint32_t unit, Slot slot) {
     for (Packet& p : list) bin.push_back(std::move(p));
     list.clear();
   }
+}
+
+// Under the core's lock, before the unit runs.
+void NodeBodies::starts(std::uint32_t unit, Slot slot, bool oldest) {
+  overtook_[slot * flow_.units.size() + unit] = oldest ? 0 : 1;
 }
 
 void NodeBodies::destroy_outputs(Slot slot, int node) {

@@ -33,6 +33,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
   Outcome run(std::uint32_t unit, Slot slot, const FrameInfo& frame) override;
   void publish(std::uint32_t unit, Slot slot) override;
   void release(std::uint32_t unit, Slot slot) override;
+  void starts(std::uint32_t unit, Slot slot, bool oldest) override;
   void sweep() override;
 
   // A source's packet becomes the output of its unit.
@@ -92,6 +93,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
     std::vector<std::size_t> unread;  // outputs that nobody reads
     mutable std::mutex mutex;         // guards the pointer below
     OptionsPtr options;
+    mutable std::mutex spare;  // one frame at a time takes what the oldest does not need
   };
   struct ChainResult {
     Outcome::Kind kind = Outcome::Kind::kData;
@@ -140,6 +142,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
   std::vector<FrameInfo> frames_;           // [slot]
   std::vector<std::vector<NodeRun>> runs_;  // [slot][unit]
   std::vector<std::size_t> done_;           // [slot][unit]: nodes of the chain that ran before a retry
+  std::vector<char> overtook_;              // [slot][unit]: it is not the oldest there
   std::vector<std::uint64_t> turned_away_;  // [slot][unit]: bits of the outputs that the last run filtered
   std::vector<std::atomic<int>> routes_;    // by choice: of frames to come
   std::vector<std::atomic<int>> frame_routes_;  // [slot][choice]; -1: not chosen yet

@@ -126,21 +126,61 @@ Result<Packet> NodeBodies::NodeContext::make(std::size_t port) {
   if (!is_output(port)) return no_such_output(port);
   OutputPools& pools = bodies_.pools_.at(node(), static_cast<int>(port));
   if (!pools.packets) return failed("output '" + plan().outputs[port].name + "' makes no packets of its own");
-  Packet packet = pools.packets->acquire(frame_);
-  if (!packet) return pool_empty();
-  if (packet.type() == payload_type<Tensor>()) SLUICE_RETURN_IF_ERROR(fill_tensor(packet, port, pools));
-  return packet;
+  if (pools.packets->type() == payload_type<Image>()) return make_declared_image(port);
+  const bool is_tensor = pools.packets->type() == payload_type<Tensor>();
+  SLUICE_ASSIGN(Taken taken, take(port, pools, is_tensor));
+  if (is_tensor)
+    SLUICE_RETURN_IF_ERROR(fill_tensor(*taken.packet.edit<Tensor>(), port, std::move(taken.buffer)));
+  return std::move(taken.packet);
 }
 
-Status NodeBodies::NodeContext::fill_tensor(Packet& packet, std::size_t port, OutputPools& pools) {
+Result<Packet> NodeBodies::NodeContext::make_declared_image(std::size_t port) {
+  const ImageType& type = declared(port).image;
+  if (type.format == PixelFormat::kNone || type.width == 0)
+    return failed("output '" + plan().outputs[port].name +
+                  "' has no type that is known before the run: give make_image() the picture's");
+  return make_image(port, type);
+}
+
+Result<NodeBodies::NodeContext::Taken> NodeBodies::NodeContext::take(std::size_t port, OutputPools& pools,
+                                                                     bool with_buffer) {
+  const bool overtook =
+      !state_.runs_alone && bodies_.overtook_[slot_ * bodies_.flow_.units.size() + unit()] != 0;
+  std::unique_lock<std::mutex> one_at_a_time;
+  if (overtook) {
+    one_at_a_time = std::unique_lock(state_.spare);
+    if (is_left_to_oldest(port, pools)) return pool_empty();
+  }
+  Taken taken{pools.packets->acquire(frame_), {}};
+  if (taken.packet && with_buffer && pools.buffers) taken.buffer = pools.buffers->acquire();
+  if (!taken.packet || (with_buffer && !taken.buffer)) return none_left();
+  ++made_;
+  return taken;
+}
+
+// What overtook the oldest frame keeps its packets until that one has got its own.
+bool NodeBodies::NodeContext::is_left_to_oldest(std::size_t port, const OutputPools& pools) const {
+  const auto all_else_is_out = [&](const PoolStats& pool) {
+    return pool.in_use + state_.rules[port].most >= pool.buffers;
+  };
+  return all_else_is_out(pools.packets->stats()) ||
+         (pools.buffers && all_else_is_out(pools.buffers->stats()));
+}
+
+Status NodeBodies::NodeContext::none_left() {
+  std::uint32_t declared = 0;
+  for (const OutputRule& rule : state_.rules) declared += rule.most;
+  holds_too_many_ = made_ >= declared;
+  return pool_empty();
+}
+
+Status NodeBodies::NodeContext::fill_tensor(Tensor& tensor, std::size_t port, BufferRef buffer) {
   const PortType& type = declared(port);
-  Tensor& tensor = *packet.edit<Tensor>();
   if (tensor.type != type.tensor) {
     SLUICE_ASSIGN(tensor.bytes, byte_size(type.tensor->dtype, type.tensor->shape));
     tensor.type = type.tensor;
   }
-  tensor.buffer = pools.buffers ? pools.buffers->acquire() : BufferRef();
-  if (!tensor.buffer) return pool_empty();
+  tensor.buffer = std::move(buffer);
   tensor.data = tensor.buffer.data();
   tensor.geometry = {};
   return {};
@@ -153,11 +193,9 @@ Result<Packet> NodeBodies::NodeContext::make_image(std::size_t port, const Image
     return failed("output '" + plan().outputs[port].name + "' makes no pictures");
   SLUICE_ASSIGN(const std::size_t bytes, image_bytes(type, kRowAlign));
   if (bytes > pools.buffers->bytes_each()) return failed("a picture is larger than the pool was made for");
-  Packet packet = pools.packets->acquire(frame_);
-  BufferRef buffer = packet ? pools.buffers->acquire() : BufferRef();
-  if (!buffer) return pool_empty();
-  lay_out(type, std::move(buffer), kRowAlign, *packet.edit<Image>());
-  return packet;
+  SLUICE_ASSIGN(Taken taken, take(port, pools, true));
+  lay_out(type, std::move(taken.buffer), kRowAlign, *taken.packet.edit<Image>());
+  return std::move(taken.packet);
 }
 
 Result<Packet> NodeBodies::NodeContext::take_for_edit(std::size_t port) {

@@ -23,6 +23,8 @@ class NodeBodies::NodeContext final : public Context {
   std::uint32_t failed_items() const { return failed_items_; }
   std::uint64_t filtered_outputs() const { return filtered_outputs_; }
   DropReason dropped() const { return dropped_; }
+  // A pool was empty when the node had made all that it declares: to wait would be in vain, it holds them.
+  bool holds_too_many() const { return holds_too_many_; }
 
   const FrameInfo& frame() const override { return frame_; }
   const Options& options() const override { return options_; }
@@ -43,6 +45,7 @@ class NodeBodies::NodeContext final : public Context {
   std::size_t element_count() const;
   bool takes_elements() const;
   int node() const { return static_cast<int>(&state_ - bodies_.nodes_.data()); }
+  std::size_t unit() const { return static_cast<std::size_t>(plan().unit); }
   const NodePlan& plan() const { return bodies_.plan_.nodes[static_cast<std::size_t>(node())]; }
   std::span<const Packet> list_of(const InputList& input) const;
   PacketList& output(std::size_t port) {
@@ -57,7 +60,16 @@ class NodeBodies::NodeContext final : public Context {
   Status no_such_output(std::size_t port) const;
   // The failure that the misuse is; forgets it, for the next element.
   Status misused();
-  Status fill_tensor(Packet& packet, std::size_t port, OutputPools& pools);
+  // A packet of the port's pool, and for pictures and tensors a buffer.
+  struct Taken {
+    Packet packet;
+    BufferRef buffer;
+  };
+  Result<Packet> make_declared_image(std::size_t port);
+  Result<Taken> take(std::size_t port, OutputPools& pools, bool with_buffer);
+  bool is_left_to_oldest(std::size_t port, const OutputPools& pools) const;
+  Status none_left();
+  Status fill_tensor(Tensor& tensor, std::size_t port, BufferRef buffer);
 
   NodeBodies& bodies_;
   const NodeState& state_;
@@ -68,6 +80,8 @@ class NodeBodies::NodeContext final : public Context {
   std::size_t element_ = 0;
   std::uint32_t emitted_ = 0;
   std::uint32_t failed_items_ = 0;
+  std::uint32_t made_ = 0;  // packets, on all outputs
+  bool holds_too_many_ = false;
   std::uint64_t filtered_outputs_ = 0;
   DropReason dropped_ = DropReason::kNone;
   // What the node did with an output against its declaration: named one that there is not, or (with the

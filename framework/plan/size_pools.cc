@@ -23,8 +23,8 @@
 // same holds for a tensor of a node that takes frames in order, because then older frames alone hold what it
 // waits for: one for each run of the reader and the one that the node makes, which lies in the inbox at once.
 // A parallel node has one for each frame: a frame that overtook another holds its packet until that one
-// comes. So has a node of lists, which would take the part of a list that is free and give it back, again and
-// again.
+// comes, for which one is left while it runs (flow_pools.cc), whatever an application keeps. So has a node of
+// lists, which would take the part of a list that is free and give it back, again and again.
 #include <algorithm>
 
 #include "framework/plan/draft.h"

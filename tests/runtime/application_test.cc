@@ -231,6 +231,84 @@ TEST(Application, ThatEmitsAnotherTypeThanItsNodeDeclaresLosesTheFrame) {
                 "1x2 was emitted"));
 }
 
+// Keeps all that it makes, of which it declares one, until there is no more; or throws each away.
+template <bool kKeeps>
+class MakesAll final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Makes more than it declares.");
+    d.input("in", PortKind::kFrame);
+    d.output("out", PortKind::kDetections);
+  }
+  Status process(Context& context) override {
+    std::vector<Packet> kept;
+    for (int i = 0; i < 1000; ++i) {
+      SLUICE_ASSIGN(Packet packet, context.make());
+      if (kKeeps) kept.push_back(std::move(packet));
+    }
+    SLUICE_ASSIGN(Packet packet, context.make());
+    context.emit(std::move(packet));
+    return {};
+  }
+};
+
+// Nobody else could give such a node what it waits for.
+TEST(Application, ThatHoldsMorePacketsThanItsNodeDeclaresLosesTheFrame) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<MakesAll<true>>("keeps").ok());
+  ASSERT_TRUE(registry.add<MakesAll<false>>("wastes").ok());
+  Application keeps(false, "type: keeps", registry), wastes(false, "type: wastes", registry);
+  for (Application* app : {&keeps, &wastes}) {
+    ASSERT_TRUE(app->pipeline().start().ok());
+    for (int i = 0; i < 6; ++i) ASSERT_TRUE(app->push(i).ok());
+    app->source().close();
+    EXPECT_TRUE(app->pipeline().wait().ok());
+  }
+  const RunReport report = keeps.pipeline().report();
+  EXPECT_EQ(report.sources[0].dropped[static_cast<std::size_t>(DropReason::kTooMany)], 6U);
+  EXPECT_EQ(wastes.numbers().size(), 6U);
+}
+
+// Makes a picture of the type that it said its port has, or said nothing of.
+template <bool kSays>
+class MakesPicture final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Makes a picture.");
+    d.input("in", PortKind::kFrame);
+    d.output("out", PortKind::kFrame);
+    if (!kSays) return;
+    d.infer_types = [](const TypeContext&) -> Result<std::vector<PortType>> {
+      PortType out;
+      out.kind = PortKind::kFrame;
+      out.image = {PixelFormat::kGray, 8, 4, {}, 0};
+      return std::vector<PortType>{out};
+    };
+  }
+  Status process(Context& context) override {
+    SLUICE_ASSIGN(Packet packet, context.make());
+    auto* image = packet.edit<Image>();
+    image->planes[0][3 * image->strides[0] + 7] = 1;
+    context.emit(std::move(packet));
+    return {};
+  }
+};
+
+TEST(Application, MakesPicturesOfTheTypeItsNodeDeclares) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<MakesPicture<true>>("says").ok());
+  ASSERT_TRUE(registry.add<MakesPicture<false>>("silent").ok());
+  Application app(false, "type: says", registry);
+  ASSERT_TRUE(app.pipeline().start().ok());
+  ASSERT_TRUE(app.push(0).ok());
+  app.source().close();
+  EXPECT_TRUE(app.pipeline().wait().ok());
+  EXPECT_THAT(app.numbers(), ElementsAre(0U));
+  EXPECT_THAT(refusal_of("silent", registry),
+              HasSubstr("output 'out' has no type that is known before the run: give make_image() the "
+                        "picture's"));
+}
+
 TEST(Application, SetsItsCallbackBeforeTheStartOnly) {
   Application app(false);
   ASSERT_TRUE(app.pipeline().start().ok());

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "framework/graph/node_bodies.h"
 #include "framework/graph/pools.h"
 #include "tests/framework/graph/adverse_executor.h"
@@ -76,6 +78,13 @@ class PipelineRun {
 
   // What is stuck inside comes back when nobody is left to hear of it.
   ~PipelineRun() { pools_->stop_telling(); }
+
+  // An application keeps this many packets of the node's first output, and never lets go.
+  void keep(const std::string& id, int packets) {
+    const auto node = std::ranges::find(plan_.nodes, id, &NodePlan::id);
+    PacketPool& pool = *pools_->at(static_cast<int>(node - plan_.nodes.begin()), 0).packets;
+    for (int i = 0; i < packets; ++i) kept_.push_back(pool.acquire({}));
+  }
 
   // Everything that went wrong, empty if nothing did.
   std::string run() {
@@ -170,6 +179,7 @@ class PipelineRun {
   std::vector<std::unique_ptr<PoolFeed>> feeds_;
   std::unique_ptr<AdverseExecutor> executor_;
   FlowCounters counters_;
+  std::vector<Packet> kept_;
 };
 
 // What went wrong with a pipeline of ours in any of many orders of events; empty if nothing did.
@@ -212,6 +222,26 @@ TEST(PlannedPools, TheOvertakenFrameFindsABuffer) {
                          flow),
       "")
       << "o1 is read through a mailbox";
+}
+
+// What an application keeps of a node that overtakes makes it slower, but the frame that all others wait for
+// finds a buffer as long as there is one.
+TEST(PlannedPools, TheOvertakenFrameFindsABufferAlsoWhereOthersAreKept) {
+  const std::string text =
+      "version: 1\nname: ours\nnodes:\n"
+      "  - {id: cam, type: source_o}\n"
+      "  - {id: before, type: infer_w, inputs: cam, options: {concurrency: 4}}\n"
+      "  - {id: par, type: infer_w, inputs: before, options: {concurrency: 3}}\n"
+      "  - {id: out, type: sink_o, inputs: par.o0}\n"
+      "flow: {mode: lossless, max_in_flight: 8}\n";
+  const RandomPipeline pipeline = planned(text, 4);
+  for (int kept = 1; kept < 8; ++kept) {
+    for (std::uint64_t seed = 1; seed <= kOrders; ++seed) {
+      PipelineRun run(*pipeline.plan, seed);
+      run.keep("par", kept);
+      ASSERT_EQ(run.run(), "") << "seed " << seed << ", kept " << kept;
+    }
+  }
 }
 
 // A node that takes frames in order waits for its reader's, also behind and before one that overtakes.
