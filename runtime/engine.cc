@@ -8,6 +8,7 @@
 #include "framework/core/guarded.h"
 #include "framework/core/log.h"
 #include "framework/graph/tbb_executor.h"
+#include "framework/node/type_calls.h"
 #include "nodes/app_ends.h"
 #include "runtime/clip_sources.h"
 
@@ -67,10 +68,11 @@ Engine::~Engine() {
   if (bodies_) bodies_->clear_mailboxes();
 }
 
-Status Engine::create_nodes() {
+Status Engine::create_nodes(Mark* failed_at) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     const NodePlan& plan = plan_->nodes[n];
-    auto node = plan.declaration->create();
+    auto node = create_node(*plan.declaration);
+    if (!node.ok() && failed_at) *failed_at = plan.mark;
     if (!node.ok()) return node.status().with_context(fmt::format("node '{}': ", plan.id));
     nodes_[n] = std::move(*node);
   }

@@ -47,8 +47,9 @@ class Engine {
   // Must not be called when `abandoned()`: threads that hang still use it (Pipeline keeps it for ever).
   ~Engine();
 
-  // Creates the nodes (so that app_source and app_sink exist before start).
-  Status create_nodes();
+  // Creates the nodes (so that app_source and app_sink exist before start). `failed_at`: the place of the one
+  // that cannot be made.
+  Status create_nodes(Mark* failed_at = nullptr);
   Status probe(const RunOptions& options);
   Status start(const RunOptions& options);
   // Any thread, at any moment, also while `start` opens the sources.
@@ -95,6 +96,7 @@ class Engine {
   bool stop_is_wanted();
   void note_setting(SettingReport setting);
   Status choose_route(int choice, std::size_t route, const ModelRequest& model);
+  void note_replaced(std::size_t n, const std::string& path);
   Status outcome() const;
   void count_produced();
   RunStatus run_status(const Status& result) const;

@@ -85,12 +85,24 @@ Status Engine::replace_model(std::string_view name, const std::string& path) {
     for (const auto& [n, one] : loaded) {
       auto* user = dynamic_cast<ModelUser*>(nodes_[n].get());
       if (!selection_ || !selection_->backend_of(n)) user->use(0, one);
-      user->note(0, fmt::format("replace_model: '{}'", path));
+      note_replaced(n, path);
     }
     return {};
   }
   return failed(fmt::format("model '{}' is as it was: while '{}' was loaded, the backend changed {} times",
                             name, path, kMostLoads));
+}
+
+// The report says what frames run on, which may be a variant: those of the new file follow when it is left.
+void Engine::note_replaced(std::size_t n, const std::string& path) {
+  auto* user = dynamic_cast<ModelUser*>(nodes_[n].get());
+  const int choice = plan_->nodes[n].choice;
+  const std::size_t route = choice < 0 ? 0 : bodies_->route(choice);
+  std::string what = fmt::format("replace_model: '{}'", path);
+  if (route > 0)
+    what += fmt::format(", for frames that do not take variant '{}'",
+                        plan_->choices[static_cast<std::size_t>(choice)].variants[route]);
+  user->note(route, std::move(what));
 }
 
 Status Engine::use_variant(std::string_view model, std::string_view variant) {

@@ -248,8 +248,11 @@ std::optional<Pipeline> Pipeline::load_spec(const GraphSpec& spec, const Registr
   issues.issues.insert(issues.issues.end(), result.issues.begin(), result.issues.end());
   if (!result.plan) return std::nullopt;
   std::unique_ptr<Impl, Destroy> impl(new Impl(std::move(types), std::move(result.plan)));
-  if (Status status = impl->engine_.create_nodes(); !status.ok()) {
-    issues.issues.push_back({{}, status.message(), status.code(), false});
+  Mark place;
+  if (Status status = impl->engine_.create_nodes(&place); !status.ok()) {
+    const bool unavailable = status.code() == Code::kUnavailable;
+    issues.issues.push_back(
+        {place, status.message(), unavailable ? Code::kUnavailable : Code::kInvalid, false});
     return std::nullopt;
   }
   return Pipeline(std::move(impl));

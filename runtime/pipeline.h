@@ -25,7 +25,7 @@ class ValueRanges;
 struct LoadOptions {
   // {"node.option", value}: over what the file says, through the same checks.
   std::vector<std::pair<std::string, std::string>> set;
-  // Pace of files: "realtime", "max" or frames per second.
+  // Pace of files: "realtime", "max" or frames per second. What an application pushes is none.
   std::optional<std::string> pace;
 };
 
@@ -102,13 +102,16 @@ class Pipeline {
   bool abandoned() const;
   // The counters of now, for programs that watch a run.
   RunSnapshot snapshot() const;
-  // One option that the node declares as live, from the next frame on. kInvalid otherwise, and before the
-  // run's first moment (start() is about to return) or after its end, as for the next two.
+  // One option that the node declares as live, from the next frame on, through the same checks as the file's.
+  // kInvalid otherwise, and before the run's first moment (start() is about to return) or after its end, as for
+  // the next two.
   Status set(std::string_view node, std::string_view option, std::string_view value);
 
   // The model `name` of the file becomes the one at `path` (relative to the working directory) while the
   // pipeline runs: opened and checked here, then each node that runs it begins its frames on the new one; a
-  // frame that a node has begun ends there on the old one. None is lost, repeated or reordered. kInvalid, and
+  // frame that a node has begun ends there on the old one. Frames that take a variant go on with the
+  // variant's file, and so does the report: the model's own path is what changes. None is lost, repeated or
+  // reordered. kInvalid, and
   // nothing changes: no such model, or its inputs and outputs are not the old one's by name, type, size and
   // quantisation; kUnavailable: it cannot be used.
   Status replace_model(std::string_view name, const std::string& path);

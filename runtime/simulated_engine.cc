@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "framework/core/log.h"
+#include "framework/node/type_calls.h"
 #include "nodes/app_ends.h"
 #include "runtime/flow_report.h"
 #include "simulation/profile_reader.h"
@@ -15,7 +16,7 @@ namespace {
 constexpr std::string_view kPrefix = "sim:";
 
 Result<SourceInfo> read_header(const Plan& plan, const NodePlan& node, OpeningStop& stop) {
-  SLUICE_ASSIGN(const std::unique_ptr<Node> made, node.declaration->create());
+  SLUICE_ASSIGN(const std::unique_ptr<Node> made, create_node(*node.declaration));
   auto* const source = dynamic_cast<SourceNode*>(made.get());
   if (!source) return invalid("its class is no SourceNode");
   if (dynamic_cast<AppSource*>(made.get()))

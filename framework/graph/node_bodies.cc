@@ -256,6 +256,10 @@ void NodeBodies::set_route(int choice, std::size_t route) {
   routes_[static_cast<std::size_t>(choice)].store(static_cast<int>(route));
 }
 
+std::size_t NodeBodies::route(int choice) const {
+  return static_cast<std::size_t>(routes_[static_cast<std::size_t>(choice)].load());
+}
+
 // Two branches may reach their first dependent node at once: the first to ask decides for both.
 std::size_t NodeBodies::route_of(int choice, Slot slot) {
   std::atomic<int>& chosen = frame_routes_[slot * routes_.size() + static_cast<std::size_t>(choice)];

@@ -44,6 +44,7 @@ class NodeBodies final : public Bodies, public FlowStorage {
   // Which route of `choice` (Plan::choices) frames take that are not routed yet. The choice is made once per
   // frame, when it reaches the first node that depends on it, and travels with it.
   void set_route(int choice, std::size_t route);
+  std::size_t route(int choice) const;
   // Writes down when and in which thread each node runs, for an observer. Before the run.
   void time_runs() { times_runs_ = true; }
   // Empties all mailboxes (they would hold buffers of pools that are to go).

@@ -68,6 +68,7 @@ Result<FrameInfo> NodeFeed::next() {
     if (capture.status().code() == Code::kPoolEmpty) ++number_;
     return capture.status();
   }
+  if (!capture->packet) return failed("next() returned a capture without a packet");
   FrameInfo frame = keep(std::move(*capture));
   if (pace_.kind != Pace::Kind::kMax) {
     // The picture may be due later than was thought: its rate varies, or corrupt captures came before it.

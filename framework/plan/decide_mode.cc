@@ -1,4 +1,5 @@
 // Realtime or lossless (contract section 3 rules 5 and 10), and what is written but contradicts it.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -11,6 +12,7 @@ namespace {
 constexpr std::string_view kPaceOption = "pace";
 constexpr std::string_view kDropStale = "drop_stale";
 constexpr std::string_view kMaxAge = "max_age_ms";
+constexpr std::string_view kPushed = "app_source";  // the application's pace is the only one it has
 
 // "realtime", "max" or a positive number, as an option value; null when it is neither.
 OptionValue parse_pace(std::string_view text) {
@@ -44,9 +46,10 @@ void set_pace(NodePlan& node, const OptionValue& pace) {
 }
 
 struct Sources {
-  int live = -1;     // a live source's node
-  int unpaced = -1;  // a file's that runs as fast as it can
-  bool any_file = false;
+  int live = -1;          // a live source's node
+  int unpaced = -1;       // a file's that runs as fast as it can
+  bool any_file = false;  // that --pace may act on
+  bool unknown = false;   // one whose options are wrong
 };
 
 // Fills one SourcePlan; `forced` is --pace (null: not given), which acts on files.
@@ -65,9 +68,11 @@ void settle_source(Draft& d, SourcePlan& source, const OptionValue& forced, Sour
     }
     return;
   }
-  seen.any_file = true;
-  if (!forced.is_null()) set_pace(node, forced);
-  source.pace = !forced.is_null() ? pace_text(forced) : written.empty() ? "max" : written;
+  const bool pushed = node.declaration->type == kPushed;
+  seen.any_file = seen.any_file || !pushed;
+  const bool is_forced = !forced.is_null() && !pushed;
+  if (is_forced) set_pace(node, forced);
+  source.pace = is_forced ? pace_text(forced) : written.empty() ? "max" : written;
   traits.paced = source.pace != "max";
   if (!traits.paced) seen.unpaced = source.node;
 }
@@ -83,10 +88,16 @@ Sources settle_sources(Draft& d) {
   }
   Sources seen;
   for (SourcePlan& source : d.plan->sources) {
-    if (!d.draft(source.node).wrong_options) settle_source(d, source, forced, seen);
+    if (d.draft(source.node).wrong_options) {
+      seen.unknown = true;
+    } else {
+      settle_source(d, source, forced, seen);
+    }
   }
-  if (d.inputs.pace && !seen.any_file && !d.plan->sources.empty()) {
-    d.error({}, "--pace acts on files, but every source of this pipeline is live");
+  if (d.inputs.pace && !seen.any_file && !seen.unknown && !d.plan->sources.empty()) {
+    const bool live = std::ranges::all_of(d.plan->sources, &SourcePlan::live);
+    d.error({}, std::string("--pace acts on files, but every source of this pipeline is live") +
+                    (live ? "" : " or pushed to by the application"));
   }
   return seen;
 }

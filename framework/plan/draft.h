@@ -77,7 +77,11 @@ struct Draft {
   void warn(Mark mark, std::string message) {
     issues.push_back({mark, std::move(message), Code::kInvalid, true});
   }
-  void fail(Mark mark, const Status& status) { issues.push_back({mark, status.message(), status.code()}); }
+  // A model that cannot be used is one; whatever else a node type says is wrong is an invalid file.
+  void fail(Mark mark, const Status& status) {
+    const bool unavailable = status.code() == Code::kUnavailable;
+    issues.push_back({mark, status.message(), unavailable ? Code::kUnavailable : Code::kInvalid});
+  }
   void say(std::string sentence) { plan->adjustments.push_back(std::move(sentence)); }
   bool failed() const;
   // The declaration of a type, shared by the plan's nodes; null when the registry has none.

@@ -11,6 +11,7 @@
 
 #include "framework/core/suggest.h"
 #include "framework/node/sections.h"
+#include "framework/node/type_calls.h"
 #include "framework/plan/plan.h"
 
 namespace sluice::planning {
@@ -297,6 +298,38 @@ OptionValue Reader::maps(const std::string& name, const OptionDeclaration& optio
   return {std::move(out)};
 }
 
+// Fills the values of one map; `prefix` is where it stands within the options ("batch.").
+class Filler {
+ public:
+  Filler(const OptionPlace& place, Mark mark, Issues& issues) : place_(place), mark_(mark), issues_(issues) {}
+
+  void fill(const std::string& prefix, const Declared& options, OptionMap& values) {
+    for (const OptionDeclaration* option : options) {
+      const auto [entry, added] = values.try_emplace(option->name, option->fallback);
+      const std::string name = prefix + option->name;
+      if (option->kind == OptionKind::kMap) {
+        fill_map(name, *option, entry->second, added);
+      } else if (added && option->required) {
+        issues_.push_back({mark_, place_.owner + ": " + place_.noun + " '" + name + "' is missing"});
+      }
+    }
+  }
+
+ private:
+  void fill_map(const std::string& name, const OptionDeclaration& option, OptionValue& value, bool added) {
+    const auto is_required = [](const OptionDeclaration& child) { return child.required; };
+    if (added && value.is_null()) {
+      if (std::any_of(option.children.begin(), option.children.end(), is_required)) return;
+      value.data = OptionMap{};
+    }
+    if (auto* map = std::get_if<OptionMap>(&value.data)) fill(name + ".", declared(option.children), *map);
+  }
+
+  const OptionPlace& place_;
+  const Mark mark_;
+  Issues& issues_;
+};
+
 template <typename Options>
 Declared pointers(const Options& options) {
   Declared out;
@@ -321,19 +354,15 @@ OptionMap read_options(const OptionPlace& place, const Declared& options, const 
 
 void fill_defaults(const OptionPlace& place, const Declared& options, Mark mark, OptionMap& values,
                    Issues& issues) {
-  for (const OptionDeclaration* option : options) {
-    const auto [entry, added] = values.try_emplace(option->name, option->fallback);
-    if (option->kind == OptionKind::kMap) {
-      const bool wrong = !added && entry->second.is_null();
-      if (wrong) continue;
-      if (added && option->fallback.is_null()) entry->second.data = OptionMap{};
-      if (auto* map = std::get_if<OptionMap>(&entry->second.data)) {
-        fill_defaults(place, declared(option->children), mark, *map, issues);
-      }
-    } else if (added && option->required) {
-      issues.push_back({mark, place.owner + ": " + place.noun + " '" + option->name + "' is missing"});
-    }
-  }
+  Filler(place, mark, issues).fill("", options, values);
+}
+
+Status check_together(const NodeDeclaration& type, const Options& options, const RefuseOption& refuse) {
+  if (!type.check_options) return {};
+  return call_type("check_options", [&]() -> Status {
+    type.check_options(options, refuse);
+    return {};
+  });
 }
 
 void overlay(const OptionMap& over, OptionMap& values) {
@@ -396,7 +425,17 @@ Result<OptionsPtr> set_option(const NodePlan& node, std::string_view option, std
   if (!issues.empty()) return invalid(issues.front().message);
   OptionMap values = node.options->all();
   planning::overlay(change, values);
-  return OptionsPtr(std::make_shared<const Options>(std::move(values)));
+  planning::fill_defaults(place, planning::declared(options), {}, values, issues);
+  if (!issues.empty()) return invalid(issues.front().message);
+  auto all = std::make_shared<const Options>(std::move(values));
+  Status refused;
+  const Status threw =
+      planning::check_together(*node.declaration, *all, [&](std::string_view, const Status& why) {
+        if (refused.ok()) refused = why;
+      });
+  if (refused.ok()) refused = threw;
+  if (!refused.ok()) return refused.with_context(owner + ": ");
+  return OptionsPtr(std::move(all));
 }
 
 }  // namespace sluice

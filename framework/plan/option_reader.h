@@ -30,9 +30,12 @@ OptionMap read_options(const OptionPlace& place, const Declared& declared, const
                        Issues& issues);
 
 // Adds defaults and null entries for what was not written; a required option that is missing is an issue at
-// `mark`.
+// `mark`. A map that was not written and lacks a required one is null.
 void fill_defaults(const OptionPlace& place, const Declared& declared, Mark mark, OptionMap& values,
                    Issues& issues);
+
+// Asks the type's own check what is wrong with `options`, if it has one; what it throws is returned.
+Status check_together(const NodeDeclaration& type, const Options& options, const RefuseOption& refuse);
 
 // Values of `over` win; maps are merged key by key.
 void overlay(const OptionMap& over, OptionMap& values);

@@ -3,6 +3,7 @@
 
 #include "framework/core/suggest.h"
 #include "framework/node/sections.h"
+#include "framework/node/type_calls.h"
 #include "framework/plan/draft.h"
 
 namespace sluice::planning {
@@ -98,9 +99,23 @@ void check_options(Draft& d, int index) {
   if (!d.type(index).check_options) return;
   const Options& options = *d.node(index).options;
   const bool some_are_wrong = d.draft(index).wrong_options;  // and null: what needs them may be there
-  d.type(index).check_options(options, [&](std::string_view option, const Status& why) {
-    if (options.has(option) || !some_are_wrong) refuse(d, index, option, why);
-  });
+  const Status threw =
+      check_together(d.type(index), options, [&](std::string_view option, const Status& why) {
+        if (options.has(option) || !some_are_wrong) refuse(d, index, option, why);
+      });
+  if (!threw.ok() && !some_are_wrong) d.fail(d.node(index).mark, threw.with_context(d.owner(index) + ": "));
+}
+
+void choose_thread(Draft& d, int index) {
+  NodePlan& node = d.node(index);
+  node.thread = d.type(index).thread;
+  const auto& choose = d.type(index).choose_thread;
+  if (!choose) return;
+  const auto thread =
+      call_type("choose_thread", [&]() -> Result<ThreadKind> { return choose(*node.options); });
+  if (thread.ok()) node.thread = *thread;
+  if (!thread.ok() && !d.draft(index).wrong_options)
+    d.fail(node.mark, thread.status().with_context(d.owner(index) + ": "));
 }
 
 void check_model_names(Draft& d, int index) {
@@ -186,8 +201,7 @@ void read_nodes(Draft& d) {
     d.draft(i).known = find_type_of(d, i);
     if (!d.draft(i).known) continue;
     read_node_options(d, i);
-    const auto& choose = d.type(i).choose_thread;
-    d.node(i).thread = choose ? choose(*d.node(i).options) : d.type(i).thread;
+    choose_thread(d, i);
     check_model_names(d, i);
     check_options(d, i);
     decide_on_error(d, i);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "framework/core/suggest.h"
+#include "framework/node/type_calls.h"
 #include "framework/plan/convert.h"
 #include "framework/plan/draft.h"
 #include "framework/plan/route_context.h"
@@ -142,33 +143,56 @@ int list_length(Draft& d, int n, std::size_t route) {
   return longest;
 }
 
-Status check_output(const PortType& type) {
+// The declaration of output `o`; a dynamic port stands for all that follow it.
+const PortDeclaration& declaration_of(const NodeDeclaration& node, std::size_t o) {
+  return node.outputs[std::min(o, node.outputs.size() - 1)];
+}
+
+Status check_output(const PortType& type, const PortDeclaration& declared) {
+  if (declared.kind != PortKind::kAny && type.payload != declared.payload)
+    return invalid("output '" + type.name + "' is declared as " + std::string(name_of(declared.kind)) +
+                   ", but infer_types() makes it " + std::string(name_of(type.kind)));
   if (type.kind != PortKind::kTensor) return {};
   if (!type.tensor)
     return invalid("output '" + type.name + "' is a tensor of unknown type; its node type needs infer_types");
-  auto bytes = byte_size(type.tensor->dtype, type.tensor->shape);
-  return bytes.ok() ? Status{} : bytes.status().with_context("output '" + type.name + "': ");
+  const auto bytes = byte_size(type.tensor->dtype, type.tensor->shape);
+  if (!bytes.ok()) return bytes.status().with_context("output '" + type.name + "': ");
+  if (*bytes > 0) return {};
+  return invalid("output '" + type.name + "' is " + type.tensor->text() +
+                 ", which has no elements; allowed: dimensions of at least 1");
+}
+
+// A node emits on the ports that it declares; how many a dynamic one stands for is infer_types' to say.
+Status check_output_count(const NodeDeclaration& node, std::size_t types) {
+  if (types > kMostOutputs) {
+    return invalid("it has " + std::to_string(types) + " outputs, allowed: at most " +
+                   std::to_string(kMostOutputs));
+  }
+  const auto is_dynamic = [](const PortDeclaration& port) { return port.dynamic; };
+  const std::size_t declared = node.outputs.size();
+  if (types == declared || std::any_of(node.outputs.begin(), node.outputs.end(), is_dynamic)) return {};
+  return invalid("infer_types() gives " + std::to_string(types) + " outputs, but its type declares " +
+                 std::to_string(declared));
 }
 
 Result<std::vector<PortType>> infer_outputs(Draft& d, int n, std::size_t route) {
   std::vector<PortType> types;
   if (d.type(n).infer_types) {
-    SLUICE_ASSIGN(types, d.type(n).infer_types(RouteContext(d, n, route)));
+    SLUICE_ASSIGN(types,
+                  call_type("infer_types", [&] { return d.type(n).infer_types(RouteContext(d, n, route)); }));
   } else {
     types = declared_outputs(d, n, route);
   }
-  if (types.size() > kMostOutputs) {
-    return invalid("it has " + std::to_string(types.size()) + " outputs, allowed: at most " +
-                   std::to_string(kMostOutputs));
-  }
-  const auto& outputs = d.type(n).outputs;
+  SLUICE_RETURN_IF_ERROR(check_output_count(d.type(n), types.size()));
   const int length = list_length(d, n, route);
   for (std::size_t o = 0; o < types.size(); ++o) {
     PortType& type = types[o];
-    if (!type.payload) type.payload = payload_of(type.kind);
-    if (type.name.empty() && o < outputs.size()) type.name = outputs[o].name;
+    const PortDeclaration& declared = declaration_of(d.type(n), o);
+    if (!type.payload)
+      type.payload = type.kind == PortKind::kCustom ? declared.payload : payload_of(type.kind);
+    if (type.name.empty() && o < d.type(n).outputs.size()) type.name = declared.name;
     type.max_packets = std::max(1, type.max_packets) * length;
-    SLUICE_RETURN_IF_ERROR(check_output(type));
+    SLUICE_RETURN_IF_ERROR(check_output(type, declared));
   }
   return types;
 }

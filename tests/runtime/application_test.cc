@@ -309,6 +309,75 @@ TEST(Application, MakesPicturesOfTheTypeItsNodeDeclares) {
                         "picture's"));
 }
 
+// Its second capture has no packet.
+class Forgets final : public SourceNode {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Forgets the picture of a capture.");
+    d.source = true;
+    d.thread = ThreadKind::kOwn;
+    d.option("computes", false);
+    d.output("frame", PortKind::kFrame);
+  }
+  Result<SourceInfo> probe(const OpenContext& context) override {
+    SourceInfo info;
+    info.type = kPicture;
+    info.only_computes = context.options->flag("computes");
+    return info;
+  }
+  Result<Capture> next(SourceContext& context) override {
+    Capture capture;
+    if (made_++ > 0) return capture;
+    SLUICE_ASSIGN(capture.packet, context.make_image(kPicture));
+    return capture;
+  }
+
+ private:
+  static constexpr ImageType kPicture{PixelFormat::kGray, 8, 4, {}, 0};
+  int made_ = 0;
+};
+
+TEST(Application, ThatForgetsACapturesPacketEndsItsSourceByError) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<Forgets>("forgets").ok());
+  for (const char* const computes : {"true", "false"}) {
+    auto pipeline = Pipeline::load(
+        "version: 1\nnodes:\n  - {id: mine, type: forgets, options: {computes: " + std::string(computes) +
+            "}}\n  - {id: out, type: null_sink, inputs: mine}\n",
+        registry);
+    ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+    ASSERT_TRUE(pipeline->start().ok());
+    EXPECT_THAT(pipeline->wait().message(), HasSubstr("next() returned a capture without a packet"));
+    EXPECT_EQ(pipeline->report().sources[0].delivered, 1U);
+  }
+}
+
+// Types that can be declared, but make no node.
+TEST(Application, IsToldWhereANodeIsThatItsTypeDoesNotMake) {
+  const auto refusal = [](const CreateNode& create) {
+    Registry registry = builtin_registry();
+    NodeDeclaration d = *registry.find("null_sink");
+    d.type = "mine";
+    d.create = create;
+    EXPECT_TRUE(registry.add(std::move(d)).ok());
+    const auto pipeline = Pipeline::load(
+        "version: 1\nnodes:\n  - {id: cam, type: video_source, options: {uri: 'test:bars'}}\n  - {id: out, "
+        "type: mine, inputs: cam}\n",
+        registry);
+    EXPECT_EQ(pipeline.status().code(), Code::kInvalid);
+    return pipeline.status().message();
+  };
+  const std::string at = ":4:10: error: node 'out': ";
+  EXPECT_THAT(refusal(nullptr), HasSubstr(at + "type 'mine' cannot run: its declaration has no create()"));
+  EXPECT_THAT(refusal([] { return Result<std::unique_ptr<Node>>(std::unique_ptr<Node>()); }),
+              HasSubstr(at + "type 'mine' cannot run: its create() returned no node"));
+  EXPECT_THAT(
+      refusal([]() -> Result<std::unique_ptr<Node>> { throw std::runtime_error("no constructor today"); }),
+      HasSubstr(at + "create(): threw an exception: no constructor today"));
+  EXPECT_THAT(refusal([] { return Result<std::unique_ptr<Node>>(failed("no camera")); }),
+              HasSubstr(at + "no camera"));
+}
+
 TEST(Application, SetsItsCallbackBeforeTheStartOnly) {
   Application app(false);
   ASSERT_TRUE(app.pipeline().start().ok());

@@ -218,6 +218,10 @@ TEST_F(ChangeModels, AReplacedModelLeavesItsVariantsAlone) {
   ASSERT_TRUE(pipeline_->use_variant("m", "small").ok());
   ASSERT_TRUE(pipeline_->replace_model("m", negative_).ok());
   push(10);
+  EXPECT_EQ(report().variant, "small");
+  EXPECT_EQ(report().decisions.back().variant, "small");
+  EXPECT_THAT(report().decisions.back().reason,
+              HasSubstr("replace_model: '" + negative_ + "', for frames that do not take variant 'small'; "));
   ASSERT_TRUE(pipeline_->use_variant("m", "").ok());
   push(20);
   const std::vector<Seen> seen = finish();

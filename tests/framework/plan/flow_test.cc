@@ -54,6 +54,29 @@ TEST(Mode, PaceActsOnFiles) {
               ElementsAre("3:8: warning: node 'cam': pace 'max' has no effect, a live source sets its own"));
 }
 
+// What an application pushes comes when it comes; of a source that is wrong itself nothing is said.
+TEST(Mode, PaceDoesNotActOnWhatIsPushed) {
+  Registry types = registry();
+  NodeDeclaration pushed = *types.find("source");
+  pushed.type = "app_source";
+  ASSERT_TRUE(types.add(std::move(pushed)).ok());
+  PlanInputs inputs = plan_inputs();
+  inputs.registry = &types;
+  inputs.pace = "15";
+  const std::string pushes = "nodes:\n- {id: app, type: app_source}\n- {id: out, type: void, inputs: app}\n";
+  EXPECT_THAT(issues_of(pushes, inputs),
+              ElementsAre("0:0: --pace acts on files, but every source of this pipeline is live or pushed to "
+                          "by the application"));
+  const PlanResult both =
+      plan_of(pushes + "- {id: cam, type: source}\n- {id: out2, type: void, inputs: cam}\n", inputs);
+  ASSERT_TRUE(both.plan);
+  EXPECT_TRUE(both.plan->lossless);
+  EXPECT_EQ(both.plan->sources[0].pace, "max");
+  EXPECT_EQ(both.plan->sources[1].pace, "15");
+  inputs.set = {{"app.nope", "1"}};
+  EXPECT_THAT(issues_of(pushes, inputs), ElementsAre(::testing::HasSubstr("unknown option 'nope'")));
+}
+
 TEST(Policies, LossIsRefusedInAWrittenLossless) {
   EXPECT_THAT(issues_of(simple("", "mode: lossless, deadline_ms: 50", "{from: cam, when_full: drop_oldest}")),
               ElementsAre("2:37: flow.deadline_ms contradicts flow.mode 'lossless', which never drops a "
