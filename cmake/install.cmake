@@ -11,7 +11,9 @@ install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY framework/core framework/node framework/spec framework/plan
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/framework FILES_MATCHING PATTERN "*.h")
 install(FILES nodes/app_ends.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/nodes)
-install(FILES runtime/app_handles.h runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h
+install(FILES framework/graph/flow_counters.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/framework/graph)
+install(FILES inference/telemetry/readings.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/inference/telemetry)
+install(FILES runtime/app_handles.h runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h runtime/snapshot.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/runtime)
 if(CMAKE_CROSSCOMPILING)
   # A board has no cache of ours: ONNX Runtime and QNN's provider go along, beside libsluice, where they are looked for.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "framework/graph/flow_core.h"
+#include "framework/graph/flow_counters.h"
 #include "inference/telemetry/readings.h"
 #include "runtime/report.h"
 

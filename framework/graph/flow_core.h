@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "framework/core/frame.h"
-#include "framework/core/histogram.h"
+#include "framework/graph/flow_counters.h"
 #include "framework/graph/flow_events.h"
 #include "framework/graph/flow_graph.h"
 
@@ -111,46 +111,6 @@ class FlowStorage {
   // frames before that one. The others leave the oldest what it needs of the unit's pools: they keep theirs
   // until it has gone on.
   virtual void starts(std::uint32_t /*unit*/, Slot, bool /*oldest*/) {}
-};
-
-struct NodeCounters {
-  std::uint64_t in = 0;
-  std::uint64_t processed = 0;
-  std::uint64_t filtered = 0;
-  DropCounts dropped{};
-  std::uint64_t packets_out = 0;
-  std::uint64_t failed_items = 0;
-  Histogram busy;
-  Histogram wait;
-};
-
-struct SinkCounters {
-  std::uint64_t due = 0;
-  std::uint64_t delivered = 0;
-  std::uint64_t filtered = 0;
-  DropCounts dropped{};
-  TimeNs first_delivery = 0;
-  TimeNs last_delivery = 0;
-  Histogram latency;
-};
-
-struct SourceCounters {
-  std::uint64_t produced = 0;
-  std::uint64_t delivered = 0;
-  DropCounts dropped{};  // kFiltered included
-  std::uint64_t corrupt = 0;
-  std::uint64_t in_flight() const;
-};
-
-struct FlowCounters {
-  std::vector<NodeCounters> nodes;
-  std::vector<SinkCounters> sinks;
-  std::vector<SourceCounters> sources;
-  Histogram latency;
-  Histogram after_source;
-  std::uint64_t delivered = 0;
-  TimeNs first_delivery = 0;
-  TimeNs last_delivery = 0;
 };
 
 // What a unit waits for before it can go on with a frame; for the watchdog. Causes are kMessage, kRun and

@@ -10,3 +10,4 @@
 #include "runtime/library.h"
 #include "runtime/pipeline.h"
 #include "runtime/report.h"
+#include "runtime/snapshot.h"

@@ -54,11 +54,13 @@ int main() {
   if (const auto status = push_frames(pipeline->app_source("mine")); !status.ok()) return fail(status);
   if (const auto status = pipeline->wait(); !status.ok()) return fail(status);
 
+  const sluice::RunSnapshot counted = pipeline->snapshot();
   const sluice::RunReport report = pipeline->report();
   std::printf("sluice %s: %zu of %d frames:", sluice::version(), seen.size(), kFrames);
   for (const int value : seen) std::printf(" %d", value);
   std::printf("\n");
-  bool right = seen.size() == kFrames && report.sources.front().delivered == kFrames;
+  bool right = seen.size() == kFrames && report.sources.front().delivered == kFrames &&
+               counted.counters.delivered == kFrames;
   for (int i = 0; right && i < kFrames; ++i) right = seen[static_cast<std::size_t>(i)] == 2 * i;
   return right ? 0 : 1;
 }
