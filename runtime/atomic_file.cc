@@ -143,7 +143,8 @@ Result<FileReplacement> FileReplacement::open(const std::string& path) {
   state->target = target_of(path);
   struct stat old{};
   const bool exists = ::stat(state->target.c_str(), &old) == 0;
-  if (!exists && errno != ENOENT) return system_failure(path);  // such as a name that is too long
+  // A name that cannot be looked up (too long, a loop of links) cannot be given to a file either.
+  if (!exists && errno != ENOENT) return system_failure(path);
   if (exists && !S_ISREG(old.st_mode)) {
     state->file = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
     if (state->file.get() < 0) return system_failure(path);

@@ -104,6 +104,20 @@ TEST_F(AtomicFile, MissingFolder) {
   EXPECT_THAT(status.message(), ::testing::EndsWith("none/a' cannot be written: No such file or directory"));
 }
 
+// Found before the work whose result goes there, not after it.
+TEST_F(AtomicFile, ANameThatCannotBeLookedUp) {
+  fs::create_symlink("b", folder_ / "a");
+  fs::create_symlink("a", folder_ / "b");
+  EXPECT_THAT(check_replaceable(at("a")).message(),
+              ::testing::EndsWith("a' cannot be written: Too many levels of symbolic links"));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "a"));
+  const std::string longest(255, 'n');
+  EXPECT_THAT(check_replaceable((folder_ / (longest + "n")).string()).message(),
+              ::testing::EndsWith("cannot be written: File name too long"));
+  ASSERT_TRUE(replace_file((folder_ / longest).string(), "x").ok());
+  EXPECT_EQ(read((folder_ / longest).string()), "x");
+}
+
 TEST_F(AtomicFile, AFolderIsNoFile) {
   EXPECT_THAT(replace_file(folder_.string(), "x").message(),
               ::testing::EndsWith("cannot be written: Is a directory"));

@@ -60,7 +60,8 @@ Status check(const CompileArguments& arguments) {
   for (const Target& target : targets(arguments)) {
     if (real_name(target.path) == real_name(arguments.model))
       return invalid("-o and MODEL name the same file '" + target.path + "'");
-    if (!arguments.force && fs::exists(target.path))
+    std::error_code unknown;  // what cannot be looked up cannot be written: the next check says so
+    if (!arguments.force && fs::exists(target.path, unknown))
       return failed("'" + target.path + "' exists; use --force to replace it");
     SLUICE_RETURN_IF_ERROR(check_replaceable(target.path).with_context("-o: "));
   }

@@ -36,8 +36,10 @@ Result<std::string> checked_text(const DeviceProfile& profile, const std::string
 
 Result<std::string> fit_and_write(const FitArguments& arguments) {
   SLUICE_RETURN_IF_ERROR(check_names(arguments));
-  if (!arguments.force && std::filesystem::exists(arguments.output))
+  std::error_code unknown;  // what cannot be looked up cannot be written: the next check says so
+  if (!arguments.force && std::filesystem::exists(arguments.output, unknown))
     return failed("-o: " + path_in_quotes(arguments.output) + " exists; --force replaces it");
+  SLUICE_RETURN_IF_ERROR(check_replaceable(arguments.output).with_context("-o: "));
   SLUICE_ASSIGN(const DeviceProfile base, load_profile(arguments.base));
   std::vector<RecordedRun> traces;
   for (const std::string& path : arguments.traces) {

@@ -25,10 +25,14 @@ bool is_picture(const fs::path& path) {
   return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
 }
 
-std::vector<fs::path> sorted_entries(const fs::path& folder) {
+Status unreadable(const std::error_code& error) { return invalid("cannot be read: " + error.message()); }
+
+Result<std::vector<fs::path>> sorted_entries(const fs::path& folder) {
   std::vector<fs::path> out;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) out.push_back(entry.path());
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) out.push_back(entry->path());
+  if (error) return unreadable(error);
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -36,9 +40,14 @@ std::vector<fs::path> sorted_entries(const fs::path& folder) {
 Result<LabelSet> read_folder(const std::string& path) {
   LabelSet out;
   out.classes = true;
-  for (const fs::path& folder : sorted_entries(path)) {
-    if (!fs::is_directory(folder)) continue;
-    for (const fs::path& picture : sorted_entries(folder)) {
+  SLUICE_ASSIGN(const std::vector<fs::path> folders, sorted_entries(path));
+  for (const fs::path& folder : folders) {
+    std::error_code unknown;  // no folder, then
+    if (!fs::is_directory(folder, unknown)) continue;
+    const auto pictures = sorted_entries(folder);
+    if (!pictures.ok())
+      return pictures.status().with_context("folder " + path_in_quotes(folder.string()) + " ");
+    for (const fs::path& picture : *pictures) {
       if (is_picture(picture)) out.pictures.push_back({picture.string(), {}, folder.filename().string()});
     }
   }
@@ -48,7 +57,7 @@ Result<LabelSet> read_folder(const std::string& path) {
 Result<std::string> read_text(const std::string& path) {
   std::error_code error;
   const std::uintmax_t size = fs::file_size(path, error);
-  if (error) return invalid("cannot be read: " + error.message());
+  if (error) return unreadable(error);
   if (size > kMaxBytes) return invalid("has more than 256 MiB, the most allowed");
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -56,7 +65,10 @@ Result<std::string> read_text(const std::string& path) {
 }
 
 Result<LabelSet> read_any(const std::string& path) {
-  if (fs::is_directory(path)) return read_folder(path);
+  std::error_code error;
+  const fs::file_status place = fs::status(path, error);
+  if (error) return unreadable(error);
+  if (fs::is_directory(place)) return read_folder(path);
   const std::string ending = fs::path(path).extension().string();
   if (ending != ".json" && ending != ".xml") {
     return invalid("is neither a folder nor COCO JSON (*.json) nor dlib XML (*.xml)");
@@ -69,12 +81,13 @@ Result<LabelSet> read_any(const std::string& path) {
 }  // namespace
 
 Result<LabelSet> read_labels(const std::string& path) {
-  const std::string place = "labels " + path_in_quotes(path) + ": ";
+  const std::string place = "--labels " + path_in_quotes(path) + ": ";
   auto labels = read_any(path);
   if (!labels.ok()) return labels.status().with_context(place);
   if (labels->pictures.empty()) return invalid(place + "there is no picture in it");
   for (const LabelledPicture& picture : labels->pictures) {
-    if (!fs::is_regular_file(picture.path))
+    std::error_code unknown;
+    if (!fs::is_regular_file(picture.path, unknown))
       return invalid(place + "the picture " + path_in_quotes(picture.path) + " is missing");
   }
   return labels;

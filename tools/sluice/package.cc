@@ -71,8 +71,8 @@ Status may_replace(const PackageArguments& arguments) {
   if (!fs::exists(fs::symlink_status(result, error))) return {};
   if (!arguments.force)
     return failed(path_in_quotes(arguments.output) + " exists; write --force to replace it");
-  const bool package = fs::is_directory(fs::symlink_status(result)) &&
-                       (fs::is_empty(result) || fs::exists(result / kManifestFile));
+  const bool package = fs::is_directory(fs::symlink_status(result, error)) &&
+                       (fs::is_empty(result, error) || fs::exists(result / kManifestFile, error));
   return package ? Status{}
                  : failed(path_in_quotes(arguments.output) + " is no package (no " + kManifestFile +
                           "); --force does not replace it");

@@ -24,7 +24,8 @@ constexpr std::uintmax_t kMostManifestBytes = 16u << 20;
 
 // Mapped, so that a large model costs no memory.
 Result<std::string> hash_of_file(const fs::path& path) {
-  if (fs::file_size(path) == 0) return sha256_hex({});
+  std::error_code unknown;  // what cannot be looked up cannot be opened
+  if (fs::file_size(path, unknown) == 0) return sha256_hex({});
   SLUICE_ASSIGN(const auto file, ModelFile::open(path.string()));
   return sha256_hex(file->bytes());
 }
@@ -49,7 +50,8 @@ bool has_link(const fs::path& folder, const std::string& name) {
   fs::path at = folder;
   for (const fs::path& part : fs::path(name)) {
     at /= part;
-    if (fs::is_symlink(at)) return true;
+    std::error_code unknown;  // no file is there
+    if (fs::is_symlink(at, unknown)) return true;
   }
   return false;
 }

@@ -117,7 +117,8 @@ Status package_models(const std::vector<PackagedModel>& models, const std::strin
     const auto encodings = encodings_of(model->header);
     if (encodings.empty()) continue;
     const std::string file = "encodings/" + to.parent_path().filename().string() + ".json";
-    fs::create_directories(root / "encodings");
+    std::error_code error;  // what is missing, the file in it says
+    fs::create_directories(root / "encodings", error);
     SLUICE_RETURN_IF_ERROR(replace_file((root / file).string(), encodings_json(encodings)));
     quantisation[name] = {{"file", packaged.file},
                           {"encodings", file},

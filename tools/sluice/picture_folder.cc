@@ -16,7 +16,8 @@ Result<TemporaryFolder> make_picture_folder(const std::vector<std::string>& path
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const fs::path link =
         fs::path(folder.path()) / fmt::format("{:08}{}", i, fs::path(paths[i]).extension().string());
-    fs::create_symlink(fs::absolute(paths[i]), link, error);
+    const fs::path picture = fs::absolute(paths[i], error);
+    if (!error) fs::create_symlink(picture, link, error);
     if (error) return failed("'" + link.string() + "' cannot be made: " + error.message());
   }
   return folder;

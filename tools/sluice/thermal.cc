@@ -116,7 +116,8 @@ int judge(const ThermalArguments& arguments, const ThermalReport& report) {
 }
 
 Status resume_from(ThermalTest& test, const std::string& path) {
-  if (!std::filesystem::exists(path)) return {};
+  std::error_code unknown;
+  if (!std::filesystem::exists(path, unknown)) return {};
   SLUICE_ASSIGN(ThermalReport earlier, read_thermal_json(path));
   if (earlier.pipeline_sha256.empty())
     print_note(

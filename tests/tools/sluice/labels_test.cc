@@ -148,8 +148,22 @@ TEST_F(LabelFiles, Errors) {
   EXPECT_THAT(message(folder_ / "stray.jpg"),
               HasSubstr("is neither a folder nor COCO JSON (*.json) nor dlib XML (*.xml)"));
   EXPECT_THAT(message(folder_ / "none.xml"), HasSubstr("cannot be read: No such file or directory"));
+  EXPECT_THAT(message(folder_ / "none"), HasSubstr("none': cannot be read: No such file or directory"));
   std::ofstream(folder_ / "l.xml") << "<dataset><image file='gone.jpg'/></dataset>";
   EXPECT_THAT(message(folder_ / "l.xml"), HasSubstr("gone.jpg' is missing"));
+}
+
+TEST_F(LabelFiles, NamesThatCannotBeLookedUp) {
+  const std::string too_long(300, 'n');
+  const auto labels = read_labels(too_long);
+  EXPECT_EQ(labels.status().code(), Code::kInvalid);
+  EXPECT_EQ(labels.status().message(), "--labels '" + too_long + "': cannot be read: File name too long");
+  fs::create_symlink("loop", folder_ / "loop");
+  EXPECT_THAT(read_labels((folder_ / "loop").string()).status().message(),
+              HasSubstr("loop': cannot be read: Too many levels of symbolic links"));
+  EXPECT_EQ(read_labels(folder_.string())->pictures.size(), 3u);  // beside it are the classes
+  std::ofstream(folder_ / "l.xml") << "<dataset><image file='" << too_long << "'/></dataset>";
+  EXPECT_THAT(read_labels((folder_ / "l.xml").string()).status().message(), HasSubstr("n' is missing"));
 }
 
 TEST_F(LabelFiles, PictureFolderKeepsTheOrderAndCleansUp) {

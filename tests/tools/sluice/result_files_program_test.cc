@@ -81,6 +81,24 @@ TEST_F(ResultFiles, EmptyNamesAreRefused) {
     refused({"run", hello(), "--frames", "1", option, ""}, {std::string(option) + ": is empty"});
 }
 
+TEST_F(ResultFiles, NamesThatCannotBeLookedUpAreRefusedByTheirOption) {
+  const std::string too_long = at(std::string(300, 'n')), loop = at("loop");
+  fs::create_symlink("loop", loop);
+  const std::string model = write("m.onnx", "");
+  for (const std::string& name : {too_long, loop}) {
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"compile", model, "--backend", "cpu", "-o", name},
+          {"fit", at("trace"), "-o", name},
+          {"run", hello(), "--frames", "1", "--collect-ranges", name},
+          {"thermal", hello(), "--device", "sim:generic", "--json", name, "--resume"}}) {
+      EXPECT_EQ(run(command), 1) << command[0];
+      EXPECT_THAT(err_, HasSubstr(": '" + name + "' cannot be written: ")) << command[0];
+    }
+  }
+  EXPECT_EQ(run({"eval", hello(), "--labels", too_long}), 2);
+  EXPECT_THAT(err_, HasSubstr("--labels '" + too_long + "': cannot be read: "));
+}
+
 TEST_F(ResultFiles, OptionsWithoutEffectBesideCompareAreNamed) {
   refused({"thermal", "--compare", "A.json", "B.json", "--min-fps", "3", "--json", "x", "--duration", "5s"},
           {"--compare: runs nothing, so", "--duration", "--json", "--min-fps"});
