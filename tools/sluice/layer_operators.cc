@@ -44,6 +44,7 @@ class Operators {
     }
     if (layer.type.empty()) layer.type = std::string(op->type);
     if (op->inputs.empty()) return;
+    if (dequantiser(op->inputs[0])) layer.quantised = element_of(op->inputs[0]);
     if (layer.inputs.empty()) layer.inputs = {{element_of(op->inputs[0]), {}}};
     if (op->inputs.size() > 1) layer.kernel = dims_of(op->inputs[1]);
   }

@@ -22,6 +22,7 @@ struct LayerTime {
   double share = 0;   // of all layers, 0..1
   std::vector<LayerShape> inputs, outputs;
   std::vector<std::int64_t> kernel;  // dimensions of the weights, where the model's file tells
+  std::string quantised;             // to which element type the file has its first input; empty: it has not
 };
 
 // ONNX Runtime's profile, a list of events in Chrome's trace format; longest first. kInvalid.

@@ -21,10 +21,18 @@ bool is_float(const LayerTime& layer) {
   return !layer.inputs.empty() && (layer.inputs[0].dtype == "float" || layer.inputs[0].dtype == "float16");
 }
 
+bool is_16_bits(std::string_view dtype) { return dtype == "uint16" || dtype == "int16"; }
+
 bool has_16_bits(const LayerTime& layer) {
-  return std::any_of(layer.inputs.begin(), layer.inputs.end(), [](const LayerShape& shape) {
-    return shape.dtype == "uint16" || shape.dtype == "int16";
-  });
+  return std::ranges::any_of(layer.inputs, is_16_bits, &LayerShape::dtype);
+}
+
+// The CPU computes these in float, and so converts before and behind each.
+bool is_16_bits_on_cpu(const LayerTime& layer, std::string_view backend) {
+  if (backend != "cpu") return false;
+  if (any_of(layer, {"QuantizeLinear", "DequantizeLinear"}))
+    return has_16_bits(layer) || std::ranges::any_of(layer.outputs, is_16_bits, &LayerShape::dtype);
+  return is_float(layer) && is_16_bits(layer.quantised);
 }
 
 // Weights of a convolution: {outputs, inputs per group, height, width}; empty when they are not known.
@@ -60,10 +68,13 @@ struct Rule {
   std::string_view remedy;
 };
 
-constexpr std::array<Rule, 18> kRules = {{
+constexpr std::array<Rule, 20> kRules = {{
     {[](const LayerTime& l, std::string_view) { return any_of(l, {"BatchNormalization"}); },
      "an unfused batch normalisation: fold it into the layer before (sluice quantize does, or export in "
      "inference mode)"},
+    {is_16_bits_on_cpu,
+     "16-bit integers, which the CPU computes in float: it has integer forms for 8 bits (sluice quantize "
+     "--scheme w8a8, or mixed)"},
     {[](const LayerTime& l, std::string_view) { return any_of(l, {"QuantizeLinear", "DequantizeLinear"}); },
      "numbers change between float and integer here: quantise the neighbouring operators too, or take "
      "integers "
@@ -98,6 +109,10 @@ constexpr std::array<Rule, 18> kRules = {{
      "a look-up, which waits for memory: a smaller table, or one of 8-bit integers, is faster"},
     {[](const LayerTime& l, std::string_view) { return has_16_bits(l); },
      "16-bit integers: --scheme mixed keeps them only where 8 bits cost accuracy"},
+    {[](const LayerTime& l, std::string_view backend) {
+       return backend != "gpu" && is_float(l) && !l.quantised.empty();
+     },
+     "integers in the model, computed in float here: the backend has no integer form of it as it stands"},
     {[](const LayerTime& l, std::string_view) { return any_of(l, {"Gemm", "MatMul"}) && is_float(l); },
      "a dense layer in float: integers halve or quarter it (sluice quantize --scheme w8a8)"},
     {[](const LayerTime& l, std::string_view) { return has_few_channels(l); },

@@ -74,7 +74,9 @@ TEST_F(Layers, KnowTheirElementsBehindADequantisation) {
   const LayerTime layer = described(header, "narrow_token_1");
   ASSERT_EQ(layer.inputs.size(), 1u);
   EXPECT_EQ(layer.inputs[0].dtype, "uint16");
+  EXPECT_EQ(layer.quantised, "uint16");
   EXPECT_EQ(layer.kernel, (std::vector<std::int64_t>{2, 8, 1, 1}));
+  EXPECT_EQ(described(header, "dense").quantised, "");
   EXPECT_THAT(remedy_for(described(header, "dense"), "htp"), HasSubstr("dense layer in float"));
 }
 

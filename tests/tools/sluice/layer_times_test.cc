@@ -106,5 +106,21 @@ TEST(Remedies, EachKindOfLayerHasItsOwn) {
   EXPECT_THAT(remedy_for(added_by_the_provider("Output OpId_3"), "htp"), HasSubstr("out of the NPU"));
 }
 
+// `sluice quantize` has done its part there already.
+TEST(Remedies, AQuantisedOperatorThatIsComputedInFloatIsNotToBeQuantised) {
+  LayerTime conv = layer("Conv", "float", {32, 1, 3, 3});
+  conv.quantised = "uint16";
+  EXPECT_THAT(remedy_for(conv, "cpu"), HasSubstr("16-bit integers, which the CPU computes in float"));
+  conv.quantised = "uint8";
+  EXPECT_THAT(remedy_for(conv, "cpu"), HasSubstr("no integer form of it"));
+  LayerTime gemm = layer("Gemm");
+  gemm.quantised = "uint8";
+  EXPECT_THAT(remedy_for(gemm, "htp"), HasSubstr("no integer form of it"));
+  LayerTime edge = layer("QuantizeLinear");
+  edge.outputs = {{"uint16", {1, 3, 8, 8}}};
+  EXPECT_THAT(remedy_for(edge, "cpu"), HasSubstr("16-bit integers, which the CPU computes in float"));
+  EXPECT_THAT(remedy_for(edge, "htp"), HasSubstr("--io quantized"));
+}
+
 }  // namespace
 }  // namespace sluice::cli
