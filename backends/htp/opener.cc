@@ -177,9 +177,8 @@ Result<Opened> Opener::try_open(Share share, bool fresh) {
 // The provider could not write its compiled model (a full disk): what only wants to run does without.
 Result<Opened> Opener::open_unkept(Share share, bool wanted, const Status& why) {
   if (wanted)
-    return unavailable(
-        "there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
-        why.message());
+    return failed("there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
+                  why.message());
   report_unkept(
       "backend 'htp': the compiled model is not kept, there is no room for it in the folder for temporary "
       "files (TMPDIR): " +

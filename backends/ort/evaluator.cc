@@ -120,7 +120,10 @@ Result<std::string> simplify(std::string_view model) {
     options.SetOptimizedModelFilePath(file.c_str());
     const Ort::Session session(runtime->env(), model.data(), model.size(), options);
   } catch (const std::exception& error) {
-    return unavailable(explain(error.what()));
+    if (!std::ifstream(file)) return unavailable(explain(error.what()));
+    // The model was understood, and what came of it was being written.
+    return failed("there is no room for the simplified model in the folder for temporary files (TMPDIR): " +
+                  explain(error.what()));
   }
   std::ifstream in(file, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};

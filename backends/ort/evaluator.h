@@ -65,7 +65,8 @@ class Evaluator {
 };
 
 // The same network with constants folded, identities gone and normalisations in the convolutions before them:
-// ONNX Runtime's basic level, which stays within ONNX's own operators. kUnavailable.
+// ONNX Runtime's basic level, which stays within ONNX's own operators. kUnavailable: it
+// refuses the model; kFailed: there is no room for temporary files.
 Result<std::string> simplify(std::string_view model);
 
 }  // namespace sluice::ort

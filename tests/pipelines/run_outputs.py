@@ -173,7 +173,7 @@ class FullDisks(Faults):
         self.assertEqual((done.returncode, done.stdout), (1, ''))
         self.assertIn("'/dev/full' cannot be written: No space left on device", done.stderr)
         done = self.limited(10000, *words, self.at('out.onnx'))
-        self.assertEqual((done.returncode, done.stdout), (3, ''))
+        self.assertEqual((done.returncode, done.stdout), (1, ''))
         self.assertIn('no room for the compiled model in the folder for temporary files (TMPDIR)', done.stderr)
         self.assertEqual(done.stderr.count('\n'), 1)
         self.assertEqual(os.listdir(self.folder), [])

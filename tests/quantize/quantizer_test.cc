@@ -12,6 +12,7 @@
 #include "quantize/float_model.h"
 #include "quantize/network.h"
 #include "tests/quantize/models.h"
+#include "tests/runtime/file_limit.h"
 
 namespace sluice::quantize {
 namespace {
@@ -67,6 +68,15 @@ TEST_F(QuantizerTest, NamesTheFirstTensorThatIsNotFinite) {
   RandomSamples samples({1, 4}, 3, 1);
   const auto outcome = (*quantizer)->quantize({}, samples, {});
   EXPECT_THAT(outcome.status().message(), HasSubstr("tensor 'root' holds NaN or infinity in sample 0"));
+}
+
+TEST_F(QuantizerTest, AFullTemporaryFolderIsNotTheModelsFault) {
+  const std::string path = save(exported().model);
+  const sluice::testing::FileLimit full(1);
+  const auto quantizer = open_quantizer(path, {});
+  EXPECT_EQ(quantizer.status().code(), Code::kFailed);
+  EXPECT_THAT(quantizer.status().message(),
+              HasSubstr("no room for the simplified model in the folder for temporary files (TMPDIR)"));
 }
 
 // As detection heads do, which run over several sizes.

@@ -12,11 +12,13 @@
 #include <sstream>
 
 #include "tests/inference/onnx_builder.h"
+#include "tests/runtime/file_limit.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const std::string kModel = "data/models/face_detection_front_128x128.onnx";
 const std::string kQuantised = "data/models/face_detection_front_128x128.w8a16.onnx";
@@ -100,6 +102,23 @@ TEST_F(ProfileProgram, SaysHowFastAndWhatIsSlow) {
     EXPECT_GT(layer["ms"], 0.0);
     EXPECT_FALSE(layer["remedy"].get<std::string>().empty());
   }
+}
+
+TEST_F(ProfileProgram, AQuantisedModelIsNotToBeQuantised) {
+  ASSERT_EQ(run(kQuantised + " --backend cpu --json"), 0) << err_;
+  const auto cpu = nlohmann::json::parse(out_)["backends"][0];
+  ASSERT_EQ(cpu["slowest"].size(), 5u);
+  for (const auto& layer : cpu["slowest"])
+    EXPECT_THAT(layer["remedy"].get<std::string>(), Not(HasSubstr("sluice quantize makes it integer")));
+}
+
+TEST_F(ProfileProgram, AProfileThatIsCutOffSaysThatThereIsNoRoom) {
+  {
+    const sluice::testing::FileLimit full(8192);  // inherited; the answer needs less
+    ASSERT_EQ(run(kModel + " --backend cpu"), 0) << err_;
+  }
+  EXPECT_THAT(out_, HasSubstr("no layer times of cpu: there is no room for the profile in the folder for "
+                              "temporary files (TMPDIR)"));
 }
 
 TEST_F(ProfileProgram, AScenarioCanBeShortenedAndSaysSo) {
