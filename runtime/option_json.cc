@@ -39,7 +39,7 @@ Json or_choices(const OptionDeclaration& option, const Json& schema) {
 }
 
 Json value_schema(const OptionDeclaration& option) {
-  Json text = {{"type", "string"}};
+  const Json text = {{"type", "string"}}, some = {{"type", "string"}, {"minLength", 1}};
   const Json words = option.choices.empty() ? text : one_of(option.choices);
   switch (option.kind) {
     case OptionKind::kBool:
@@ -61,9 +61,9 @@ Json value_schema(const OptionDeclaration& option) {
       return any_of({item, array_of(item)});
     }
     case OptionKind::kTextsOrPath:
-      return any_of({text, array_of(any_of({text, ranged("integer", option)}))});
+      return any_of({some, array_of(any_of({text, ranged("integer", option)}))});
     case OptionKind::kNumberSet: {
-      const Json item = any_of({text, ranged("integer", option)});
+      const Json item = any_of({some, ranged("integer", option)});
       return any_of({item, array_of(item)});
     }
     case OptionKind::kMap:
@@ -75,6 +75,7 @@ Json value_schema(const OptionDeclaration& option) {
     case OptionKind::kPath:
     case OptionKind::kPathOut:
     case OptionKind::kUri:
+      return some;
     case OptionKind::kModel:
       return text;
   }

@@ -73,16 +73,29 @@ Json edge() {
                        {"from"});
 }
 
+// The long form, with `from` or without (then it is misspelt), is no map of ports: one of its keys tells.
+// `from` alone may be a port.
+Json long_form(bool with_from) {
+  Json keys = Json::array();
+  for (const char* key : {"sync", "max_age_ms", "capacity", "when_full"})
+    keys.push_back({{"required", Json::array({key})}});
+  if (with_from) return {{"required", Json::array({"from"})}, {"anyOf", keys}};
+  keys.push_back({{"required", Json::array({"from"})}});
+  return {{"anyOf", keys}};
+}
+
 Json inputs() {
   const Json source = {{"anyOf", Json::array({{{"type", kText}, {"minLength", 1}}, reference("edge")})}};
-  const Json set = {{"type", "object"}, {"additionalProperties", source}, {"minProperties", 1}};
+  const Json set = {
+      {"type", "object"}, {"additionalProperties", source}, {"minProperties", 1}, {"not", long_form(false)}};
   const Json port = {{"anyOf", Json::array({{{"type", kText}, {"minLength", 1}}, reference("edge"), set})}};
   return {{"description", "A source (node or node.port), a list by position, or a map by port."},
-          {"anyOf", Json::array({{{"type", "null"}},
-                                 {{"type", kText}, {"minLength", 1}},
-                                 {{"type", "array"}, {"items", source}},
-                                 reference("edge"),
-                                 {{"type", "object"}, {"additionalProperties", port}}})}};
+          {"anyOf",
+           Json::array({{{"type", "null"}},
+                        {{"type", kText}, {"minLength", 1}},
+                        {{"type", "array"}, {"items", source}},
+                        reference("edge"),
+                        {{"type", "object"}, {"additionalProperties", port}, {"not", long_form(true)}}})}};
 }
 
 Json flow() {
@@ -148,6 +161,22 @@ Json node(const std::vector<const NodeDeclaration*>& types) {
   return out;
 }
 
+// Adds `more` to every part of `schema` that is of `type`.
+void add_to(Json& schema, const std::string& type, const Json& more) {
+  if (schema.is_object() && schema.value("type", Json()) == type) schema.update(more);
+  if (!schema.is_structured()) return;
+  for (Json& part : schema) add_to(part, type, more);
+}
+
+// What is checked beyond the declarations: `backends` by the plan, `mean` and `std` by preprocess.
+void add_further_checks(const std::string& type, Json& options) {
+  Json& all = options["properties"];
+  if (all.contains("backends")) add_to(all["backends"], "array", {{"minItems", 1}, {"uniqueItems", true}});
+  if (type != "preprocess") return;
+  for (const char* numbers : {"mean", "std"}) add_to(all[numbers], "array", {{"minItems", 1}});
+  add_to(all["std"], "number", {{"exclusiveMinimum", 0}});
+}
+
 Json definitions(const std::vector<const NodeDeclaration*>& types) {
   Json out = {
       {"expanded",
@@ -159,6 +188,7 @@ Json definitions(const std::vector<const NodeDeclaration*>& types) {
       {"node", node(types)}};
   for (const NodeDeclaration* type : types) {
     Json options = options_schema(type->options);
+    add_further_checks(type->type, options);
     if (!needs_options(*type)) options["type"] = Json::array({"object", "null"});
     out["options." + type->type] = std::move(options);
   }

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runtime/builtin.h"
+#include "tests/runtime/json_schema.h"
 #include "tests/runtime/registry_fixture.h"
 
 namespace sluice {
@@ -51,7 +53,7 @@ TEST_F(Schema, Options) {
   EXPECT_EQ(camera["required"], Json::parse(R"(["uri"])"));
   EXPECT_EQ(camera["additionalProperties"], false);
   EXPECT_EQ(camera["properties"]["uri"],
-            Json::parse(R"({"type": "string", "description": "What to open."})"));
+            Json::parse(R"({"type": "string", "minLength": 1, "description": "What to open."})"));
   EXPECT_EQ(camera["properties"]["timeout_ms"],
             Json::parse(R"({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 60000},
       {"$ref": "#/$defs/expanded"}], "description": "Longest silence. In ms.", "default": 5000})"));
@@ -89,6 +91,55 @@ TEST_F(Schema, EveryReferenceHasItsDefinition) {
     }
   }
   EXPECT_GT(references, 20);
+}
+
+// What `check` takes, and what it refuses, of the program's own node types.
+class SchemaOfTheProgram : public ::testing::Test {
+ protected:
+  static bool takes(const std::string& type, const std::string& rest) {
+    static const testing::JsonSchema schema(Json::parse(make_schema(builtin_registry())));
+    return schema.takes(
+        Json::parse(R"({"version": 1, "nodes": [{"id": "a", "type": ")" + type + "\", " + rest + "}]}"));
+  }
+  static bool takes_inputs(const std::string& inputs) { return takes("null_sink", R"("inputs": )" + inputs); }
+  static bool takes_options(const std::string& type, const std::string& options) {
+    return takes(type, R"("options": {)" + options + "}");
+  }
+};
+
+TEST_F(SchemaOfTheProgram, TakesEveryFormOfInputs) {
+  for (const char* const inputs :
+       {R"("camera")", R"(["camera", {"from": "boxes", "sync": "latest"}])", R"({"from": "camera"})",
+        R"({"from": "camera", "sync": "latest", "max_age_ms": 500})",
+        R"({"image": "camera", "boxes": "detect"})",
+        R"({"image": {"from": "camera", "capacity": 2, "when_full": "${FULL:-block}"}})",
+        R"({"tensors": {"boxes": "face.0", "scores": {"from": "face.1"}}})", R"({"from": "a", "to": "b"})",
+        R"({"sync": "camera"})", "[]", "{}", "null"})
+    EXPECT_TRUE(takes_inputs(inputs)) << inputs;
+}
+
+TEST_F(SchemaOfTheProgram, TheLongFormIsNeverTakenForAMapOfPorts) {
+  for (const char* const inputs :
+       {R"({"x": {"from": "c", "sync": "lattest"}})", R"({"x": {"from": "c", "when_full": "drop"}})",
+        R"({"x": {"sync": "exact"}})", R"({"x": {"from": "c", "max_age": 5}})",
+        R"({"x": {"from": "c", "capacity": 0}})", R"({"from": "c", "sync": "lattest"})",
+        R"({"from": "c", "when_full": "drop"})", R"([{"sync": "exact"}])", R"({"x": {}})"})
+    EXPECT_FALSE(takes_inputs(inputs)) << inputs;
+}
+
+TEST_F(SchemaOfTheProgram, KnowsWhatIsCheckedBeyondTheDeclarations) {
+  for (const char* const backends : {R"(["gpu", "cpu"])", R"("cpu")", R"(["${FIRST:-gpu}", "cpu"])"})
+    EXPECT_TRUE(takes_options("infer", std::string(R"("model": "m", "backends": )") + backends)) << backends;
+  for (const char* const backends : {"[]", R"(["cpu", "cpu"])", R"(["npu"])"})
+    EXPECT_FALSE(takes_options("infer", std::string(R"("model": "m", "backends": )") + backends)) << backends;
+  for (const char* const numbers : {R"("mean": 0, "std": 0.5)", R"("mean": [0, -1, 2], "std": [1, 2, 3])",
+                                    R"("mean": "${MEAN}", "std": ["${STD}"])"})
+    EXPECT_TRUE(takes_options("preprocess", numbers)) << numbers;
+  for (const char* const numbers : {R"("mean": [])", R"("std": [])", R"("std": 0)", R"("std": [1, 1, -1])"})
+    EXPECT_FALSE(takes_options("preprocess", numbers)) << numbers;
+  EXPECT_TRUE(takes_options("video_source", R"("uri": "${CAMERA:-}")"));
+  EXPECT_FALSE(takes_options("video_source", R"("uri": "")"));
+  EXPECT_FALSE(takes_options("json_sink", R"("path": "")"));
 }
 
 }  // namespace
