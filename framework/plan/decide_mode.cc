@@ -1,5 +1,6 @@
 // Realtime or lossless (contract section 3 rules 5 and 10), and what is written but contradicts it.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -80,10 +81,12 @@ void settle_source(Draft& d, SourcePlan& source, const OptionValue& forced, Sour
 Sources settle_sources(Draft& d) {
   OptionValue forced;
   if (d.inputs.pace) {
+    constexpr std::array<std::string_view, 2> kPaces = {"realtime", "max"};
     forced = parse_pace(*d.inputs.pace);
     if (forced.is_null()) {
       d.error({}, "--pace is " + in_quotes(*d.inputs.pace) +
-                      ", allowed: realtime, max, or a positive number of frames per second");
+                      ", allowed: realtime, max, or a positive number of frames per second" +
+                      did_you_mean(*d.inputs.pace, kPaces));
     }
   }
   Sources seen;

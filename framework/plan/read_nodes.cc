@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "framework/core/suggest.h"
+#include "framework/node/planned_types.h"
 #include "framework/node/sections.h"
 #include "framework/node/type_calls.h"
 #include "framework/plan/draft.h"
@@ -142,8 +143,11 @@ bool find_type_of(Draft& d, int index) {
   if (spec.type.empty()) return false;
   std::vector<std::string> names;
   for (const NodeDeclaration* type : d.inputs.registry->all()) names.push_back(type->type);
+  const std::string what = in_quotes(spec.type);
   d.error(spec.type_mark,
-          d.owner(index) + ": unknown type " + in_quotes(spec.type) + allowed(spec.type, names));
+          d.owner(index) + (is_planned_type(spec.type)
+                                ? ": type " + what + " is not in this version, allowed: " + comma_list(names)
+                                : ": unknown type " + what + allowed(spec.type, names)));
   return false;
 }
 

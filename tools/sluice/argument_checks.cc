@@ -1,13 +1,34 @@
 #include "tools/sluice/argument_checks.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/core/suggest.h"
 
 namespace sluice::cli {
+namespace {
+
+// "warn" for "warning": too far for a slip of the keyboard.
+std::string near_miss(const std::string& text, const std::vector<std::string>& words) {
+  const auto begins = [&text](const std::string& word) { return !text.empty() && word.starts_with(text); };
+  if (std::ranges::count_if(words, begins) != 1) return did_you_mean(text, words);
+  return "; did you mean " + in_quotes(*std::ranges::find_if(words, begins)) + "?";
+}
+
+}  // namespace
+
+CLI::Validator one_of(std::vector<std::string> words) {
+  const std::string description = "{" + comma_list(words) + "}";
+  return {[words = std::move(words)](const std::string& text) {
+            if (std::ranges::find(words, text) != words.end()) return std::string();
+            return "is " + in_quotes(text) + ", allowed: " + comma_list(words) + near_miss(text, words);
+          },
+          description};
+}
 
 // Nothing runs for `--compare`: what tells how to run, or judges a run, would have no effect.
 void refuse_beside_compare(const CLI::App& thermal) {

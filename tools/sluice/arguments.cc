@@ -2,14 +2,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <charconv>
-#include <iostream>
 #include <sstream>
 
 #include "framework/core/suggest.h"
 #include "runtime/library.h"
 #include "tools/sluice/above_zero.h"
 #include "tools/sluice/argument_checks.h"
+#include "tools/sluice/argument_errors.h"
 #include "tools/sluice/duration.h"
 #include "tools/sluice/output.h"
 
@@ -55,8 +56,10 @@ void add_pace(CLI::App& app, std::optional<std::string>& pace) {
 void check_device(const std::string& text, bool traced) {
   if (text == "real" || (text.starts_with("sim:") && text.size() > 4)) return;
   if (traced && text.starts_with("trace:") && text.size() > 6) return;
-  throw CLI::ValidationError("--device", "'" + text + "' is no device, allowed: real, sim:PROFILE" +
-                                             (traced ? ", trace:RECORDING" : ""));
+  constexpr std::array<std::string_view, 3> kKinds = {"real", "sim", "trace"};
+  throw CLI::ValidationError("--device", in_quotes(text) + " is no device, allowed: real, sim:PROFILE" +
+                                             (traced ? ", trace:RECORDING" : "") +
+                                             did_you_mean(text.substr(0, text.find(':')), kKinds));
 }
 
 void add_device(CLI::App& app, std::string& device, std::string& timings, std::optional<double>& ambient_c,
@@ -86,11 +89,12 @@ void add_duration(CLI::App& app, const char* name, const char* help, Seconds& se
          [name, &seconds, zero](const std::string& text) {
            const std::optional<double> parsed = parse_duration(text, zero);
            if (!parsed)
-             throw CLI::ValidationError(name, "'" + text + "' is no duration such as 500ms, 10s, 30m, 1h");
+             throw CLI::ValidationError(
+                 name, in_quotes(text) + " is no duration such as 500ms, 10s, 30m, 1h or 10 (seconds)");
            const double number = *parsed;
            seconds = number;
          },
-         help)
+         std::string(help) + "; a number alone is seconds")
       ->type_name("TIME");
 }
 
@@ -123,7 +127,7 @@ void add_run(CLI::App& app, RunArguments& args) {
   run->add_flag("--quiet", args.quiet, "Only errors");
   run->add_flag_callback("-v,--verbose", [&args] { args.log_level = "debug"; }, "More messages");
   run->add_option("--log-level", args.log_level, "Least level that is written")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+      ->check(one_of({"debug", "info", "warning", "error"}));
   run->add_option("--log-file", args.log_file, "Messages go to a file instead of stderr; its folder exists")
       ->type_name("FILE");
 }
@@ -134,7 +138,7 @@ void add_plan(CLI::App& app, PlanArguments& args) {
   add_set(*plan, args.set);
   add_pace(*plan, args.pace);
   plan->add_option("--format", args.format, "How it is written")
-      ->check(CLI::IsMember({"text", "json", "dot", "svg"}));
+      ->check(one_of({"text", "json", "dot", "svg"}));
   plan->add_flag("--probe", args.probe, "Also open the sources once and make the pools");
 }
 
@@ -206,7 +210,7 @@ void add_compile(CLI::App& app, CompileArguments& args) {
       ->type_name("FILE");
   compile->add_option("--soc", args.socs, "For which chips")->delimiter(',')->type_name("A,B");
   compile->add_option("--precision", args.precision, "Of float models")
-      ->check(CLI::IsMember({"auto", "fp16", "fp32"}))
+      ->check(one_of({"auto", "fp16", "fp32"}))
       ->capture_default_str();
   add_shapes(*compile, args.shapes);
   compile->add_flag("--tune", args.tune,
@@ -224,14 +228,14 @@ void add_quantize(CLI::App& app, QuantizeArguments& args) {
   quantize
       ->add_option("--scheme", args.scheme,
                    "Bits of weights and activations; default: what --encodings says, else w8a8")
-      ->check(CLI::IsMember({"w8a8", "w8a16", "mixed"}));
+      ->check(one_of({"w8a8", "w8a16", "mixed"}));
   quantize->add_option("--range", args.range, "How ranges follow from the values that were seen")
-      ->check(CLI::IsMember({"minmax", "percentile", "mse"}))
+      ->check(one_of({"minmax", "percentile", "mse"}))
       ->capture_default_str();
   quantize->add_flag("--per-tensor", args.per_tensor,
                      "One scale per weight tensor instead of one per channel");
   quantize->add_option("--io", args.io, "Type of the model's inputs and outputs")
-      ->check(CLI::IsMember({"float", "quantized"}))
+      ->check(one_of({"float", "quantized"}))
       ->capture_default_str();
   quantize
       ->add_option("--preprocess", args.preprocess,
@@ -265,7 +269,7 @@ void add_compare(CLI::App& app, CompareArguments& args) {
   compare->add_option("MODEL", args.model, "An ONNX file")->required();
   compare->add_option("--backend", args.backend, "Where the model runs")->required();
   compare->add_option("--precision", args.precision, "Of float models on gpu and htp")
-      ->check(CLI::IsMember({"auto", "fp16", "fp32"}))
+      ->check(one_of({"auto", "fp16", "fp32"}))
       ->capture_default_str();
   compare->add_option("--reference-model", args.reference_model, "The model to compare with (default: MODEL)")
       ->type_name("FILE");
@@ -298,7 +302,7 @@ void add_profile(CLI::App& app, ProfileArguments& args) {
   profile->add_option("MODEL", args.model, "An ONNX file")->required();
   profile->add_option("--backend", args.backend, "Where it runs; all: side by side")->required();
   profile->add_option("--scenario", args.scenario, "As MLPerf Mobile defines them: at least 60 s per backend")
-      ->check(CLI::IsMember({"single_stream", "offline"}));
+      ->check(one_of({"single_stream", "offline"}));
   add_duration(*profile, "--duration", "Run each backend for this time (default: a quick look)",
                args.duration_s);
   profile->add_option("--inputs", args.inputs, "Arrays by input name, .npz (default: made-up numbers)")
@@ -342,7 +346,7 @@ void add_thermal(CLI::App& app, ThermalArguments& args) {
       ->add_option("--policies", args.policies,
                    "Selector policies, one run each (default: one run, as the file says)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"fixed", "latency", "throughput", "efficiency", "balanced", "sustained"}));
+      ->check(one_of({"fixed", "latency", "throughput", "efficiency", "balanced", "sustained"}));
   thermal
       ->add_option("--repeat", args.repeat, "Runs of each policy; exit 4 when they differ by more than 5 %")
       ->check(CLI::Range(1, 100));
@@ -453,17 +457,6 @@ Arguments chosen(const CLI::App& app, All&& all) {
   return SchemaArguments{};
 }
 
-// A first word that is no command; CLI11 would only say that one is missing.
-bool is_unknown_command(const CLI::App& app, int argc, const char* const* argv) {
-  return argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
-}
-
-std::vector<std::string> commands(const CLI::App& app) {
-  std::vector<std::string> out;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) out.push_back(command->get_name());
-  return out;
-}
-
 }  // namespace
 
 std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) {
@@ -477,12 +470,12 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv) 
       refuse_what_is_no_number(*command);
     }
   } catch (const CLI::ParseError& error) {
-    if (is_unknown_command(app, argc, argv)) {
-      print_error("there is no command " + in_quotes(argv[1]) + allowed(argv[1], commands(app)));
+    if (error.get_exit_code() != 0) {
+      print_error(why_refused(app, argc, argv, error));
       return kUsage;
     }
     std::ostringstream text;  // --help and --version are results like others
-    if (app.exit(error, text, std::cerr) != 0) return kUsage;
+    app.exit(error, text);
     return print_result(text.str());
   }
   return chosen(app, std::move(all));

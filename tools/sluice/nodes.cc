@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "framework/core/suggest.h"
+#include "framework/node/planned_types.h"
 #include "runtime/builtin.h"
 #include "runtime/describe_nodes.h"
 #include "runtime/schema.h"
@@ -16,6 +17,10 @@ int execute(const NodesArguments& arguments) {
   if (arguments.type.empty()) return print_result(list_nodes(registry));
   if (const NodeDeclaration* const type = registry.find(arguments.type))
     return print_result(describe_node(*type));
+  if (is_planned_type(arguments.type)) {
+    print_error("node type " + in_quotes(arguments.type) + " is not in this version");
+    return kWrongUse;
+  }
   std::vector<std::string> names;
   for (const NodeDeclaration* type : registry.all()) names.push_back(type->type);
   print_error("there is no node type " + in_quotes(arguments.type) + allowed(arguments.type, names));

@@ -115,7 +115,66 @@ TEST_F(Program, AnUnknownCommandIsNamed) {
   EXPECT_THAT(err_, StartsWith("sluice: error: there is no command 'rum', allowed: run, check, plan, "));
   EXPECT_THAT(err_, HasSubstr("; did you mean 'run'?\n"));
   EXPECT_EQ(run({}), 2);
-  EXPECT_THAT(err_, HasSubstr("A subcommand is required"));
+  EXPECT_THAT(err_, StartsWith("sluice: error: a command is missing, allowed: run, check, plan, "));
+}
+
+TEST_F(Program, AMistypedOptionIsNamedWithItsNearMiss) {
+  EXPECT_EQ(run({"run", "x.yaml", "--fraems", "3", "--vrbose"}), 2);
+  EXPECT_THAT(
+      err_, StartsWith("sluice: error: run: unknown option '--fraems', allowed: --help, --set, --frames, "));
+  EXPECT_THAT(err_, HasSubstr("; did you mean '--frames'?\nsluice: error: run: unknown option '--vrbose', "));
+  EXPECT_EQ(run({"--hlep"}), 2);
+  EXPECT_EQ(err_,
+            "sluice: error: unknown option '--hlep', allowed: --help, --version; did you mean '--help'?\n");
+  EXPECT_EQ(run({"eval", "x.yaml", "--lables=l"}), 2);  // before what is then missing
+  EXPECT_THAT(err_, HasSubstr("eval: unknown option '--lables', allowed: "));
+  EXPECT_THAT(err_, HasSubstr("; did you mean '--labels'?\n"));
+  EXPECT_EQ(run({"check", "x.yaml", "-q"}), 2);
+  EXPECT_EQ(err_, "sluice: error: check: unknown option '-q', allowed: --help\n");
+}
+
+TEST_F(Program, AMistypedValueIsNamedWithItsNearMiss) {
+  const auto says = [this](const std::vector<std::string>& words, const std::string& text) {
+    EXPECT_EQ(run(words), 2);
+    EXPECT_THAT(err_, HasSubstr(text));
+  };
+  says({"run", "x", "--log-level", "warn"},
+       "sluice: error: run: --log-level: is 'warn', allowed: debug, info, warning, error; did you mean "
+       "'warning'?");
+  says({"thermal", "x", "--policies", "fixed,ballanced"},
+       "is 'ballanced', allowed: fixed, latency, throughput, "
+       "efficiency, balanced, sustained; did you mean 'balanced'?");
+  says({"run", "x", "--device", "rael"},
+       "'rael' is no device, allowed: real, sim:PROFILE, trace:RECORDING; did you "
+       "mean 'real'?");
+  says({"run", hello(), "--pace", "realtme"}, "; did you mean 'realtime'?");
+  says({"run", "x", "--duration", "10x"}, "'10x' is no duration such as 500ms, 10s, 30m, 1h or 10 (seconds)");
+}
+
+TEST_F(Program, OtherWrongUseSaysItsCommandToo) {
+  EXPECT_EQ(run({"run", "x.yaml", "y.yaml"}), 2);
+  EXPECT_EQ(err_, "sluice: error: run: unexpected word 'y.yaml', allowed: FILE, options\n");
+  EXPECT_EQ(run({"run"}), 2);
+  EXPECT_EQ(err_, "sluice: error: run: FILE is required; sluice run --help tells more\n");
+}
+
+// Of the contract, which names what later versions have.
+TEST_F(Program, WhatIsNotInThisVersionIsSaidToBe) {
+  for (const char* const option : {"--serve=127.0.0.1:1", "--serve-token-file=t", "--record-inputs"}) {
+    const std::string word = option;
+    EXPECT_EQ(run({"run", "x.yaml", word}), 2);
+    EXPECT_EQ(err_,
+              "sluice: error: run: option '" + word.substr(0, word.find('=')) + "' is not in this version\n");
+  }
+  for (const char* const type : {"crop", "segment", "landmarks", "text_boxes", "text_decode", "track",
+                                 "smooth", "replay_source", "live_view", "mqtt_sink", "motion"}) {
+    EXPECT_EQ(run({"nodes", type}), 2);
+    EXPECT_EQ(err_, std::string("sluice: error: node type '") + type + "' is not in this version\n");
+  }
+  const std::string file = write("crop.yaml", read(hello()) + "  - {id: c, type: crop, inputs: camera}\n");
+  EXPECT_EQ(run({"check", file}), 2);
+  EXPECT_THAT(
+      err_, HasSubstr(":5:19: error: node 'c': type 'crop' is not in this version, allowed: video_source, "));
 }
 
 TEST_F(Program, AReportThatIsNotThereCannotBeExplained) {
