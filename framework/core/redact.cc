@@ -31,11 +31,32 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+std::size_t first_end(std::string_view text) {
+  return static_cast<std::size_t>(std::find_if(text.begin(), text.end(), ends_address) - text.begin());
+}
+
 bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), lower_case(name)) != names.end();
 }
 
 bool is_secret(std::string_view key) { return is_one_of(kSecretKeys, key); }
+
+bool is_digit(unsigned char c) { return std::isdigit(c) != 0; }
+
+// Where the address ends that stands at the beginning, without "rtsp://". Quotes end one in a sentence, but
+// may also stand in a password: then there is a ':' without a port before them, and an '@' behind.
+std::size_t address_end(std::string_view text) {
+  const std::size_t end = first_end(text);
+  const std::string_view address = text.substr(0, end);
+  const std::string_view word = text.substr(0, text.find_first_of(" \t\r\n"));
+  const std::size_t colon = address.find_first_of(":@/");
+  const std::size_t at = word.rfind('@');
+  if (colon == std::string_view::npos || address[colon] != ':' || at == std::string_view::npos || at < end)
+    return end;
+  const std::string_view port = address.substr(colon + 1);
+  if (!port.empty() && std::all_of(port.begin(), port.end(), is_digit)) return end;
+  return at + first_end(text.substr(at));
+}
 
 // Where to look for the end of host and port. A password may hold '/' and '?' although it should not: when
 // what stands behind the first ':' is no port, everything up to the last '@' counts as one.
@@ -45,7 +66,7 @@ std::size_t password_end(std::string_view address) {
   const std::size_t at = address.rfind('@');
   if (colon >= first_end || at == std::string_view::npos || at < first_end) return 0;
   const std::string_view port = address.substr(colon + 1, first_end - colon - 1);
-  const bool is_port = std::all_of(port.begin(), port.end(), [](unsigned char c) { return std::isdigit(c); });
+  const bool is_port = std::all_of(port.begin(), port.end(), is_digit);
   return is_port ? 0 : at;
 }
 
@@ -88,8 +109,7 @@ std::string redact_addresses(std::string_view text) {
     if (scheme == std::string_view::npos) break;
     out += text.substr(0, scheme + 3);
     text.remove_prefix(scheme + 3);
-    const auto end =
-        static_cast<std::size_t>(std::find_if(text.begin(), text.end(), ends_address) - text.begin());
+    const std::size_t end = address_end(text);
     const std::string_view address = text.substr(0, end);
     const std::size_t path = address.find_first_of("/?#", password_end(address));
     append_authority(address.substr(0, path), out);
@@ -151,8 +171,7 @@ std::string redact_words(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const auto end =
-        static_cast<std::size_t>(std::find_if(text.begin(), text.end(), ends_address) - text.begin());
+    const std::size_t end = first_end(text);
     append_word(text.substr(0, end), out);
     if (end < text.size()) out += text[end];
     text.remove_prefix(std::min(end + 1, text.size()));

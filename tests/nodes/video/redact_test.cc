@@ -8,6 +8,9 @@ namespace {
 TEST(RedactUrl, HidesPasswordsOfAddresses) {
   EXPECT_EQ(redact_url("rtsp://ann:secret@host:554/x"), "rtsp://ann:***@host:554/x");
   EXPECT_EQ(redact_url("rtsp://ann:p@ss/w?rd@host/x"), "rtsp://ann:***@host/x");
+  EXPECT_EQ(redact_url("rtsp://ann:it's<a>\"secret\"@host/x"), "rtsp://ann:***@host/x");
+  EXPECT_EQ(redact_url("'rtsp://ann:it's@host/x' failed"), "'rtsp://ann:***@host/x' failed");
+  EXPECT_EQ(redact_url("'rtsp://ann:'@host/x' failed"), "'rtsp://ann:***@host/x' failed");
   EXPECT_EQ(redact_url("http://token@host/x"), "http://***@host/x");
   EXPECT_EQ(redact_url("http://host/a@b"), "http://host/a@b");
   EXPECT_EQ(redact_url("http://host:80/x?mail=a@b"), "http://host:80/x?mail=a@b");
