@@ -20,7 +20,8 @@ std::string gap(const ThermalWindow* before, const ThermalWindow& w, double leng
   if (!(w.seconds > 0) || !(w.t_s > end))
     return fmt::format("it is {:g} s long and ends at {:g} s, after one that ends at {:g} s", w.seconds,
                        w.t_s, end);
-  if (std::abs(w.t_s - w.seconds - end) > length_s / 2)
+  // A busy machine takes a while from the beginning of a load to the first look at it.
+  if (std::abs(w.t_s - w.seconds - end) > (before ? length_s / 2 : length_s))
     return fmt::format("it begins at {:g} s, and the one before it ends at {:g} s", w.t_s - w.seconds, end);
   if (before && !before->load && w.load) return "it is of the load and comes after the recovery";
   if (!counted(w))

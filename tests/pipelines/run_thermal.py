@@ -398,6 +398,45 @@ class Refused(Thermal):
         self.assertEqual(self.read('file'), '')
         self.assertEqual(os.listdir(self.folder), ['file'])
 
+    def camera(self, sink):
+        return self.write('camera.yaml', 'version: 1\nnodes:\n'
+                          "- {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64, pace: 30}}\n"
+                          f'- {{id: out, inputs: cam, {sink}}}\n')
+
+    def test_a_sink_that_would_refuse_the_second_run(self):
+        path = self.camera('type: video_sink, options: {path: out.mp4}')
+        for words in (('--repeat', '2'), ('--policies', 'fixed,latency')):
+            done = self.sluice('thermal', path, '--duration', '1m', '--json', self.at('result.json'), *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ''), done.stderr)
+            self.assertIn("node 'out': option 'path' is", done.stderr)
+            self.assertIn('set overwrite: true', done.stderr)
+        self.assertEqual(os.listdir(self.folder), ['camera.yaml'])
+
+    def test_a_result_of_an_older_version_goes_on_and_is_said(self):
+        words = ('--duration', '1m', '--json', self.at('old.json'))
+        self.thermal(*SIMULATED, *words)
+        old = json.loads(self.read('old.json'))
+        del old['pipeline_sha256'], old['profile_sha256']
+        self.write('old.json', json.dumps(old))
+        self.assertIn('of an older version', self.thermal(*SIMULATED, *words, '--resume').stderr)
+        self.assertEqual(self.thermal(*SIMULATED, *words, '--resume').stderr, '', 'it has been written anew')
+
+    def test_lines_of_a_sink_without_a_path_are_not_among_the_result(self):
+        path = self.write('lines.yaml', f'''version: 1
+models:
+  face: {{path: {ROOT}/data/models/face_detection_front_128x128.onnx}}
+nodes:
+  - {{id: camera, type: video_source, options: {{uri: 'test:bars', width: 64, height: 64, pace: 30}}}}
+  - {{id: pre, type: preprocess, inputs: camera, options: {{model: face}}}}
+  - {{id: face, type: infer, inputs: pre, options: {{model: face, backends: [fake]}}}}
+  - {{id: boxes, type: detect, inputs: face, options: {{decoder: blazeface}}}}
+  - {{id: out, type: json_sink, inputs: boxes}}
+''')
+        for more in ((), ('--set', 'out.path=-')):
+            done = self.sluice('thermal', path, '--duration', '1s', '--cool-down', '0', '--recovery', '0', '--json', '-', *more)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreater(json.loads(done.stdout)['runs'][0]['delivered'], 0)
+
     def test_json_on_standard_output_is_all_there(self):
         done = self.thermal(*SIMULATED, '--duration', '1m', '--json', '-')
         self.assertEqual(json.loads(done.stdout)['device'], 'qcs6490')
