@@ -62,6 +62,7 @@ class Fitter {
   Status fit_heat();
   LeastSquares solve() const;
   std::vector<double> steps_of(std::size_t count) const;
+  Status check_one_ambient();
   void tell_ambients_apart(LeastSquares& fit);
   void widen(const std::vector<double>& steps, LeastSquares& fit);
   double repeated(const std::vector<double>& r) const;
@@ -326,7 +327,21 @@ std::vector<double> Fitter::steps_of(std::size_t count) const {
   return steps;
 }
 
+// One that is given is wrong for some traces when they were made at several.
+Status Fitter::check_one_ambient() {
+  ambients_ = 1;
+  LeastSquares fit = solve();
+  tell_ambients_apart(fit);
+  if (ambients_ == 1) return {};
+  std::string each;
+  for (std::size_t i = 0; i < ambients_; ++i)
+    each += fmt::format("{}{:.1f} ({})", i > 0 ? ", " : "", fit.x[3 * (units() + 1) + i], traces_[i].name);
+  return invalid("one ambient is given, and the traces were made at several, in degrees C: " + each +
+                 "; fit each on its own, or all without --ambient");
+}
+
 Status Fitter::fit_heat() {
+  if (ambient_c_ && traces_.size() > 1) SLUICE_RETURN_IF_ERROR(check_one_ambient());
   ambients_ = ambient_c_ ? 0 : 1;
   LeastSquares fit = solve();
   if (ambients_ == 1 && traces_.size() > 1) tell_ambients_apart(fit);

@@ -65,7 +65,7 @@ struct FittedDevice {
 
 // `ambient_c`: of all traces; none: fitted, one for each where they differ. kInvalid, saying what is missing:
 // less than 290 samples or seconds, no power, no skin temperature, no unit with both load and temperature, a
-// load that never changes, a resistance whose deviation is above itself.
+// load that never changes, one ambient for traces at several, a resistance whose deviation is above itself.
 Result<FittedDevice> fit_device(const std::vector<RecordedRun>& traces, std::optional<double> ambient_c);
 
 // `base` with the fitted units, network and sensors in place of its own; what was not fitted stays with its

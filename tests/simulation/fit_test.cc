@@ -167,6 +167,9 @@ TEST(Fit, TracesAtDifferentAmbientsHaveOneEach) {
   const double k_per_w = truth.links.back().k_per_w;
   EXPECT_NEAR(fitted->case_k_per_w.value, k_per_w, 0.1 * k_per_w);
   EXPECT_THAT(describe(*fitted, truth), HasSubstr("ambient of made"));
+  EXPECT_THAT(fit_device({cool, warm}, 25).status().message(),
+              AllOf(HasSubstr("made at several"), HasSubstr("(made)")));
+  EXPECT_TRUE(fit_device({cool, cool}, 25).ok());
 }
 
 // What a unit draws all the time is within the idle power; it does not count a second time.
