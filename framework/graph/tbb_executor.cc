@@ -89,7 +89,11 @@ TbbExecutor::TbbExecutor(ExecutorSetup setup) : Executor(std::move(setup)) {
   impl_->connect();
 }
 
-TbbExecutor::~TbbExecutor() { shut_down(); }
+TbbExecutor::~TbbExecutor() {
+  shut_down();
+  // TBB would wait for ever for the thread that it did not get, and may still run the task with another one.
+  if (impl_->lacks_a_thread) static_cast<void>(impl_.release());
+}
 
 void TbbExecutor::Impl::make_nodes() {
   const FlowGraph& flow = owner.setup_.graph;
@@ -193,7 +197,6 @@ void TbbExecutor::Impl::run(std::uint32_t unit, Slot slot) {
 
 // A task of the worker's arena: runs jobs until there has been none for a while.
 void TbbExecutor::Impl::work(std::size_t worker) {
-  if (!crew.arrive(worker)) return;
   do {
     Turn turn(*this);
     while (const std::optional<WorkerCrew::Work> work = crew.take()) {
@@ -215,12 +218,16 @@ void TbbExecutor::Impl::step(std::size_t source) {
   crew.stepped(source, how);
 }
 
-// TBB throws when the system has no thread for it.
+// TBB throws when the system has no thread for it. It keeps the task, which it may run with another thread or
+// never, and may have none for later tasks.
 void TbbExecutor::Impl::wake_workers() {
   while (const std::optional<std::size_t> worker = crew.wake()) {
     try {
-      arenas[*worker].enqueue([this, w = *worker] { work(w); });
+      arenas[*worker].enqueue([this, w = *worker] {
+        if (crew.arrive(w)) work(w);
+      });
     } catch (...) {
+      lacks_a_thread = true;
       crew.not_sent(*worker);  // else the end of the run would wait for it
       throw;
     }

@@ -1,6 +1,7 @@
 // What the files of the TBB executor share. Only they include it.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -100,6 +101,7 @@ struct TbbExecutor::Impl {
   std::size_t sources_started = 0;
   std::vector<char> credit;                         // by source: kCredit came (under owner.mutex_)
   std::deque<std::condition_variable> credit_came;  // by source: a credit wakes the one that waits for it
+  std::atomic<bool> lacks_a_thread{false};          // TBB waits for one that the system did not have
   bool manual = false;
   std::atomic<int> busy_count{0};  // manual clock: turns, jobs and threads at work
   int timers = 0;                  // cost model: results that the clock holds (idle_mutex)

@@ -79,6 +79,11 @@ std::optional<std::size_t> WorkerCrew::wake() {
 
 void WorkerCrew::not_sent(std::size_t worker) {
   std::lock_guard lock(mutex_);
+  lost_one_ = true;
+  call_off(worker);
+}
+
+void WorkerCrew::call_off(std::size_t worker) {
   if (!std::exchange(places_[worker].is_sent_for, false)) return;  // it came all the same
   --coming_;
   go(worker);
@@ -154,6 +159,7 @@ void WorkerCrew::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;
   for (Place& place : places_) place.called.notify_one();
+  for (std::size_t w = 0; w < places_.size() && lost_one_; ++w) call_off(w);
   all_idle_.wait(lock, [this] { return idle_.size() == most_workers(); });
 }
 

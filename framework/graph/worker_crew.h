@@ -66,7 +66,8 @@ class WorkerCrew {
   // Blocks, asleep, until there is more to do (true), or nothing was for as long as `linger`, which may be 0:
   // false, then the worker has gone, and nothing of this object is touched any more.
   bool rest(std::size_t worker, std::chrono::nanoseconds linger);
-  // Nobody rests from now on. Blocks until every worker has gone.
+  // Nobody rests from now on. Blocks until every worker has gone; when one could not be sent for, others
+  // whose tasks have not begun may never come either, and are not waited for.
   void close();
 
  private:
@@ -85,6 +86,7 @@ class WorkerCrew {
   // Waits in its place; false: nobody called.
   bool is_called(std::size_t worker, std::chrono::nanoseconds linger, std::unique_lock<std::mutex>& lock);
   void go(std::size_t worker);
+  void call_off(std::size_t worker);
   Work next_source();
   bool source_comes_first() const;
   bool may_step() const;
@@ -108,6 +110,7 @@ class WorkerCrew {
   std::vector<Place> places_;              // by worker
   std::size_t coming_ = 0;                 // called or sent for, not at work yet
   std::size_t leaving_ = 0;                // found no work, do not rest yet
+  bool lost_one_ = false;                  // see `not_sent`
   bool closed_ = false;
   std::condition_variable all_idle_;
 };
