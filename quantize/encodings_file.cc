@@ -298,7 +298,7 @@ Result<GivenEncodings> read_encodings(std::string_view text, const pb::GraphProt
   }
 }
 
-std::string write_encodings(const pb::GraphProto& graph, const QuantPlan& plan) {
+std::string write_encodings(const pb::GraphProto& graph, const QuantPlan& plan, int activation_bits) {
   Json activations = Json::array(), parameters = Json::array();
   for (const auto& [name, encoding] : plan.activations) activations.push_back(json_of(name, encoding));
   std::set<std::string> written;
@@ -307,7 +307,10 @@ std::string write_encodings(const pb::GraphProto& graph, const QuantPlan& plan) 
     if (constant.encoding.bits < 32 && written.insert(name).second)
       parameters.push_back(json_of(name, constant.encoding));
   }
-  return Json{{"version", "1.0.0"}, {"activation_encodings", activations}, {"param_encodings", parameters}}
+  return Json{{"version", "1.0.0"},
+              {"activation_bitwidth", activation_bits},
+              {"activation_encodings", activations},
+              {"param_encodings", parameters}}
              .dump(2) +
          "\n";
 }

@@ -37,7 +37,8 @@ struct GivenEncodings {
 Result<GivenEncodings> read_encodings(std::string_view text, const pb::GraphProto& graph,
                                       const std::set<std::string>& original);
 
-// Every encoding of the plan in form 1.0.0. Read back, it gives the same plan.
-std::string write_encodings(const pb::GraphProto& graph, const QuantPlan& plan);
+// Every encoding of the plan in form 1.0.0, and the scheme's width of activations. Read back, it gives the
+// same plan.
+std::string write_encodings(const pb::GraphProto& graph, const QuantPlan& plan, int activation_bits);
 
 }  // namespace sluice::quantize

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include "quantize/encodings_file.h"
@@ -143,6 +145,7 @@ class Work {
   Status join_ranges();
   Status read_given();
   Status adopt_width(const GivenEncodings& given);
+  Status name_scheme(const QuantPlan& plan);
   Status raise_operators(const Judge& judge);
   Status judge_result(const Judge& judge);
   Result<Outcome> finish(const InterruptibleSamples& samples);
@@ -231,6 +234,20 @@ Status Work::adopt_width(const GivenEncodings& given) {
   return {};
 }
 
+// Entries of another width than the scheme's make another scheme of it, also where the file says no width. At
+// 16 bits some operators stay at 8.
+Status Work::name_scheme(const QuantPlan& plan) {
+  if (scheme_.activations.empty() || request_.scheme == "mixed") return {};
+  const auto wide =
+      std::ranges::count_if(plan.activations, [](const auto& a) { return a.second.bits == 16; });
+  if ((wide > 0) == (scheme_.bits == 16)) return {};
+  const bool all = wide == 0 || wide == std::ssize(plan.activations);
+  out_.scheme = !all ? "mixed" : wide == 0 ? "w8a8" : "w8a16";
+  if (request_.scheme.empty() || !all) return {};
+  return invalid(fmt::format("{} gives every activation {} bits, but --scheme is '{}'; leave one of them out",
+                             request_.encodings_path, wide == 0 ? 8 : 16, request_.scheme));
+}
+
 Status Work::raise_operators(const Judge& judge) {
   SLUICE_ASSIGN(MixedChoice choice, choose_mixed(network_, whole_, statistics_, scheme_, judge, target()));
   out_.notes.push_back(
@@ -261,10 +278,11 @@ Result<Outcome> Work::finish(const InterruptibleSamples& samples) {
   SLUICE_ASSIGN(const QuantPlan plan, make_plan(network_.graph(), statistics_, scheme_));
   out_.samples = statistics_.samples;
   count_operators(network_.graph(), plan, out_);
+  SLUICE_RETURN_IF_ERROR(name_scheme(plan));
   const bool wide = scheme_.bits == 16 || (request_.scheme == "mixed" && !out_.target_met);
   if (std::string note = wide ? narrow_note(network_.graph(), plan) : ""; !note.empty())
     out_.notes.push_back(std::move(note));
-  out_.encodings = write_encodings(network_.graph(), plan);
+  out_.encodings = write_encodings(network_.graph(), plan, scheme_.bits);
   SLUICE_RETURN_IF_ERROR(insert_encodings(
       *network_.mutable_graph(), plan, request_.quantised_edges ? EdgeType::kQuantised : EdgeType::kFloat));
   network_.set_producer_name("sluice");

@@ -198,7 +198,7 @@ TEST(EncodingsFile, WrittenAndReadBackGiveTheSamePlan) {
   for (const bool per_channel : {true, false}) {
     const auto plan = make_plan(model.graph(), *statistics, {.bits = 16, .per_channel = per_channel});
     ASSERT_TRUE(plan.ok());
-    const auto given = read_encodings(write_encodings(model.graph(), *plan), model.graph(), {});
+    const auto given = read_encodings(write_encodings(model.graph(), *plan, 8), model.graph(), {});
     ASSERT_TRUE(given.ok()) << given.status().message();
     const auto again = make_plan(
         model.graph(), *unlike,

@@ -133,6 +133,41 @@ TEST_F(QuantizerTest, FoldsRaisesAndQuantises) {
   }
 }
 
+std::string without_width(std::string encodings) {
+  const std::size_t at = encodings.find("\"activation_bitwidth\"");
+  EXPECT_NE(at, std::string::npos);
+  return encodings.erase(at, encodings.find(',', at) + 1 - at);
+}
+
+// The width that the entries have counts, whether the file says it or not.
+TEST_F(QuantizerTest, TheSchemeIsNamedByWhatTheEncodingsMadeOfIt) {
+  const auto quantizer = open_quantizer(save(exported().model), {});
+  ASSERT_TRUE(quantizer.ok());
+  const auto quantize = [&](const std::string& scheme, const std::string& encodings) {
+    RandomSamples samples({1, 2, 4, 4}, 5, 9);
+    return (*quantizer)
+        ->quantize({.scheme = scheme, .encodings = encodings, .encodings_path = "e.json"}, samples, {});
+  };
+  const auto first = quantize("w8a16", {});
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  const std::string silent = without_width(first->encodings);
+  for (const std::string& encodings : {first->encodings, silent}) {
+    const auto again = quantize("", encodings);
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_EQ(again->scheme, "w8a16");
+    EXPECT_THAT(again->model, HasSubstr("w8a16 per channel"));
+    EXPECT_TRUE(quantize("w8a16", encodings).ok());
+  }
+  EXPECT_THAT(quantize("w8a8", silent).status().message(),
+              HasSubstr("e.json gives every activation 16 bits, but --scheme is 'w8a8'"));
+  EXPECT_THAT(quantize("w8a8", first->encodings).status().message(),
+              HasSubstr("activation_bitwidth is 16, but --scheme is 'w8a8'"));
+  const std::string part = R"({"activation_encodings": {"x": [{"bitwidth": 16, "min": -1.0, "max": 1.0}]}})";
+  const auto mixed = quantize("w8a8", part);
+  ASSERT_TRUE(mixed.ok()) << mixed.status().message();
+  EXPECT_EQ(mixed->scheme, "mixed");
+}
+
 // Types of the zero points, which are those of the integers.
 std::set<int> activation_types(const std::string& bytes) {
   pb::ModelProto model;
