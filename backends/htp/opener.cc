@@ -162,8 +162,17 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
   return split;
 }
 
+// Of a model that is split, ONNX Runtime writes the constants of loops and branches twice, and refuses to
+// read that.
+bool Opener::can_keep(Share share) const { return share == Share::kWhole || !model_->header.has_subgraphs; }
+
 Result<Opened> Opener::try_open(Share share, bool fresh) {
-  Attempt attempt{.share = share, .fresh = fresh, .key = {}, .cached = {}, .folder = {}};
+  Attempt attempt{.share = share,
+                  .fresh = fresh || !can_keep(share),
+                  .keep = can_keep(share),
+                  .key = {},
+                  .cached = {},
+                  .folder = {}};
   auto opened = load(attempt);
   if (opened.ok()) return opened;
   if (attempt.folder && opened.status().message().find(context_file(*attempt.folder)) != std::string::npos)

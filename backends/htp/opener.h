@@ -39,6 +39,7 @@ class Opener {
   struct Attempt;
 
   Result<Opened> open_with_fallback(bool fresh);
+  bool can_keep(Share share) const;
   Result<Opened> try_open(Share share, bool fresh);
   Result<Opened> load(Attempt& attempt);
   Result<Opened> open_unkept(Share share, bool wanted, const Status& why);

@@ -165,6 +165,53 @@ TEST_F(HtpRepairs, AWeightThatIsAnInputTooStaysInTheCompiledModel) {
   EXPECT_THAT(log_.warnings(), IsEmpty());
 }
 
+std::string graph_attribute(const std::string& name, const std::string& graph) {
+  return onnx::Writer()
+      .bytes(pb::kAttributeName, name)
+      .bytes(pb::kAttributeGraph, graph)
+      .varint(20, 5)
+      .take();
+}
+
+// v + 1, three times.
+std::string loop_body() {
+  const auto node = [](const char* type, const std::vector<std::string>& inputs, const char* output) {
+    onnx::Writer out;
+    for (const std::string& input : inputs) out.bytes(pb::kNodeInput, input);
+    return out.bytes(pb::kNodeOutput, output).bytes(pb::kOpType, type).take();
+  };
+  return onnx::Writer()
+      .bytes(pb::kNode, node("Identity", {"go"}, "on"))
+      .bytes(pb::kNode, node("Add", {"v", "one"}, "w"))
+      .bytes(pb::kGraphName, "body")
+      .bytes(pb::kInitializer, tensor<float>("one", onnx::kFloat, {}, {1}))
+      .bytes(pb::kInput, value_info("i", onnx::kInt64, {}))
+      .bytes(pb::kInput, value_info("go", onnx::kBoolean, {}))
+      .bytes(pb::kInput, value_info("v", onnx::kFloat, {1, 4}))
+      .bytes(pb::kOutput, value_info("on", onnx::kBoolean, {}))
+      .bytes(pb::kOutput, value_info("w", onnx::kFloat, {1, 4}))
+      .take();
+}
+
+TEST_F(HtpRepairs, ASplitModelWithALoopIsNotKeptToBeRefused) {
+  ModelBuilder model;
+  model.input("x", {1, 4})
+      .output("y", {1, 4})
+      .weight(tensor<std::int64_t>("times", onnx::kInt64, {}, {3}))
+      .weight(tensor<std::uint8_t>("start", onnx::kBoolean, {}, {1}))
+      .node("Relu", {"x"}, {"r"})
+      .node("Loop", {"times", "start", "r"}, {"y"}, {graph_attribute("body", loop_body())});
+  SessionRequest wanted = request(model);
+  wanted.on_fallback = "allow";
+  for (int start = 0; start < 2; ++start) {
+    renew();
+    const auto session = htp_->open(wanted);
+    ASSERT_TRUE(session.ok()) << session.status().message();
+    EXPECT_EQ((*session)->placement().on_backend, 1);
+  }
+  EXPECT_THAT(log_.warnings(), IsEmpty());
+}
+
 TEST_F(HtpRepairs, AModelWithoutFaultsIsGivenAsItIs) {
   EXPECT_FALSE(htp::repaired(npu_model().bytes(), {}));
   EXPECT_FALSE(htp::repaired(windows("MaxPool", 3, 2, 8).bytes(), {}));

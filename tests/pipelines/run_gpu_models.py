@@ -10,7 +10,7 @@ import random
 from faults import main
 from run_models import Models
 from run_pipelines import ROOT
-from tiny_onnx import matmul_model, npz, unary_model
+from tiny_onnx import external_model, matmul_model, npz, unary_model
 
 FACE = os.path.join(ROOT, 'data/models/face_detection_front_128x128.onnx')
 
@@ -75,6 +75,19 @@ class GpuModels(Models):
                            env={**os.environ, 'SLUICE_ARTIFACTS': self.at('tuned')})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(os.listdir(self.at('tuned'))), kept['tuned'])
+
+    def test_weights_beside_a_model_go_with_what_is_compiled(self):
+        model = self.put('outside.onnx', external_model('w.bin'))
+        self.put('w.bin', bytes(16))
+        os.mkdir(self.at('there'))
+        words = ('compile', model, '--backend', 'gpu', '-o', self.at('there/c.onnx'))
+        self.assertIn("the model's weights are in '" + self.at('there/w.bin') + "'", self.run_it(*words).stderr)
+        self.assertIn('gpu: 1 of 1 operators', self.run_it('inspect', self.at('there/c.onnx')).stdout)
+        os.remove(self.at('there/c.onnx'))
+        refused = self.run_it(*words, code=1)
+        self.assertIn("there/w.bin', which exists; use --force to replace it", refused.stderr)
+        self.assertFalse(os.path.exists(self.at('there/c.onnx')))
+        self.run_it(*words, '--force')
 
     def test_a_shape_fixes_what_the_file_leaves_open(self):
         """`compile` and `inspect` say what to write, and take it as `profile` and `compare` do."""

@@ -35,6 +35,15 @@ def matmul_model(rows, inner=4, columns=2):
     return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
 
 
+def external_model(place):
+    """y = x + W, whose four numbers lie in the file `place` beside the model."""
+    tensor = (field(1, 4) + field(2, 1) + field(8, 'W') + field(13, field(1, 'location') + field(2, place)) + field(14, 1))
+    node = field(1, 'x') + field(1, 'W') + field(2, 'y') + field(3, 'sum') + field(4, 'Add')
+    graph = (field(1, node) + field(2, 'tiny') + field(5, tensor) + field(11, value_info('x', (1, 4))) +
+             field(12, value_info('y', (1, 4))))
+    return field(1, 8) + field(8, field(1, '') + field(2, 13)) + field(7, graph)
+
+
 def chain_model(kinds, dims):
     """y = the last of `kinds` of ... of the first of x: operators of one input and the same shape; nodes n_KIND."""
     names = ['x'] + [f'v{i}' for i in range(1, len(kinds))] + ['y']

@@ -1,6 +1,7 @@
 // sluice compile
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -9,10 +10,13 @@
 #include "framework/core/suggest.h"
 #include "framework/core/temporary_folder.h"
 #include "inference/backend_options.h"
+#include "inference/model_file.h"
+#include "inference/onnx/model_header.h"
 #include "inference/sha256.h"
 #include "runtime/atomic_file.h"
 #include "runtime/logging.h"
 #include "tools/sluice/commands.h"
+#include "tools/sluice/copied_files.h"
 #include "tools/sluice/fixed_dims.h"
 #include "tools/sluice/interrupts.h"
 #include "tools/sluice/output.h"
@@ -68,6 +72,26 @@ Status check(const CompileArguments& arguments) {
   return {};
 }
 
+// What is compiled for the gpu is the model itself, whose weights may lie beside it.
+Status copy_weights(const CompileArguments& arguments, const std::string& bytes, const std::string& to,
+                    bool only_check) {
+  SLUICE_ASSIGN(const onnx::ModelHeader header, onnx::read_header(bytes, to));
+  std::set<std::string> places;
+  for (const onnx::ExternalData& data : header.external) places.insert(data.location);
+  for (const std::string& place : places) {
+    const fs::path source = fs::path(folder_of(arguments.model)) / place,
+                   target = fs::path(folder_of(to)) / place;
+    if (real_name(source.string()) == real_name(target.string())) continue;
+    if (only_check && !arguments.force && fs::exists(target))
+      return failed("the model's weights go to '" + target.string() +
+                    "', which exists; use --force to replace it");
+    if (only_check) continue;
+    SLUICE_RETURN_IF_ERROR(copy_files(source, target));
+    print_note("the model's weights are in '" + target.string() + "'");
+  }
+  return {};
+}
+
 Status compile_one(Backend& backend, const CompileArguments& arguments, const Target& target) {
   SessionRequest request;
   request.model.name = arguments.model;
@@ -82,6 +106,8 @@ Status compile_one(Backend& backend, const CompileArguments& arguments, const Ta
   const auto compiled = backend.compile(request);
   if (!compiled.ok()) return Status(compiled.status().code(), with_shape_option(compiled.status().message()));
   const std::string& bytes = *compiled;
+  SLUICE_RETURN_IF_ERROR(copy_weights(arguments, bytes, target.path, true));
+  SLUICE_RETURN_IF_ERROR(copy_weights(arguments, bytes, target.path, false));
   SLUICE_RETURN_IF_ERROR(replace_file(target.path, bytes));
   const std::string chip = target.soc.empty() ? "" : " for " + target.soc;
   return print_result(fmt::format("{}:{} {} bytes, sha256 {}\n", target.path, chip, bytes.size(),
