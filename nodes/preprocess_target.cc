@@ -33,6 +33,11 @@ Result<TensorType> picture_input(const ModelSignature& model) {
                   model.name, pictures.empty() ? "no" : "several", all));
 }
 
+// Integers that are no pixels' own: the plan rounds behind preprocess.
+bool is_wide(const TensorType& type) {
+  return !type.quant && (type.dtype == DType::kInt32 || type.dtype == DType::kInt64);
+}
+
 Status check_model_type(const TensorType& type, std::string_view model) {
   const Shape& s = type.shape;
   if (s[0] != Shape::kSymbolic && s[0] != 1) {
@@ -48,10 +53,10 @@ Status check_model_type(const TensorType& type, std::string_view model) {
         "dims: {{'{}.{}': 256}}",
         type.name, model, s.text(), type.name, i));
   }
-  if (pixels::is_writable(type.dtype)) return {};
+  if (pixels::is_writable(type.dtype) || is_wide(type)) return {};
   return unavailable(
-      fmt::format("input '{}' of model '{}' is {}, allowed: float32, float16, uint8, int8, uint16, int16; "
-                  "export the model with one of them",
+      fmt::format("input '{}' of model '{}' is {}, allowed: float32, float16, uint8, int8, uint16, int16, "
+                  "int32, int64; export the model with one of them",
                   type.name, model, name_of(type.dtype)));
 }
 
@@ -94,6 +99,7 @@ Result<TensorType> type_of_model(const TypeContext& context) {
     type.quant.reset();
   }
   SLUICE_RETURN_IF_ERROR(check_written(context.options(), type));
+  if (is_wide(type)) type.dtype = DType::kFloat32;
   return type;
 }
 

@@ -3,8 +3,8 @@
 //
 // inputs   tensor   float32 or float16, any shape and layout
 // outputs  tensor   uint8, int8, uint16 or int16, the same shape and layout; its type carries scale and zero
-//                   point. Where the plan inserts it before a plain integer input (int32 too): scale 1, zero
-//                   point 0
+//                   point. Where the plan inserts it before a plain integer input (int32 and int64 too):
+//                   scale 1, zero point 0
 // options  scale, zero_point, dtype, axis: default: what the next model's input says; what contradicts it is
 //          an error
 // drops    nothing

@@ -17,6 +17,11 @@ bool is_quantised(const TensorType& t) { return t.quant.has_value(); }
 
 enum class Step { kNone, kQuantize, kDequantize, kBoth, kImpossible };
 
+// Of a plain input: rounded and saturated. int64 carries no quantisation.
+bool takes_integers(const TensorType& t) {
+  return is_integer(t.dtype) || (t.dtype == DType::kInt64 && !is_quantised(t));
+}
+
 // From what comes to what a model's input takes.
 Step compare(const TensorType& have, const TensorType& want) {
   if (!(have.shape == want.shape)) return Step::kImpossible;
@@ -27,7 +32,7 @@ Step compare(const TensorType& have, const TensorType& want) {
     return Step::kNone;
   }
   const bool have_float = have.dtype == DType::kFloat32, want_float = want.dtype == DType::kFloat32;
-  if (have_float && is_integer(want.dtype)) return Step::kQuantize;
+  if (have_float && takes_integers(want)) return Step::kQuantize;
   if (want_float && is_quantised(have)) return Step::kDequantize;
   return is_quantised(have) && is_quantised(want) ? Step::kBoth : Step::kImpossible;
 }

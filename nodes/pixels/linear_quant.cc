@@ -36,22 +36,40 @@ T quantised(float v, const Held<T>& held, std::int32_t zero_point) {
   return static_cast<T>(static_cast<std::int32_t>((v + kRound) - kRound) + zero_point);
 }
 
-// float does not hold the ends of int32, so here the numbers are double.
-template <>
-struct Held<std::int32_t> {
-  explicit Held(std::int32_t zero_point)
-      : low(static_cast<double>(std::numeric_limits<std::int32_t>::min()) - zero_point),
-        high(static_cast<double>(std::numeric_limits<std::int32_t>::max()) - zero_point) {}
-  unsigned lacks(double v) const { return v >= low - 0.5 && v <= high + 0.5 ? 0 : 1; }
-  double low, high;
+// float does not hold the ends of wide integers, so here the numbers are double; behind int64's largest,
+// which double does not hold either, comes 2^63.
+template <typename T>
+struct WideHeld {
+  explicit WideHeld(std::int32_t zero_point)
+      : low(static_cast<double>(std::numeric_limits<T>::min()) - zero_point),
+        beyond(std::ldexp(1.0, std::numeric_limits<T>::digits) - zero_point) {}
+  unsigned lacks(double v) const { return v >= low - 0.5 && v <= beyond - 0.5 ? 0 : 1; }
+  double low, beyond;
 };
+template <>
+struct Held<std::int32_t> : WideHeld<std::int32_t> {
+  using WideHeld::WideHeld;
+};
+template <>
+struct Held<std::int64_t> : WideHeld<std::int64_t> {
+  using WideHeld::WideHeld;
+};
+
+template <typename T>
+T quantised_wide(float value, const Held<T>& held, std::int32_t zero_point) {
+  const double v = std::nearbyint(static_cast<double>(value));
+  if (v >= held.beyond) return std::numeric_limits<T>::max();
+  return v > held.low ? static_cast<T>(v + zero_point) : std::numeric_limits<T>::min();
+}
 
 template <>
 std::int32_t quantised(float value, const Held<std::int32_t>& held, std::int32_t zero_point) {
-  double v = std::nearbyint(static_cast<double>(value));
-  v = v > held.low ? v : held.low;
-  v = v < held.high ? v : held.high;
-  return static_cast<std::int32_t>(v + zero_point);
+  return quantised_wide(value, held, zero_point);
+}
+
+template <>
+std::int64_t quantised(float value, const Held<std::int64_t>& held, std::int32_t zero_point) {
+  return quantised_wide(value, held, zero_point);
 }
 
 // All of these give how many values the type does not hold. n < 2^32: a tensor has up to 2 GiB.
@@ -189,8 +207,10 @@ Result<std::uint64_t> quantize_linear(const std::byte* in, DType from, const Cha
       return quantise_to<std::int16_t>(in, from, view, quant, out);
     case DType::kInt32:
       return quantise_to<std::int32_t>(in, from, view, quant, out);
+    case DType::kInt64:
+      return quantise_to<std::int64_t>(in, from, view, quant, out);
     default:
-      return no_such("cannot quantise to", to, "uint8, int8, uint16, int16, int32");
+      return no_such("cannot quantise to", to, "uint8, int8, uint16, int16, int32, int64");
   }
 }
 

@@ -51,6 +51,15 @@ TEST(Convert, InsertsNodesWhereNeighboursCannot) {
   EXPECT_GT(quantize.outputs[0].buffers, 0);
 }
 
+// Indices and the like: they carry no quantisation, but are integers.
+TEST(Convert, APlainInt64InputIsRoundedToo) {
+  const PlanResult result = plan_of(pipeline("prefloat", "floatdetect", "plain64.onnx"));
+  ASSERT_TRUE(result.plan);
+  const NodePlan& quantize = node(result, "face.quantize");
+  EXPECT_EQ(quantize.inserted, "'face' takes int64 1x3x8x8 from 'pre'");
+  EXPECT_EQ(quantize.routes[0].outputs[0].tensor->dtype, DType::kInt64);
+}
+
 TEST(Convert, SharesAnInsertedNode) {
   const PlanResult result = plan_of(
       "models: {face: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: pre, type: prefloat, "

@@ -254,6 +254,8 @@ Result<ModelSignature> read_fake_signature(const ModelPlan& model, std::string_v
     s.inputs = {tensor("x", {1, 3, 8, 8}), tensor("y", {1, 3, 8, 8})};
   } else if (file == "plain.onnx") {
     s.inputs[0].dtype = DType::kUint8;
+  } else if (file == "plain64.onnx") {
+    s.inputs[0].dtype = DType::kInt64;
   } else if (file == "swapped.onnx") {
     std::swap(s.outputs[0], s.outputs[1]);
   } else if (file == "names.onnx") {

@@ -92,6 +92,14 @@ TEST(PreprocessTypes, TakesTypeSizeAndLayoutFromTheModel) {
             "float32 1x3x8x8 nchw");
 }
 
+TEST(PreprocessTypes, WritesFloatsForWideIntegersWhichThePlanRounds) {
+  for (const DType wide : {DType::kInt32, DType::kInt64}) {
+    const ModelSignature model = model_with({input_type(wide, {1, 3, 8, 8})});
+    EXPECT_EQ(type_text({}, model), "float32 1x3x8x8 nchw");
+    EXPECT_EQ(infer({{"dtype", text("uint8")}}, model).status().code(), Code::kInvalid);
+  }
+}
+
 TEST(PreprocessTypes, TakesWrittenSizes) {
   EXPECT_EQ(type_text({{"width", integer(30)}, {"height", integer(20)}}), "float32 1x3x20x30 nchw");
   EXPECT_EQ(type_text({{"width", integer(30)},
@@ -141,11 +149,11 @@ TEST(PreprocessTypes, SaysWhatToDoWithModelsThatTakeNoPicture) {
             "error: the size of input 'input:0' of model 'face' is open (1x3x?x8); fix it with the model's "
             "dims, such as "
             "dims: {'input:0.2': 256}");
-  EXPECT_EQ(type_text({}, model_with({input_type(DType::kInt64, {1, 3, 8, 8})})),
-            "error: input 'input:0' of model 'face' is int64, allowed: float32, float16, uint8, int8, "
-            "uint16, int16; "
+  EXPECT_EQ(type_text({}, model_with({input_type(DType::kFloat64, {1, 3, 8, 8})})),
+            "error: input 'input:0' of model 'face' is float64, allowed: float32, float16, uint8, int8, "
+            "uint16, int16, int32, int64; "
             "export the model with one of them");
-  EXPECT_EQ(infer({}, model_with({input_type(DType::kInt64, {1, 3, 8, 8})})).status().code(),
+  EXPECT_EQ(infer({}, model_with({input_type(DType::kFloat64, {1, 3, 8, 8})})).status().code(),
             Code::kUnavailable);
 }
 

@@ -173,16 +173,33 @@ TEST(LinearQuant, Int32IsRoundedHalfToEvenAndSaturated) {
   EXPECT_EQ(clipped.value(), 4u);  // 2^31, the two 1e30, NaN
 }
 
+TEST(LinearQuant, Int64IsRoundedHalfToEvenAndSaturated) {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), most = std::ldexp(1.0f, 63);
+  const std::vector<float> in = {0.5f, 2.5f,  -1.5f, 3e9f,   std::nextafter(most, 0.0f),
+                                 most, 1e30f, -most, -1e30f, nan};
+  constexpr std::int64_t kLow = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kHigh = std::numeric_limits<std::int64_t>::max();
+  const std::vector<std::int64_t> want = {0,     2,     -2,   3'000'000'000, 9'223'371'487'098'961'920,
+                                          kHigh, kHigh, kLow, kLow,          kLow};
+  std::vector<std::int64_t> out(in.size());
+  const auto clipped = pixels::quantize_linear(reinterpret_cast<const std::byte*>(in.data()), DType::kFloat32,
+                                               {1, 1, in.size()}, {{1}, {0}, -1}, DType::kInt64,
+                                               reinterpret_cast<std::byte*>(out.data()));
+  EXPECT_EQ(out, want);
+  EXPECT_LE(clipped.value(), 4u);  // 1e30 twice, NaN; double cannot tell 2^63 from the largest
+  EXPECT_GE(clipped.value(), 3u);
+}
+
 TEST(LinearQuant, RefusesOtherTypes) {
   std::byte memory[8];
   EXPECT_EQ(pixels::quantize_linear(memory, DType::kInt32, {}, {{1}, {0}, -1}, DType::kUint8, memory)
                 .status()
                 .message(),
             "cannot quantise int32, allowed: float32, float16");
-  EXPECT_EQ(pixels::quantize_linear(memory, DType::kFloat32, {}, {{1}, {0}, -1}, DType::kInt64, memory)
+  EXPECT_EQ(pixels::quantize_linear(memory, DType::kFloat32, {}, {{1}, {0}, -1}, DType::kBool, memory)
                 .status()
                 .message(),
-            "cannot quantise to int64, allowed: uint8, int8, uint16, int16, int32");
+            "cannot quantise to bool, allowed: uint8, int8, uint16, int16, int32, int64");
   float out = 0;
   EXPECT_EQ(pixels::dequantize_linear(memory, DType::kInt64, {}, {{1}, {0}, -1}, &out).message(),
             "cannot dequantise int64, allowed: uint8, int8, uint16, int16");
@@ -349,6 +366,11 @@ TEST(QuantizeNodes, APlainIntegerIsRoundedAndSaturated) {
   const auto* w = reinterpret_cast<const std::int32_t*>(large.get<Tensor>()->data);
   EXPECT_EQ((std::vector<std::int32_t>{w[0], w[1], w[2], w[3]}),
             (std::vector<std::int32_t>{0, 2, 300, std::numeric_limits<std::int32_t>::min()}));
+  const TensorType indices{"", DType::kInt64, {4}, Layout::kNone, {}};
+  const Packet larger = run_node(quantize_declaration(), {}, floats, indices, in);
+  const auto* l = reinterpret_cast<const std::int64_t*>(larger.get<Tensor>()->data);
+  EXPECT_EQ((std::vector<std::int64_t>{l[0], l[1], l[2], l[3]}),
+            (std::vector<std::int64_t>{0, 2, 300, -3'000'000'000}));
 }
 
 TEST(QuantizeNodes, PlainIntegersAreReadByWrittenParameters) {
