@@ -32,7 +32,15 @@ if [ ! -f "build/$preset/build.ninja" ] || ! grep -qsxF "$SLUICE_CACHE" "build/$
   quietly cmake --fresh --preset "$preset" "${compiler[@]}"
   echo "$SLUICE_CACHE" > "build/$preset/.sluice_cache"
 fi
-cmake --build "build/$preset" ${1:+--target "$@"}
+status=0
+cmake --build "build/$preset" ${1:+--target "$@"} || status=$?
+if [ "$status" -ne 0 ]; then
+  for target in "$@"; do
+    ninja -C "build/$preset" -t query "$target" > /dev/null 2>&1 ||
+      bad_usage "build: '$target' is neither a preset (${presets// /, }) nor a target of preset '$preset'"
+  done
+  exit "$status"
+fi
 
 # Pipelines of this repository name integer models, which the program makes. A target alone may leave it unbuilt.
 if [[ $preset != aarch64* ]] && [ -x "build/$preset/bin/sluice" ] && [ -e "build/$preset/lib/sluice/sluice_quantize.so" ]; then

@@ -2,6 +2,7 @@
 # tools/dev clean [--cache]: removes build/ and data/; --cache also what set-up fetched.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+if [ $# -gt 1 ]; then bad_usage "clean: unknown argument '$2', allowed: --cache"; fi
 case "${1:-}" in
   '') ;;
   --cache) rm -rf "${SLUICE_CACHE:?}"/{models,ocr-models,videos,onnxruntime,qnn,dlib-faces,onnx-testdata,light-models,tbb-tsan,aarch64,venv,venv-quantizers,venv-mediapipe,.venv.lock,ccache,.stamps,.scratch,.lock} ;;

@@ -7,7 +7,7 @@ for argument in "$@"; do
   case $argument in
     --all) all=1 ;;
     --check) mode=--dry-run ;;
-    --help) echo "usage: tools/dev format [--all] [--check]"; exit 0 ;;
+    -h | --help) echo "usage: tools/dev format [--all] [--check]"; exit 0 ;;
     *) bad_usage "format: unknown argument '$argument', allowed: --all, --check" ;;
   esac
 done

@@ -6,7 +6,7 @@ all=''
 for argument in "$@"; do
   case $argument in
     --all) all=1 ;;
-    --help) echo "usage: tools/dev lint [--all]"; exit 0 ;;
+    -h | --help) echo "usage: tools/dev lint [--all]"; exit 0 ;;
     *) bad_usage "lint: unknown argument '$argument', allowed: --all" ;;
   esac
 done

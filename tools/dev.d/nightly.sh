@@ -3,6 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [ "${1:-}" = --help ]; then echo "usage: tools/dev nightly"; exit 0; fi
+if [ $# -gt 0 ]; then bad_usage "nightly: unknown argument '$1'; it takes none"; fi
 export SLUICE_NIGHTLY=1
 failed=()
 phase() {

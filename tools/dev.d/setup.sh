@@ -21,7 +21,11 @@ while [ $# -gt 0 ]; do
     --aarch64) aarch64=1 ;;
     --device) device=1 ;;
     --verify) verify=1 ;;
-    --only) only=${2:?--only wants the name of an artifact}; shift ;;
+    --only)
+      [ -n "${2:-}" ] || bad_usage "setup: --only wants the name of an artifact of tools/dev.d/deps.lock"
+      only=$2
+      shift
+      ;;
     -h | --help) echo "usage: tools/dev setup [--lint] [--tsan] [--bench] [--aarch64] [--device] [--verify] [--only NAME]"; exit 0 ;;
     *) bad_usage "setup: unknown argument '$1', allowed: --lint, --tsan, --bench, --aarch64, --device, --verify, --only NAME" ;;
   esac
