@@ -152,7 +152,13 @@ Json node(const std::vector<const NodeDeclaration*>& types) {
   Json rules = Json::array();
   for (const NodeDeclaration* type : types) {
     Json then = {{"properties", {{"options", reference("options." + type->type)}}}};
-    if (needs_options(*type)) then["required"] = Json::array({"options"});
+    Json required = Json::array();
+    if (needs_options(*type)) required.push_back("options");
+    if (!type->source) {  // an input drives every other node
+      then["properties"]["inputs"] = {{"not", {{"enum", {nullptr, Json::array(), Json::object()}}}}};
+      required.push_back("inputs");
+    }
+    if (!required.empty()) then["required"] = std::move(required);
     rules.push_back(
         {{"if", {{"properties", {{"type", {{"const", type->type}}}}}, {"required", Json::array({"type"})}}},
          {"then", std::move(then)}});

@@ -45,7 +45,7 @@ TEST_F(Schema, NodesKnowTheirTypesAndEachTypeItsOptions) {
   EXPECT_EQ(node["allOf"][0],
             Json::parse(R"({"if": {"properties": {"type": {"const": "camera"}}, "required": ["type"]},
       "then": {"properties": {"options": {"$ref": "#/$defs/options.camera"}}, "required": ["options"]}})"));
-  EXPECT_FALSE(node["allOf"][1]["then"].contains("required"));
+  EXPECT_EQ(node["allOf"][1]["then"]["required"], Json::parse(R"(["inputs"])"));
 }
 
 TEST_F(Schema, Options) {
@@ -103,7 +103,7 @@ class SchemaOfTheProgram : public ::testing::Test {
   }
   static bool takes_inputs(const std::string& inputs) { return takes("null_sink", R"("inputs": )" + inputs); }
   static bool takes_options(const std::string& type, const std::string& options) {
-    return takes(type, R"("options": {)" + options + "}");
+    return takes(type, R"("inputs": "b", "options": {)" + options + "}");
   }
 };
 
@@ -114,7 +114,7 @@ TEST_F(SchemaOfTheProgram, TakesEveryFormOfInputs) {
         R"({"image": "camera", "boxes": "detect"})",
         R"({"image": {"from": "camera", "capacity": 2, "when_full": "${FULL:-block}"}})",
         R"({"tensors": {"boxes": "face.0", "scores": {"from": "face.1"}}})", R"({"from": "a", "to": "b"})",
-        R"({"sync": "camera"})", "[]", "{}", "null"})
+        R"({"sync": "camera"})"})
     EXPECT_TRUE(takes_inputs(inputs)) << inputs;
 }
 
@@ -125,6 +125,15 @@ TEST_F(SchemaOfTheProgram, TheLongFormIsNeverTakenForAMapOfPorts) {
         R"({"x": {"from": "c", "capacity": 0}})", R"({"from": "c", "sync": "lattest"})",
         R"({"from": "c", "when_full": "drop"})", R"([{"sync": "exact"}])", R"({"x": {}})"})
     EXPECT_FALSE(takes_inputs(inputs)) << inputs;
+}
+
+TEST_F(SchemaOfTheProgram, EveryNodeButASourceNeedsAnInput) {
+  for (const char* const inputs : {"[]", "{}", "null"}) {
+    EXPECT_FALSE(takes_inputs(inputs)) << inputs;
+    EXPECT_TRUE(takes("image_source", std::string(R"("options": {"path": "a"}, "inputs": )") + inputs))
+        << inputs;
+  }
+  EXPECT_FALSE(takes("null_sink", R"("options": {})"));
 }
 
 TEST_F(SchemaOfTheProgram, KnowsWhatIsCheckedBeyondTheDeclarations) {
