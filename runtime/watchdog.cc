@@ -100,11 +100,28 @@ void Watchdog::look() {
     progress_ = progress;
     since_ = clock_.now();
     told_ = false;
-    return;
+    return name_those_that_lag();
   }
   since_ = std::min(since_, clock_.now());  // a clock that went back
   const TimeNs still = clock_.now() - since_;
   if (still >= limits_.patience) act(still);
+}
+
+// A node may hang while others go on. Each of its frames is named once.
+void Watchdog::name_those_that_lag() {
+  std::vector<Waiting> fresh;
+  std::vector<Lagging> all;
+  const FlowCounters counters = executor_.counters();
+  for (const Waiting& w : executor_.waiting()) {
+    const bool lags = w.what == Waiting::For::kRun && clock_.now() - w.since >= limits_.patience;
+    if (!lags || may_be_slow(w, counters)) continue;
+    all.push_back({w.unit, w.frame.source, w.frame.number});
+    if (std::find(named_.begin(), named_.end(), all.back()) == named_.end()) fresh.push_back(w);
+  }
+  named_ = std::move(all);
+  if (fresh.empty()) return;
+  log_message(LogLevel::kWarning, fmt::format("for {:.0f} s and more, while others go on:\n{}",
+                                              to_s(limits_.patience), describe(plan_, fresh)));
 }
 
 void Watchdog::act(TimeNs still) {
@@ -117,23 +134,26 @@ void Watchdog::act(TimeNs still) {
   }
   const bool to_end = executor_.stopping() || executor_.all_sources_ended();
   if (!to_end && still < limits_.standstill) return;
-  if (may_be_slow(waiting) || (!executor_.stopping() && waits_outside(waiting))) return;
+  if (any_may_be_slow(waiting) || (!executor_.stopping() && waits_outside(waiting))) return;
   over_ = true;
   give_up_(timed_out(fmt::format("{}; nothing has moved for {:.0f} s, so the run was abandoned",
                                  names_of_hung(waiting), to_s(still))));
 }
 
-bool Watchdog::may_be_slow(const std::vector<Waiting>& waiting) const {
+bool Watchdog::may_be_slow(const Waiting& w, const FlowCounters& counters) const {
+  if (w.what != Waiting::For::kRun) return false;
+  double longest_ms = 0;
+  for (int node : plan_.units[w.unit].nodes) {
+    const Histogram& busy = counters.nodes[static_cast<std::size_t>(node)].busy;
+    if (busy.count() > 0) longest_ms += busy.max_ms();
+  }
+  return to_ms(clock_.now() - w.since) < limits_.slowness * longest_ms;
+}
+
+bool Watchdog::any_may_be_slow(const std::vector<Waiting>& waiting) const {
   const FlowCounters counters = executor_.counters();
-  return std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& w) {
-    if (w.what != Waiting::For::kRun) return false;
-    double longest_ms = 0;
-    for (int node : plan_.units[w.unit].nodes) {
-      const Histogram& busy = counters.nodes[static_cast<std::size_t>(node)].busy;
-      if (busy.count() > 0) longest_ms += busy.max_ms();
-    }
-    return to_ms(clock_.now() - w.since) < limits_.slowness * longest_ms;
-  });
+  return std::any_of(waiting.begin(), waiting.end(),
+                     [&](const Waiting& w) { return may_be_slow(w, counters); });
 }
 
 // Only nodes with threads of their own are at work: a sink whose reader takes its time, say.

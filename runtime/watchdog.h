@@ -41,7 +41,9 @@ class Watchdog {
   void schedule();
   void look();
   void act(TimeNs still);
-  bool may_be_slow(const std::vector<Waiting>& waiting) const;
+  void name_those_that_lag();
+  bool may_be_slow(const Waiting& waiting, const FlowCounters& counters) const;
+  bool any_may_be_slow(const std::vector<Waiting>& waiting) const;
   bool waits_outside(const std::vector<Waiting>& waiting) const;
   std::string names_of_hung(const std::vector<Waiting>& waiting) const;
 
@@ -59,6 +61,14 @@ class Watchdog {
   bool told_ = false;
   bool saw_stop_ = false;
   bool saw_ends_ = false;
+  // A unit that works on a frame for longer than `patience`.
+  struct Lagging {
+    std::uint32_t unit = 0;
+    std::uint16_t source = 0;
+    std::uint64_t frame = 0;
+    bool operator==(const Lagging&) const = default;
+  };
+  std::vector<Lagging> named_;  // those that are said already
 };
 
 }  // namespace sluice

@@ -81,6 +81,12 @@ class StuckExecutor final : public Executor {
   void arrive(Slot slot) {
     with_core([&](FlowCore& core, TimeNs now, Actions& actions) { core.arrive(0, 1, slot, now, actions); });
   }
+  void end(Slot slot) {
+    const NodeRun one{1, 0, 0};
+    Outcome outcome;
+    outcome.runs = {&one, 1};
+    finish(1, slot, outcome);
+  }
   bool finished() const { return finished_locked(); }
 
  protected:
@@ -156,6 +162,24 @@ TEST_F(WatchdogTest, FramesThatAreOfferedAreNoProgress) {
   executor.stop();
   push_until(30);
   EXPECT_THAT(given_up, HasSubstr("node 'out' is still working on frame 0 of 'camera'; "));
+}
+
+TEST_F(WatchdogTest, ANodeThatHangsWhileOthersGoOnIsNamedOncePerFrame) {
+  ExecutorSetup wide = setup();
+  wide.graph.units[1].concurrency = 2;
+  StuckExecutor executor(std::move(wide));
+  Watchdog watchdog(plan_, executor, clock_, [](const Status&) {});
+  executor.push(0, {.source = 0, .number = 0});
+  executor.arrive(0);
+  for (std::uint64_t number = 1; number < 40; ++number) {
+    executor.push(0, {.source = 0, .number = number});
+    executor.arrive(1);
+    executor.end(1);
+    clock_.advance_to(clock_.now() + from_s(1));
+  }
+  EXPECT_EQ(watchdog.stalls(), 0u);
+  EXPECT_THAT(messages, ElementsAre("for 10 s and more, while others go on:\n"
+                                    "  node 'out' is still working on frame 0 of 'camera'\n"));
 }
 
 TEST_F(WatchdogTest, APushAfterTheRunWasAbandonedChangesNothing) {
