@@ -29,7 +29,7 @@ struct Repairs {
   bool any() const { return !casts.empty() || !windows.empty() || !lengths.empty() || !weights.empty(); }
 };
 
-// Operators whose outputs have the type of their first input.
+// Operators whose first output has the type of their first input.
 bool keeps_type(Bytes type) {
   constexpr std::array<std::string_view, 23> kKeeping = {
       "Identity", "Transpose", "Reshape",      "Squeeze",      "Unsqueeze",     "Flatten",
@@ -58,8 +58,9 @@ std::set<std::size_t> wrong_casts(const onnx::ModelHeader& header, Bytes file) {
     if (to == onnx::kFloat && from_small) out.insert(i);
     const bool quantised =
         op.type == "QuantizeLinear" && op.inputs.size() > 2 && small.contains(op.inputs[2]);
-    if (to == onnx::kUint8 || quantised || (from_small && keeps_type(op.type)))
-      small.insert(op.outputs.begin(), op.outputs.end());
+    if (op.outputs.empty()) continue;
+    if (to == onnx::kUint8 || quantised || (from_small && keeps_type(op.type))) small.insert(op.outputs[0]);
+    if (from_small && op.type == "Split") small.insert(op.outputs.begin(), op.outputs.end());
   }
   return out;
 }
