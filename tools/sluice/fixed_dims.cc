@@ -1,5 +1,7 @@
 #include "tools/sluice/fixed_dims.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "inference/checked_model.h"
@@ -27,9 +29,10 @@ Status fix(const onnx::ModelHeader& header, const quantize::InputShape& shape, o
     const std::string name = dim.name.empty() ? shape.input + "." + std::to_string(i) : std::string(dim.name);
     const auto known = std::ranges::find(out, name, &onnx::FixedDims::value_type::first);
     if (known != out.end() && known->second != shape.dims[i])
-      return invalid("--shape gives '" + name + "' two sizes, " + std::to_string(known->second) + " and " +
-                     std::to_string(shape.dims[i]) + " (dimension " + std::to_string(i) + " of '" +
-                     shape.input + "'); the model has it wherever it says '" + name + "'");
+      return invalid(fmt::format(
+          "--shape gives '{0}' two sizes, {1} and {2} (dimension {3} of '{4}'); the model has it wherever it "
+          "says '{0}'",
+          name, known->second, shape.dims[i], i, shape.input));
     if (known == out.end()) out.emplace_back(name, shape.dims[i]);
   }
   return {};
