@@ -202,6 +202,28 @@ Status check_windows(const CheckedModel& model, const onnx::FixedDims& dims) {
   return {};
 }
 
+// One float channel made of one with strides of 3 or more: every element is 65536 then.
+Status check_single_channels(const CheckedModel& model) {
+  constexpr double kWrong = 3;
+  std::set<Bytes> single;  // float weights 1x1x...
+  for (const onnx::Initializer& weights : model.header.initializers) {
+    const auto dims = onnx::tensor_dims(weights.message);
+    if (weights.element == onnx::kFloat && dims.size() > 2 && dims[0] == 1 && dims[1] == 1)
+      single.insert(weights.name);
+  }
+  const std::vector<Bytes> messages = onnx::node_messages(model.file->bytes());
+  for (std::size_t i = 0; i < std::min(messages.size(), model.header.operators.size()); ++i) {
+    const onnx::Operator& op = model.header.operators[i];
+    if (op.type != "Conv" || op.inputs.size() < 2 || !single.contains(op.inputs[1])) continue;
+    const auto strides = onnx::Attributes(messages[i]).numbers("strides");
+    if (strides && std::ranges::any_of(*strides, [](double stride) { return stride >= kWrong; }))
+      return unavailable(describe(op) +
+                         " makes one channel of one with strides of 3 or more, which QNN computes wrong in "
+                         "fp16; quantise the model");
+  }
+  return {};
+}
+
 using Makers = std::map<Bytes, const onnx::Operator*>;
 
 const onnx::Operator* maker_of(const Makers& makers, Bytes tensor, Bytes type) {
@@ -251,6 +273,7 @@ Status check_inputs(const onnx::ModelHeader& header) {
 
 Status check_repairable(const CheckedModel& model, const onnx::FixedDims& dims) {
   SLUICE_RETURN_IF_ERROR(check_windows(model, dims));
+  SLUICE_RETURN_IF_ERROR(check_single_channels(model));
   return check_inputs(model.header);
 }
 

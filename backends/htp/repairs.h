@@ -12,8 +12,8 @@
 
 namespace sluice::htp {
 
-// kUnavailable, with the operator's name and what to do: the provider would end the process, and nothing that
-// means the same is known. `dims` as in a model's request.
+// kUnavailable, with the operator's name and what to do: the provider would end the process or give wrong
+// numbers, and nothing that means the same is known. `dims` as in a model's request.
 Status check_repairable(const CheckedModel& model, const onnx::FixedDims& dims);
 
 // A model that means the same; none: `model` has nothing of the kind. In other words are

@@ -226,6 +226,19 @@ TEST_F(HtpRepairs, WindowsThatStartInsideTheInputAreRefused) {
   EXPECT_THAT(why_not(windows("Conv", 1, 4, 16)), HasSubstr("'Conv_y' (Conv)"));
 }
 
+ModelBuilder single_channel(std::int64_t stride) {
+  return ModelBuilder()
+      .input("x", {1, 1, 9, 9})
+      .output("y", {1, 1, (9 - 1) / stride + 1, (9 - 1) / stride + 1})
+      .weight(tensor<float>("w", onnx::kFloat, {1, 1, 1, 1}, {0.5f}))
+      .node("Conv", {"x", "w"}, {"y"}, {list_attribute("strides", {stride, stride})});
+}
+
+TEST_F(HtpRepairs, OneChannelOfOneWithLargeStridesIsRefused) {
+  EXPECT_THAT(why_not(single_channel(3)), HasSubstr("operator 'Conv_y' (Conv) makes one channel of one"));
+  expect_the_cpus(single_channel(2));
+}
+
 TEST_F(HtpRepairs, OneInputInTwoQuantisationsIsRefused) {
   ModelBuilder model;
   model.input("x", {1, 3, 8, 8}).output("y", {1, 3, 8, 8});
