@@ -4,6 +4,7 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #include "framework/core/clock.h"
@@ -15,7 +16,7 @@ class Histogram {
  public:
   void add(TimeNs value) {
     const std::uint64_t v = value < 0 ? 0 : static_cast<std::uint64_t>(value);
-    ++counts_[bucket(v)];
+    ++counts_[static_cast<std::size_t>(bucket(v))];
     ++count_;
     sum_ += v;
     if (v > max_) max_ = v;
@@ -36,7 +37,7 @@ class Histogram {
   static constexpr int kBuckets = 40 << kSubBits;
   static int bucket(std::uint64_t v) {
     if (v < (1u << kSubBits)) return static_cast<int>(v);
-    const int shift = std::bit_width(v) - kSubBits - 1;
+    const int shift = static_cast<int>(std::bit_width(v)) - kSubBits - 1;
     const int index = (shift << kSubBits) + static_cast<int>(v >> shift);
     return index < kBuckets ? index : kBuckets - 1;
   }

@@ -41,7 +41,9 @@ class Context {
   }
 
   // A new packet for an output port, from the pool the plan sized; for tensors and pictures with a buffer of
-  // the port's type laid out. kPoolEmpty (return it) when the pool has none: a counted drop or back-pressure.
+  // the port's type laid out (kFailed for a picture whose type only the run knows: make_image). kPoolEmpty
+  // (return it) when the pool has none: a counted drop or back-pressure; `too_many` when this call has made
+  // all the packets that the node declares, for nobody else could give it one.
   virtual Result<Packet> make(std::size_t port = 0) = 0;
   // A picture of the given type from the port's pool (sizes up to the plan's).
   virtual Result<Packet> make_image(std::size_t port, const ImageType& type) = 0;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/core/guarded.h"
 #include "framework/node/declaration.h"
 #include "framework/node/node.h"
 
@@ -15,14 +16,19 @@ namespace sluice {
 // Copyable; read-only while pipelines use it.
 class Registry {
  public:
-  // T has `static void describe(NodeDeclaration&)` and a default constructor. A name may be added once
-  // (kInvalid).
+  // T has `static void describe(NodeDeclaration&)` and a default constructor. kInvalid: the name was added
+  // before, or `describe` threw.
   template <typename T>
   Status add(std::string type) {
     NodeDeclaration declaration;
     declaration.type = std::move(type);
     declaration.create = [] { return Result<std::unique_ptr<Node>>(std::make_unique<T>()); };
-    T::describe(declaration);
+    const Status described = guarded([&]() -> Status {
+      T::describe(declaration);
+      return {};
+    });
+    if (!described.ok())
+      return invalid("node type '" + declaration.type + "': describe(): " + described.message());
     return add(std::move(declaration));
   }
   Status add(NodeDeclaration declaration);

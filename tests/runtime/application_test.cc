@@ -352,6 +352,18 @@ TEST(Application, ThatForgetsACapturesPacketEndsItsSourceByError) {
   }
 }
 
+struct CannotDescribe final : public Node {
+  static void describe(NodeDeclaration&) { throw std::runtime_error("no words"); }
+  Status process(Context&) override { return {}; }
+};
+
+TEST(Application, IsToldThatATypeCannotDescribeItself) {
+  Registry registry;
+  EXPECT_EQ(registry.add<CannotDescribe>("mute").message(),
+            "node type 'mute': describe(): threw an exception: no words");
+  EXPECT_FALSE(registry.find("mute"));
+}
+
 // Types that can be declared, but make no node.
 TEST(Application, IsToldWhereANodeIsThatItsTypeDoesNotMake) {
   const auto refusal = [](const CreateNode& create) {
