@@ -362,22 +362,6 @@ bool Engine::may_run() {
   return running_;
 }
 
-// What heats a simulated device: the time that runs have taken, by node and backend.
-std::vector<BackendLoad> Engine::inference_load() const {
-  std::vector<BackendLoad> out;
-  for (const InferenceEntry& entry : services_->entries()) {
-    BackendLoad load{entry.node, entry.backend, 0, 0};
-    load.busy_ms = entry.latency.mean_ms() * static_cast<double>(entry.latency.count());
-    for (const NodePlan& node : plan_->nodes) {
-      if (node.id != entry.node || entry.backend != "fake") continue;
-      const Options fake(node.options->map("fake"));
-      load.extra_w = fake.has("heat_w") ? fake.number("heat_w") : 0;
-    }
-    out.push_back(std::move(load));
-  }
-  return out;
-}
-
 // The probe has succeeded everywhere: sinks may create their files now.
 Status Engine::begin_run() {
   Status all;
