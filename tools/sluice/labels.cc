@@ -25,14 +25,14 @@ bool is_picture(const fs::path& path) {
   return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
 }
 
-Status unreadable(const std::error_code& error) { return invalid("cannot be read: " + error.message()); }
+Status cannot_be_read(const std::error_code& error) { return invalid("cannot be read: " + error.message()); }
 
 Result<std::vector<fs::path>> sorted_entries(const fs::path& folder) {
   std::vector<fs::path> out;
   std::error_code error;
   fs::directory_iterator entry(folder, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) out.push_back(entry->path());
-  if (error) return unreadable(error);
+  if (error) return cannot_be_read(error);
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -57,7 +57,7 @@ Result<LabelSet> read_folder(const std::string& path) {
 Result<std::string> read_text(const std::string& path) {
   std::error_code error;
   const std::uintmax_t size = fs::file_size(path, error);
-  if (error) return unreadable(error);
+  if (error) return cannot_be_read(error);
   if (size > kMaxBytes) return invalid("has more than 256 MiB, the most allowed");
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -67,7 +67,7 @@ Result<std::string> read_text(const std::string& path) {
 Result<LabelSet> read_any(const std::string& path) {
   std::error_code error;
   const fs::file_status place = fs::status(path, error);
-  if (error) return unreadable(error);
+  if (error) return cannot_be_read(error);
   if (fs::is_directory(place)) return read_folder(path);
   const std::string ending = fs::path(path).extension().string();
   if (ending != ".json" && ending != ".xml") {
