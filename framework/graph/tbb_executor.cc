@@ -92,7 +92,8 @@ TbbExecutor::TbbExecutor(ExecutorSetup setup) : Executor(std::move(setup)) {
 TbbExecutor::~TbbExecutor() {
   shut_down();
   // TBB would wait for ever for the thread that it did not get, and may still run the task with another one.
-  if (impl_->lacks_a_thread) static_cast<void>(impl_.release());
+  if (!impl_->lacks_a_thread) return;
+  [[maybe_unused]] const Impl* const for_ever = impl_.release();
 }
 
 void TbbExecutor::Impl::make_nodes() {

@@ -169,7 +169,7 @@ TEST_F(AppSourceTest, ClosesBesideAPushThatWaitsForRoomAndTellsTheEndAfterIt) {
   open();
   std::promise<void> inside, room;
   std::vector<std::string> told;
-  source_.connect(feed_, [&](Result<Capture> capture) -> Status {
+  source_.connect(feed_, [&](const Result<Capture>& capture) -> Status {
     told.emplace_back(capture.ok() ? "frame" : capture.status().message());
     if (!capture.ok()) return {};
     inside.set_value();
