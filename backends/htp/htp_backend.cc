@@ -8,7 +8,7 @@
 #include "backends/htp/htp_session.h"
 #include "backends/htp/opener.h"
 #include "backends/htp/parts.h"
-#include "backends/htp/repairs.h"
+#include "backends/htp/refusals.h"
 #include "backends/htp/shared_memory.h"
 #include "framework/core/log.h"
 #include "framework/node/htp_socs.h"
@@ -138,7 +138,7 @@ Result<HtpBackend::Prepared> HtpBackend::prepare(const SessionRequest& request, 
     const Status fits = htp::check_compiled_for(made, soc ? soc->number : 0, options.arch, provider->qairt());
     if (!fits.ok()) return fits.with_context(describe(request.model) + ": '" + request.model.path + "' ");
   } else {
-    if (const Status good = htp::check_repairable(*model, request.model.dims); !good.ok())
+    if (const Status good = htp::check_computable(*model, request.model.dims); !good.ok())
       return good.with_context(describe(request.model) + ": ");
   }
   auto opener = std::make_shared<Opener>(std::move(provider), std::move(model), request, options,

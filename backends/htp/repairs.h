@@ -1,20 +1,14 @@
-// Around what QNN's provider computes wrongly or dies of (2.51 and before): found in the model before it sees
-// it.
+// Around what QNN's provider computes wrongly or dies of (2.51 and before): it gets the model in other words.
+// What has none is refused (refusals.h).
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "framework/core/status.h"
-#include "inference/checked_model.h"
 #include "inference/onnx/shapes.h"
 
 namespace sluice::htp {
-
-// kUnavailable, with the operator's name and what to do: the provider would end the process or give wrong
-// numbers, and nothing that means the same is known. `dims` as in a model's request.
-Status check_repairable(const CheckedModel& model, const onnx::FixedDims& dims);
 
 // A model that means the same; none: `model` has nothing of the kind. In other words are
 // - a Cast from uint8 to float32, which gives 1 for all that is not 0: by way of int32;
