@@ -82,6 +82,7 @@ Status check_inputs(const onnx::ModelHeader& header) {
     for (const Bytes output : op.outputs) makers[output] = &op;
   for (const onnx::ValueInfo& input : header.inputs)
     for (const onnx::Operator& op : header.operators) {
+      if (op.outputs.empty()) continue;
       std::set<Bytes> scales;
       for (const Bytes tensor : op.inputs)
         if (const Bytes scale = scale_between(makers, input.name, tensor); !scale.empty())

@@ -52,13 +52,12 @@ std::set<std::size_t> wrong_casts(const onnx::ModelHeader& header, Bytes file) {
   const std::vector<Bytes> messages = onnx::node_messages(file);
   for (std::size_t i = 0; i < std::min(messages.size(), header.operators.size()); ++i) {
     const onnx::Operator& op = header.operators[i];
-    if (!op.domain.empty() || op.inputs.empty()) continue;
+    if (!op.domain.empty() || op.inputs.empty() || op.outputs.empty()) continue;
     const std::int64_t to = op.type == "Cast" ? onnx::Attributes(messages[i]).number("to", 0) : 0;
     const bool from_small = small.contains(op.inputs[0]);
     if (to == onnx::kFloat && from_small) out.insert(i);
     const bool quantised =
         op.type == "QuantizeLinear" && op.inputs.size() > 2 && small.contains(op.inputs[2]);
-    if (op.outputs.empty()) continue;
     if (to == onnx::kUint8 || quantised || (from_small && keeps_type(op.type))) small.insert(op.outputs[0]);
     if (from_small && op.type == "Split") small.insert(op.outputs.begin(), op.outputs.end());
   }

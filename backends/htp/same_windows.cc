@@ -10,6 +10,8 @@ namespace {
 using onnx::Bytes;
 using onnx::Dims;
 
+constexpr std::int64_t kMostInWindow = 1 << 30;  // so that products fit
+
 struct Axis {
   std::int64_t in, kernel, stride, dilation;
   std::int64_t total() const {
@@ -19,11 +21,15 @@ struct Axis {
 
 bool is_pool(const onnx::Operator& op) { return op.type == "MaxPool" || op.type == "AveragePool"; }
 
+// 1 where nothing is given; what is no size of a window is 0.
 Dims whole(const onnx::Attributes& attributes, Bytes name, std::size_t size) {
   const auto numbers = attributes.numbers(name);
   Dims out(size, 1);
-  for (std::size_t i = 0; numbers && i < std::min(size, numbers->size()); ++i)
-    out[i] = static_cast<std::int64_t>((*numbers)[i]);
+  for (std::size_t i = 0; numbers && i < std::min(size, numbers->size()); ++i) {
+    const double number = (*numbers)[i];
+    out[i] =
+        number >= 1 && number <= static_cast<double>(kMostInWindow) ? static_cast<std::int64_t>(number) : 0;
+  }
   return out;
 }
 
@@ -51,7 +57,7 @@ std::vector<Axis> axes_of(const onnx::Operator& op, const onnx::Attributes& attr
              dilations = whole(attributes, "dilations", spatial);
   std::vector<Axis> out;
   for (std::size_t i = 0; i < spatial; ++i) {
-    if (kernel[i] < 1 || strides[i] < 1 || dilations[i] < 1) return {};
+    if (kernel[i] < 1 || kernel[i] > kMostInWindow || strides[i] < 1 || dilations[i] < 1) return {};
     out.push_back({x->second[i + 2], kernel[i], strides[i], dilations[i]});
   }
   return out;

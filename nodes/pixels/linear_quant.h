@@ -20,8 +20,8 @@ struct ChannelView {
 ChannelView channel_view(const Shape& shape, const QuantParams& quant);
 
 // q = saturate(round half to even(x / scale) + zero_point). NaN becomes the smallest q. `from` is float32 or
-// float16, `to` uint8, int8, uint16, int16, int32 or int64 (kInvalid otherwise). The arrays do not overlap. Gives
-// how many values lay more than half a step outside what `to` holds, or were NaN.
+// float16, `to` uint8, int8, uint16, int16, int32 or int64 (kInvalid otherwise). The arrays do not overlap.
+// Gives how many values lay more than half a step outside what `to` holds, or were NaN.
 Result<std::uint64_t> quantize_linear(const std::byte* in, DType from, const ChannelView& view,
                                       const QuantParams& quant, DType to, std::byte* out);
 

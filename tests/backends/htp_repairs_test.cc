@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/htp/htp_backend.h"
@@ -215,6 +216,28 @@ TEST_F(HtpRepairs, ASplitModelWithALoopIsNotKeptToBeRefused) {
 TEST_F(HtpRepairs, AModelWithoutFaultsIsGivenAsItIs) {
   EXPECT_FALSE(htp::repaired(npu_model().bytes(), {}));
   EXPECT_FALSE(htp::repaired(windows("MaxPool", 3, 2, 8).bytes(), {}));
+}
+
+// Models come from anywhere.
+TEST_F(HtpRepairs, OperatorsThatMakeNoSenseAreLeftToTheProvider) {
+  const std::string cast = onnx::Writer()
+                               .bytes(pb::kNodeInput, "x")
+                               .bytes(pb::kOpType, "Cast")
+                               .bytes(pb::kAttribute, int_attribute("to", onnx::kFloat))
+                               .take();
+  const std::string graph = onnx::Writer()
+                                .bytes(pb::kNode, cast)
+                                .bytes(pb::kInput, value_info("x", onnx::kUint8, {1, 3, 8, 8}))
+                                .take();
+  EXPECT_FALSE(htp::repaired(onnx::Writer().varint(pb::kIrVersion, 8).bytes(pb::kGraph, graph).text(), {}));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  EXPECT_FALSE(htp::repaired(
+      windows("MaxPool", 1, 1, 8)
+          .node("MaxPool", {"x"}, {"z"},
+                {text_attribute("auto_pad", "SAME_UPPER"), list_attribute("kernel_shape", {kMost, 1}),
+                 list_attribute("strides", {kMost, kMost}), list_attribute("dilations", {kMost, -kMost})})
+          .bytes(),
+      {}));
 }
 
 // --- what is refused
