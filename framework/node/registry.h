@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "framework/core/guarded.h"
 #include "framework/node/declaration.h"
 #include "framework/node/node.h"
+#include "framework/node/type_calls.h"
 
 namespace sluice {
 
@@ -23,12 +23,11 @@ class Registry {
     NodeDeclaration declaration;
     declaration.type = std::move(type);
     declaration.create = [] { return Result<std::unique_ptr<Node>>(std::make_unique<T>()); };
-    const Status described = guarded([&]() -> Status {
+    const Status described = call_type("describe", [&]() -> Status {
       T::describe(declaration);
       return {};
     });
-    if (!described.ok())
-      return invalid("node type '" + declaration.type + "': describe(): " + described.message());
+    if (!described.ok()) return described.with_context("node type '" + declaration.type + "': ");
     return add(std::move(declaration));
   }
   Status add(NodeDeclaration declaration);

@@ -1,5 +1,5 @@
-// Where a node type's own functions are called while a file is read: what they throw is an error of the file,
-// at the place of the node. Memory that is short is nobody's error, and is passed on.
+// Where a node type's own functions are called before it runs: what they throw is an error of the type, or of
+// the file at the place of the node. Memory that is short is nobody's error, and is passed on.
 #pragma once
 
 #include <memory>
