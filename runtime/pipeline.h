@@ -103,8 +103,8 @@ class Pipeline {
   // The counters of now, for programs that watch a run.
   RunSnapshot snapshot() const;
   // One option that the node declares as live, from the next frame on, through the same checks as the file's.
-  // kInvalid otherwise, and before the run's first moment (start() is about to return) or after its end, as for
-  // the next two.
+  // kInvalid otherwise, and before the run's first moment (start() is about to return) or after its end, as
+  // for the next two.
   Status set(std::string_view node, std::string_view option, std::string_view value);
 
   // The model `name` of the file becomes the one at `path` (relative to the working directory) while the
