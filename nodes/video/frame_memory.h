@@ -56,8 +56,8 @@ class FrameMemory {
   SourceContext* context_ = nullptr;
   BufferRef spare_;
   LibavPtr<AVBufferRef> own_;  // of the last picture that lies in the decoder's own memory
-  SourceInfo needed_;     // by the decoder, as of the last picture
-  SourceInfo announced_;  // what the pool was made for
+  SourceInfo needed_;          // by the decoder, as of the last picture
+  SourceInfo announced_;       // what the pool was made for
   int rotation_ = 0;
   int max_width_ = 16384;
   int max_height_ = 16384;
