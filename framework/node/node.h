@@ -87,8 +87,8 @@ class Node {
  public:
   virtual ~Node() = default;
   virtual Status open(const OpenContext&) { return {}; }
-  // Once all nodes are open and before the first frame: from here on a sink may create and truncate its
-  // files. Not called when the probe failed.
+  // All nodes are open, no frame has come: from here on a sink may create and truncate its files. Not called
+  // when the probe failed. kTimeout: called again until it does not time out, or the run is stopped.
   virtual Status begin_run() { return {}; }
   virtual Status process(Context& context) = 0;
   // After the last frame; errors here (a full disk noticed late) fail the run.
