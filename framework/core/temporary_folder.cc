@@ -1,6 +1,7 @@
 #include "framework/core/temporary_folder.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -17,6 +18,8 @@ namespace sluice {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kRandom = 6;  // characters of mkdtemp's choice at the end of a name
 
 // Every folder of this process. Never destroyed: objects may outlive statics.
 struct Register {
@@ -45,9 +48,30 @@ bool is_still_there(const std::string& path, int fd) {
          named.st_ino == open.st_ino && named.st_dev == open.st_dev;
 }
 
+// Removes a folder that other threads may still fill, or are about to rename to their result: first it gets
+// another name of its kind, in one step. Whoever comes after that by its old one finds nothing.
+void take_away(const std::string& path) {
+  std::string taken = path.substr(0, path.size() - kRandom) + "XXXXXX";
+  if (!::mkdtemp(taken.data())) return remove_tree(path);
+  if (::rename(path.c_str(), taken.c_str()) != 0) {
+    ::rmdir(taken.c_str());
+    return;
+  }
+  // A file that was being made at the old name may come while the folder is emptied.
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries && fs::exists(fs::symlink_status(taken)); ++i) remove_tree(taken);
+}
+
+// What other threads would say of folders that vanish is nothing to the user.
+void silence() {
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0) return;
+  ::dup2(nowhere, STDOUT_FILENO);
+  ::dup2(nowhere, STDERR_FILENO);
+}
+
 // Of processes that were killed: nobody holds their lock.
 void remove_leftovers(const fs::path& parent, const std::string& prefix) {
-  constexpr std::size_t kRandom = 6;
   std::error_code error;
   for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
@@ -122,7 +146,8 @@ void TemporaryFolder::keep() {
 
 void end_without_temporaries(int code) {
   all().mutex.lock();
-  for (const std::string& path : all().paths) remove_tree(path);
+  if (!all().paths.empty()) silence();
+  for (const std::string& path : all().paths) take_away(path);
   ::_exit(code);
 }
 

@@ -33,7 +33,8 @@ class TemporaryFolder {
 };
 
 // Removes all of them at once and ends the process, as _exit does: the signal that ends a command must leave
-// nothing behind. Other threads still run; those that want a folder now wait for ever.
+// nothing behind. Other threads still run: those that want a folder now wait for ever, a rename of one to its
+// result comes before it or fails, and while there are any to remove, what they print is lost.
 [[noreturn]] void end_without_temporaries(int code);
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/core/suggest.h"
 #include "framework/plan/option_reader.h"
 #include "framework/plan/plan.h"
 
@@ -71,7 +72,7 @@ struct Draft {
   DraftNode& draft(int index) { return nodes[static_cast<std::size_t>(index)]; }
   PlanEdge& edge(int index) { return plan->edges[static_cast<std::size_t>(index)]; }
   Link& link(int index) { return links[static_cast<std::size_t>(index)]; }
-  std::string owner(int index) { return "node '" + node(index).id + "'"; }
+  std::string owner(int index) { return "node " + in_quotes(node(index).id); }
 
   void error(Mark mark, std::string message) { issues.push_back({mark, std::move(message)}); }
   void warn(Mark mark, std::string message) {

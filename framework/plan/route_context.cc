@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "framework/core/suggest.h"
+
 namespace sluice::planning {
 
 const Options& RouteContext::options() const { return *d_.node(node_).options; }
@@ -26,8 +28,7 @@ Result<ModelSignature> RouteContext::model(std::string_view option) const {
   const auto found =
       std::find_if(models.begin(), models.end(), [&](const ModelPlan& m) { return m.name == name; });
   if (found == models.end()) {
-    return invalid("node '" + std::string(node_id()) + "': option '" + std::string(option) +
-                   "' names no model");
+    return invalid("node " + in_quotes(node_id()) + ": option " + in_quotes(option) + " names no model");
   }
   return signature(d_, static_cast<int>(found - models.begin()), d_.node(node_).choice, route_);
 }

@@ -14,6 +14,8 @@ mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -nE 's,^bin/(fuz
 "$ROOT/tools/dev" build fuzz "${targets[@]}"
 
 status=0
+before=$(mktemp)
+trap 'rm -f "$before"' EXIT
 for target in "${targets[@]}"; do
   work=build/fuzz/corpus/$target
   mkdir -p "$work" build/fuzz/findings
@@ -21,5 +23,10 @@ for target in "${targets[@]}"; do
   say "fuzzing $target for $((seconds / ${#targets[@]})) s"
   "build/fuzz/bin/$target" -max_total_time=$((seconds / ${#targets[@]})) -timeout=10 -rss_limit_mb=2048 \
     -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/findings/ "$work" ${seeds:+"$seeds"} || status=1
+done
+# Last, where whoever reads only the end of a log finds it, and in full: CI keeps no files.
+find build/fuzz/findings -type f -newer "$before" | while read -r finding; do
+  say "found $finding; as base64:"
+  base64 -w 120 "$finding"
 done
 exit "$status"

@@ -48,8 +48,9 @@ Result<TemporaryFolder> make_growing(const fs::path& result) {
 // The package appears whole, or not at all; an old one changes places with it and goes with the folder.
 Status become(TemporaryFolder folder, const fs::path& result) {
   if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, result.c_str(), RENAME_EXCHANGE) == 0) return {};
-  // Nothing is there, or the file system cannot exchange.
+  // Nothing is there, or the file system cannot exchange; an interrupt may have taken the new one away.
   std::error_code error;
+  if (!fs::exists(folder.path(), error)) return failed("the folder '" + folder.path() + "' is gone");
   const fs::path old = folder.path() + ".old";
   const bool replaces = fs::exists(result, error);
   if (replaces) fs::rename(result, old, error);

@@ -4,11 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <thread>
 #include <vector>
 
 namespace sluice {
@@ -79,6 +81,41 @@ TEST_F(TemporaryFolders, EndingTheProcessAtOnceLeavesNone) {
   const int status = in_child([] { end_without_temporaries(7); });
   EXPECT_EQ(WEXITSTATUS(status), 7);
   EXPECT_EQ(entries(), 0u);
+}
+
+// The signal that ends a command comes while another thread works in the folder, or makes it its result.
+TEST_F(TemporaryFolders, EndingTheProcessAtOnceLeavesNoneOfWhatOthersAreMaking) {
+  const fs::path result = root_ / "result";
+  int results = 0;
+  for (int round = 0; round < 200; ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto folder = TemporaryFolder::make_beside(result.string());
+      if (!folder.ok()) ::_exit(99);
+      std::atomic<int> made = 0;
+      std::thread maker([&] {
+        constexpr int kFiles = 20;
+        for (int i = 0; i < kFiles; ++i, ++made)
+          std::ofstream(folder->path() + "/" + std::to_string(i)) << "part " << i;
+        std::error_code taken_away;
+        fs::rename(folder->path(), result, taken_away);
+        folder->keep();
+        for (;;) ::pause();
+      });
+      while (made < round % 21) std::this_thread::yield();
+      end_without_temporaries(7);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_EQ(WEXITSTATUS(status), 7) << "an error of the other thread";
+    ASSERT_EQ(entries(), fs::exists(result) ? 1u : 0u) << "round " << round;
+    if (!fs::exists(result)) continue;
+    ++results;
+    ASSERT_EQ(std::distance(fs::directory_iterator(result), fs::directory_iterator()), 20)
+        << "half of a result in round " << round;
+    fs::remove_all(result);
+  }
+  RecordProperty("results", results);
 }
 
 TEST_F(TemporaryFolders, TheNextOneRemovesThoseOfKilledProcesses) {

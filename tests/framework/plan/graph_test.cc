@@ -7,9 +7,12 @@
 namespace sluice::testing {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr const char* kModel =
     "models: {face: {path: float.onnx}, two: {path: two.onnx}}\nnodes:\n- {id: cam, type: source}\n"
@@ -31,6 +34,19 @@ TEST(Graph, ACycleThroughLatestIsOneToo) {
           "inputs: [cam, me]}\n"
           "- {id: out2, type: void, inputs: me}\n"),
       ElementsAre(HasSubstr("cycle: a -> b -> a;"), HasSubstr("cycle: me -> me;")));
+}
+
+// YAML folds the lines of a plain scalar: an id may have line breaks, of which no message is made.
+TEST(Graph, AnIdOfSeveralLinesMakesNoneOfTheMessagesLonger) {
+  const ParsedSpec parsed = parse_spec_text(
+      "version: 1\nnodes:\n- {id: cam, type: source}\n- {id: a\n\n\nb, type: none, inputs: [cam, c]}\n"
+      "- {id: c\n\nd, type: pass, inputs: [cam.no], options: {no: 1}}\n",
+      "p.yaml", "dir");
+  std::vector<std::string> messages;
+  for (const Issue& issue : make_plan(parsed.spec, plan_inputs()).issues) messages.push_back(issue.message);
+  EXPECT_GE(messages.size(), 4u);
+  EXPECT_THAT(messages, Each(Not(HasSubstr("\n"))));
+  EXPECT_THAT(messages, Contains(HasSubstr("node 'a\\x0a\\x0ab': unknown type 'none'")));
 }
 
 TEST(Graph, UnknownPortsAreSuggested) {
