@@ -2,6 +2,8 @@
 
 #include <exception>
 #include <new>
+#include <string>
+#include <system_error>
 
 namespace sluice {
 namespace {
@@ -14,6 +16,11 @@ Status describe_exception() {
     throw;
   } catch (const std::bad_alloc&) {
     return failed(kNoMemory);
+  } catch (const std::system_error& e) {
+    // What std::thread throws where a limit on processes or memory is met.
+    if (e.code() == std::errc::resource_unavailable_try_again)
+      return failed(std::string("the system gives no further thread: ") + e.code().message());
+    return failed(std::string("threw an exception: ") + e.what());
   } catch (const std::exception& e) {
     return failed(std::string("threw an exception: ") + e.what());
   } catch (...) {
