@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "framework/core/temporary_folder.h"
+
 namespace sluice {
 namespace {
 
@@ -79,9 +81,8 @@ std::string temporary_name() {
 Result<CacheFolder> CacheFolder::open(const std::string& path) {
   if (path.empty()) return unavailable("no folder for it is known (neither XDG_CACHE_HOME nor HOME is set)");
   const auto refused = [&path](const std::string& why) { return unavailable("'" + path + "' " + why); };
-  std::error_code error;
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  const std::error_code error = parent.empty() ? std::error_code{} : make_folders(parent);
   if (error) return refused("cannot be made: " + error.message());
   if (::mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST)
     return refused("cannot be made: " + reason(errno));

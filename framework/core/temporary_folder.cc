@@ -144,6 +144,13 @@ void TemporaryFolder::keep() {
   all().paths.erase(std::exchange(path_, {}));
 }
 
+std::error_code make_folders(const fs::path& path) {
+  std::error_code error;
+  const std::lock_guard guard(all().mutex);
+  fs::create_directories(path, error);
+  return error;
+}
+
 void end_without_temporaries(int code) {
   all().mutex.lock();
   if (!all().paths.empty()) silence();

@@ -1,8 +1,10 @@
 // Folders that are only there while something is made.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "framework/core/status.h"
 
@@ -31,6 +33,10 @@ class TemporaryFolder {
   std::string path_;  // empty: not ours any more
   int lock_;
 };
+
+// std::filesystem::create_directories for whatever may lie in one of them: before end_without_temporaries or
+// never, so that no thread in the middle of its work makes again what has just been removed.
+std::error_code make_folders(const std::filesystem::path& path);
 
 // Removes all of them at once and ends the process, as _exit does: the signal that ends a command must leave
 // nothing behind. Other threads still run: those that want a folder now wait for ever, a rename of one to its

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "framework/core/suggest.h"
+#include "framework/core/temporary_folder.h"
 #include "runtime/atomic_file.h"
 
 namespace sluice::cli {
@@ -26,7 +27,7 @@ Status copy_one(const fs::path& from, const fs::path& to) {
   errno = 0;
   std::ifstream in(from, std::ios::binary);
   if (!in) return unreadable(from, std::strerror(errno));
-  fs::create_directories(to.parent_path(), error);
+  error = make_folders(to.parent_path());
   if (error) return failed(path_in_quotes(to.parent_path().string()) + " cannot be made: " + error.message());
   SLUICE_ASSIGN(FileReplacement out, FileReplacement::open(to.string()));
   std::vector<char> chunk(kChunk);
@@ -45,7 +46,7 @@ Status copy_one(const fs::path& from, const fs::path& to) {
 Status copy_files(const fs::path& from, const fs::path& to) {
   std::error_code error;
   if (!fs::is_directory(from, error)) return copy_one(from, to);
-  fs::create_directories(to, error);
+  error = make_folders(to);
   if (error) return failed(path_in_quotes(to.string()) + " cannot be made: " + error.message());
   fs::directory_iterator entries(from, error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error))

@@ -96,10 +96,8 @@ Status check_place(const PackageContents& contents, const std::string& output) {
 }
 
 Status copy_others(const PackageContents& contents, const fs::path& folder) {
-  std::error_code error;
   for (const std::string& output : contents.outputs) {
-    fs::create_directories(folder / output, error);
-    if (error)
+    if (const std::error_code error = make_folders(folder / output))
       return failed(path_in_quotes((folder / output).string()) + " cannot be made: " + error.message());
   }
   for (const auto& [from, to] : contents.files) SLUICE_RETURN_IF_ERROR(copy_files(from, folder / to));

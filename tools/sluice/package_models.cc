@@ -6,6 +6,7 @@
 #include <set>
 
 #include "framework/core/suggest.h"
+#include "framework/core/temporary_folder.h"
 #include "inference/checked_model.h"
 #include "runtime/atomic_file.h"
 #include "tools/sluice/copied_files.h"
@@ -117,8 +118,7 @@ Status package_models(const std::vector<PackagedModel>& models, const std::strin
     const auto encodings = encodings_of(model->header);
     if (encodings.empty()) continue;
     const std::string file = "encodings/" + to.parent_path().filename().string() + ".json";
-    std::error_code error;  // what is missing, the file in it says
-    fs::create_directories(root / "encodings", error);
+    static_cast<void>(make_folders(root / "encodings"));  // what is missing, the file in it says
     SLUICE_RETURN_IF_ERROR(replace_file((root / file).string(), encodings_json(encodings)));
     quantisation[name] = {{"file", packaged.file},
                           {"encodings", file},

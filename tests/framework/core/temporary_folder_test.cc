@@ -87,7 +87,7 @@ TEST_F(TemporaryFolders, EndingTheProcessAtOnceLeavesNone) {
 TEST_F(TemporaryFolders, EndingTheProcessAtOnceLeavesNoneOfWhatOthersAreMaking) {
   const fs::path result = root_ / "result";
   int results = 0;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 84; ++round) {
     const pid_t child = ::fork();
     if (child == 0) {
       auto folder = TemporaryFolder::make_beside(result.string());
@@ -116,6 +116,23 @@ TEST_F(TemporaryFolders, EndingTheProcessAtOnceLeavesNoneOfWhatOthersAreMaking) 
     fs::remove_all(result);
   }
   RecordProperty("results", results);
+}
+
+TEST_F(TemporaryFolders, EndingTheProcessAtOnceLeavesNoneThatOthersMakeAgain) {
+  for (int round = 0; round < 40; ++round) {
+    const int status = in_child([] {
+      const auto context = TemporaryFolder::make("parts");
+      std::atomic<int> made = 0;
+      std::thread maker([&] {
+        for (;; ++made)
+          static_cast<void>(make_folders(context->path() + "/" + std::to_string(made % 7) + "/part"));
+      });
+      while (made < 10) std::this_thread::yield();
+      end_without_temporaries(7);
+    });
+    ASSERT_EQ(WEXITSTATUS(status), 7);
+    ASSERT_EQ(entries(), 0u) << "round " << round;
+  }
 }
 
 TEST_F(TemporaryFolders, TheNextOneRemovesThoseOfKilledProcesses) {
