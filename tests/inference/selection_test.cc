@@ -90,6 +90,29 @@ TEST(Selection, WithNothingToGoToWhatFailedGoesOnAndIsForgivenWhenItWorks) {
   EXPECT_TRUE(run.selection().state(0).candidates[0].breaker.usable());
 }
 
+// A burst of failing frames is one failure: what is well again is there when the other one dies for good.
+TEST(Selection, FailingFramesDoNotLockWhatIsWellAgain) {
+  NodeRun run({testing::candidate("gpu", 8, 0), testing::candidate("cpu", 20, 1)}, {.dwell_s = 1});
+  Selection& selection = run.selection();
+  const auto fail = [&](int frames) {
+    for (int i = 1; i <= frames; ++i) {
+      selection.meter(0).add_failure(static_cast<std::size_t>(selection.current(0)));
+      run.sleep(from_ms(33));
+      selection.on_period(run.now(), {});
+    }
+  };
+  run.second();
+  fail(10);  // the first on the gpu, the others on the cpu
+  for (int i = 0; i < 60; ++i) {
+    run.second(8);
+    const int wanted = selection.probe_wanted(0);
+    if (wanted >= 0) selection.note_probe(0, static_cast<std::size_t>(wanted), run.now(), 8);
+  }
+  ASSERT_EQ(selection.current(0), 0);
+  fail(1);
+  EXPECT_EQ(selection.current(0), 1);
+}
+
 TEST(Selection, StepsDownItsLadderWithTheRateAndUpAgain) {
   SelectorPolicy policy{.target_fps = 30, .max_temperature_c = 60, .dwell_s = 1, .degrade = {{}}};
   policy.degrade[0].rate_hz = 10;

@@ -26,6 +26,17 @@ TEST(Breaker, OpensAtOnceAndPausesLongerEachTime) {
   EXPECT_EQ(breaker.retry_at(), now + Breaker::kLongestPause);
 }
 
+// Nothing else may run, and frames come: they are no tries of a candidate that was left alone.
+TEST(Breaker, FailuresWhileItIsOpenPutTheProbeOffAndDoubleNothing) {
+  Breaker breaker;
+  for (int frame = 0; frame < 30; ++frame) breaker.failed(from_ms(33 * frame));
+  EXPECT_EQ(breaker.retry_at(), from_ms(33 * 29) + Breaker::kFirstPause);
+  EXPECT_EQ(breaker.failures(), 1);
+  const TimeNs retry = breaker.retry_at();
+  for (int frame = 0; frame < 3; ++frame) breaker.failed(retry + from_ms(33 * frame));
+  EXPECT_EQ(breaker.retry_at(), retry + from_ms(33 * 2) + 2 * Breaker::kFirstPause) << "one try failed";
+}
+
 TEST(Breaker, AProbeClosesItAndAQuietTimeForgives) {
   Breaker breaker;
   breaker.failed(0);
