@@ -246,6 +246,13 @@ Result<SessionHandle> SessionTable::open(Backend& backend, SessionRequest reques
   return add(key, std::move(session), request);
 }
 
+void SessionTable::forget(const SessionHandle& session) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(sessions_, [&](const auto& entry) {
+    return !entry.second.owner_before(session) && !session.owner_before(entry.second);
+  });
+}
+
 // Under the lock.
 std::shared_ptr<Lane> SessionTable::lane_for(const Session& session) {
   if (session.kind() != RunKind::kWaits || clock_.manual()) return nullptr;

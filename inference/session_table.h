@@ -111,6 +111,8 @@ class SessionTable {
   // The session for this request, new or shared. kInvalid when nodes that share it disagree on `batch`; else
   // what the backend said.
   Result<SessionHandle> open(Backend& backend, SessionRequest request);
+  // The next request for this session gets a new one; those who hold it keep it.
+  void forget(const SessionHandle& session);
   // How many sessions are alive.
   std::size_t size();
 

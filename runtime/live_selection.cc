@@ -14,20 +14,12 @@ namespace {
 
 constexpr TimeNs kWarmUpEach = from_ms(100);    // of one candidate in the warm-up, at least
 constexpr TimeNs kLeastTimeout = from_ms(500);  // of one run in the warm-up
-constexpr TimeNs kProbeTimeout = from_s(2);     // of one run whose latency is not known
-constexpr double kProbeSlack = 20;              // so many times as long as it took before
-constexpr int kProbeRuns = 3;                   // of which the middle one counts
+constexpr TimeNs kProbeTimeout = from_s(2);     // of one run that is compared with another's
 
 LoadedModelPtr tagged(const LoadedModel& model, std::size_t candidate) {
   LoadedModel copy = model;
   copy.candidate = static_cast<int>(candidate);
   return std::make_shared<const LoadedModel>(std::move(copy));
-}
-
-void set_mode(const LoadedModel& model, const SelectorCandidate& candidate) {
-  if (candidate.performance_mode.empty()) return;
-  const Status status = model.opened.session->set_performance_mode(candidate.performance_mode);
-  if (!status.ok()) log_message(LogLevel::kDebug, describe(candidate) + ": " + status.message());
 }
 
 }  // namespace
@@ -182,14 +174,14 @@ std::vector<LiveSelection::Unproven> LiveSelection::measure_all(const std::funct
   measure_accuracy(end - kWarmUp / 2, stopped);
   for (std::size_t i = 0; i < left.size() && !stopped(); ++i) {
     const TimeNs now = setup_.clock->now();
-    if (now >= end) break;
+    if (end - now < kLeastTimeout) break;  // in less, one that is well may seem to hang
     const LiveNode& node = nodes_[left[i].node];
     SelectorCandidate& candidate = nodes_[left[i].node].what.candidates[left[i].candidate];
     const LoadedModel& loaded = *node.loaded[left[i].candidate];
     set_mode(loaded, candidate);
     const TimeNs share = (end - now) / static_cast<TimeNs>(left.size() - i);
     MeasureRequest request{.at_least = kWarmUpEach, .until = now + share, .stopped = stopped};
-    request.timeout = std::min(std::max(share, kLeastTimeout), end - now);
+    request.timeout = std::max(share, kLeastTimeout);
     const auto measured = measures_.times(loaded.opened.session, candidate.performance_mode, request);
     if (measured.ok()) {
       candidate.latency_ms = {measured->median_ms, Basis::kMeasured};
@@ -346,6 +338,12 @@ Readings LiveSelection::read(TimeNs now) {
   return out;
 }
 
+void LiveSelection::set_mode(const LoadedModel& model, const SelectorCandidate& candidate) {
+  if (candidate.performance_mode.empty()) return;
+  const Status status = model.opened.session->set_performance_mode(candidate.performance_mode);
+  if (!status.ok()) log_message(LogLevel::kDebug, describe(candidate) + ": " + status.message());
+}
+
 const SelectorCandidate& LiveSelection::candidate_of(std::size_t n, std::size_t c) const {
   return selection_->node(n).candidates[c];
 }
@@ -400,46 +398,6 @@ bool LiveSelection::change_over(std::size_t n, std::size_t c, TimeNs now) {
   node.user->use(node.routes[c], tagged(*node.loaded[c], c));
   if (node.choice >= 0) setup_.route(node.choice, node.routes[c]);
   return true;
-}
-
-// --- probes ------------------------------------------------------------------------------------------------
-
-void LiveSelection::probe_one(TimeNs now) {
-  for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    const int wanted = nodes_[n].held ? -1 : selection_->probe_wanted(n);
-    if (wanted >= 0) return probe(n, static_cast<std::size_t>(wanted), now);
-  }
-}
-
-void LiveSelection::probe(std::size_t n, std::size_t c, TimeNs now) {
-  LiveNode& node = nodes_[n];
-  const CandidateState& known = selection_->state(n).candidates[c];
-  const int current = selection_->current(n);
-  // Another mode of the session that frames run on cannot be measured without them: what is known stays.
-  const bool in_use =
-      current >= 0 && same_session(candidate_of(n, static_cast<std::size_t>(current)), candidate_of(n, c));
-  if (in_use && known.breaker.usable() && known.now_ms > 0)
-    return selection_->note_probe(n, c, now, known.now_ms);
-  if (!node.loaded[c]) {
-    auto opened = open_candidate(node, candidate_of(n, c), node.routes[c]);
-    if (!opened.ok()) return selection_->note_failure(n, c, now);
-    adopt(node, c, *opened);
-  }
-  set_mode(*node.loaded[c], candidate_of(n, c));
-  MeasureRequest request{.runs = kProbeRuns};
-  request.timeout =
-      known.base_ms > 0 ? std::max(kLeastTimeout, from_ms(known.base_ms * kProbeSlack)) : kProbeTimeout;
-  request.stopped = [this] {
-    std::lock_guard lock(wake_mutex_);
-    return stopping_;
-  };
-  const auto measured = measure(node.loaded[c]->opened.session, *setup_.clock, request);
-  if (measured.ok()) return selection_->note_probe(n, c, setup_.clock->now(), measured->median_ms);
-  if (measured.status().code() == Code::kCancelled) return;
-  selection_->note_failure(n, c, setup_.clock->now());
-  // The next probe is of a new session.
-  for (std::size_t other = 0; other < node.loaded.size(); ++other)
-    if (same_session(candidate_of(n, other), candidate_of(n, c))) node.loaded[other].reset();
 }
 
 // --- what others change ------------------------------------------------------------------------------------

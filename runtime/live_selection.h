@@ -86,6 +86,10 @@ class LiveSelection {
   struct Unproven {
     std::size_t node, candidate;
   };
+  struct Running {
+    std::size_t node = 0;
+    LoadedModelPtr model;
+  };
 
   LiveSelection(LiveSelectionSetup setup, std::unique_ptr<Telemetry> telemetry);
   void add_node(std::size_t plan_node);
@@ -113,6 +117,11 @@ class LiveSelection {
   bool change_over(std::size_t n, std::size_t candidate, TimeNs now);
   void probe_one(TimeNs now);
   void probe(std::size_t n, std::size_t candidate, TimeNs now);
+  std::vector<Running> running_on(const SessionHandle& session) const;
+  bool works_in_another_mode(std::size_t n, std::size_t candidate) const;
+  void set_modes_again(const SessionHandle& session) const;
+  void let_go(std::size_t n, std::size_t candidate);
+  static void set_mode(const LoadedModel& model, const SelectorCandidate& candidate);
   const SelectorCandidate& candidate_of(std::size_t n, std::size_t c) const;
   Readings read(TimeNs now);
 
