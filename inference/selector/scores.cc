@@ -126,7 +126,9 @@ void Chooser::score_sustained(const Forecaster& future, Board& board) const {
     order[count++] = c;
   }
   std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
-            [&](std::size_t a, std::size_t b) { return rides[a].fps > rides[b].fps; });
+            [&](std::size_t a, std::size_t b) {  // many tie at target_fps: the order is the same everywhere
+              return rides[a].fps != rides[b].fps ? rides[a].fps > rides[b].fps : a < b;
+            });
   double hottest = 1e-9;
   for (std::size_t i = 0; i < count; ++i) hottest = std::max(hottest, rides[order[i]].watts);
   for (std::size_t i = 0; i < count; ++i) {
