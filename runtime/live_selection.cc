@@ -144,6 +144,7 @@ void LiveSelection::adopt(LiveNode& node, std::size_t candidate, const LoadedMod
 
 Status LiveSelection::warm_up(const std::function<bool()>& stopped) {
   const std::vector<Unproven> failed = replay_ ? std::vector<Unproven>{} : measure_all(stopped);
+  note_shared_sessions();
   std::vector<SelectedNode> nodes;
   nodes.reserve(nodes_.size());
   for (LiveNode& node : nodes_) nodes.push_back(std::move(node.what));
@@ -338,12 +339,6 @@ Readings LiveSelection::read(TimeNs now) {
   return out;
 }
 
-void LiveSelection::set_mode(const LoadedModel& model, const SelectorCandidate& candidate) {
-  if (candidate.performance_mode.empty()) return;
-  const Status status = model.opened.session->set_performance_mode(candidate.performance_mode);
-  if (!status.ok()) log_message(LogLevel::kDebug, describe(candidate) + ": " + status.message());
-}
-
 const SelectorCandidate& LiveSelection::candidate_of(std::size_t n, std::size_t c) const {
   return selection_->node(n).candidates[c];
 }
@@ -363,12 +358,21 @@ bool LiveSelection::carry_out(const SelectionChange& change, TimeNs now) {
   LiveNode& node = nodes_[change.node];
   if (change.candidate < 0 || node.held) return true;
   const auto c = static_cast<std::size_t>(change.candidate);
+  const LoadedModelPtr left =
+      change.before >= 0 ? node.loaded[static_cast<std::size_t>(change.before)] : nullptr;
   if (change.candidate != change.before && !change_over(change.node, c, now)) return false;
+  if (left) leave_to_bystanders(left->opened.session, now);
   node.user->limit_rate(change.rate_hz);
   // Policy fixed begins where the node was opened, which it has noted.
   const bool fixed = selection_->node(change.node).policy.kind == PolicyKind::kFixed;
   if (change.before < 0 && fixed && node.routes[c] == 0 && change.step == 0) return true;
-  Choice choice = selection_->decisions(change.node).back();
+  const SelectorCandidate& chosen = candidate_of(change.node, c);
+  Choice choice{.at = change.at,
+                .backend = chosen.backend,
+                .variant = chosen.variant,
+                .performance_mode = chosen.performance_mode,
+                .step = change.step,
+                .reason = change.reason};
   if (replay_) choice.at = std::min(now, started_ + replay_->since_start(choice.at));
   node.user->note(node.routes[c], std::move(choice));
   const bool broken =
@@ -394,7 +398,9 @@ bool LiveSelection::change_over(std::size_t n, std::size_t c, TimeNs now) {
     }
     adopt(node, c, *opened);
   }
+  const SessionHandle& session = node.loaded[c]->opened.session;
   set_mode(*node.loaded[c], candidate_of(n, c));
+  tell_bystanders(session, candidate_of(n, c).performance_mode, now);
   node.user->use(node.routes[c], tagged(*node.loaded[c], c));
   if (node.choice >= 0) setup_.route(node.choice, node.routes[c]);
   return true;
@@ -444,9 +450,13 @@ void LiveSelection::put_in(std::size_t n, const LoadedModelPtr& model) {
     if (!all[c].variant.empty()) continue;
     node.loaded[c] = all[c].backend == before->opened.choice.backend ? model : nullptr;
   }
-  if (before->candidate >= 0) set_mode(*model, all[static_cast<std::size_t>(before->candidate)]);
   LoadedModel copy = *model;
   copy.candidate = before->candidate;
+  if (before->candidate >= 0) {
+    const SelectorCandidate& chosen = all[static_cast<std::size_t>(before->candidate)];
+    set_mode(*model, chosen);
+    copy.opened.choice.performance_mode = chosen.performance_mode;
+  }
   node.user->use(0, std::make_shared<const LoadedModel>(std::move(copy)));
 }
 

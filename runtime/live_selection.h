@@ -86,6 +86,11 @@ class LiveSelection {
   struct Unproven {
     std::size_t node, candidate;
   };
+  // Chooses nothing, and runs on a session that others choose the mode of.
+  struct Bystander {
+    ModelUser* user = nullptr;
+    std::string wanted, told;  // modes
+  };
   struct Running {
     std::size_t node = 0;
     LoadedModelPtr model;
@@ -100,6 +105,11 @@ class LiveSelection {
   static void refuse(LiveNode& node, std::size_t candidate, const std::string& why);
   LiveNode* chosen_for(std::size_t plan_node);
   void put_in(std::size_t n, const LoadedModelPtr& model);
+  static bool has_modes_on(const LiveNode& node, const SessionHandle& session);
+  void note_shared_sessions();
+  void note_bystander(std::size_t plan_node);
+  void tell_bystanders(const SessionHandle& session, const std::string& mode, TimeNs now);
+  void leave_to_bystanders(const SessionHandle& session, TimeNs now);
   void adopt(LiveNode& node, std::size_t candidate, const LoadedModelPtr& loaded);
   void measure_accuracy(TimeNs until, const std::function<bool()>& stopped);
   Result<LoadedModelPtr> reference_of(const LiveNode& node) const;
@@ -132,6 +142,7 @@ class LiveSelection {
   WarmUp measures_;
   std::mutex mutex_;  // guards what follows, while the thread runs
   std::vector<LiveNode> nodes_;
+  std::vector<Bystander> bystanders_;
   std::unique_ptr<Selection> selection_;
 
   std::mutex wake_mutex_;  // guards what follows

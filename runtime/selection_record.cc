@@ -279,6 +279,9 @@ class Reader {
       added.policy = member(node, "policy").dump();
       for (const Json& candidate : member(node, "candidates"))
         added.candidates.push_back(read_candidate(candidate));
+      if (node.contains("session_group"))
+        added.session_group = static_cast<int>(whole(node, "session_group", 0, std::ssize(nodes)));
+      if (node.contains("least_mode")) added.least_mode = text(node, "least_mode");
       if (added.candidates.empty() || added.candidates.size() > kMostCandidates)
         throw Wrong{fmt::format("node '{}' has {} candidates", added.id, added.candidates.size())};
     }
@@ -328,6 +331,8 @@ std::string selection_begin_line(std::string_view device, std::optional<double> 
     Json candidates = Json::array();
     for (const SelectorCandidate& c : node.candidates) candidates.push_back(candidate_json(c));
     list.push_back({{"id", node.id}, {"policy", policy_json(node.policy)}, {"candidates", candidates}});
+    if (node.session_group >= 0) list.back()["session_group"] = node.session_group;
+    if (!node.least_mode.empty()) list.back()["least_mode"] = node.least_mode;
   }
   Json out = {{"kind", "begin"}, {"version", 1}, {"device", device}};
   if (ambient_c) out["ambient_c"] = *ambient_c;

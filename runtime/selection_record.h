@@ -31,6 +31,8 @@ struct RecordedSelection {
     std::string id;
     std::string policy;  // as text, to compare
     std::vector<SelectorCandidate> candidates;
+    int session_group = -1;  // as SelectedNode has it
+    std::string least_mode;
   };
   struct Step {
     SelectionEvent event;

@@ -40,6 +40,8 @@ Status SelectionReplay::adopt(std::vector<SelectedNode>& nodes) const {
       return refuse(fmt::format("node '{}' chose among {}; here among {}", node.id,
                                 words_of(recorded.candidates), words_of(node.candidates)));
     node.candidates = recorded.candidates;
+    node.session_group = recorded.session_group;
+    node.least_mode = recorded.least_mode;
   }
   return {};
 }

@@ -42,13 +42,13 @@ int promising(const SelectorState& state, TimeNs now, double min_gain) {
   return best;
 }
 
-Choice choice_of(const SelectorCandidate& candidate, int step, TimeNs now, std::string reason) {
-  return {.at = now,
-          .backend = candidate.backend,
-          .variant = candidate.variant,
-          .performance_mode = candidate.performance_mode,
-          .step = step,
-          .reason = std::move(reason)};
+bool on_one_session(const SelectorCandidate& a, const SelectorCandidate& b) {
+  return a.backend == b.backend && a.variant == b.variant;
+}
+
+std::string held_words(const SelectedNode& node, int holds) {
+  return "its session is shared; of the modes that are asked for the fastest holds, " +
+         node.candidates[static_cast<std::size_t>(holds)].performance_mode + "; for itself: ";
 }
 
 }  // namespace
@@ -63,6 +63,7 @@ Selection::Selection(std::vector<SelectedNode> nodes) {
     added.what = std::move(node);
   }
   period_.runs.resize(nodes_.size());
+  users_.reserve(nodes_.size());
 }
 
 void Selection::take_in(Node& node, const RunMeter::Period& period, TimeNs now,
@@ -95,24 +96,53 @@ void Selection::fail(Node& node, std::size_t candidate, TimeNs now) {
   const SelectorCandidate& failed = node.what.candidates[candidate];
   for (std::size_t c = 0; c < node.state.count; ++c) {
     const SelectorCandidate& other = node.what.candidates[c];
-    if (other.backend != failed.backend || other.variant != failed.variant) continue;
+    if (!on_one_session(other, failed)) continue;
     if (c == candidate || node.state.candidates[c].breaker.usable()) sluice::note_failure(node.state, c, now);
   }
 }
 
-SelectionChange Selection::carry_out(std::size_t n, const Decision& decision, TimeNs now) {
+SelectionChange Selection::carry_out(std::size_t n, const Decision& decision, std::string reason,
+                                     TimeNs now) {
   Node& node = nodes_[n];
   SelectionChange change{.node = n,
                          .candidate = decision.candidate,
                          .before = node.state.current,
                          .step = decision.step,
+                         .at = now,
                          .rate_hz = ladder_keys(node.what.policy.degrade, decision.step).rate_hz,
-                         .reason = words(node.what.candidates, node.state, decision, node.what.policy)};
+                         .reason = std::move(reason)};
   commit(node.what.candidates, decision, now, node.state);
-  if (decision.candidate >= 0)
-    node.decisions.push_back(choice_of(node.what.candidates[static_cast<std::size_t>(decision.candidate)],
-                                       decision.step, now, change.reason));
   return change;
+}
+
+// One that is held in another mode than it wants, and only waits to leave it, still wants the same.
+void Selection::note_wanted(Node& node, const Decision& decision) {
+  const auto at = [&](int c) -> const SelectorCandidate& {
+    return node.what.candidates[static_cast<std::size_t>(c)];
+  };
+  const bool held =
+      node.wanted >= 0 && node.state.current >= 0 && on_one_session(at(node.wanted), at(node.state.current));
+  const bool waits = decision.cause == Cause::kDwell || decision.cause == Cause::kSmallGain ||
+                     decision.cause == Cause::kNothing;
+  if (!held || !waits) node.wanted = decision.candidate;
+}
+
+// What the node runs on where it shares the session that it wants; -1: it wants none.
+int Selection::that_holds(std::size_t n) {
+  const Node& node = nodes_[n];
+  const int group = node.what.session_group;
+  if (node.wanted < 0 || group < 0) return node.wanted;
+  const auto wanted = static_cast<std::size_t>(node.wanted);
+  users_.assign(1, {node.what.candidates, wanted});
+  for (std::size_t other = 0; other < nodes_.size(); ++other) {
+    const Node& o = nodes_[other];
+    if (other == n || o.what.session_group != group || o.wanted < 0) continue;
+    const auto others = static_cast<std::size_t>(o.wanted);
+    if (on_one_session(o.what.candidates[others], node.what.candidates[wanted]))
+      users_.push_back({o.what.candidates, others});
+  }
+  const bool own_path = node.what.candidates[wanted].variant.empty();
+  return static_cast<int>(candidate_that_holds(users_, own_path ? node.what.least_mode : std::string_view()));
 }
 
 // The runs of all nodes go through an accelerator one after the other: what is left of its time for `n`, by
@@ -148,15 +178,43 @@ std::vector<SelectionChange> Selection::on_period(TimeNs now, const Readings& re
   return changes;
 }
 
+std::optional<SelectionChange> Selection::decide_for(std::size_t n, const SelectionEvent& period) {
+  Node& node = nodes_[n];
+  const Decision own = choose(node.what.candidates, node.state, period.readings, node.what.policy);
+  node.blind = own.blind;
+  note_wanted(node, own);
+  Decision decision = own;
+  // The first choices are its own: the others' are not known yet.
+  if (node.state.current >= 0 && own.candidate >= 0) decision.candidate = that_holds(n);
+  if (decision.candidate != own.candidate)
+    decision.changed = decision.candidate != node.state.current || decision.step != node.state.step;
+  if (!decision.changed) return std::nullopt;
+  std::string reason = words(node.what.candidates, node.state, own, node.what.policy);
+  if (decision.candidate != own.candidate) reason = held_words(node.what, decision.candidate) + reason;
+  return carry_out(n, decision, std::move(reason), period.at);
+}
+
+// What the others have decided may have changed the mode of the session that the node runs on.
+std::optional<SelectionChange> Selection::follow_shared(std::size_t n, TimeNs now) {
+  Node& node = nodes_[n];
+  Decision decision;
+  decision.candidate = that_holds(n);
+  decision.step = node.state.step;
+  if (decision.candidate < 0 || decision.candidate == node.state.current) return std::nullopt;
+  const SelectorCandidate& wanted = node.what.candidates[static_cast<std::size_t>(node.wanted)];
+  return carry_out(n, decision, held_words(node.what, decision.candidate) + describe(wanted), now);
+}
+
 std::vector<SelectionChange> Selection::decide(const SelectionEvent& period) {
   std::vector<SelectionChange> changes;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    Node& node = nodes_[n];
-    take_in(node, period.runs[n], period.at, period.readings);
+    take_in(nodes_[n], period.runs[n], period.at, period.readings);
     share_units(n);
-    const Decision decision = choose(node.what.candidates, node.state, period.readings, node.what.policy);
-    node.blind = decision.blind;
-    if (decision.changed) changes.push_back(carry_out(n, decision, period.at));
+    if (auto change = decide_for(n, period)) changes.push_back(std::move(*change));
+  }
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    if (nodes_[n].what.session_group < 0) continue;
+    if (auto change = follow_shared(n, period.at)) changes.push_back(std::move(*change));
   }
   last_ = period.at;
   return changes;

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "inference/inference.h"
 #include "inference/selection/run_meter.h"
+#include "inference/selection/shared_modes.h"
 #include "inference/selector/selector.h"
 
 namespace sluice {
@@ -21,6 +23,11 @@ struct SelectedNode {
   std::string id;
   std::vector<SelectorCandidate> candidates;  // 1..kMostCandidates
   SelectorPolicy policy;
+  // Nodes of one group share their sessions, and with them the performance mode, which is the fastest that
+  // one of them asks for; -1: its sessions are its own.
+  int session_group = -1;
+  // For nodes that choose nothing and run on its session of the model's own path too; empty: there are none.
+  std::string least_mode;
 };
 
 // A node that goes on with another candidate, or at another step of its ladder, from the next frame on.
@@ -29,6 +36,7 @@ struct SelectionChange {
   int candidate = -1;    // into its candidates; -1: none may run
   int before = -1;       // what ran; -1: nothing yet
   int step = 0;
+  TimeNs at = 0;       // as on_period was told
   double rate_hz = 0;  // most frames per second at this step; 0: no limit
   std::string reason;  // in words, with what the alternatives were predicted to give
 };
@@ -86,16 +94,14 @@ class Selection {
 
   // The policy needs heat and no temperature has been seen so far: latency drift alone is used.
   bool blind(std::size_t n) const { return nodes_[n].blind; }
-  // Every change so far, for the report.
-  const std::vector<Choice>& decisions(std::size_t n) const { return nodes_[n].decisions; }
 
  private:
   struct Node {
     SelectedNode what;
     SelectorState state;
     std::unique_ptr<RunMeter> meter;
-    std::vector<Choice> decisions;
-    double fps = 0;  // of the last whole period
+    int wanted = -1;  // what it would run on if its sessions were its own
+    double fps = 0;   // of the last whole period
     double latency_ms = 0;
     bool blind = false;
   };
@@ -104,9 +110,14 @@ class Selection {
   void share_units(std::size_t n);
   std::vector<SelectionChange> decide(const SelectionEvent& period);
   static void fail(Node& node, std::size_t candidate, TimeNs now);
-  SelectionChange carry_out(std::size_t n, const Decision& decision, TimeNs now);
+  static void note_wanted(Node& node, const Decision& decision);
+  int that_holds(std::size_t n);
+  std::optional<SelectionChange> decide_for(std::size_t n, const SelectionEvent& period);
+  std::optional<SelectionChange> follow_shared(std::size_t n, TimeNs now);
+  SelectionChange carry_out(std::size_t n, const Decision& decision, std::string reason, TimeNs now);
 
   std::vector<Node> nodes_;
+  std::vector<SessionUser> users_;  // of that_holds: kept, so that it does not allocate
   TimeNs last_ = kLongAgo;
   SelectionEvent period_;  // the latest one
   Tape tape_;

@@ -83,6 +83,7 @@ class ModeSession final : public OwnSession, public PerformanceModes {
  public:
   ModeSession(std::unique_ptr<Session> real, Npu& npu) : OwnSession(std::move(real)), npu_(npu) {}
   std::string_view backend() const override { return "htp"; }
+  std::string_view performance_mode() const override { return "balanced"; }
   Status run(int, std::span<const Tensor* const>, std::span<Tensor* const> outputs) override {
     if (npu_.failing > 0 && npu_.failing-- > 0) return failed("told to");
     const std::string mode = mode_now();
@@ -186,6 +187,35 @@ TEST_F(ProbedRun, AVariantWhoseSessionBrokeComesBackOnANewOne) {
   ASSERT_TRUE(push_until([&] { return last_type() == own; }));
   EXPECT_TRUE(push_until([&] { return last_type() == small; }));
   EXPECT_EQ(gpu_.opened, 2);
+  finish();
+}
+
+// One session has one mode: the fastest that one of its nodes asks for, and each node's report says it. The
+// last node chooses nothing: it runs in the mode of the file, or a faster one.
+TEST_F(ProbedRun, NodesThatShareASessionRunInTheModeThatTheyAreSaidTo) {
+  make_npu();
+  const std::string npu = "{model: m, backends: [htp], policy: ";
+  start_file("version: 1\nname: t\nmodels: {m: {path: " + (folder_ / "own.onnx") +
+             "}}\nnodes:\n"
+             "  - {id: src, type: app_source, options: {width: 8, height: 8, format: gray, live: false}}\n"
+             "  - {id: pre, type: preprocess, inputs: src, options: {model: m}}\n"
+             "  - {id: fast, type: infer, inputs: pre, options: " +
+             npu +
+             "latency}}\n"
+             "  - {id: slow, type: infer, inputs: pre, options: " +
+             npu +
+             "efficiency}}\n"
+             "  - {id: fixed, type: infer, inputs: pre, options: " +
+             npu +
+             "fixed}}\n"
+             "  - {id: out, type: app_sink, inputs: fast}\n"
+             "  - {id: out2, type: null_sink, inputs: slow}\n"
+             "  - {id: out3, type: null_sink, inputs: fixed}\n");
+  for (int i = 0; i < 20; ++i) push();
+  EXPECT_EQ(mode(), "burst");
+  for (std::size_t node = 0; node < 3; ++node) EXPECT_EQ(decided(node), "burst") << node;
+  EXPECT_THAT(engine_->report().inference.at(1).decisions.back().reason,
+              HasSubstr("its session is shared; of the modes that are asked for the fastest holds, burst"));
   finish();
 }
 

@@ -190,6 +190,22 @@ TEST_F(SimulatedReplay, OrderAndEndsAreChecked) {
   EXPECT_THAT(replayed(folder_ / "no_such").status().message(), HasSubstr("cannot be read"));
 }
 
+// The decisions depend on it, and a replay may have no sessions to see it by.
+TEST(SelectionRecord, KeepsWhichNodesShareTheirSessions) {
+  const SelectedNode apart{"a", {{.backend = "htp"}}, {}, -1, {}};
+  const SelectedNode together{"b", {{.backend = "htp"}}, {}, 1, "balanced"};
+  const std::vector<SelectedNode> nodes = {apart, together};
+  const ScratchFolder folder;
+  const std::string file = folder.write(
+      "readings.jsonl", selection_begin_line("real", std::nullopt, nodes) + "\n" + selection_end_line(0));
+  const auto read = read_selection(file);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ((*read)->nodes.at(0).session_group, -1);
+  EXPECT_EQ((*read)->nodes.at(0).least_mode, "");
+  EXPECT_EQ((*read)->nodes.at(1).session_group, 1);
+  EXPECT_EQ((*read)->nodes.at(1).least_mode, "balanced");
+}
+
 // --- a real run
 
 class DialledTelemetry final : public Telemetry {
