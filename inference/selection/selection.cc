@@ -171,6 +171,7 @@ void Selection::share_units(std::size_t n) {
 std::vector<SelectionChange> Selection::on_period(TimeNs now, const Readings& readings) {
   period_.at = now;
   period_.readings = readings;
+  period_.readings.at = now;  // the newest there are, which is what counts as the present
   for (std::size_t n = 0; n < nodes_.size(); ++n)
     period_.runs[n] = nodes_[n].meter->take(nodes_[n].state.current);
   std::vector<SelectionChange> changes = decide(period_);

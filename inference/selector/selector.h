@@ -40,8 +40,8 @@ struct Decision {
   std::array<Forecast, kMostCandidates> forecasts;  // by candidate
 };
 
-// Pure: the same arguments give the same decision on every machine. `now` is on the run's clock. No
-// allocation.
+// Pure: the same arguments give the same decision on every machine. `readings.at` is the present, on the
+// run's clock. No allocation.
 Decision choose(std::span<const SelectorCandidate> candidates, const SelectorState& state,
                 const Readings& readings, const SelectorPolicy& policy);
 

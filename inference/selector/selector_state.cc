@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "inference/selector/approach.h"
+
 namespace sluice {
 namespace {
 
@@ -19,10 +21,6 @@ constexpr double kPowerMemory = 1.5, kScaleTime = 8;  // s
 constexpr double kPowerJump = 0.15;                   // of a reading: far more than its noise
 constexpr double kShortestPeriod = 0.05, kLongestPeriod = 5;  // s; a suspended machine wakes after hours
 constexpr TimeNs kMoveForgiven = from_s(900);
-
-double approach(double value, double target, double dt, double tau) {
-  return value + (target - value) * dt / (tau + dt);
-}
 
 double clock_power(double speed) {
   return kStaticShare + (1 - kStaticShare) * speed * speed * std::sqrt(speed);

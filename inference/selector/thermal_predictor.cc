@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "inference/selector/approach.h"
+
 namespace sluice {
 namespace {
 
@@ -30,11 +32,6 @@ constexpr double kErrorMemory = 60;   // s
 constexpr double kBiasMemory = 4;     // s
 
 constexpr std::size_t kBase = 0, kInitial = 1, kFastAt = 2, kSlowAt = kFastAt + kUnitRoles;
-
-// First-order approach by implicit Euler: stable for every step, no exponential.
-double approach(double value, double target, double dt, double tau) {
-  return value + (target - value) * dt / (tau + dt);
-}
 
 }  // namespace
 
@@ -162,10 +159,9 @@ std::size_t ThermalPredictor::best_member(std::size_t sensor) const {
 }
 
 std::size_t ThermalPredictor::body_sensor() const {
-  std::size_t hottest = kSensors;
   for (std::size_t s = 0; s < kSensors - 1; ++s)
-    if (sensors_[s].seen && sensors_[s].fresh && (hottest == kSensors || s == 0)) hottest = s;
-  return hottest;
+    if (sensors_[s].seen && sensors_[s].fresh) return s;
+  return kSensors;
 }
 
 bool ThermalPredictor::sees(HeatVariable variable) const {

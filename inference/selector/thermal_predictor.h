@@ -17,8 +17,8 @@ struct HeatLoad {
   double watts = 0;
 };
 
-// What can trip a governor: the four sensors' temperatures, and the slow part of the hottest die's, which
-// follows the case where no skin sensor exists.
+// What can trip a governor: the four sensors' temperatures, and the slow part of a die's (the first of npu,
+// gpu and cpu that is read), which follows the case where no skin sensor exists.
 enum class HeatVariable : std::uint8_t { kNpu, kGpu, kCpu, kSkin, kBody };
 constexpr std::size_t kHeatVariables = 5;
 using HeatValues = std::array<double, kHeatVariables>;

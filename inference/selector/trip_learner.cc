@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "inference/selector/approach.h"
+
 namespace sluice {
 namespace {
 
@@ -26,10 +28,6 @@ constexpr double kStarvedMemory = 5;
 constexpr double kSurelyHeld = 0.9;  // share of belief in the trip points that are not left yet
 constexpr double kVisible =
     1.04;  // a mode this much faster than the throttled speed shows whether it still binds
-
-double approach(double value, double target, double dt, double tau) {
-  return value + (target - value) * dt / (tau + dt);
-}
 
 // A unit's governors look at its own die or at the case.
 bool concerns(UnitRole unit, std::size_t variable) {

@@ -28,7 +28,7 @@ class TripLearner {
   void observe(double dt_s, UnitRole unit, double full, double speed, const ThermalPredictor& heat);
 
   const Trip& trip(UnitRole unit, HeatVariable variable) const;
-  // Speed that throttling has left the unit with on average [assumed 0.6 until seen].
+  // Speed that throttling has left the unit with on average; kAssumedThrottled until seen.
   double throttled_speed(UnitRole unit) const;
   // The same at `value` of a variable: some governors take more the hotter it is, others a fixed share.
   double throttled_speed(UnitRole unit, HeatVariable variable, double value) const;

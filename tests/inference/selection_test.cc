@@ -112,6 +112,20 @@ TEST(Selection, FailingFramesDoNotLockWhatIsWellAgain) {
   EXPECT_EQ(selection.current(0), 1);
 }
 
+// A failure between two readings is decided on with those there are.
+TEST(Selection, OldReadingsDoNotTurnTimeBack) {
+  NodeRun run({testing::candidate("gpu", 8, 0), testing::candidate("cpu", 20, 1)});
+  TimeNs present = 0;
+  run.selection().record(
+      [&](const SelectionEvent& event, std::span<const SelectionChange>) { present = event.readings.at; });
+  run.second();
+  Readings old;
+  old.at = run.now();
+  run.selection().meter(0).add_failure(0);
+  run.selection().on_period(run.now() + from_ms(20), old);
+  EXPECT_EQ(present, run.now() + from_ms(20));
+}
+
 TEST(Selection, StepsDownItsLadderWithTheRateAndUpAgain) {
   SelectorPolicy policy{.target_fps = 30, .max_temperature_c = 60, .dwell_s = 1, .degrade = {{}}};
   policy.degrade[0].rate_hz = 10;
