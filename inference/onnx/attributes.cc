@@ -11,7 +11,6 @@ namespace {
 
 // Fields of onnx.proto that only shapes need.
 enum : std::uint32_t { kFloat32 = 2, kText = 4, kFloats = 7, kInts = 8, kInt64Data = 7 };
-constexpr std::int64_t kMostElements = 64;
 
 std::optional<std::uint64_t> varint_at(Bytes bytes, std::size_t& at) {
   std::uint64_t value = 0;
@@ -145,8 +144,10 @@ std::optional<Numbers> tensor_numbers(Bytes tensor) {
   const std::int32_t type = tensor_element(tensor);
   Numbers out;
   std::vector<std::int64_t> integers;
+  constexpr std::size_t kLongestElement = 10;  // bytes of a 64 bit varint
   Reader reader(tensor);
   for (Field f; reader.next(f);) {
+    if (f.bytes.size() > kMostElements * kLongestElement) return std::nullopt;  // not what its dims say
     if (f.number == field::kRawData && type == kFloat) add_raw<float>(f.bytes, out);
     if (f.number == field::kRawData && type == kInt64) add_raw<std::int64_t>(f.bytes, out);
     if (f.number == field::kRawData && type == kInt32) add_raw<std::int32_t>(f.bytes, out);

@@ -36,7 +36,9 @@ std::vector<std::int64_t> tensor_dims(Bytes tensor);
 // How many elements that makes, -1 when it is no sane number, and their type (model_header.h).
 std::int64_t tensor_elements(Bytes tensor);
 std::int32_t tensor_element(Bytes tensor);
-// Its elements when they are int32, int64 or float32, stand in the file and are 64 at most.
+// What a shape can be made of; longer ones are data.
+constexpr std::int64_t kMostElements = 64;
+// Its elements when they are int32, int64 or float32, stand in the file and are kMostElements at most.
 std::optional<Numbers> tensor_numbers(Bytes tensor);
 
 }  // namespace sluice::onnx

@@ -1,8 +1,13 @@
 #include "inference/onnx/shape_parts.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace sluice::onnx {
+
+bool sane(const Dims& dims) {
+  return std::all_of(dims.begin(), dims.end(), [](std::int64_t d) { return d >= 0 && d < kMostDim; });
+}
 
 std::optional<Dims> whole(const std::optional<Numbers>& numbers) {
   if (!numbers) return std::nullopt;

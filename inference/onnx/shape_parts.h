@@ -1,4 +1,4 @@
-// How rules look at a call, and the rules of each kind. Private to shape_rules.
+// How rules look at a call, and the rules of each kind. Private to shapes and shape_rules.
 #pragma once
 
 #include <array>
@@ -15,6 +15,8 @@ constexpr std::int64_t kMostDim = std::int64_t{1} << 31;
 using Shape = std::optional<Dims>;  // none: unknown
 using Rule = Shape (*)(const Call&);
 
+// Whether each is one that the rules can reckon with: not negative and below kMostDim.
+bool sane(const Dims& dims);
 // Whole numbers of at most kMostDim, so that sums and products of two fit.
 std::optional<Dims> whole(const std::optional<Numbers>& numbers);
 // An attribute, or in newer opsets the input at `place`.

@@ -62,10 +62,6 @@ constexpr std::array<Name, 10> kReduce = {"ReduceMean",   "ReduceSum",      "Red
                                           "ReduceProd",   "ReduceL1",       "ReduceL2",  "ReduceSumSquare",
                                           "ReduceLogSum", "ReduceLogSumExp"};
 
-bool sane(const Dims& dims) {
-  return std::all_of(dims.begin(), dims.end(), [](std::int64_t d) { return d >= 0 && d < kMostDim; });
-}
-
 Shape broadcast(const Call& call) {
   Dims out;
   for (std::size_t i = 0; i < call.op.inputs.size(); ++i) {

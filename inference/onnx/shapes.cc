@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "inference/onnx/shape_parts.h"
+
 namespace sluice::onnx {
 namespace {
 
@@ -34,8 +36,7 @@ void Walk::add(const ValueInfo& info, const FixedDims& dims) {
     const std::int64_t otherwise = out.empty() ? 1 : -1;
     out.push_back(dim.value >= 0 ? dim.value : fixed(dims, std::string(dim.name), place).value_or(otherwise));
   }
-  if (std::all_of(out.begin(), out.end(), [](std::int64_t d) { return d > 0; }))
-    shapes_[info.name] = std::move(out);
+  if (sane(out) && std::ranges::find(out, 0) == out.end()) shapes_[info.name] = std::move(out);
 }
 
 Walk::Walk(const ModelHeader& header, const FixedDims& dims) {
@@ -43,7 +44,8 @@ Walk::Walk(const ModelHeader& header, const FixedDims& dims) {
     for (const ValueInfo& info : *list) add(info, dims);
   for (const Initializer& weights : header.initializers) {
     if (weights.message.empty()) continue;
-    weights_[weights.name] = tensor_dims(weights.message);
+    if (Dims of_weights = tensor_dims(weights.message); sane(of_weights))
+      weights_[weights.name] = std::move(of_weights);
     if (auto few = tensor_numbers(weights.message)) numbers_[weights.name] = std::move(*few);
   }
 }
@@ -62,7 +64,8 @@ void Walk::follow(const Operator& op, Bytes message) {
   auto few = output_numbers(call);
   for (std::size_t i = 0; i < std::min(found.size(), op.outputs.size()); ++i)
     shapes_.try_emplace(op.outputs[i], found[i]);
-  if (few && !op.outputs.empty()) numbers_[op.outputs[0]] = std::move(*few);
+  // A few operators that join or repeat could make any number of them.
+  if (few && few->size() <= kMostElements && !op.outputs.empty()) numbers_[op.outputs[0]] = std::move(*few);
 }
 
 Shapes Walk::take() {

@@ -145,6 +145,32 @@ TEST(Shapes, OfAReshapeWhoseShapeIsComputed) {
   EXPECT_EQ(looked.macs.total, 36 * 5);
 }
 
+// Each operator doubles it: a model of 2 kB would take all memory.
+TEST(Shapes, OfElementsThatMultiplyStayUnknown) {
+  ModelBuilder model;
+  model.input("x", {1, 3, 4, 4}).node("Shape", {"x"}, {"s0"});
+  for (int i = 0; i < 60; ++i) {
+    const std::string from = "s" + std::to_string(i);
+    model.node("Concat", {from, from}, {"s" + std::to_string(i + 1)}, {int_attribute("axis", 0)});
+  }
+  model.node("Reshape", {"x", "s60"}, {"y"}).output("z", {});
+  EXPECT_FALSE(look(model).shapes.contains("y"));
+}
+
+TEST(Shapes, OfWeightsOfAnImpossibleSizeStayUnknown) {
+  Writer out;
+  for (const std::int64_t size : {std::int64_t{3}, std::int64_t{1} << 62, std::int64_t{3}, std::int64_t{3}})
+    out.varint(pb::kDims, static_cast<std::uint64_t>(size));
+  const std::string huge = out.varint(pb::kDataType, 1).take();
+  EXPECT_TRUE(after("ConvTranspose", {int_attribute("group", 8)}, {huge}).empty());
+  EXPECT_TRUE(after("Concat", {int_attribute("axis", 1)}, {huge}).empty());
+  ModelBuilder model;
+  model.input("x", {1, std::int64_t{1} << 62, 4, 4})
+      .node("Concat", {"x", "x"}, {"y"}, {int_attribute("axis", 1)});
+  model.output("z", {});
+  EXPECT_FALSE(look(model).shapes.contains("x") || look(model).shapes.contains("y"));
+}
+
 TEST(Shapes, SymbolicSizesAreFixedByName) {
   ModelBuilder model;
   model.input("x", {"N", 3, "H", ""}).weight(weights("w", {6, 3, 3, 3}));
