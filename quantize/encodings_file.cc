@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "framework/core/suggest.h"
+#include "inference/foreign_json.h"
 #include "quantize/encoding_entry.h"
 #include "quantize/equalize.h"
 #include "quantize/graph_index.h"
@@ -257,6 +258,7 @@ Result<Json> parse(std::string_view text) {
     twice += (twice.empty() ? "" : "\n") + in_quotes(value.get<std::string>()) + " is there twice";
     return true;
   };
+  if (nests_too_deep(text)) return invalid("it nests too deep");
   Json json = Json::parse(text, watch, true, /*ignore_comments=*/true);
   if (!twice.empty()) return invalid(twice);
   return json;

@@ -1,5 +1,7 @@
 #include "runtime/readings_trace.h"
 
+#include "inference/foreign_json.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -101,7 +103,7 @@ Result<RecordedRun> read_trace(const std::string& path, bool samples_needed) {
     const auto refuse = [&](const std::string& why) {
       return invalid(fmt::format("{}:{}: {}", path, number, why));
     };
-    const Json line = Json::parse(text, nullptr, false);
+    const Json line = read_json<Json>(text);
     if (line.is_discarded()) return refuse(in.eof() ? "the last line was cut; remove it" : "no JSON object");
     if (line.is_object() && line.contains("selection")) {
       selects = true;

@@ -9,6 +9,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "inference/foreign_json.h"
 #include "runtime/readings_trace.h"
 
 namespace sluice {
@@ -379,7 +380,7 @@ Result<std::optional<RecordedSelection>> read_selection(const std::string& path)
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;
-    const Json json = Json::parse(line, nullptr, false);
+    const Json json = read_json<Json>(line);
     if (!json.is_object() || !json.contains(kKey)) continue;  // readings, or broken: read_trace says so
     try {
       reader.take(json[std::string(kKey)]);

@@ -14,6 +14,7 @@
 #include "framework/core/half.h"
 #include "framework/core/log.h"
 #include "inference/checked_model.h"
+#include "inference/foreign_json.h"
 #include "nodes/pixels/linear_quant.h"
 #include "quantize/error_meter.h"
 #include "runtime/option_json.h"
@@ -56,7 +57,7 @@ std::optional<double> kept(const Json& json, const char* key, double least, doub
 }
 
 std::optional<Measured> times_of(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = read_json<Json>(text);
   const auto median = kept(json, "median_ms", 1e-6, kMostMs), p95 = kept(json, "p95_ms", 1e-6, kMostMs),
              first = kept(json, "first_ms", 0, kMostMs);
   if (!median || !p95 || !first) return std::nullopt;
@@ -218,8 +219,7 @@ Result<double> WarmUp::snr_db(const SessionHandle& session, const SessionHandle&
   SLUICE_ASSIGN(const std::string against, hash_of(reference->request().model));
   key.add("reference", against).add("on", reference->request().backend);
   if (const auto text = cache_.load(key)) {
-    const auto known =
-        kept(Json::parse(*text, nullptr, false), "snr_db", -quantize::kMostSnr, quantize::kMostSnr);
+    const auto known = kept(read_json<Json>(*text), "snr_db", -quantize::kMostSnr, quantize::kMostSnr);
     if (known) return *known;
     cache_.reject(key, "no accuracy");
   }

@@ -10,6 +10,7 @@
 
 #include "framework/core/suggest.h"
 #include "inference/checked_model.h"
+#include "inference/foreign_json.h"
 #include "inference/onnx/macs.h"
 
 namespace sluice {
@@ -35,7 +36,7 @@ Result<Timings> read_timings(const std::string& path) {
   if (error) return invalid(fmt::format("{}: cannot be read", path));
   if (size > kMostReportBytes) return invalid(fmt::format("{}: {} bytes are no report of a run", path, size));
   std::ifstream in(path);
-  const auto report = nlohmann::json::parse(in, nullptr, false);
+  const auto report = read_json<nlohmann::json>(std::string{std::istreambuf_iterator<char>(in), {}});
   if (!report.is_object() || !report.contains("nodes") || !report["nodes"].is_array())
     return invalid(fmt::format("{}: no report of `sluice run --report` (it has no list 'nodes')", path));
   if (report.value("simulated", nlohmann::json()) == true)
@@ -46,9 +47,10 @@ Result<Timings> read_timings(const std::string& path) {
   Timings out;
   for (const auto& node : report["nodes"]) {
     if (!node.is_object() || !node.contains("id") || !node["id"].is_string()) continue;
-    const auto busy = node.value(nlohmann::json::json_pointer("/busy_ms/p50"), nlohmann::json());
-    if (busy.is_number() && busy.get<double>() >= 0)
-      out[node["id"].get<std::string>()].ms = busy.get<double>();
+    const auto busy = node.value("busy_ms", nlohmann::json());
+    const auto median = busy.is_object() ? busy.value("p50", nlohmann::json()) : nlohmann::json();
+    if (median.is_number() && median.get<double>() >= 0)
+      out[node["id"].get<std::string>()].ms = median.get<double>();
   }
   for (const auto& entry : report.value("inference", nlohmann::json::array())) {
     if (!entry.is_object() || !entry.contains("node") || !entry["node"].is_string()) continue;

@@ -30,7 +30,9 @@ double nice_step(double span, int count) {
 }
 
 Axis axis_for(double low, double high) {
-  if (high - low < 1e-9) high = low + 1;
+  // Of a large number one more may be the same, and a step of none has no end.
+  const double least = std::max(1e-9, std::max(std::abs(low), std::abs(high)) * 1e-6);
+  if (high - low < least) high = low + std::max(1.0, least);
   const double step = nice_step(high - low, 4);
   return {std::floor(low / step) * step, std::ceil(high / step) * step, step};
 }

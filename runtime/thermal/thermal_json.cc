@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "framework/core/redact.h"
+#include "inference/foreign_json.h"
 
 namespace sluice {
 namespace {
@@ -115,9 +116,13 @@ Json run_json(const ThermalRun& run) {
 
 // --- reading: a document of another program must not crash this one ---
 
+// What nothing measures is as good as missing.
 std::optional<double> read_number(const Json& map, const char* key) {
+  constexpr double kMost = 1e15;
   const auto found = map.find(key);
-  return found != map.end() && found->is_number() ? std::optional(found->get<double>()) : std::nullopt;
+  if (found == map.end() || !found->is_number()) return std::nullopt;
+  const auto value = found->get<double>();
+  return std::abs(value) <= kMost ? std::optional(value) : std::nullopt;
 }
 
 // A document may say anything; what no ladder or repetition can be is 0.
@@ -296,7 +301,7 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
   if (error) return refuse("cannot be read");
   if (size > kMostBytes) return refuse("is too large for a result of `sluice thermal --json`");
   std::ifstream in(path);
-  const Json json = Json::parse(in, nullptr, false);
+  const Json json = read_json<Json>(std::string{std::istreambuf_iterator<char>(in), {}});
   if (!json.is_object() || !json.contains("runs") || !json["runs"].is_array())
     return refuse("no result of `sluice thermal --json` (it has no list 'runs')");
   if (read_number(json, "version") != 1.0) return refuse("its version is not 1, the only one that is known");

@@ -6,7 +6,7 @@
 import json
 import os
 
-from faults import BARS, FRONT, Faults, main
+from faults import BARS, FRONT, ROOT, Faults, main
 
 
 class Video(Faults):
@@ -228,6 +228,29 @@ class Yaml(Faults):
             with open(self.at('bytes.yaml'), 'wb') as target:
                 target.write(data)
             self.assertEqual(self.sluice('check', self.at('bytes.yaml')).returncode, 2)
+
+
+class Json(Faults):
+    """Every file of JSON that a command reads: brackets in brackets without end, in any place of it."""
+
+    KEYS = ('activation_encodings', 'annotations', 'frames', 'images', 'inference', 'nodes', 'param_encodings',
+            'ranges', 'runs', 'selection', 'sources', 't_s', 'windows')
+
+    def test_nested_without_end(self):
+        levels = 200000
+        for name, nested in (('lists', '[' * levels + ']' * levels), ('maps', '{"a":' * levels + '1' + '}' * levels)):
+            path = self.write(name + '.json', '{"version": 1, ' + ', '.join(f'"{key}": {nested}' for key in self.KEYS) + '}')
+            hello, simulated = self.shipped('hello'), (self.shipped('face_detect'), '--device', 'sim:qcs6490')
+            quantize = ('quantize', FRONT, '--data', os.path.join(ROOT, 'data/dlib-faces'), '-o', self.at('out.onnx'))
+            for words in (('explain', path), ('thermal', '--compare', path, path), ('fit', path, '-o', self.at('out.yaml')),
+                          ('run', hello, '--device', 'trace:' + path), ('run', *simulated, '--timings', path),
+                          ('thermal', *simulated, '--duration', '10s', '--resume', '--json', path),
+                          ('eval', simulated[0], '--labels', path),
+                          (*quantize, '--encodings', path), (*quantize, '--ranges', path)):
+                with self.subTest(name=name, words=words):
+                    done = self.sluice(*words)
+                    self.assertEqual(done.returncode, 2, done.stderr[:2000])
+                    self.assertIn(path, done.stderr)
 
 
 if __name__ == '__main__':

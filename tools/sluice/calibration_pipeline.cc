@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/core/suggest.h"
+#include "inference/foreign_json.h"
 #include "tools/sluice/graph_cut.h"
 
 namespace sluice::cli {
@@ -151,7 +152,7 @@ std::string preprocess_json(const GraphSpec& spec, const std::string& node) {
 }
 
 Result<GraphSpec> calibration_pipeline_from(const std::string& json, const CalibrationSource& source) {
-  const Json parsed = Json::parse(json, nullptr, false);
+  const Json parsed = read_json<Json>(json);
   if (!parsed.is_object()) return invalid("the model's note of its preprocessing is no JSON object: " + json);
   Value::Map options;
   for (const std::string_view option : kPixelOptions) {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "inference/foreign_json.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/output.h"
 
@@ -153,7 +154,7 @@ std::string explain_windows(const Json& run) {
 }  // namespace
 
 Result<std::string> explain(std::string_view report) {
-  const Json json = Json::parse(report, nullptr, false);
+  const Json json = read_json<Json>(report);
   if (json.is_discarded()) return invalid("it is not JSON");
   const bool run = json.is_object() && json.contains("inference");
   const bool thermal = json.is_object() && json.contains("runs");

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "framework/core/suggest.h"
+#include "inference/foreign_json.h"
 #include "tools/sluice/labels.h"
 
 namespace sluice::cli {
@@ -74,6 +75,7 @@ LabelSet read(const Json& root, const std::string& folder) {
 }  // namespace
 
 Result<LabelSet> parse_coco(std::string_view text, const std::string& folder) {
+  if (nests_too_deep(text)) return invalid("no COCO annotations: the file nests too deep");
   try {
     return read(Json::parse(text), folder);
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/core/suggest.h"
+#include "inference/foreign_json.h"
 #include "inference/model_file.h"
 #include "inference/sha256.h"
 #include "runtime/atomic_file.h"
@@ -76,7 +77,7 @@ Result<Json> read_manifest(const fs::path& folder) {
   if (error) return invalid("is no package: there is no " + std::string(kManifestFile));
   if (size > kMostManifestBytes) return invalid(std::string(kManifestFile) + " has more than 16 MiB");
   std::ifstream file(path, std::ios::binary);
-  Json out = Json::parse(std::string{std::istreambuf_iterator<char>(file), {}}, nullptr, false);
+  Json out = read_json<Json>(std::string{std::istreambuf_iterator<char>(file), {}});
   if (out.is_discarded() || !out.is_object() || !out.contains("files"))
     return invalid(std::string(kManifestFile) + " is no manifest of a package");
   if (out.value("version", 0) != 1)

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "framework/core/suggest.h"
+#include "inference/foreign_json.h"
 
 namespace sluice::cli {
 namespace {
@@ -46,8 +47,10 @@ Result<std::vector<TensorRange>> parse(const std::string& file) {
   if (error) return invalid("cannot be read: " + error.message());
   if (size > kMostBytes) return invalid("has more than 256 MiB, the most allowed");
   std::ifstream in(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (nests_too_deep(text)) return invalid("is no file of --collect-ranges: it nests too deep");
   try {
-    const Json json = Json::parse(std::string{std::istreambuf_iterator<char>(in), {}});
+    const Json json = Json::parse(text);
     if (json.at("version") != 1) return invalid("has version " + json.at("version").dump() + ", allowed: 1");
     std::vector<TensorRange> out;
     for (const Json& entry : json.at("ranges")) {
