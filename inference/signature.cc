@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "inference/checked_model.h"
+#include "inference/onnx/shapes.h"
 
 namespace sluice {
 namespace {
@@ -53,7 +54,10 @@ class Dimensions {
   // Remembers the sizes that the request writes for named dimensions, wherever one is written: 'N', or
   // 'input.0' where that is N. Called for all values before the first is fixed.
   Status learn(const std::vector<onnx::ValueInfo>& values);
-  Result<Shape> fix(const onnx::ValueInfo& value, bool output);
+  // `followed`: what the operators make of it; null: unknown.
+  Result<Shape> fix(const onnx::ValueInfo& value, bool output, const onnx::Dims* followed);
+  // What the request fixes, by every name that it has.
+  onnx::FixedDims fixed() const;
   bool batch_is_free() const { return values_ > 0 && free_first_ == values_; }
   Status all_used() const;
 
@@ -66,6 +70,7 @@ class Dimensions {
   std::map<std::string, std::int64_t> sizes_;  // of named dimensions
   std::set<std::string> used_, symbolic_;
   std::set<std::string> batch_names_;  // of the inputs
+  bool batch_is_one_ = false;          // of some input
   int values_ = 0;
   int free_first_ = 0;
 };
@@ -101,22 +106,32 @@ std::optional<std::int64_t> Dimensions::written(const std::string& name, const s
 
 bool Dimensions::is_batch(const std::string& name, std::size_t index, bool output) const {
   if (index != 0) return false;
-  // tf2onnx calls unknown sizes of outputs unk__N.
-  return !output || name.empty() || name.starts_with("unk__") || batch_names_.contains(name);
+  if (!output || batch_names_.contains(name)) return true;
+  // tf2onnx and onnx.shape_inference call unknown sizes unk__N.
+  return batch_is_one_ && (name.empty() || name.starts_with("unk__"));
 }
 
-Result<Shape> Dimensions::fix(const onnx::ValueInfo& value, bool output) {
+onnx::FixedDims Dimensions::fixed() const {
+  onnx::FixedDims out(request_.dims.begin(), request_.dims.end());
+  out.insert(out.end(), sizes_.begin(), sizes_.end());
+  return out;
+}
+
+Result<Shape> Dimensions::fix(const onnx::ValueInfo& value, bool output, const onnx::Dims* followed) {
   ++values_;
+  if (followed && followed->size() != value.dims.size()) followed = nullptr;
   std::vector<std::int64_t> sizes;
   for (std::size_t i = 0; i < value.dims.size(); ++i) {
     const onnx::Dim& dim = value.dims[i];
     const std::string name(dim.name);
     const std::string place = std::string(value.name) + "." + std::to_string(i);
-    const auto size = written(name, place);
+    auto size = written(name, place);
     if (dim.value < 0) symbolic_.insert(name.empty() ? place : name);
     if (dim.value >= 0 && size && *size != dim.value)
       return unavailable("dimension " + std::to_string(i) + " of '" + std::string(value.name) + "' is " +
                          std::to_string(dim.value) + " in the file, dims says " + std::to_string(*size));
+    // A 1 in front may be the batch.
+    if (dim.value < 0 && !size && followed && (i > 0 || (*followed)[i] != 1)) size = (*followed)[i];
     if (dim.value < 0 && !size && !is_batch(name, i, output)) {
       const std::string key = name.empty() ? place : name;
       return unavailable(fmt::format(
@@ -129,6 +144,7 @@ Result<Shape> Dimensions::fix(const onnx::ValueInfo& value, bool output) {
       if (!output && !name.empty()) batch_names_.insert(name);
     }
     sizes.push_back(dim.value >= 0 ? dim.value : size.value_or(1));
+    batch_is_one_ = batch_is_one_ || (!output && i == 0 && sizes.front() == 1);
   }
   SLUICE_ASSIGN(Shape shape, Shape::from(sizes));
   return shape;
@@ -148,9 +164,17 @@ Status Dimensions::all_used() const {
 struct SignatureBuilder {
   Dimensions dimensions;
   const std::vector<std::string>& keep_float;
+  std::optional<onnx::Shapes> followed = {};  // once an output leaves a size open
 
-  Result<TensorType> type(const onnx::ValueInfo& value, const std::optional<onnx::EdgeQuant>& quant,
-                          bool output) {
+  const onnx::Dims* follow(const CheckedModel& model, const onnx::ValueInfo& output) {
+    if (std::ranges::none_of(output.dims, [](const onnx::Dim& d) { return d.value < 0; })) return nullptr;
+    if (!followed) followed = onnx::shapes_of(model.header, model.file->bytes(), dimensions.fixed());
+    const auto found = followed->find(output.name);
+    return found == followed->end() ? nullptr : &found->second;
+  }
+
+  Result<TensorType> type(const CheckedModel& model, const onnx::ValueInfo& value,
+                          const std::optional<onnx::EdgeQuant>& quant, bool output) {
     const std::string what = (output ? "output '" : "input '") + std::string(value.name) + "'";
     const auto dtype = value.is_tensor ? dtype_of(value.element) : std::nullopt;
     if (!dtype)
@@ -162,7 +186,7 @@ struct SignatureBuilder {
           what + " has no shape in the file; add it with onnx.shape_inference.infer_shapes and save again");
     TensorType type{
         .name = std::string(value.name), .dtype = *dtype, .shape = {}, .layout = Layout::kNone, .quant = {}};
-    auto shape = dimensions.fix(value, output);
+    auto shape = dimensions.fix(value, output, output ? follow(model, value) : nullptr);
     if (!shape.ok()) return Status(Code::kUnavailable, shape.status().message());
     type.shape = *shape;
     if (!output) type.layout = guess_layout(type.shape);
@@ -190,7 +214,7 @@ Result<ModelSignature> read_signature(const ModelRequest& request,
   const auto add = [&](const auto& values, const auto& quants, bool output,
                        std::vector<TensorType>& types) -> Status {
     for (std::size_t i = 0; i < values.size(); ++i) {
-      SLUICE_ASSIGN(TensorType type, builder.type(values[i], quants[i], output));
+      SLUICE_ASSIGN(TensorType type, builder.type(*model, values[i], quants[i], output));
       types.push_back(std::move(type));
     }
     return {};

@@ -15,9 +15,12 @@ class Walk {
   Shapes take();
 
  private:
-  void add(const ValueInfo& info, const FixedDims& dims);
+  // What is written of a value; its first dimension, when nobody fixed it, is a batch of `batch` (0:
+  // unknown).
+  static std::optional<Dims> written(const ValueInfo& info, const FixedDims& dims, std::int64_t batch);
 
   Shapes shapes_;
+  Shapes assumed_;  // where no rule says more
   std::map<Bytes, Numbers> numbers_;
   std::map<Bytes, Dims> weights_;
 };
@@ -28,20 +31,33 @@ std::optional<std::int64_t> fixed(const FixedDims& dims, const std::string& name
   return std::nullopt;
 }
 
-void Walk::add(const ValueInfo& info, const FixedDims& dims) {
-  if (!info.has_shape) return;
+std::optional<Dims> Walk::written(const ValueInfo& info, const FixedDims& dims, std::int64_t batch) {
+  if (!info.has_shape) return std::nullopt;
   Dims out;
   for (const Dim& dim : info.dims) {
     const std::string place = std::string(info.name) + "." + std::to_string(out.size());
-    const std::int64_t otherwise = out.empty() ? 1 : -1;
+    const std::int64_t otherwise = out.empty() ? batch : 0;
     out.push_back(dim.value >= 0 ? dim.value : fixed(dims, std::string(dim.name), place).value_or(otherwise));
   }
-  if (sane(out) && std::ranges::find(out, 0) == out.end()) shapes_[info.name] = std::move(out);
+  return sane(out) && std::ranges::find(out, 0) == out.end() ? std::optional(out) : std::nullopt;
 }
 
 Walk::Walk(const ModelHeader& header, const FixedDims& dims) {
-  for (const auto* list : {&header.inputs, &header.values, &header.outputs})
-    for (const ValueInfo& info : *list) add(info, dims);
+  std::int64_t batch = 0;  // of another one than 1, the sizes behind it are nobody's guess
+  for (const ValueInfo& info : header.inputs) {
+    auto shape = written(info, dims, 1);
+    if (shape && !shape->empty() && shape->front() == 1) batch = 1;
+    if (shape) shapes_[info.name] = std::move(*shape);
+  }
+  for (const auto* list : {&header.values, &header.outputs}) {
+    for (const ValueInfo& info : *list) {
+      if (auto shape = written(info, dims, 0)) {
+        shapes_[info.name] = std::move(*shape);
+      } else if (auto with_batch = written(info, dims, batch)) {
+        assumed_[info.name] = std::move(*with_batch);
+      }
+    }
+  }
   for (const Initializer& weights : header.initializers) {
     if (weights.message.empty()) continue;
     if (Dims of_weights = tensor_dims(weights.message); sane(of_weights))
@@ -64,6 +80,8 @@ void Walk::follow(const Operator& op, Bytes message) {
   auto few = output_numbers(call);
   for (std::size_t i = 0; i < std::min(found.size(), op.outputs.size()); ++i)
     shapes_.try_emplace(op.outputs[i], found[i]);
+  for (const Bytes output : op.outputs)
+    if (const auto guess = assumed_.find(output); guess != assumed_.end()) shapes_.insert(*guess);
   // A few operators that join or repeat could make any number of them.
   if (few && few->size() <= kMostElements && !op.outputs.empty()) numbers_[op.outputs[0]] = std::move(*few);
 }

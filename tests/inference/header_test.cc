@@ -209,6 +209,37 @@ TEST_F(Dimensions, UnfixedSaysWhatToWrite) {
   EXPECT_THAT(read({"N", 3}, {"found", 4}).status().message(),
               HasSubstr("output 'y' has the symbolic dimension 'found'"));
 }
+// onnx.shape_inference names what it cannot say of an output unk__N.
+TEST_F(Dimensions, OpenOnesOfOutputsFollowFromTheOperators) {
+  const auto after = [&](const std::string& type, const Dims& out, const std::vector<std::string>& attributes,
+                         std::vector<std::pair<std::string, std::int64_t>> dims) {
+    ModelRequest request = request_for(
+        folder_.write("f" + std::to_string(count_++) + ".onnx", ModelBuilder()
+                                                                    .input("x", {"N", 3, "H", "W"})
+                                                                    .output("y", out)
+                                                                    .node(type, {"x"}, {"y"}, attributes)
+                                                                    .bytes()));
+    request.dims = std::move(dims);
+    return read_signature(request);
+  };
+  auto signature =
+      after("Flatten", {"unk__0", "W"}, {int_attribute("axis", 3)}, {{"N", 1}, {"H", 8}, {"W", 10}});
+  ASSERT_TRUE(signature.ok()) << signature.status().message();
+  EXPECT_EQ(signature->outputs[0].shape, (Shape{24, 10}));
+  EXPECT_FALSE(signature->symbolic_batch);
+  signature = after("Relu", {"unk__0", 3, "unk__1", ""}, {}, {{"H", 8}, {"x.3", 10}});
+  ASSERT_TRUE(signature.ok()) << signature.status().message();
+  EXPECT_EQ(signature->outputs[0].shape, (Shape{1, 3, 8, 10}));
+  EXPECT_TRUE(signature->symbolic_batch);
+  signature = after("Relu", {"unk__0", 3, "unk__1", ""}, {}, {{"N", 4}, {"H", 8}, {"W", 10}});
+  ASSERT_TRUE(signature.ok()) << signature.status().message();
+  EXPECT_EQ(signature->outputs[0].shape, (Shape{4, 3, 8, 10}));
+  // Of an operator that nobody knows, only a batch of one is taken for one.
+  EXPECT_EQ(after("Foo", {"unk__0", 7}, {}, {{"N", 1}, {"H", 8}, {"W", 10}})->outputs[0].shape,
+            (Shape{1, 7}));
+  EXPECT_THAT(after("Foo", {"unk__0", 7}, {}, {{"N", 4}, {"H", 8}, {"W", 10}}).status().message(),
+              HasSubstr("output 'y' has the symbolic dimension 'unk__0', which must be fixed"));
+}
 TEST_F(Dimensions, WrongKeys) {
   EXPECT_THAT(read({"N", 3}, {"N", 3}, {{"M", 1}}).status().message(),
               HasSubstr("dims names 'M', the model's symbolic dimensions are: N"));
