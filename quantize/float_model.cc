@@ -153,6 +153,18 @@ void drop_idle_casts(pb::GraphProto& graph) {
   }
 }
 
+// Dilations of 1 say nothing, but keep a pool from being computed with integers.
+void drop_idle_dilations(pb::GraphProto& graph) {
+  for (pb::NodeProto& node : *graph.mutable_node()) {
+    if (node.op_type() != "AveragePool") continue;
+    auto& attributes = *node.mutable_attribute();
+    const auto idle = std::ranges::find_if(attributes, [](const pb::AttributeProto& a) {
+      return a.name() == "dilations" && std::ranges::all_of(a.ints(), [](std::int64_t d) { return d == 1; });
+    });
+    if (idle != attributes.end()) attributes.erase(idle);
+  }
+}
+
 void name_nodes(pb::GraphProto& graph) {
   Names names(graph);
   for (pb::NodeProto& node : *graph.mutable_node()) {
@@ -212,6 +224,7 @@ Status prepare(pb::ModelProto& model, const std::vector<InputShape>& shapes) {
   SLUICE_RETURN_IF_ERROR(free_gemm_biases(*model.mutable_graph()));
   SLUICE_RETURN_IF_ERROR(infer_types(model));
   drop_idle_casts(*model.mutable_graph());
+  drop_idle_dilations(*model.mutable_graph());
   SLUICE_RETURN_IF_ERROR(fold_affine(*model.mutable_graph()));
   drop_unused_domains(model);
   name_nodes(*model.mutable_graph());

@@ -128,9 +128,10 @@ std::string Inserter::dequantised(const std::string& tensor, int bits) {
   return out.dequantised[bits] = real;
 }
 
-// A Gemm's bias may be stored as one row.
-std::vector<std::int64_t> dims_for(const pb::TensorProto& tensor, const Encoding& encoding) {
-  if (encoding.bits == 32) return {elements_of(tensor)};
+// A Gemm's bias may be stored as one row; one of a LayerNormalization has the dimensions that are normalised.
+std::vector<std::int64_t> dims_for(const pb::NodeProto& node, const pb::TensorProto& tensor,
+                                   const Encoding& encoding) {
+  if (encoding.bits == 32 && node.op_type() == "Gemm") return {elements_of(tensor)};
   return dims_of(tensor);
 }
 
@@ -146,7 +147,7 @@ Status Inserter::quantise_constant(const ConstantEncoding& constant) {
   const pb::TensorProto& tensor = *index_.initializer(name);
   SLUICE_ASSIGN(const std::vector<float> values, floats_of(tensor));
   const std::string quantised = names_.fresh(name + "_q");
-  const auto dims = dims_for(tensor, constant.encoding);
+  const auto dims = dims_for(graph_.node(constant.node), tensor, constant.encoding);
   const std::string bytes = quantise_all(values, dims, constant.encoding);
   *graph_.add_initializer() = make_tensor(quantised, constant.encoding.element(), dims, bytes);
   place = names_.fresh(name + "_dq");

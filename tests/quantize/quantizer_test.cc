@@ -105,6 +105,43 @@ TEST_F(QuantizerTest, LayersThatShareWeightsRunOptimised) {
   EXPECT_EQ(results[0], results[1]);
 }
 
+// What ONNX Runtime takes as floats it must take as integers.
+TEST_F(QuantizerTest, NormalisedPlanesAndDilatedPoolsRunOptimised) {
+  const Dims dims = {1, 2, 4, 4};
+  NetworkBuilder planes(19);
+  planes.input("x", dims)
+      .weight("g", {4, 4}, std::vector<float>(16, 0.5f))
+      .random("b", {4, 4}, 2)
+      .output("y", dims);
+  set_attribute(planes.node("LayerNormalization", {"x", "g", "b"}, {"y"}), "axis", std::int64_t{2});
+  std::vector<pb::ModelProto> models = {planes.model};
+  for (const std::int64_t dilation : {1, 2}) {
+    NetworkBuilder pool(19);
+    pool.input("x", dims).value("r", dims).output("y", {1, 2, 4 - dilation, 4 - dilation});
+    pool.node("Sigmoid", {"x"}, {"r"});
+    pb::NodeProto& node = pool.node("AveragePool", {"r"}, {"y"});
+    add_ints(node, "kernel_shape", {2, 2});
+    add_ints(node, "dilations", {dilation, dilation});
+    models.push_back(pool.model);
+  }
+  const std::vector<float> x = some_numbers(dims, 3);
+  for (const pb::ModelProto& model : models) {
+    const auto quantizer = open_quantizer(save(model), {});
+    ASSERT_TRUE(quantizer.ok()) << quantizer.status().message();
+    for (const char* const scheme : {"w8a8", "w8a16"}) {
+      RandomSamples samples(dims, 3, 1);
+      const auto outcome = (*quantizer)->quantize({.scheme = scheme}, samples, {});
+      ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+      const auto evaluator = ort::Evaluator::open(outcome->model, ort::Evaluator::Effort::kOptimised);
+      ASSERT_TRUE(evaluator.ok()) << evaluator.status().message();
+      const ort::ArrayView input{DType::kFloat32, dims, reinterpret_cast<const std::byte*>(x.data()),
+                                 x.size() * sizeof(float)};
+      const auto arrays = (*evaluator)->run(std::vector<ort::ArrayView>{input});
+      EXPECT_TRUE(arrays.ok()) << arrays.status().message();
+    }
+  }
+}
+
 TEST_F(QuantizerTest, FoldsRaisesAndQuantises) {
   const auto quantizer = open_quantizer(save(exported().model), {});
   ASSERT_TRUE(quantizer.ok()) << quantizer.status().message();
