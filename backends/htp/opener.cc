@@ -27,6 +27,11 @@ constexpr std::string_view kCpuForbidden = "assigned to the default CPU EP";
 // The provider's line in the log that names those operators; only written when the CPU is forbidden.
 constexpr std::string_view kUnsupported = "Unsupported nodes in QNN EP";
 
+// What ONNX Runtime says, asked for a compiled model, where it makes an operator's own function part of the
+// graph (Mish, ...) after the provider has taken others: it would compile what is compiled. Without one it
+// runs.
+constexpr std::string_view kCompiledTwice = "Encountered an invalid node while compiling a model";
+
 // The file that the provider insists on writing, in a folder of our own.
 std::string context_file(const TemporaryFolder& folder) { return folder.path() + "/context.onnx"; }
 
@@ -175,25 +180,31 @@ Result<Opened> Opener::try_open(Share share, bool fresh) {
                   .folder = {}};
   auto opened = load(attempt);
   if (opened.ok()) return opened;
-  if (attempt.folder && opened.status().message().find(context_file(*attempt.folder)) != std::string::npos)
-    return open_unkept(share, fresh, opened.status());
+  const std::string failure = opened.status().message();
+  if (attempt.folder && failure.find(context_file(*attempt.folder)) != std::string::npos)
+    return open_unkept(
+        share, fresh,
+        failed("there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
+               failure));
+  if (attempt.folder && failure.find(kCompiledTwice) != std::string::npos)
+    return open_unkept(
+        share, fresh,
+        unavailable(describe(request_.model) +
+                    " has an operator that ONNX Runtime takes apart only while it compiles, such as "
+                    "Mish, and then there is no compiled model; take such operators apart in the file"));
   if (!attempt.cached) return opened;
   cache_->reject(*attempt.key, "was refused: " + opened.status().message());
   Attempt again{.share = share, .fresh = true, .key = {}, .cached = {}, .folder = {}};
   return load(again);
 }
 
-// The provider could not write its compiled model (a full disk): what only wants to run does without.
+// There is no compiled model to be had: what only wants to run does without.
 Result<Opened> Opener::open_unkept(Share share, bool wanted, const Status& why) {
-  if (wanted)
-    return failed("there is no room for the compiled model in the folder for temporary files (TMPDIR): " +
-                  why.message());
-  report_unkept(
-      "backend 'htp': the compiled model is not kept, there is no room for it in the folder for temporary "
-      "files (TMPDIR): " +
-      why.message());
+  if (wanted) return why;
   Attempt attempt{.share = share, .fresh = true, .keep = false, .key = {}, .cached = {}, .folder = {}};
-  return load(attempt);
+  auto opened = load(attempt);
+  if (opened.ok()) report_unkept("backend 'htp': the compiled model is not kept: " + why.message());
+  return opened;
 }
 
 Result<Opened> Opener::load(Attempt& attempt) {
