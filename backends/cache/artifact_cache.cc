@@ -67,15 +67,16 @@ std::optional<std::string> ArtifactCache::load(const ArtifactKey& key) {
   return std::move(*bytes);
 }
 
-void ArtifactCache::store(const ArtifactKey& key, std::string_view payload) {
+bool ArtifactCache::store(const ArtifactKey& key, std::string_view payload) {
   const CacheFolder* where = folder();
-  if (!where) return;
+  if (!where) return false;
   const Status status = where->write(file_of(key), pack_artifact(key.text(), payload));
   if (status.ok())
     stored_.fetch_add(1, std::memory_order_relaxed);
   else if (!warned_of_store_.exchange(true))
     report_unkept(named("'" + where->path() + "' takes no entry: " + status.message() +
                         "; compiled models are not kept in this run"));
+  return status.ok();
 }
 
 void ArtifactCache::reject(const ArtifactKey& key, const std::string& why) {

@@ -29,8 +29,8 @@ class ArtifactCache {
   bool usable() { return folder() != nullptr; }
   // The payload as it was stored under exactly this key, or nothing.
   std::optional<std::string> load(const ArtifactKey& key);
-  // Replaces what is there.
-  void store(const ArtifactKey& key, std::string_view payload);
+  // Replaces what is there; false: it was not taken, which is said once.
+  bool store(const ArtifactKey& key, std::string_view payload);
   // The driver did not take what `load` gave, for `why`: warns and forgets the entry.
   void reject(const ArtifactKey& key, const std::string& why);
 

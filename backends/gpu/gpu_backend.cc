@@ -315,6 +315,13 @@ Status cache_takes_entries() {
              : unavailable(lost + "artefact cache: '" + path + "' takes no entry: " + written.message());
 }
 
+Result<std::uint64_t> entries_that_were_not_kept() {
+  SLUICE_ASSIGN(const auto counts, module_function<void (*)(gpu::PluginCounts*)>(gpu::kCounts));
+  gpu::PluginCounts out;
+  counts(&out);
+  return out.unkept;
+}
+
 // Whoever compiles learns now what will run elsewhere.
 void say_what_stays(const Placement& placement, const std::string& model) {
   if (placement.elsewhere.empty()) return;
@@ -330,6 +337,7 @@ Result<std::string> GpuBackend::compile(const SessionRequest& request) {
   SLUICE_RETURN_IF_ERROR(cache_takes_entries());
   SLUICE_ASSIGN(const auto model, check_model(request.model));
   const Options options(request.options);
+  SLUICE_ASSIGN(const std::uint64_t unkept, entries_that_were_not_kept());
   {
     SLUICE_ASSIGN(auto session, open_once(request, options.has("tune") && options.flag("tune")));
     if (session->placement().on_backend == 0)
@@ -340,6 +348,11 @@ Result<std::string> GpuBackend::compile(const SessionRequest& request) {
   // What a `preprocess` before it runs on the same device.
   const Options with(with_defaults("gpu", request.options));
   SLUICE_RETURN_IF_ERROR(open_pictures(with.text("device")).status());
+  SLUICE_ASSIGN(const std::uint64_t now, entries_that_were_not_kept());
+  if (now != unkept)
+    return failed("the artefact cache '" + ArtifactCache::default_folder() + "' did not take " +
+                  std::to_string(now - unkept) +
+                  " of the entries: what is missing is compiled again by each run");
   return std::string(model->file->bytes());
 }
 

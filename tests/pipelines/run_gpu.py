@@ -199,6 +199,15 @@ class Cache(Gpu):
         self.assertEqual(self.kept(), [])
         self.assertFalse(os.path.exists(self.at('out.onnx')))
 
+    def test_what_is_not_kept_is_not_compiled(self):
+        done = self.sluice('compile', self.at('small.onnx'), '--backend', 'gpu', '-o', self.at('out.onnx'),
+                           env={**os.environ, 'SLUICE_ARTIFACTS': self.at('artifacts'),
+                                'SLUICE_OPENCL': os.environ['SLUICE_FAKE_OPENCL_LIBRARY']},
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(f"error: the artefact cache '{self.at('artifacts')}' did not take ", done.stderr)
+        self.assertFalse(os.path.exists(self.at('out.onnx')))
+
     def test_garbage_in_it_is_made_again(self):
         self.assertEqual(self.warnings_of(self.at('artifacts')), [])
         kept = self.kept()

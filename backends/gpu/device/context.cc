@@ -40,6 +40,10 @@ ArtifactCache& cache() {
   return instance;
 }
 
+void store(const ArtifactKey& key, std::string_view payload) {
+  if (!cache().store(key, payload)) counters().unkept.fetch_add(1, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 Counters& counters() {
@@ -187,7 +191,7 @@ std::optional<std::string> Context::tuning(const std::string& signature) const {
 void Context::keep_tuning(const std::string& signature, const std::string& text) const {
   ArtifactKey key("opencl-tuning");
   add_device(key.add("recipe", signature));
-  cache().store(key, text);
+  store(key, text);
 }
 
 // kEndOfStream: there is none, or the driver did not take it (then it is forgotten). A lost device is no
@@ -233,7 +237,7 @@ void Context::keep_programs() {
   // Asking for a binary takes a driver up to seconds.
   for (const Key& key : cache().usable() ? unkept_ : std::set<Key>()) {
     const std::string binary = binary_of(programs_.at(key).get());
-    if (!binary.empty()) cache().store(key_of(key.first, key.second), binary);
+    if (!binary.empty()) store(key_of(key.first, key.second), binary);
   }
   unkept_.clear();
 }

@@ -9,6 +9,7 @@ namespace sluice::gpu {
 struct Counters {
   std::atomic<std::uint64_t> programs_built{0};   // from source
   std::atomic<std::uint64_t> programs_loaded{0};  // from the artefact cache
+  std::atomic<std::uint64_t> unkept{0};           // entries that the artefact cache did not take
   std::atomic<std::uint64_t> bytes_copied{0};     // by runs, between host and device
   std::atomic<std::uint64_t> tuned{0};            // clusters made as tuning found it best
   // Of the cluster that was compiled last.

@@ -179,6 +179,7 @@ __attribute__((visibility("default"))) void sluice_gpu_counts(sluice::gpu::Plugi
   const sluice::gpu::Counters& c = sluice::gpu::counters();
   *out = {.programs_built = c.programs_built,
           .programs_loaded = c.programs_loaded,
+          .unkept = c.unkept,
           .bytes_copied = c.bytes_copied,
           .tuned = c.tuned,
           .kernels = c.kernels,

@@ -49,6 +49,7 @@ inline constexpr const char* kCounts = "sluice_gpu_counts";
 struct PluginCounts {
   std::uint64_t programs_built = 0;   // from source, since the process started
   std::uint64_t programs_loaded = 0;  // from the artefact cache
+  std::uint64_t unkept = 0;           // entries that the artefact cache did not take
   std::uint64_t bytes_copied = 0;     // by runs, between host and device
   std::uint64_t tuned = 0;            // clusters that were made as tuning found it best on their device
   // Of the cluster that was compiled last: launches per run; bytes of inputs and outputs;
