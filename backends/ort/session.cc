@@ -1,6 +1,7 @@
 #include "backends/ort/session.h"
 
 #include <onnxruntime_run_options_config_keys.h>
+#include <onnxruntime_session_options_config_keys.h>
 
 #include <algorithm>
 
@@ -125,7 +126,16 @@ Result<std::unique_ptr<OrtSession>> OrtSession::create(std::shared_ptr<Runtime> 
     if (other) bytes = *other;
     std::unique_ptr<OrtSession> session(
         new OrtSession(std::move(runtime), std::move(signature), request, config));
-    session->load(request, config, bytes, folder_of(request.model.path));
+    // Where an Expand changes no size, the rule that drops it and those about QDQ pairs lose the producer of
+    // an integer that is an output of the graph, which is what stripped edges are. Only the CPU provider has
+    // the latter.
+    SessionConfig careful = config;
+    if (!edited.empty() && config.backend == "cpu")
+      careful.configure = [&config](Ort::SessionOptions& options) {
+        options.AddConfigEntry(kOrtSessionOptionsDisableSpecifiedOptimizers, "ExpandElimination");
+        config.configure(options);
+      };
+    session->load(request, careful, bytes, folder_of(request.model.path));
     return session;
   } catch (const std::exception& error) {
     return unavailable(explain(error.what())).with_context(describe(request.model) + ": ");

@@ -309,6 +309,30 @@ TEST(CpuBackend, WhatOnnxRuntimeRefusesIsQuoted) {
   EXPECT_THAT(session.status().message(), HasSubstr("NoSuchOperator"));
 }
 
+// ONNX Runtime takes the whole model; without its last DequantizeLinear its optimiser lost the first
+// QuantizeLinear.
+TEST(CpuBackend, AnIdleExpandBeforeAnIntegerOutputLoads) {
+  ModelBuilder model;
+  model.input("x", {1, 8}).output("y", {1, 8}).output("z", {1, 1, 8}).scale("s", 0.5f);
+  model.weight(tensor<std::uint8_t>("p", onnx::kUint8, {}, {0}));
+  model.weight(tensor<std::int64_t>("size", onnx::kInt64, {2}, {1, 8}));
+  model.weight(tensor<std::int64_t>("axis", onnx::kInt64, {1}, {0}));
+  const auto pair = [&](const std::string& from, const std::string& to) {
+    model.node("QuantizeLinear", {from, "s", "p"}, {to + "q"})
+        .node("DequantizeLinear", {to + "q", "s", "p"}, {to});
+  };
+  pair("x", "a");
+  model.node("Relu", {"a"}, {"b"});
+  pair("b", "c");
+  model.node("Expand", {"c", "size"}, {"d"}).node("Unsqueeze", {"c", "axis"}, {"e"});
+  pair("d", "y");
+  pair("e", "z");
+  ScratchFolder folder;
+  const auto session = make_cpu_backend()->open(cpu_request(folder.write("m.onnx", model.bytes())));
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  EXPECT_EQ((*session)->signature().outputs[0].dtype, DType::kUint8);
+}
+
 TEST(CpuBackend, FailingRunIsAFailureNotACrash) {
   ScratchFolder folder;
   // Gather with an index that is out of bounds at run time.
