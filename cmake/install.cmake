@@ -12,6 +12,7 @@ install(DIRECTORY framework/core framework/node framework/spec framework/plan
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/framework FILES_MATCHING PATTERN "*.h")
 install(FILES nodes/app_ends.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/nodes)
 install(FILES framework/graph/flow_counters.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/framework/graph)
+install(FILES inference/value_histogram.h inference/value_ranges.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/inference)
 install(FILES inference/telemetry/readings.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/inference/telemetry)
 install(FILES runtime/app_handles.h runtime/builtin.h runtime/pipeline.h runtime/report.h runtime/library.h runtime/snapshot.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/runtime)

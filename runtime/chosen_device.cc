@@ -1,8 +1,11 @@
 #include "runtime/chosen_device.h"
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
+#include "framework/core/suggest.h"
 #include "runtime/readings_trace.h"
 
 namespace sluice {
@@ -26,6 +29,13 @@ Result<std::shared_ptr<const RecordedSelection>> recording_of(const OptionMap& s
 }  // namespace
 
 Result<ChosenDevice> choose_device(const std::string& option, const OptionMap& section) {
+  const bool known =
+      option.empty() || option == "real" ||
+      std::ranges::any_of(std::array{std::string_view("sim:"), kTrace}, [&](std::string_view kind) {
+        return option.starts_with(kind) && option.size() > kind.size();
+      });
+  if (!known)
+    return invalid("device is " + in_quotes(option) + ", allowed: real, sim:PROFILE, trace:RECORDING");
   ChosenDevice out{option.empty() ? "real" : option, section, nullptr};
   const bool whole = option.starts_with(kTrace);
   if (whole) {

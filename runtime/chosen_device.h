@@ -18,7 +18,7 @@ struct ChosenDevice {
 
 // `option`: empty, "real", "sim:PROFILE", or "trace:PATH", a recording: what that ran on, with its readings
 // and decisions. `section`: of the file; `telemetry: trace` with a whole recording replays its decisions too.
-// kInvalid: a recording that is none.
+// kInvalid: another word, or a recording that is none.
 Result<ChosenDevice> choose_device(const std::string& option, const OptionMap& section);
 
 }  // namespace sluice

@@ -132,7 +132,12 @@ class Pipeline::Impl {
   Status simulate(const RunOptions& options) {
     if (simulated()) return opening_.stopped() ? OpeningStop::why() : Status{};
     SLUICE_ASSIGN(const ChosenDevice device, choose_device(options.device, plan_->device));
-    if (!device.name.starts_with("sim:")) return {};
+    if (!device.name.starts_with("sim:")) {
+      if (!options.timings.empty() || options.ambient_c)
+        return invalid("timings and ambient_c are for simulated devices; the device is '" + device.name +
+                       "'");
+      return {};
+    }
     auto made = SimulatedEngine::create(plan_, options, device, opening_);
     std::lock_guard lock(simulated_mutex_);
     if (opening_.stopped()) return OpeningStop::why();

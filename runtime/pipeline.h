@@ -48,7 +48,8 @@ struct RunOptions {
   std::function<void()> every_second;
   // Gets the selector's part of a recording, line by line without line ends, from any thread, one at a time.
   std::function<void(const std::string& line)> record;
-  ValueRanges* ranges = nullptr;  // gets what models read and write; outlives the run
+  ValueRanges* ranges =
+      nullptr;  // gets what models read and write (inference/value_ranges.h); outlives the run
 };
 
 // Everything that validation found, for programs that show it line by line.

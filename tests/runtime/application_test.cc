@@ -188,6 +188,25 @@ TEST(Application, IsRefusedALimitThatIsNone) {
   EXPECT_EQ(refusal({.workers = -1}), "RunOptions::workers is -1, allowed: 0 to 1024");
 }
 
+TEST(Application, IsRefusedADeviceThatIsNone) {
+  for (const char* const device : {"bla", "sim", "sim:", "SIM:qcs6490", "trace", "trace:", "REAL", "real "}) {
+    RunOptions options;
+    options.device = device;
+    for (const bool probed : {true, false}) {
+      Application app(false);
+      const Status status = probed ? app.pipeline().probe(options) : app.pipeline().start(options);
+      EXPECT_EQ(status.code(), Code::kInvalid) << device;
+      EXPECT_THAT(status.message(), HasSubstr("', allowed: real, sim:PROFILE, trace:RECORDING")) << device;
+    }
+  }
+  RunOptions timed;
+  timed.timings = "/nope";
+  EXPECT_THAT(Application(false).pipeline().start(timed).message(), HasSubstr("for simulated devices"));
+  RunOptions hot;
+  hot.ambient_c = 40;
+  EXPECT_THAT(Application(false).pipeline().start(hot).message(), HasSubstr("for simulated devices"));
+}
+
 TEST(Application, RunsTwoPipelinesAtOnceAndDropsThemInAnyState) {
   Application lossless(false), live(true);
   ASSERT_TRUE(lossless.pipeline().start().ok());
