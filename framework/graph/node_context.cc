@@ -235,8 +235,19 @@ void NodeBodies::NodeContext::emit(std::size_t port, Packet packet) {
     dropped_ = DropReason::kTooMany;
     return;
   }
+  if (!packet && !passes_empty_ones()) {
+    misuse_ = {port, {}};
+    return;
+  }
   out.push_back(std::move(packet));
   ++emitted_;
+}
+
+// Whether an empty packet may be one of its inputs: of an element that failed, or of an empty mailbox.
+bool NodeBodies::NodeContext::passes_empty_ones() const {
+  return state_.takes_lists || std::ranges::any_of(state_.inputs, [&](const InputList& input) {
+           return std::ranges::any_of(list_of(input), [](const Packet& packet) { return !packet; });
+         });
 }
 
 const PortType& NodeBodies::NodeContext::declared(std::size_t port) const {
@@ -256,6 +267,9 @@ Status NodeBodies::NodeContext::misused() {
   misuse_.reset();
   const auto& [port, packet] = misuse;
   if (!is_output(port)) return no_such_output(port);
+  if (!packet)
+    return failed("an empty packet was emitted on output '" + plan().outputs[port].name +
+                  "'; what has nothing to give calls filter() or drop()");
   const PortType& type = declared(port);
   std::string words = std::string(type.payload->name);
   if (type.tensor) words = type.tensor->text();

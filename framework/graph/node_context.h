@@ -58,6 +58,7 @@ class NodeBodies::NodeContext final : public Context {
   const PortType& declared(std::size_t port) const;
   bool fits(std::size_t port, const Packet& packet) const;
   Status no_such_output(std::size_t port) const;
+  bool passes_empty_ones() const;
   // The failure that the misuse is; forgets it, for the next element.
   Status misused();
   // A packet of the port's pool, and for pictures and tensors a buffer.
@@ -84,8 +85,8 @@ class NodeBodies::NodeContext final : public Context {
   bool holds_too_many_ = false;
   std::uint64_t filtered_outputs_ = 0;
   DropReason dropped_ = DropReason::kNone;
-  // What the node did with an output against its declaration: named one that there is not, or (with the
-  // packet) emitted another type there.
+  // What the node did with an output against its declaration: named one that there is not, emitted nothing,
+  // or (with the packet) another type there.
   struct Misuse {
     std::size_t port = 0;
     Packet packet;

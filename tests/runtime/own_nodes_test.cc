@@ -128,6 +128,24 @@ class Reshapes final : public Node {
   }
 };
 
+// Has nothing to give for every second picture, and emits that.
+class EmitsNothing final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Emits empty packets.");
+    d.input("in", PortKind::kFrame);
+    d.output("found", PortKind::kDetections);
+  }
+  Status process(Context& context) override {
+    Packet packet;
+    if (context.frame().number % 2 == 1) {
+      SLUICE_ASSIGN(packet, context.make());
+    }
+    context.emit(std::move(packet));
+    return {};
+  }
+};
+
 // Pushes six frames through a node that emits what it did not declare.
 std::vector<std::uint64_t> delivered_by(const std::string& type, const Registry& registry) {
   Application app(false, "type: " + type, registry);
@@ -163,6 +181,16 @@ TEST(OwnNode, ThatEmitsAnotherTypeThanItDeclaresLosesTheFrame) {
       refusal_of("reshapes", registry),
       HasSubstr("node 'middle': frame 0 of 'mine': output 'numbers' is declared as float32 1x4, but float32 "
                 "1x2 was emitted"));
+}
+
+TEST(OwnNode, ThatEmitsAnEmptyPacketLosesTheFrame) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<EmitsNothing>("emits_nothing").ok());
+  EXPECT_THAT(delivered_by("emits_nothing", registry), ElementsAre(1U, 3U, 5U));
+  EXPECT_THAT(
+      refusal_of("emits_nothing", registry),
+      HasSubstr("node 'middle': frame 0 of 'mine': an empty packet was emitted on output 'found'; what has "
+                "nothing to give calls filter() or drop()"));
 }
 
 // Keeps all that it makes, of which it declares one, until there is no more; or throws each away.
