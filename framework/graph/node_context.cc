@@ -246,7 +246,8 @@ void NodeBodies::NodeContext::emit(std::size_t port, Packet packet) {
 // Whether an empty packet may be one of its inputs: of an element that failed, or of an empty mailbox.
 bool NodeBodies::NodeContext::passes_empty_ones() const {
   return state_.takes_lists || std::ranges::any_of(state_.inputs, [&](const InputList& input) {
-           return std::ranges::any_of(list_of(input), [](const Packet& packet) { return !packet; });
+           const std::span<const Packet> all = list_of(input);
+           return all.empty() || std::ranges::any_of(all, [](const Packet& packet) { return !packet; });
          });
 }
 
