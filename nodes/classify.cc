@@ -18,7 +18,7 @@ namespace {
 // The number of classes: the one dimension that is not 1; 0 when there are more.
 std::size_t class_count(const TensorType& type) {
   std::size_t count = 1;
-  for (const std::int64_t dim : frame_shape(type)) {
+  for (const std::int64_t dim : frame_dims(type)) {
     if (dim < 1 || (dim > 1 && count > 1)) return 0;
     if (dim > 1) count = static_cast<std::size_t>(dim);
   }

@@ -59,10 +59,15 @@ class Decoder {
 using DecoderPtr = std::unique_ptr<Decoder>;
 
 // The shape without a leading batch dimension of one (or a symbolic one): what a single frame has.
+// A view into the type; allocates nothing.
+inline std::span<const std::int64_t> frame_dims(const TensorType& type) {
+  const std::span<const std::int64_t> dims(type.shape.begin(), type.shape.end());
+  const bool batch = dims.size() > 1 && (dims.front() == 1 || dims.front() == Shape::kSymbolic);
+  return batch ? dims.subspan(1) : dims;
+}
 inline std::vector<std::int64_t> frame_shape(const TensorType& type) {
-  std::vector<std::int64_t> dims(type.shape.begin(), type.shape.end());
-  if (dims.size() > 1 && (dims.front() == 1 || dims.front() == Shape::kSymbolic)) dims.erase(dims.begin());
-  return dims;
+  const std::span<const std::int64_t> dims = frame_dims(type);
+  return {dims.begin(), dims.end()};
 }
 
 // "1x512x1 (scores), 1x512x16 (boxes)": the outputs as messages name them.

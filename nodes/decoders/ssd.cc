@@ -101,7 +101,7 @@ class Ssd final : public Decoder {
 // Elements of one frame; 0 for symbolic and empty shapes.
 std::size_t elements_of(const TensorType& type) {
   std::size_t count = 1;
-  for (const std::int64_t dim : frame_shape(type)) count *= dim > 0 ? static_cast<std::size_t>(dim) : 0;
+  for (const std::int64_t dim : frame_dims(type)) count *= dim > 0 ? static_cast<std::size_t>(dim) : 0;
   return count;
 }
 

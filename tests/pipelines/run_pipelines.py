@@ -15,6 +15,8 @@ import sys
 import tempfile
 import unittest
 
+from tiny_onnx import chain_model
+
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 PIPELINES = os.path.join(ROOT, 'pipelines')
 PROGRAM = os.path.abspath(os.environ.get('SLUICE_PROGRAM', os.path.join(ROOT, 'build/release/bin/sluice')))
@@ -301,13 +303,27 @@ class Lean(Program):
                 f'  - {{id: out, type: json_sink, inputs: boxes, options: {{path: {self.at("out.jsonl")}, '
                 'overwrite: true}}\nflow: {mode: lossless}\n')
 
+    def classes(self):
+        with open(self.at('four.onnx'), 'wb') as model:
+            model.write(chain_model(['Softmax'], (1, 1, 1, 4)))
+        return (f'version: 1\nmodels: {{four: {{path: {self.at("four.onnx")}}}}}\nnodes:\n'
+                '  - {id: camera, type: video_source, options: {uri: "test:noise", width: 64, height: 64, fps: 30}}\n'
+                '  - {id: pre, type: preprocess, inputs: camera, options: {model: four, color: gray}}\n'
+                '  - {id: four, type: infer, inputs: pre, options: {model: four, backends: [fake]}}\n'
+                '  - {id: best, type: classify, inputs: four}\n'
+                '  - {id: out, type: null_sink, inputs: best}\nflow: {mode: lossless}\n')
+
+    def memory_of(self, text):
+        report = self.at('report.json')
+        done = self.sluice('run', self.write('fake.yaml', text), '--frames', '2030', '--report', report)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(self.read('report.json'))['memory']
+
     @unittest.skipUnless(PACED, 'sanitizers and poisoned buffers allocate and touch memory of their own')
     def test_a_warm_run_asks_for_no_memory(self):
         """Without a codec and an engine all that runs is ours: no allocation and no page fault per frame."""
-        report = self.at('report.json')
-        done = self.sluice('run', self.write('fake.yaml', self.faces('fake')), '--frames', '2030', '--report', report)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        memory = json.loads(self.read('report.json'))['memory']
+        self.assertEqual(self.memory_of(self.classes())['allocations_per_frame'], 0.0)
+        memory = self.memory_of(self.faces('fake'))
         self.assertEqual(memory['allocations_per_frame'], 0.0)
         # Some 30 pages of code and stacks are touched late, however long the run; a page per frame would be 2000.
         self.assertLess(memory['page_faults_per_frame'] * 2000, 100, memory)
