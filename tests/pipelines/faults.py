@@ -1,6 +1,7 @@
 """What the tests of faults share: small pipelines, written on the spot and run by the program."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -16,6 +17,13 @@ def main():
     if not os.access(PROGRAM, os.X_OK):
         sys.exit(f'error: {PROGRAM} cannot be run: build it, or set SLUICE_PROGRAM')
     unittest.main()
+
+
+def blocks_interrupts(pid):
+    """Whether the process has begun to wait for signals by itself; before that they end it as any program."""
+    with open(f'/proc/{pid}/status', encoding='utf-8') as status:
+        blocked = next(line for line in status if line.startswith('SigBlk')).split()[1]
+    return int(blocked, 16) >> (signal.SIGINT - 1) & 1
 
 
 class Faults(Program):

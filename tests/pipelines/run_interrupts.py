@@ -10,7 +10,7 @@ import signal
 import subprocess
 import unittest
 
-from faults import Faults
+from faults import Faults, blocks_interrupts
 from run_pipelines import PROGRAM, ROOT, TIMEOUT_S
 
 
@@ -31,6 +31,26 @@ class Chosen(Faults):
 
     def environment(self, **more):
         return {**os.environ, 'SLUICE_ARTIFACTS': self.at('artifacts'), **more}
+
+
+class Loading(Faults):
+    """The first signal before anything runs: while the file is read, models are loaded or nodes opened."""
+
+    def test_an_interrupt_leaves_a_report(self):
+        path = self.write('endless.yaml', 'version: 1\nnodes:\n  - {id: a, type: video_source, options: {uri: "test:bars", pace: 30}}\n'
+                                          '  - {id: s, type: null_sink, inputs: a}\n')
+        for _ in range(10):
+            self.write('r.json', 'of an older run')
+            with subprocess.Popen([PROGRAM, 'run', path, '--report', self.at('r.json')], stderr=subprocess.PIPE, text=True) as process:
+                while process.poll() is None and not blocks_interrupts(process.pid):
+                    os.sched_yield()
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=TIMEOUT_S)
+            self.assertEqual(process.returncode, 0, errors)
+            self.assertIn('stopped', errors)
+            report = json.loads(self.read('r.json'))
+            self.assertEqual(report['status'], 'stopped')
+            self.assertEqual(report['frames']['produced'], report['frames']['delivered'])
 
 
 class WarmUp(Chosen):

@@ -9,19 +9,12 @@ import resource
 import signal
 import subprocess
 
-from faults import FRONT, Faults, main
+from faults import FRONT, Faults, blocks_interrupts, main
 from run_pipelines import PROGRAM, ROOT, TIMEOUT_S
 from tiny_onnx import matmul_model, npz
 
 PICTURES = os.path.join(ROOT, 'data/dlib-faces')
 LONG = ('--data', PICTURES, '--scheme', 'mixed', '--min-snr', '200')  # raises one operator after the other
-
-
-def blocks_interrupts(pid):
-    """Whether the process has begun to wait for signals by itself; before that they end it as any program."""
-    with open(f'/proc/{pid}/status', encoding='utf-8') as status:
-        blocked = next(line for line in status if line.startswith('SigBlk')).split()[1]
-    return int(blocked, 16) >> (signal.SIGINT - 1) & 1
 
 
 class Stopped(Faults):

@@ -147,7 +147,10 @@ Status start_and_wait(Pipeline& pipeline, const RunArguments& arguments, Recordi
   }
   if (!arguments.collect_ranges.empty()) options.ranges = &ranges;
   const StopOnSignal stop_on_signal(interrupts, pipeline);
-  SLUICE_RETURN_IF_ERROR(pipeline.start(options));
+  if (const Status status = pipeline.start(options); !status.ok()) {
+    if (status.code() == Code::kCancelled && !arguments.quiet) print_note(summary_line(pipeline.report()));
+    return status;
+  }
   recording.begin();
   {
     Progress progress(arguments.quiet);
@@ -237,7 +240,6 @@ int run_logged(const RunArguments& arguments, Logging& logging, Interrupts& inte
     print_error(place.message());
     return exit_code_of(place);
   }
-  if (interrupts.interrupted()) return kDone;
   const Status status = run_to_its_end(*pipeline, arguments, *ranges, interrupts);
   if (status.ok() || (interrupts.interrupted() && status.code() == Code::kCancelled)) return kDone;
   print_error(status.message());
