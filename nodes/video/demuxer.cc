@@ -183,7 +183,10 @@ Status Demuxer::rewind() {
   return {};
 }
 
+bool Demuxer::has_stamps() const { return !live_ || (format_->iformat->flags & AVFMT_NOTIMESTAMPS) == 0; }
+
 double Demuxer::fps() const {
+  if (!has_stamps()) return 0.0;
   const AVRational rate = av_guess_frame_rate(format_, const_cast<AVStream*>(stream_), nullptr);
   return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0.0;
 }

@@ -46,6 +46,8 @@ class Demuxer {
   const AVStream& stream() const { return *stream_; }
   const std::string& name() const { return name_; }  // for messages: 'address' without passwords
   bool live() const { return live_; }
+  // False: of a camera's pictures libavformat only makes believe that they come 25 times a second.
+  bool has_stamps() const;
   bool reads_regular_file() const;  // not a network, pipe or device, which may keep a reader waiting
   double fps() const;               // 0: unknown
   std::int64_t frames() const;      // -1: unknown

@@ -39,6 +39,13 @@ class MediaTime {
     last_captured_ = captured;
     return time;
   }
+  // Of the next picture of a camera that stamps none: time goes by as its pictures come.
+  TimeNs without_stamp(TimeNs captured) {
+    last_ = last_ < 0 ? 0 : last_ + std::max<TimeNs>(1, captured - last_captured_);
+    last_captured_ = captured;
+    first_ = false;
+    return last_;
+  }
 
  private:
   static constexpr AVRational kNanoseconds{1, 1'000'000'000};

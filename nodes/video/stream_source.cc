@@ -297,7 +297,8 @@ Result<Capture> StreamSource::deliver(SourceContext& context) {
   if (is_yuv(type.format) && !is_known_matrix(frame_->colorspace)) say_matrix(type);
   Capture capture;
   capture.captured = Decoder::stamp_of(*frame_, stamp_);
-  capture.media_time = media_time_.of(frame_->best_effort_timestamp, capture.captured);
+  capture.media_time = demuxer_.has_stamps() ? media_time_.of(frame_->best_effort_timestamp, capture.captured)
+                                             : media_time_.without_stamp(capture.captured);
   ++pictures_;
   Result<Packet> packet = wrap(context, type);
   av_frame_unref(frame_.get());

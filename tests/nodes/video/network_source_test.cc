@@ -129,6 +129,25 @@ TEST(NetworkSource, AMultipartStreamIsLive) {
   EXPECT_THAT(end.message(), AllOf(HasSubstr("3000 ms"), HasSubstr("timeout_ms")));
 }
 
+// libavformat stamps its pictures 25 times a second, however they come.
+TEST(NetworkSource, AMultipartStreamHasTheTimesAtWhichItsPicturesCome) {
+  Server server([](Server& s, int socket, int) {
+    s.send(socket, kMultipart);
+    for (int i = 0; i < 8; ++i) s.send(socket, part());
+    s.stall();
+  });
+  FakeSource source = open_stream(server.uri());
+  const Result<SourceInfo> info = source.probe();
+  ASSERT_TRUE(info.ok()) << info.status().message();
+  EXPECT_EQ(info->fps, 0) << "unknown";
+  for (int n = 0; n < 6; ++n) {
+    const Result<Capture> capture = source.next();
+    ASSERT_TRUE(capture.ok()) << capture.status().message();
+    EXPECT_EQ(capture->media_time, n * from_ms(200));
+    source.time.advance_to((n + 1) * from_ms(200));
+  }
+}
+
 TEST(NetworkSource, AServerThatNeverAnswersTimesOutAtTheProbe) {
   Server server([](Server& s, int, int) { s.stall(); });
   FakeSource source = open_stream(server.uri("ann:secret@"), {{"timeout_ms", integer(200)}});
