@@ -122,6 +122,14 @@ std::string target_of(const std::string& path) {
 
 }  // namespace
 
+Result<int> open_in_place(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (std::error_code unknown; file < 0 && errno == ENXIO && fs::is_fifo(path, unknown))
+    return failed(path_in_quotes(path) + " cannot be written: it is a pipe that nobody reads");
+  if (file < 0 || ::fcntl(file, F_SETFL, 0) != 0) return system_failure(path);
+  return file;
+}
+
 struct FileReplacement::State {
   std::string path;                      // as it was given, for messages
   std::string target;                    // what is replaced
@@ -146,8 +154,8 @@ Result<FileReplacement> FileReplacement::open(const std::string& path) {
   // A name that cannot be looked up (too long, a loop of links) cannot be given to a file either.
   if (!exists && errno != ENOENT) return system_failure(path);
   if (exists && !S_ISREG(old.st_mode)) {
-    state->file = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-    if (state->file.get() < 0) return system_failure(path);
+    SLUICE_ASSIGN(const int file, open_in_place(path));
+    state->file = Descriptor(file);
     return FileReplacement(std::move(state));
   }
   state->temporary = std::make_unique<Temporary>(state->target);

@@ -21,8 +21,12 @@ Status replace_file(const std::string& path, std::string_view text);
 // beside it, so that the answer is the system's own. kFailed with the path and the reason. Any thread.
 Status check_replaceable(const std::string& path);
 
-// The same for a file that is written bit by bit. One thread at a time; a failure is final and comes from
-// every later call too. Destroyed before `commit`: the old file stays and nothing is left behind.
+// Opens what is no regular file for writing; the caller's to close. A pipe that nobody reads fails at once,
+// where the system would wait, deaf to signals.
+Result<int> open_in_place(const std::string& path);
+
+// As replace_file, for a file that is written bit by bit. One thread at a time; a failure is final and comes
+// from every later call too. Destroyed before `commit`: the old file stays and nothing is left behind.
 class FileReplacement {
  public:
   static Result<FileReplacement> open(const std::string& path);

@@ -4,6 +4,7 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +19,7 @@
 
 #include "framework/core/redact.h"
 #include "framework/core/suggest.h"
+#include "runtime/atomic_file.h"
 
 namespace sluice {
 namespace {
@@ -137,6 +139,28 @@ Status check_folder(const std::string& file) {
                 path_in_quotes(folder.string()) + "; make it first, no frame has run");
 }
 
+// spdlog would wait for a pipe's reader, deaf to signals. Held until it has opened it, too: the reader of a
+// pipe whose last writer closes is at its end.
+class HeldPipe {
+ public:
+  explicit HeldPipe(const std::string& file) {
+    std::error_code unknown;
+    if (file.empty() || !std::filesystem::is_fifo(file, unknown)) return;
+    const Result<int> opened = open_in_place(file);
+    if (opened.ok()) file_ = *opened;
+    status_ = opened.status().with_context("the log file: ");
+  }
+  ~HeldPipe() {
+    if (file_ >= 0) ::close(file_);
+  }
+  HeldPipe(const HeldPipe&) = delete;
+  const Status& status() const { return status_; }
+
+ private:
+  int file_ = -1;
+  Status status_;
+};
+
 }  // namespace
 
 std::optional<LogLevel> parse_log_level(std::string_view name) {
@@ -148,6 +172,8 @@ std::optional<LogLevel> parse_log_level(std::string_view name) {
 
 Result<std::unique_ptr<Logging>> Logging::start(const LoggingOptions& options) {
   SLUICE_RETURN_IF_ERROR(check_folder(options.file));
+  const HeldPipe pipe(options.file);
+  SLUICE_RETURN_IF_ERROR(pipe.status());
   try {
     spdlog::sink_ptr out;
     if (options.file.empty()) {

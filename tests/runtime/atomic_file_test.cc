@@ -130,6 +130,22 @@ TEST_F(AtomicFile, DevicesAreWrittenInPlace) {
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 
+TEST_F(AtomicFile, APipeThatNobodyReadsIsNotWaitedFor) {
+  const std::string pipe = at("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const Status status = replace_file(pipe, "x");
+  EXPECT_EQ(status.code(), Code::kFailed);
+  EXPECT_THAT(status.message(),
+              ::testing::HasSubstr("/pipe' cannot be written: it is a pipe that nobody reads"));
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  EXPECT_TRUE(replace_file(pipe, "x").ok());
+  char read = 0;
+  EXPECT_EQ(::read(reader, &read, 1), 1);
+  EXPECT_EQ(read, 'x');
+  ::close(reader);
+}
+
 TEST_F(AtomicFile, AFailedWriteLeavesTheOldFileAndNothingElse) {
   ASSERT_TRUE(replace_file(at("a"), "old").ok());
   const Status status = [this] {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -145,6 +146,12 @@ TEST(Logging, AFileThatCannotBeOpened) {
   const auto logging = Logging::start({LogLevel::kInfo, "/proc/none/log"});
   ASSERT_FALSE(logging.ok());
   EXPECT_THAT(logging.status().message(), HasSubstr("the log file '/proc/none/log' cannot be opened"));
+}
+
+TEST_F(LoggingFile, APipeThatNobodyReadsIsNotWaitedFor) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  const auto logging = Logging::start({LogLevel::kInfo, path_});
+  EXPECT_THAT(logging.status().message(), HasSubstr("' cannot be written: it is a pipe that nobody reads"));
 }
 
 TEST_F(LoggingFile, AFolderThatIsMissingIsNotMade) {
