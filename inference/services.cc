@@ -54,6 +54,7 @@ InferenceServices::InferenceServices(InferenceSetup setup)
       backends_(std::move(setup.backends)),
       models_(std::move(setup.models)),
       runs_at_once_(std::move(setup.runs_at_once)),
+      on_one_path_(std::move(setup.on_one_path)),
       sessions_(*setup.clock) {}
 
 int InferenceServices::runs_at_once(std::string_view node) const {

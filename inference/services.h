@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +49,10 @@ struct InferenceSetup {
   std::vector<std::unique_ptr<Backend>> backends;        // in the order of `doctor`
   std::vector<ModelRequest> models;                      // of the plan, one per name and variant
   std::map<std::string, int, std::less<>> runs_at_once;  // by node: most frames of it
-  Clock* clock = nullptr;                                // the run's; outlives the services
+  // Nodes whose frames take routes of another model's variants, with which they exchange tensors: all on one
+  // path.
+  std::set<std::string, std::less<>> on_one_path;
+  Clock* clock = nullptr;         // the run's; outlives the services
   ValueRanges* ranges = nullptr;  // gets what models read and write; may be null; outlives the services
 };
 
@@ -67,6 +71,7 @@ class InferenceServices {
   Result<ModelRequest> model(std::string_view name, std::string_view variant = {}) const;
   // How many frames this node can have at once; 0: not known.
   int runs_at_once(std::string_view node) const;
+  bool is_on_one_path(std::string_view node) const { return on_one_path_.contains(node); }
   // Whoever asks for the model's own path from now on gets this one.
   void set_path(std::string_view name, const std::string& path);
   // A new record; lives as long as the services.
@@ -86,6 +91,7 @@ class InferenceServices {
   std::vector<std::unique_ptr<Backend>> backends_;
   std::vector<ModelRequest> models_;
   std::map<std::string, int, std::less<>> runs_at_once_;
+  std::set<std::string, std::less<>> on_one_path_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<InferenceRecord>> records_;
   std::vector<std::unique_ptr<ClipMeter>> clip_meters_;

@@ -22,6 +22,7 @@
 
 #include "framework/core/log.h"
 #include "framework/core/rate_grid.h"
+#include "framework/core/suggest.h"
 #include "framework/node/node.h"
 #include "inference/checked_model.h"
 #include "inference/model_user.h"
@@ -106,6 +107,9 @@ class InferNode final : public Node, public ModelUser {
  private:
   Status read_options(const OpenContext& context);
   Status match_edges(const OpenContext& context);
+  Status check_one_path() const;
+  // Where the session is that frames of this route run on.
+  std::size_t own(std::size_t route) const { return one_path_ ? 0 : route; }
   Result<LoadedModel> match(std::size_t route, const ModelSignature& signature,
                             std::vector<std::string>* keep_float) const;
   using Opener = std::function<Result<OpenedModel>(const ChoiceRequest&)>;
@@ -129,6 +133,7 @@ class InferNode final : public Node, public ModelUser {
   mutable std::mutex mutex_;            // guards what follows
   std::vector<LoadedModelPtr> models_;  // by route
   LoadedModelPtr in_vain_;              // failed for good, and nothing took its place
+  bool one_path_ = false;               // its model has no variants in use: all routes share one session
   int priority_ = 0;
   TimeNs finish_within_ = 0;
   RateGate gate_;
@@ -202,6 +207,24 @@ Result<LoadedModel> InferNode::match(std::size_t route, const ModelSignature& si
   return out;
 }
 
+// One session has one set of quantised edges.
+Status InferNode::check_one_path() const {
+  SLUICE_ASSIGN(const ModelSignature signature, read_signature(choice_.request.model));
+  std::vector<std::string> first;
+  SLUICE_RETURN_IF_ERROR(match(0, signature, &first).status());
+  for (std::size_t route = 1; route < types_.size(); ++route) {
+    std::vector<std::string> other;
+    SLUICE_RETURN_IF_ERROR(match(route, signature, &other).status());
+    if (first != other)
+      return invalid("model '" + signature.name + "' exchanges tensors with another one's variant '" +
+                     types_[route].variant +
+                     "', which are float in one of them and quantised in the other (" +
+                     comma_list(first.size() > other.size() ? first : other) +
+                     "); keep the variants apart by a 'quantize' or 'dequantize' between the two models");
+  }
+  return {};
+}
+
 Status InferNode::open(const OpenContext& context) {
   services_ = static_cast<InferenceServices*>(context.services);
   if (!services_ || context.routes.empty())
@@ -212,6 +235,8 @@ Status InferNode::open(const OpenContext& context) {
   models_.resize(types_.size());
   const ModelRequest model = choice_.request.model;
   SLUICE_RETURN_IF_ERROR(match_edges(context));
+  one_path_ = services_->is_on_one_path(context.node_id);
+  if (one_path_) SLUICE_RETURN_IF_ERROR(check_one_path());
   InferenceEntry entry;
   entry.node = context.node_id;
   entry.model = model.name;
@@ -257,7 +282,7 @@ void InferNode::use(std::size_t route, LoadedModelPtr model) {
   session->expect_runs_of(id, services_->runs_at_once(id));
   {
     std::lock_guard lock(mutex_);
-    models_[route].swap(model);
+    models_[own(route)].swap(model);
     in_vain_ = nullptr;
   }
   // `model` is what it was before.
@@ -267,7 +292,7 @@ void InferNode::use(std::size_t route, LoadedModelPtr model) {
 
 LoadedModelPtr InferNode::in_use(std::size_t route) const {
   std::lock_guard lock(mutex_);
-  return route < models_.size() ? models_[route] : nullptr;
+  return own(route) < models_.size() ? models_[own(route)] : nullptr;
 }
 
 void InferNode::note(std::size_t route, std::string reason) {
@@ -301,10 +326,10 @@ Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModel
 // Under a selector: what it put in the place of `lost`, once it has; `lost` itself when it does not in time.
 LoadedModelPtr InferNode::replacement_of(std::size_t route, const LoadedModelPtr& lost) {
   std::unique_lock lock(mutex_);
-  const auto settled = [&] { return models_.empty() || models_[route] != lost; };
+  const auto settled = [&] { return models_.empty() || models_[own(route)] != lost; };
   // Where one frame waited in vain, the next one does not try.
   if (in_vain_ != lost && !replaced_.wait_for(lock, kReplacementTime, settled)) in_vain_ = lost;
-  return models_.empty() ? nullptr : models_[route];
+  return models_.empty() ? nullptr : models_[own(route)];
 }
 
 // On `model`, or on those that take over when it has failed for good; then `model` is the one that ran.

@@ -11,6 +11,7 @@
 #include "framework/node/type_calls.h"
 #include "nodes/app_ends.h"
 #include "runtime/clip_sources.h"
+#include "runtime/selected_nodes.h"
 
 namespace sluice {
 namespace {
@@ -101,6 +102,7 @@ void Engine::make_services(const RunOptions& options) {
   for (const NodePlan& node : plan_->nodes) {
     const SourcePlan& source = plan_->sources[static_cast<std::size_t>(node.source)];
     setup.runs_at_once[node.id] = std::min(node.concurrency, source.slots);
+    if (node.choice >= 0 && !chooses_route(*plan_, node)) setup.on_one_path.insert(node.id);
   }
   services_ = std::make_unique<InferenceServices>(std::move(setup));
 }

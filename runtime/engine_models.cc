@@ -7,6 +7,7 @@
 #include "inference/model_user.h"
 #include "inference/telemetry/sysfs_telemetry.h"
 #include "runtime/engine.h"
+#include "runtime/selected_nodes.h"
 #include "runtime/telemetry_thread.h"
 
 namespace sluice {
@@ -96,7 +97,7 @@ Status Engine::replace_model(std::string_view name, const std::string& path) {
 // The report says what frames run on, which may be a variant: those of the new file follow when it is left.
 void Engine::note_replaced(std::size_t n, const std::string& path) {
   auto* user = dynamic_cast<ModelUser*>(nodes_[n].get());
-  const int choice = plan_->nodes[n].choice;
+  const int choice = chooses_route(*plan_, plan_->nodes[n]) ? plan_->nodes[n].choice : -1;
   const std::size_t route = choice < 0 ? 0 : bodies_->route(choice);
   std::string what = fmt::format("replace_model: '{}'", path);
   if (route > 0)

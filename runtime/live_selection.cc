@@ -47,7 +47,7 @@ void LiveSelection::add_node(std::size_t plan_node) {
   const auto source = static_cast<std::size_t>(plan.source);
   const double rate = source < setup_.source_rates.size() ? setup_.source_rates[source] : 0;
   node.plan_node = plan_node;
-  node.choice = plan.choice;
+  node.choice = chooses_route(*setup_.plan, plan) ? plan.choice : -1;
   node.what = selected_node(*setup_.plan, plan_node, rate);
   node.lazy = node.what.policy.kind == PolicyKind::kFixed && node.what.policy.degrade.empty();
   if (node.what.candidates.size() > kMostCandidates) {

@@ -1,6 +1,7 @@
 #include "runtime/selected_nodes.h"
 
 #include <algorithm>
+#include <span>
 
 #include "inference/selection/node_setup.h"
 
@@ -16,12 +17,13 @@ bool same_inputs(const NodeRoute& a, const NodeRoute& b) {
   return true;
 }
 
-// The node's variants are those that it has routes for.
+// The node's variants are those that it has routes for, unless the routes are another model's.
 std::vector<VariantFacts> variants_of(const Plan& plan, const NodePlan& node) {
   std::vector<VariantFacts> out;
   const std::string& name = node.options->text("model");
   const auto model = std::ranges::find(plan.models, name, &ModelPlan::name);
-  for (const NodeRoute& route : node.routes) {
+  const std::size_t routes = chooses_route(plan, node) ? node.routes.size() : 1;
+  for (const NodeRoute& route : std::span(node.routes).first(routes)) {
     VariantFacts& facts = out.emplace_back();
     facts.name = route.variant;
     facts.same_input_size = same_inputs(node.routes.front(), route);
@@ -33,6 +35,12 @@ std::vector<VariantFacts> variants_of(const Plan& plan, const NodePlan& node) {
 }
 
 }  // namespace
+
+bool chooses_route(const Plan& plan, const NodePlan& node) {
+  if (node.choice < 0) return false;
+  return std::ranges::any_of(plan.choices[static_cast<std::size_t>(node.choice)].infer_nodes,
+                             [&](int n) { return &plan.nodes[static_cast<std::size_t>(n)] == &node; });
+}
 
 bool takes_selection(const NodePlan& node) {
   if (!node.declaration->infers) return false;

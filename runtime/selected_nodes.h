@@ -16,6 +16,9 @@ namespace sluice {
 // backend to go to when the first fails (under `on_fallback: error` the run is to fail with it).
 bool takes_selection(const NodePlan& node);
 
+// Whether the node's model is the one whose variants make the routes of its frames.
+bool chooses_route(const Plan& plan, const NodePlan& node);
+
 // Policy and candidates of a node that does, from the plan alone: nothing is checked or measured.
 // `source_fps` 0: unknown.
 SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps);

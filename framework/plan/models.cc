@@ -181,6 +181,14 @@ void add_choice(Draft& d, int n, std::map<int, int>& by_group, int group) {
   choice.infer_nodes.push_back(n);
 }
 
+// A node that runs the same model on the same tensors follows its variants, too, whatever its own policy.
+void add_follower(const Draft& d, int n, RouteChoice& choice) {
+  const DraftNode& node = d.nodes[static_cast<std::size_t>(n)];
+  const bool infers = d.plan->nodes[static_cast<std::size_t>(n)].declaration->infers;
+  if (!infers || node.model != choice.model || std::ranges::count(choice.infer_nodes, n) > 0) return;
+  choice.infer_nodes.push_back(n);
+}
+
 }  // namespace
 
 void read_models(Draft& d) {
@@ -207,7 +215,9 @@ void list_choices(Draft& d) {
   }
   for (int n = 0; n < static_cast<int>(d.nodes.size()); ++n) {
     const auto found = by_group.find(groups.find(n));
-    if (found != by_group.end()) d.node(n).choice = found->second;
+    if (found == by_group.end()) continue;
+    d.node(n).choice = found->second;
+    add_follower(d, n, d.plan->choices[static_cast<std::size_t>(found->second)]);
   }
 }
 
