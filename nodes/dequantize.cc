@@ -6,6 +6,7 @@
 // options  scale, zero_point, dtype, axis: default: what the input's type says (a model's output carries its
 // own); what
 //          contradicts it is an error
+//          Where the plan inserts it, routes that need no conversion are copied
 // drops    nothing
 // thread   worker; several frames at once
 
@@ -57,6 +58,10 @@ class Dequantize : public Node {
   Status open(const OpenContext& context) override {
     for (const NodeRoute& route : context.routes) {
       const TensorType& from = *route.inputs.at(0).at(0).tensor;
+      if (is_copied(route)) {
+        routes_.emplace_back();
+        continue;
+      }
       SLUICE_ASSIGN(Quantised q, resolve_quantization(*context.options, &from, "the input", from.shape));
       routes_.push_back(std::move(q.params));
     }
@@ -68,17 +73,22 @@ class Dequantize : public Node {
     if (!in) return failed("dequantize got no tensor");
     SLUICE_ASSIGN(Packet packet, context.make());
     Tensor& out = *packet.edit<Tensor>();
-    const QuantParams& params = routes_[context.route()];
+    out.geometry = in->geometry;
+    if (!routes_[context.route()]) {
+      copy_elements(*in, out);
+      context.emit(std::move(packet));
+      return {};
+    }
+    const QuantParams& params = *routes_[context.route()];
     const auto view = pixels::channel_view(in->type->shape, params);
     SLUICE_RETURN_IF_ERROR(pixels::dequantize_linear(in->data, in->type->dtype, view, params,
                                                      reinterpret_cast<float*>(out.data)));
-    out.geometry = in->geometry;
     context.emit(std::move(packet));
     return {};
   }
 
  private:
-  std::vector<QuantParams> routes_;
+  std::vector<std::optional<QuantParams>> routes_;  // none: copied
 };
 
 }  // namespace

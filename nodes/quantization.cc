@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "nodes/pixels/store.h"
 
@@ -143,6 +145,14 @@ Result<Quantised> resolve_quantization(const Options& options, const TensorType*
   }
   SLUICE_RETURN_IF_ERROR(check_shape(q, shape));
   return q;
+}
+
+bool is_copied(const NodeRoute& route) {
+  return route.inputs.at(0).at(0).tensor->dtype == route.outputs.at(0).tensor->dtype;
+}
+
+void copy_elements(const Tensor& from, Tensor& to) {
+  std::memcpy(to.data, from.data, std::min(from.bytes, to.bytes));
 }
 
 }  // namespace sluice

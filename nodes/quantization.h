@@ -6,6 +6,7 @@
 #include "framework/core/status.h"
 #include "framework/core/tensor.h"
 #include "framework/node/declaration.h"
+#include "framework/node/node.h"
 #include "framework/node/options.h"
 
 namespace sluice {
@@ -26,5 +27,10 @@ void declare_quantization(NodeDeclaration& declaration);
 // both), or when they do not fit the shape.
 Result<Quantised> resolve_quantization(const Options& options, const TensorType* neighbour,
                                        std::string_view where, const Shape& shape);
+
+// A node that the plan inserted for some routes has nothing to convert in this one: input and output are of
+// one type.
+bool is_copied(const NodeRoute& route);
+void copy_elements(const Tensor& from, Tensor& to);
 
 }  // namespace sluice

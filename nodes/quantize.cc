@@ -7,6 +7,7 @@
 //                   scale 1, zero point 0
 // options  scale, zero_point, dtype, axis: default: what the next model's input says; what contradicts it is
 //          an error
+//          Where the plan inserts it, routes that need no conversion are copied
 // drops    nothing
 // thread   worker; several frames at once
 
@@ -69,12 +70,17 @@ class Quantize : public Node {
     if (!in) return failed("quantize got no tensor");
     SLUICE_ASSIGN(Packet packet, context.make());
     Tensor& out = *packet.edit<Tensor>();
+    out.geometry = in->geometry;
+    if (in->type->dtype == out.type->dtype) {
+      copy_elements(*in, out);
+      context.emit(std::move(packet));
+      return {};
+    }
     const QuantParams& params = params_of(*out.type);
     const auto view = pixels::channel_view(in->type->shape, params);
     SLUICE_ASSIGN(const std::uint64_t clipped, pixels::quantize_linear(in->data, in->type->dtype, view,
                                                                        params, out.type->dtype, out.data));
     if (clipping_) clipping_->add(clipped, view.outer * view.channels * view.inner);
-    out.geometry = in->geometry;
     context.emit(std::move(packet));
     return {};
   }
