@@ -4,6 +4,7 @@
 #include <onnxruntime_session_options_config_keys.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "backends/ort/fixed_inputs.h"
 #include "backends/ort/load_model.h"
@@ -52,6 +53,9 @@ OrtSession::OrtSession(std::shared_ptr<Runtime> runtime, ModelSignature signatur
     output_bytes_.push_back(bytes_of(type));
     output_names_.push_back(type.name.c_str());
   }
+  for (std::size_t i = 0; i < signature_.inputs.size(); ++i)
+    for (std::size_t o = 0; o < signature_.outputs.size(); ++o)
+      if (signature_.inputs[i].name == signature_.outputs[o].name) handed_on_.emplace_back(i, o);
   slots_.resize(static_cast<std::size_t>(std::max(1, request.slots)));
   for (Slot& slot : slots_) {
     for (const TensorType& type : signature_.inputs) slot.inputs.emplace_back(type);
@@ -199,7 +203,11 @@ Status OrtSession::run(int slot_index, std::span<const Tensor* const> inputs,
     error = api.Run(session_, options, input_names_.data(), slot.input_values.data(), input_names_.size(),
                     output_names_.data(), output_names_.size(), slot.output_values.data());
   }
-  if (!error) return {};
+  if (!error) {
+    for (const auto& [from, to] : handed_on_)
+      std::memcpy(outputs[to]->data, inputs[from]->data, std::min(outputs[to]->bytes, inputs[from]->bytes));
+    return {};
+  }
   const Ort::Status owned(error);
   const std::string text = explain(owned.GetErrorMessage());
   return failed(owned.GetErrorCode() == ORT_DEVICE_RESET ? std::string(kDeviceReset) + text : text);

@@ -77,6 +77,8 @@ class OrtSession final : public Session {
   const bool static_batch_;
   std::vector<std::size_t> input_bytes_, output_bytes_;  // per item
   std::vector<const char*> input_names_, output_names_;
+  // Inputs that are outputs too: ONNX Runtime leaves a buffer that it was given for such an output as it was.
+  std::vector<std::pair<std::size_t, std::size_t>> handed_on_;
   Ort::MemoryInfo memory_{nullptr};
   std::shared_ptr<const SharedMemory> shared_;  // null: every tensor is the processor's own
   Ort::Session session_{nullptr};

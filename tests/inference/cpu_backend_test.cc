@@ -268,6 +268,23 @@ TEST(CpuBackend, SeveralInputsAndOutputs) {
   EXPECT_THAT(run.outputs[1].values<float>(), ::testing::ElementsAre(-9, -18));
 }
 
+TEST(CpuBackend, AnInputThatIsAnOutputIsHandedOn) {
+  ScratchFolder folder;
+  const auto session =
+      make_cpu_backend()->open(cpu_request(folder.write("m.onnx", ModelBuilder()
+                                                                      .input("x", {1, 2})
+                                                                      .output("y", {1, 2})
+                                                                      .output("x", {1, 2})
+                                                                      .node("Neg", {"x"}, {"y"})
+                                                                      .bytes())));
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  RunTensors run((*session)->signature());
+  run.inputs[0].set<float>({1, 2});
+  ASSERT_TRUE((*session)->run(0, run.in, run.out).ok());
+  EXPECT_THAT(run.outputs[0].values<float>(), ::testing::ElementsAre(-1, -2));
+  EXPECT_THAT(run.outputs[1].values<float>(), ::testing::ElementsAre(1, 2));
+}
+
 TEST(CpuBackend, SymbolicSizesFixedByDims) {
   ScratchFolder folder;
   SessionRequest request = cpu_request(folder.write("m.onnx", relu_model({"N", "w"}).bytes()));
