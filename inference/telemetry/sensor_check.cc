@@ -43,6 +43,8 @@ Health TemperatureCheck::judge(double celsius, TimeNs now, std::optional<double>
     unchanged_since_ = now;
     others_then_ = others;
   }
+  // Standing still says nothing before the others move.
+  if (others && others_then_ && std::abs(*others - *others_then_) < kStepKelvin) unchanged_since_ = now;
   if (steady_to_go_ > 0) return Health::kJumped;
   return stands_still(now, others) ? Health::kStuck : Health::kGood;
 }

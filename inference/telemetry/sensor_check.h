@@ -12,8 +12,8 @@ namespace sluice {
 struct TemperatureLimits {
   double low_c, high_c;   // outside: nonsense
   double kelvin_per_s;    // faster: a jump
-  double stuck_s;         // stuck: unchanged this long ...
-  double stuck_others_k;  // ... while the others moved by this much
+  double stuck_s;         // stuck: unchanged this long since the others began to move ...
+  double stuck_others_k;  // ... and by now have moved by this much
 };
 const TemperatureLimits& temperature_limits(HeatRole role);
 
@@ -32,7 +32,7 @@ class TemperatureCheck {
   const TemperatureLimits* limits_;
   std::optional<double> last_;
   TimeNs last_at_ = 0;
-  TimeNs unchanged_since_ = 0;
+  TimeNs unchanged_since_ = 0;         // since the value changed last, or the others began to move after that
   std::optional<double> others_then_;  // when the value changed last
   int steady_to_go_ = 0;               // samples without a jump until it is believed again
 };

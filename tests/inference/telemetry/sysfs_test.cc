@@ -199,6 +199,7 @@ TEST_P(SensorFaults, OneThatSticksIsExcludedWhenOthersMove) {
   for (int i = 0; i < 30; ++i) EXPECT_EQ(step(46).temperature(HeatRole::kNpu).health, Health::kGood);
   // The device warms by 12 K and this sensor says nothing of it.
   for (int i = 0; i < 12; ++i) step(46 + i);
+  for (int i = 0; i < 30; ++i) step(58);
   const Readings hot = step(58);
   EXPECT_EQ(hot.temperature(HeatRole::kNpu).value, 57.7);
   EXPECT_THAT(telemetry_.take_notices(),
@@ -213,6 +214,17 @@ TEST(SensorCheck, AQuietDeviceMakesNoSensorStuck) {
   for (int s = 0; s < 3600; ++s) EXPECT_EQ(check.see(40, from_s(s), 41), Health::kGood);
   TemperatureCheck alone(HeatRole::kNpu);
   for (int s = 0; s < 3600; ++s) EXPECT_EQ(alone.see(40, from_s(s), std::nullopt), Health::kGood);
+}
+
+// A gpu that idles beside a cpu that begins to work.
+TEST(SensorCheck, ASensorIsStuckOnlyLongAfterTheOthersBeganToMove) {
+  TemperatureCheck check(HeatRole::kGpu);
+  for (int s = 0; s < 120; ++s) EXPECT_EQ(check.see(40, from_s(s), 41), Health::kGood);
+  int stuck_at = 0;
+  for (int s = 120; s < 200 && stuck_at == 0; ++s)
+    if (check.see(40, from_s(s), std::min(54, 41 + s - 120)) == Health::kStuck) stuck_at = s;
+  // 3 K are no step of a sensor any more; 30 s later it must have moved.
+  EXPECT_NEAR(stuck_at, 123 + 30, 1);
 }
 
 TEST(SensorCheck, ALongSleepIsNoJump) {
