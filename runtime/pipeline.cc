@@ -63,6 +63,35 @@ PlanResult plan_for(const GraphSpec& spec, const Registry& registry, const LoadO
   return out;
 }
 
+constexpr double kLongestWait = 1e9;  // seconds: far from where a time in nanoseconds overflows
+
+// On a real device `duration_s` and `every_second` are the start's own; all else is built in as a pipeline
+// opens.
+Status check_same(const RunOptions& opened, const RunOptions& now, bool simulated) {
+  const std::pair<const char*, bool> same[] = {
+      {"frames", opened.frames == now.frames},
+      {"duration_s", !simulated || opened.duration_s == now.duration_s},
+      {"every_second", !simulated || !opened.every_second == !now.every_second},
+      {"trace", opened.trace == now.trace},
+      {"workers", opened.workers == now.workers},
+      {"device", opened.device == now.device},
+      {"timings", opened.timings == now.timings},
+      {"ambient_c", opened.ambient_c == now.ambient_c},
+      {"seed", opened.seed == now.seed},
+      {"idle_before_s", opened.idle_before_s == now.idle_before_s},
+      {"idle_after_s", opened.idle_after_s == now.idle_after_s},
+      {"record", !opened.record == !now.record},
+      {"ranges", opened.ranges == now.ranges}};
+  for (const auto& [name, is_same] : same) {
+    if (is_same) continue;
+    return invalid(
+        fmt::format("RunOptions::{} is another than the pipeline was opened with; probe() and "
+                    "start() take the same options",
+                    name));
+  }
+  return {};
+}
+
 bool before_in_line(Mark a, Mark b) { return a.line == b.line && a.column < b.column; }
 
 // Where the nodes and models begin: what is missing in one of them as a whole is said there.
@@ -156,8 +185,25 @@ class Pipeline::Impl {
     simulated ? simulated->stop() : engine_.stop(true);
   }
 
+  // What the first call opened with is what runs: a later one must ask for the same. Nodes open once, so a
+  // failure is final.
+  Status open(const RunOptions& options, const std::function<Status()>& step) {
+    if (open_failed_)
+      return invalid("the pipeline could not be opened before, and nodes open once; load it again");
+    if (opened_with_ && !started_)
+      SLUICE_RETURN_IF_ERROR(check_same(*opened_with_, options, simulated() != nullptr));
+    if (!opened_with_) opened_with_ = options;
+    const Status status = guarded([&]() -> Status {
+      SLUICE_RETURN_IF_ERROR(simulate(options));
+      return simulated() ? Status{} : step();
+    });
+    if (!started_) open_failed_ = !status.ok();
+    return status;
+  }
+
   // Of the real engine, with a call every second.
   bool wait_for(double seconds) {
+    seconds = seconds > 0 ? std::min(seconds, kLongestWait) : 0;  // a NaN waits for nothing
     if (!every_second_) return engine_.wait_for(seconds);
     const double end = engine_.elapsed_s() + seconds;
     for (double now = engine_.elapsed_s(); now < end; now = engine_.elapsed_s()) {
@@ -166,7 +212,7 @@ class Pipeline::Impl {
       every_second_();
       next_second_ = std::max(next_second_ + 1, engine_.elapsed_s());
     }
-    return false;
+    return engine_.wait_for(0);
   }
 
   const std::shared_ptr<const Plan> plan_;
@@ -175,6 +221,9 @@ class Pipeline::Impl {
   mutable std::mutex simulated_mutex_;
   std::unique_ptr<SimulatedEngine> simulated_;  // instead of engine_
   bool simulation_over_ = false;
+  std::optional<RunOptions> opened_with_;
+  bool open_failed_ = false;
+  bool started_ = false;
   std::function<void()> every_second_;
   double next_second_ = 1;  // of the run's clock
 };
@@ -265,13 +314,15 @@ std::optional<Pipeline> Pipeline::load_spec(const GraphSpec& spec, const Registr
 
 const Plan& Pipeline::plan() const { return *impl_->plan_; }
 Status Pipeline::probe(const RunOptions& options) {
-  SLUICE_RETURN_IF_ERROR(impl_->simulate(options));
-  return impl_->simulated() ? Status{} : impl_->engine_.probe(options);
+  return impl_->open(options, [&] { return impl_->engine_.probe(options); });
 }
 Status Pipeline::start(const RunOptions& options) {
-  SLUICE_RETURN_IF_ERROR(impl_->simulate(options));
-  impl_->every_second_ = options.every_second;
-  return impl_->simulated() ? Status{} : impl_->engine_.start(options);
+  const Status status = impl_->open(options, [&] {
+    if (!impl_->started_) impl_->every_second_ = options.every_second;
+    return impl_->engine_.start(options);
+  });
+  impl_->started_ = impl_->started_ || status.ok();
+  return status;
 }
 void Pipeline::stop() { impl_->stop(); }
 bool Pipeline::abandoned() const { return impl_->engine_.abandoned(); }

@@ -83,8 +83,8 @@ class Pipeline {
 
   const Plan& plan() const;
 
-  // Opens sources, sessions and sinks, makes the pools. kUnavailable: a backend or device; kFailed: the
-  // outside world. `start` does it when it was not called.
+  // Opens sources, sessions and sinks, makes the pools; `start` does it when it was not called, and takes the
+  // same options. Once only: after a failure (kUnavailable: a device; kFailed: the world) load it again.
   Status probe(const RunOptions& options = {});
   Status start(const RunOptions& options = {});
   // Sources stop, frames inside finish. Returns at once. While start() opens the sources it ends that:

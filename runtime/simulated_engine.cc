@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "framework/core/guarded.h"
 #include "framework/core/log.h"
 #include "framework/node/type_calls.h"
 #include "nodes/app_ends.h"
@@ -161,6 +162,16 @@ Result<std::unique_ptr<SimulatedEngine>> SimulatedEngine::create(std::shared_ptr
 
 Status SimulatedEngine::run() {
   const LentLock::Working work(lock_);
+  try {
+    return run_to_the_end();
+  } catch (...) {  // the application's; its run has failed for whoever asks later
+    outcome_ = failed("the simulated run was broken off: " + status_of_exception().message());
+    ended_ = run_->now();
+    throw;
+  }
+}
+
+Status SimulatedEngine::run_to_the_end() {
   outcome_ = run_->run();
   if (const int node = run_->stopped_by(); outcome_.ok() && node >= 0)
     outcome_ = failed(failures_.decisive(node));

@@ -41,6 +41,7 @@ class SimulatedEngine {
 
  private:
   SimulatedEngine(std::unique_ptr<SimulatedRun> run, const RunOptions& options);
+  Status run_to_the_end();
   void warn_of_selection();
   Status begin_selection(const ChosenDevice& device);
 

@@ -4,7 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <limits>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 #include "runtime/builtin.h"
@@ -128,6 +131,58 @@ TEST(AtAnyMoment, ASimulatedRunThatOpensItsSourcesIsStopped) {
   ASSERT_TRUE(stopped->probe(options).ok());
   stopped->stop();
   EXPECT_EQ(stopped->start(options).code(), Code::kCancelled);
+}
+
+constexpr const char* kOnePicture =
+    "version: 1\nnodes:\n"
+    "  - {id: cam, type: image_source, options: {path: /no/such/picture.jpg}}\n"
+    "  - {id: out, type: null_sink, inputs: cam}\n";
+
+// Nodes may be opened once.
+TEST(Opening, ThatFailedIsNotRepeated) {
+  Result<Pipeline> pipeline = Pipeline::load(kOnePicture, builtin_registry());
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+  EXPECT_EQ(pipeline->probe().code(), Code::kFailed);
+  for (const Status& status : {pipeline->probe(), pipeline->start()}) {
+    EXPECT_EQ(status.code(), Code::kInvalid);
+    EXPECT_NE(status.message().find("load it again"), std::string::npos) << status.message();
+  }
+}
+
+TEST(Opening, TakesTheSameOptionsInProbeAndStart) {
+  Result<Pipeline> pipeline = Pipeline::load(kPipeline, builtin_registry());
+  RunOptions options;
+  options.frames = 5;
+  ASSERT_TRUE(pipeline->probe(options).ok());
+  const Status other = pipeline->start();
+  EXPECT_EQ(other.code(), Code::kInvalid);
+  EXPECT_NE(other.message().find("RunOptions::frames"), std::string::npos) << other.message();
+  options.duration_s = 3600;  // the start's own
+  ASSERT_TRUE(pipeline->start(options).ok());
+  EXPECT_TRUE(pipeline->wait().ok());
+  EXPECT_EQ(pipeline->report().sources[0].produced, 5U);
+}
+
+TEST(Waiting, ForNoTimeOrForEverEndsWithTheRun) {
+  Result<Pipeline> pipeline = Pipeline::load(kPipeline, builtin_registry());
+  RunOptions options;
+  options.frames = 5;
+  options.every_second = [] {};
+  ASSERT_TRUE(pipeline->start(options).ok());
+  EXPECT_TRUE(pipeline->wait_for(std::numeric_limits<double>::infinity()));
+  EXPECT_TRUE(pipeline->wait_for(0));
+  EXPECT_TRUE(pipeline->wait_for(std::numeric_limits<double>::quiet_NaN()));
+}
+
+TEST(Waiting, AgainForABrokenOffSimulatedRunSaysThatItFailed) {
+  Result<Pipeline> pipeline = Pipeline::load(kPipeline, builtin_registry(), {{}, "30"});
+  RunOptions options;
+  options.frames = 300;
+  options.device = "sim:qcs6490";
+  options.every_second = [] { throw std::runtime_error("the application's"); };
+  ASSERT_TRUE(pipeline->start(options).ok());
+  EXPECT_THROW(static_cast<void>(pipeline->wait()), std::runtime_error);
+  EXPECT_EQ(pipeline->wait().code(), Code::kFailed);
 }
 
 }  // namespace
