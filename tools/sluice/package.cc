@@ -104,9 +104,12 @@ Status copy_others(const PackageContents& contents, const fs::path& folder) {
   return {};
 }
 
+// Without a byte order mark, which nothing may be put before.
 std::string text_of(const std::string& file) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
   std::ifstream source(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(source), {}};
+  std::string text{std::istreambuf_iterator<char>(source), {}};
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
 }
 
 Status write_pipeline(const std::string& file, const std::string& name, const PackageContents& contents,
@@ -114,7 +117,13 @@ Status write_pipeline(const std::string& file, const std::string& name, const Pa
   const std::string text = text_of(file);
   auto rewritten = rewrite_paths(text, contents.paths);
   if (!rewritten.ok()) return rewritten.status().with_context(file + ":");
-  return replace_file((folder / kPackagedPipeline).string(), with_name(*rewritten, name));
+  const std::string written = with_name(*rewritten, name);
+  if (const ParsedSpec again = parse_spec_text(written); !again.ok()) {
+    const Status why = LoadIssues{again.spec.file, again.issues}.status();
+    return failed(file + ": with the package's paths it cannot be read any more, so there is no package; " +
+                  "write its paths in quotes: " + why.message());
+  }
+  return replace_file((folder / kPackagedPipeline).string(), written);
 }
 
 // Chips that infer nodes with htp name; empty: none, so nothing can be compiled for them here.

@@ -4,18 +4,25 @@
 
 #include <charconv>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 namespace sluice::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Of every link: image_source passes over names with other endings, and tells kinds by their first bytes.
+constexpr std::string_view kEnding = ".jpg";
+
+}  // namespace
+
 Result<TemporaryFolder> make_picture_folder(const std::vector<std::string>& paths) {
   SLUICE_ASSIGN(TemporaryFolder folder, TemporaryFolder::make("eval"));
   std::error_code error;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    const fs::path link =
-        fs::path(folder.path()) / fmt::format("{:08}{}", i, fs::path(paths[i]).extension().string());
+    const fs::path link = fs::path(folder.path()) / fmt::format("{:08}{}", i, kEnding);
     const fs::path picture = fs::absolute(paths[i], error);
     if (!error) fs::create_symlink(picture, link, error);
     if (error) return failed("'" + link.string() + "' cannot be made: " + error.message());
@@ -32,8 +39,7 @@ std::string with_own_names(std::string_view message, const std::string& folder,
     std::size_t number = 0;
     const auto [end, error] = std::from_chars(out.data() + number_at, out.data() + out.size(), number);
     if (error != std::errc{} || number >= paths.size()) continue;
-    const std::size_t length =
-        static_cast<std::size_t>(end - out.data()) - at + fs::path(paths[number]).extension().string().size();
+    const std::size_t length = static_cast<std::size_t>(end - out.data()) - at + kEnding.size();
     out.replace(at, length, paths[number]);
   }
   return out;

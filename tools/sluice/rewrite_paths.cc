@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "framework/core/suggest.h"
+#include "framework/spec/expand.h"
 #include "framework/spec/yaml.h"
 
 namespace sluice::cli {
@@ -41,12 +44,29 @@ std::size_t quoted_length(std::string_view line) {
 
 std::size_t trimmed(std::string_view text) { return text.find_last_not_of(" \t\r") + 1; }
 
+std::optional<std::string> variable(std::string_view name) {
+  const char* const value = std::getenv(std::string(name).c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+// Where the braces of a ${NAME} that begins at `at` end; `at` when none does.
+std::size_t variable_end(std::string_view line, std::size_t at) {
+  if (!line.substr(at).starts_with("${")) return at;
+  const std::size_t brace = line.find('}', at);
+  return brace == std::string_view::npos ? at : brace;
+}
+
 // In block style a plain scalar ends with its line or a comment, in flow style also at , ] or }.
 std::size_t plain_length(std::string_view line, std::string_view value) {
   line = line.substr(0, line.find(" #"));
   const std::size_t whole = trimmed(line);
-  if (line.substr(0, whole) == value) return whole;
-  return trimmed(line.substr(0, line.find_first_of(",]}")));
+  const auto expanded = expand(line.substr(0, whole), &variable);
+  if (expanded.ok() && *expanded == value) return whole;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (std::string_view(",]}").find(line[i]) != std::string_view::npos) return trimmed(line.substr(0, i));
+    i = variable_end(line, i);
+  }
+  return whole;
 }
 
 // As a YAML scalar that is read back as exactly this text.

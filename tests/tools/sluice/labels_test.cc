@@ -166,7 +166,8 @@ TEST_F(LabelFiles, NamesThatCannotBeLookedUp) {
   EXPECT_THAT(read_labels((folder_ / "l.xml").string()).status().message(), HasSubstr("n' is missing"));
 }
 
-TEST_F(LabelFiles, PictureFolderKeepsTheOrderAndCleansUp) {
+// Whatever their endings: frame numbers are the pictures' places in the labels.
+TEST_F(LabelFiles, PictureFolderHoldsThemAllInOrderAndCleansUp) {
   std::string path;
   {
     const auto made =
@@ -174,8 +175,8 @@ TEST_F(LabelFiles, PictureFolderKeepsTheOrderAndCleansUp) {
     ASSERT_TRUE(made.ok());
     path = made->path();
     EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000000.jpg"), folder_ / "dog/b.jpg");
-    EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000001.PNG"), folder_ / "dog/a.PNG");
-    EXPECT_EQ(with_own_names("'" + path + "/00000001.PNG' and " + path + "/00000000.jpg, " + path + "/x",
+    EXPECT_EQ(fs::read_symlink(fs::path(path) / "00000001.jpg"), folder_ / "dog/a.PNG");
+    EXPECT_EQ(with_own_names("'" + path + "/00000001.jpg' and " + path + "/00000000.jpg, " + path + "/x",
                              path, {"b.jpg", "a.PNG"}),
               "'a.PNG' and b.jpg, " + path + "/x");
   }

@@ -63,6 +63,20 @@ TEST(RewritePaths, ReplacesScalarsHoweverTheyAreWritten) {
   EXPECT_THAT(*rewritten, HasSubstr("dims: {N: 1}}"));
 }
 
+TEST(RewritePaths, TakesAVariableAsPartOfItsPath) {
+  ::setenv("SLUICE_TEST_MODELS", "m", 1);
+  const std::string text =
+      "version: 1\nmodels:\n"
+      "  a:\n    path: ${SLUICE_TEST_MODELS}/a.onnx # kept\n"
+      "  b:\n    path: ${SLUICE_TEST_NONE:-x, y}/b, c.onnx\n";
+  const ParsedSpec parsed = parse_spec_text(text);
+  ASSERT_EQ(parsed.spec.models.size(), 2u);
+  EXPECT_EQ(parsed.spec.models[0].path, "m/a.onnx");
+  const auto rewritten = rewrite_paths(text, paths_of(parsed, "n"));
+  ASSERT_TRUE(rewritten.ok()) << rewritten.status().message();
+  EXPECT_EQ(*rewritten, "version: 1\nmodels:\n  a:\n    path: \"n\" # kept\n  b:\n    path: \"n\"\n");
+}
+
 TEST(RewritePaths, RefusesWhatItCannotReplace) {
   const std::string text = "version: 1\nmodels:\n  a:\n    path: >-\n      a.onnx\n";
   const ParsedSpec parsed = parse_spec_text(text);
@@ -202,6 +216,15 @@ TEST_F(Package, APasswordThatIsWrittenOutIsSaid) {
               HasSubstr(":3:3: warning: a password is written here, and so in the package: write ${NAME}"));
   EXPECT_THAT(err_, HasSubstr(":4:3: warning: a password"));
   EXPECT_THAT(err_, Not(HasSubstr("hunter2")));
+}
+
+TEST_F(Package, AByteOrderMarkIsNotTakenAlong) {
+  std::ofstream(at("p.yaml")) << "\xEF\xBB\xBFversion: 1\nnodes:\n"
+                                 "  - {id: a, type: video_source, options: {uri: 'test:bars'}}\n"
+                                 "  - {id: o, type: null_sink, inputs: a}\n";
+  ASSERT_EQ(run("package " + at("p.yaml").string() + " -o " + at("made").string()), 0) << err_;
+  EXPECT_EQ(run("check " + at("made/pipeline.yaml").string()), 0) << err_;
+  EXPECT_EQ(read(at("made/pipeline.yaml")).find("\xEF\xBB\xBF"), std::string::npos);
 }
 
 TEST(PlainSecrets, VariablesAreNone) {
