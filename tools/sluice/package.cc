@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -45,9 +46,32 @@ Result<TemporaryFolder> make_growing(const fs::path& result) {
   return folder;
 }
 
-// The package appears whole, or not at all; an old one changes places with it and goes with the folder.
-Status become(TemporaryFolder folder, const fs::path& result) {
-  if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, result.c_str(), RENAME_EXCHANGE) == 0) return {};
+// `-o` may replace a package, never anything else.
+Status may_replace(const PackageArguments& arguments) {
+  const fs::path result(arguments.output);
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(result, error))) return {};
+  if (!arguments.force)
+    return failed(path_in_quotes(arguments.output) + " exists; write --force to replace it");
+  const bool package = fs::is_directory(fs::symlink_status(result, error)) &&
+                       (fs::is_empty(result, error) || fs::exists(result / kManifestFile, error));
+  return package ? Status{}
+                 : failed(path_in_quotes(arguments.output) + " is no package (no " + kManifestFile +
+                          "); --force does not replace it");
+}
+
+// The package appears whole, or not at all; an old one changes places with it and goes with the folder. What
+// came to its place while it grew is replaced as little as what was there before.
+Status become(TemporaryFolder folder, const PackageArguments& arguments) {
+  const fs::path result(arguments.output);
+  SLUICE_RETURN_IF_ERROR(may_replace(arguments));
+  const unsigned how = arguments.force ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  if (::renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, result.c_str(), how) == 0) {
+    if (!arguments.force) folder.keep();
+    return {};
+  }
+  if (errno == EEXIST)
+    return failed(path_in_quotes(arguments.output) + " exists; write --force to replace it");
   // Nothing is there, or the file system cannot exchange; an interrupt may have taken the new one away.
   std::error_code error;
   if (!fs::exists(folder.path(), error)) return failed("the folder '" + folder.path() + "' is gone");
@@ -63,20 +87,6 @@ Status become(TemporaryFolder folder, const fs::path& result) {
   folder.keep();
   fs::remove_all(old, error);
   return {};
-}
-
-// `-o` may replace a package, never anything else.
-Status may_replace(const PackageArguments& arguments) {
-  const fs::path result(arguments.output);
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(result, error))) return {};
-  if (!arguments.force)
-    return failed(path_in_quotes(arguments.output) + " exists; write --force to replace it");
-  const bool package = fs::is_directory(fs::symlink_status(result, error)) &&
-                       (fs::is_empty(result, error) || fs::exists(result / kManifestFile, error));
-  return package ? Status{}
-                 : failed(path_in_quotes(arguments.output) + " is no package (no " + kManifestFile +
-                          "); --force does not replace it");
 }
 
 // A folder that is copied into itself has no end.
@@ -200,7 +210,7 @@ Result<std::string> make_package(const PackageArguments& arguments, const Packag
   if (!socs.empty()) SLUICE_RETURN_IF_ERROR(compile_contexts(folder.path()));
   const std::size_t contexts = count_files(fs::path(folder.path()) / "artifacts");
   SLUICE_RETURN_IF_ERROR(write_manifest(folder.path(), plan.name));
-  SLUICE_RETURN_IF_ERROR(become(std::move(folder), fs::path(arguments.output)));
+  SLUICE_RETURN_IF_ERROR(become(std::move(folder), arguments));
   return summary(arguments, contents, socs, contexts);
 }
 
