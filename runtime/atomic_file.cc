@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <utility>
 
@@ -52,13 +53,19 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-// What a new file gets: rw for all but what the umask forbids. There is no way to read the umask without
-// setting it.
-mode_t new_file_mode() {
+// Setting the umask is the only other way to read it, and for that moment every thread has the set one.
+mode_t read_umask() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("Umask:")) return static_cast<mode_t>(std::strtoul(line.c_str() + 6, nullptr, 8));
+  }
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  return 0666 & ~mask;
+  return mask;
 }
+
+// What a new file gets: rw for all but what the umask forbids.
+mode_t new_file_mode() { return 0666 & ~read_umask(); }
 
 // A file without a name, which is gone with the process whatever ends it; -1 where there are none.
 int open_unnamed(const fs::path& folder) {

@@ -38,9 +38,10 @@ TimeNs SteadyClock::now() const { return steady_now() - start_; }
 
 TimerId SteadyClock::at(TimeNs due, TimerKey key, std::function<void()> callback) {
   std::lock_guard lock(mutex_);
+  // First, since it may throw: nobody could cancel a timer whose id was not returned.
+  if (!thread_.joinable()) thread_ = std::thread([this] { run_timers(); });
   const TimerId id = next_id_++;
   timers_.emplace(std::pair(due, key), PendingTimer{id, std::move(callback)});
-  if (!thread_.joinable()) thread_ = std::thread([this] { run_timers(); });
   wake_.notify_one();
   return id;
 }
