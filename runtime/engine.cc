@@ -41,6 +41,15 @@ void add_failure(Status& all, const Status& one) {
   all = Status(code, all.ok() ? one.message() : all.message() + "\n" + one.message());
 }
 
+// Of the picture that leaves there: what a node edits may come from another source than its other inputs.
+int picture_source(const Plan& plan, std::size_t node, const OutputPlan& output) {
+  const NodePlan& n = plan.nodes[node];
+  if (output.edited_input < 0) return n.source;
+  const auto& edges = n.inputs[static_cast<std::size_t>(output.edited_input)];
+  return plan.nodes[static_cast<std::size_t>(plan.edges[static_cast<std::size_t>(edges.front())].from_node)]
+      .source;
+}
+
 }  // namespace
 
 Engine::Engine(std::shared_ptr<const Plan> plan, EngineSetup setup)
@@ -174,9 +183,11 @@ Status Engine::make_frame_pools(int source, const SourceInfo& info) {
   if (info.decoder_buffers == 0) bytes = std::max(bytes, info.buffer_bytes);
   for (std::size_t n = 0; n < plan_->nodes.size(); ++n) {
     const NodePlan& plan = plan_->nodes[n];
-    if (plan.source != source) continue;
     for (std::size_t o = 0; o < plan.outputs.size(); ++o) {
       const OutputPlan& out = plan.outputs[o];
+      if (picture_source(*plan_, n, out) != source) continue;
+      // Later the source alone is drained: a node of another one may be taking buffers.
+      if (executor_ && plan.source != source) continue;
       const OutputPools& pool = pools_->at(static_cast<int>(n), static_cast<int>(o));
       if (!pool.packets || pool.packets->type() != payload_type<Image>() || out.buffer_bytes > 0) continue;
       const bool own = plan.declaration->source;

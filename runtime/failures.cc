@@ -33,8 +33,14 @@ std::string Failures::decisive(int node) const {
   std::lock_guard lock(mutex_);
   const PerNode& state = nodes_[static_cast<std::size_t>(node)];
   const bool at_once = plan_.nodes[static_cast<std::size_t>(node)].stop_on_error;
-  return at_once ? state.first + "; the run stops (on_error)"
-                 : fmt::format("{}; the run stops ({} failures in a row)", state.last, kFailuresInARow);
+  // A node that dropped what it failed at, instead of returning an error, told nothing.
+  const std::string first = state.first.empty()
+                                ? fmt::format("node '{}': dropped a frame as failed and gave no reason",
+                                              plan_.nodes[static_cast<std::size_t>(node)].id)
+                                : state.first;
+  return at_once ? first + "; the run stops (on_error)"
+                 : fmt::format("{}; the run stops ({} failures in a row)",
+                               state.last.empty() ? first : state.last, kFailuresInARow);
 }
 
 }  // namespace sluice

@@ -214,6 +214,53 @@ class MakesAll final : public Node {
   }
 };
 
+// Fails without a word.
+class DropsAll final : public Node {
+ public:
+  static void describe(NodeDeclaration& d) {
+    d.about("Drops each frame as failed.");
+    d.input("in", PortKind::kFrame);
+    d.sink = true;
+  }
+  Status process(Context& context) override {
+    context.drop(DropReason::kFailed);
+    return {};
+  }
+};
+
+TEST(OwnNode, ThatDropsAFrameAsFailedIsNamedAsTheReason) {
+  Registry registry = builtin_registry();
+  ASSERT_TRUE(registry.add<DropsAll>("drops").ok());
+  Result<Pipeline> pipeline = Pipeline::load(
+      "version: 1\nnodes:\n"
+      "  - {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64}}\n"
+      "  - {id: out, type: drops, inputs: cam}\n",
+      registry);
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+  ASSERT_TRUE(pipeline->start({.frames = 2}).ok());
+  EXPECT_THAT(pipeline->wait().message(), HasSubstr("node 'out': dropped a frame as failed"));
+}
+
+// Its boxes are of the small pictures.
+TEST(OwnNode, OfASmallSourceEditsACopyOfALargePicture) {
+  Result<Pipeline> pipeline = Pipeline::load(
+      "version: 1\nnodes:\n"
+      "  - {id: small, type: video_source, options: {uri: 'test:bars', width: 64, height: 64}}\n"
+      "  - {id: large, type: video_source, options: {uri: 'test:bars', width: 640, height: 480}}\n"
+      "  - {id: boxes, type: finds, inputs: small}\n"
+      "  - {id: overlay, type: draw, inputs: {image: {from: large, sync: latest}, detections: boxes}}\n"
+      "  - {id: out, type: null_sink, inputs: overlay}\n",
+      [] {
+        Registry registry = builtin_registry();
+        EXPECT_TRUE(registry.add<MakesAll<false>>("finds").ok());
+        return registry;
+      }());
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+  ASSERT_TRUE(pipeline->start({.frames = 3}).ok());
+  EXPECT_TRUE(pipeline->wait().ok());
+  for (const NodeReport& node : pipeline->report().nodes) EXPECT_EQ(node.failed_items, 0U) << node.id;
+}
+
 // Nobody else could give such a node what it waits for.
 TEST(OwnNode, ThatHoldsMorePacketsThanItDeclaresLosesTheFrame) {
   Registry registry = builtin_registry();
