@@ -27,6 +27,7 @@ SimulatedDevice::SimulatedDevice(DeviceProfile profile, double ambient_c, std::u
       heat_(profile_.nodes.size()),
       shares_(profile_.units.size()),
       load_(profile_.units.size()),
+      clock_(profile_.units.size()),
       lagged_(profile_.sensors.size(), ambient_c) {
   for (const UnitProfile& unit : profile_.units)
     free_at_.emplace_back(static_cast<std::size_t>(unit.queues), TimeNs{0});
@@ -49,7 +50,8 @@ SimulatedDevice::Span SimulatedDevice::run(const Work& work, TimeNs now) {
   out.end = out.start + std::max<TimeNs>(1, from_ms(ms));
   const double own_w = (unit.active_w - unit.idle_w) / unit.queues * power_share(speed);
   if (!work.beside) free = out.end;
-  busy_[u].push_back({out.start, out.end, (work.beside ? 0 : own_w) + work.extra_w, work.beside ? 0.0 : 1.0});
+  busy_[u].push_back(
+      {out.start, out.end, (work.beside ? 0 : own_w) + work.extra_w, work.beside ? 0.0 : 1.0, speed});
   return out;
 }
 
@@ -61,7 +63,9 @@ double SimulatedDevice::busy_share(std::size_t unit, TimeNs from, TimeNs to, dou
     const TimeNs overlap = std::min(run.end, to) - std::max(run.start, from);
     if (overlap <= 0) continue;
     const double part = static_cast<double>(overlap) / static_cast<double>(to - from);
-    share += part * run.queues / profile_.units[unit].queues;
+    const double queues = part * run.queues / profile_.units[unit].queues;
+    share += queues;
+    clock_[unit] += queues * run.speed * kStepS;
     watts += part * run.watts;
   }
   std::erase_if(runs, [to](const Busy& run) { return run.end <= to; });
@@ -100,6 +104,12 @@ void SimulatedDevice::step_sensors() {
   }
 }
 
+// The mean clock of what ran, which its performance mode sets as well as the governor; of a unit that did
+// nothing, the clock that it may have.
+double SimulatedDevice::shown_speed(std::size_t unit) const {
+  return load_[unit] > 0 ? clock_[unit] / load_[unit] : governor_.cap(static_cast<int>(unit));
+}
+
 Readings SimulatedDevice::readings(TimeNs now) {
   Readings out;
   out.at = now;
@@ -117,8 +127,7 @@ Readings SimulatedDevice::readings(TimeNs now) {
     const auto role = static_cast<std::size_t>(unit.role);
     if (seconds > 0) out.utilisation[role] = {std::min(1.0, load_[u] / seconds), now, Health::kGood};
     if (unit.max_mhz <= 0) continue;
-    const double cap = governor_.cap(static_cast<int>(u));
-    out.clock_mhz[role] = {unit.max_mhz * cap, now, Health::kGood};
+    out.clock_mhz[role] = {unit.max_mhz * shown_speed(u), now, Health::kGood};
     out.max_clock_mhz[role] = {unit.max_mhz, now, Health::kGood};
   }
   if (seconds > 0) {
@@ -127,6 +136,7 @@ Readings SimulatedDevice::readings(TimeNs now) {
     out.power_w = {noisy, now, Health::kGood};
     energy_read_j_ = energy_j_;
     std::fill(load_.begin(), load_.end(), 0.0);
+    std::fill(clock_.begin(), clock_.end(), 0.0);
     load_since_ = time_;
   }
   return out;

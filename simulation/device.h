@@ -62,10 +62,12 @@ class SimulatedDevice {
     TimeNs start, end;
     double watts;
     double queues;  // how many it takes: 1, or 0 beside them
+    double speed;
   };
   void step();
   double busy_share(std::size_t unit, TimeNs from, TimeNs to, double& watts);
   void step_sensors();
+  double shown_speed(std::size_t unit) const;
 
   DeviceProfile profile_;
   ThermalNetwork network_;
@@ -78,6 +80,7 @@ class SimulatedDevice {
   std::vector<double> heat_;                  // by node, W, of the step
   std::vector<double> shares_;                // by unit, since the governor's last act
   std::vector<double> load_;                  // by unit, since the last readings
+  std::vector<double> clock_;                 // by unit, since then: speed times load
   TimeNs load_since_ = 0;
   std::vector<double> lagged_;  // by sensor
   double power_w_ = 0;

@@ -68,6 +68,23 @@ TEST(SimulatedDevice, ReadingsTellLoadPowerAndHeat) {
   EXPECT_FALSE(now.temperature(HeatRole::kNpu).value);
 }
 
+// As a real one's clock: what a performance mode sets shows as well as what the governor leaves.
+TEST(SimulatedDevice, TheClockIsThatOfWhatRan) {
+  DeviceProfile profile = one_unit();
+  profile.units[0].max_mhz = 1000;
+  SimulatedDevice device(profile, 25, 1);
+  const auto clock_at = [&](double seconds) {
+    device.advance(from_s(seconds));
+    return *device.readings(from_s(seconds)).clock_mhz[static_cast<std::size_t>(UnitRole::kCpu)].value;
+  };
+  device.run(work_of(200, 0.5), 0);
+  EXPECT_NEAR(clock_at(1), 500, 1e-6);
+  EXPECT_NEAR(clock_at(2), 1000, 1e-6) << "nothing ran: what it may have";
+  device.run(work_of(250, 0.5), from_s(2));
+  device.run(work_of(500), from_s(2));
+  EXPECT_NEAR(clock_at(3), 750, 1e-6) << "the mean over the time at work";
+}
+
 TEST(SimulatedDevice, SensorsLagStepAndAreNoisy) {
   DeviceProfile profile = one_unit();
   profile.sensors = {

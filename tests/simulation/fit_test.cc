@@ -50,8 +50,8 @@ void lose(Reading& reading, Random& random) {
   if (random.uniform() < 0.05) reading = {std::nullopt, reading.taken, Health::kVanished};
 }
 
-// An hour of random work and pauses, sampled once a second.
-RecordedRun record(const DeviceProfile& profile, Random& random) {
+// An hour of random work and pauses at a share of the full clock, sampled once a second.
+RecordedRun record(const DeviceProfile& profile, Random& random, double speed = 1) {
   SimulatedDevice device(profile, profile.ambient_c, random.next());
   RecordedRun out{"made", {}};
   std::vector<double> duty(profile.units.size());
@@ -61,7 +61,8 @@ RecordedRun record(const DeviceProfile& profile, Random& random) {
         duty[u] = random.uniform() < 0.4 ? 0 : random.uniform(0.4, 1);
       Work work;
       work.unit = static_cast<int>(u);
-      work.compute_ms = 1000 * duty[u];
+      work.compute_ms = 1000 * duty[u] * speed;
+      work.speed = speed;
       if (work.compute_ms > 0) device.run(work, device.now());
     }
     device.advance(from_s(s));
@@ -139,6 +140,17 @@ TEST(Fit, ItsConfidenceIsHonest) {
   EXPECT_LT(rms, 1.5) << "of " << count << " figures";
   EXPECT_GT(rms, 0.5);
   EXPECT_LT(largest, 5);
+}
+
+// A performance mode's clock is no property of the device: the power at full clock is found.
+TEST(Fit, ASlowPerformanceModeIsToldFromALittlePower) {
+  Random random(3);
+  DeviceProfile truth = random_device(random);
+  for (UnitProfile& unit : truth.units) unit.max_mhz = 1000;
+  const auto fitted = fit_device({record(truth, random, 0.8)}, truth.ambient_c);
+  ASSERT_TRUE(fitted.ok()) << fitted.status().message();
+  for (std::size_t u = 0; u < truth.units.size(); ++u)
+    EXPECT_NEAR(fitted->units[u].active_w.value, truth.units[u].active_w, 0.1 * truth.units[u].active_w);
 }
 
 TEST(Fit, FindsTheAmbientToo) {
