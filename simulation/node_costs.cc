@@ -17,6 +17,7 @@ namespace sluice {
 namespace {
 
 constexpr std::uintmax_t kMostReportBytes = 64u << 20;
+constexpr std::string_view kUsualMode = "balanced";  // where none is chosen, as on a real NPU
 
 std::string stem_of(const std::string& path) { return std::filesystem::path(path).stem().string(); }
 
@@ -55,8 +56,15 @@ Result<Timings> read_timings(const std::string& path) {
   for (const auto& entry : report.value("inference", nlohmann::json::array())) {
     if (!entry.is_object() || !entry.contains("node") || !entry["node"].is_string()) continue;
     const auto found = out.find(entry["node"].get<std::string>());
-    const auto backend = entry.value("backend", nlohmann::json());
-    if (found != out.end() && backend.is_string()) found->second.backend = backend.get<std::string>();
+    if (found == out.end()) continue;
+    const auto text_at = [](const nlohmann::json& from, const char* key) {
+      return from.is_object() && from.contains(key) && from[key].is_string() ? from[key].get<std::string>()
+                                                                             : "";
+    };
+    found->second.backend = text_at(entry, "backend");
+    const auto decisions = entry.find("decisions");
+    if (decisions != entry.end() && decisions->is_array() && !decisions->empty())
+      found->second.performance_mode = text_at(decisions->back(), "performance_mode");
   }
   return out;
 }
@@ -106,8 +114,8 @@ Work NodeCosts::node_work(const NodePlan& node) const {
   for (std::size_t u = 0; u < profile_->units.size(); ++u) {
     if (&profile_->units[u] == profile_->unit(UnitRole::kCpu)) out.unit = static_cast<int>(u);
   }
-  if (const auto ms = measured(node, "")) {
-    out.compute_ms = *ms;
+  if (const NodeTiming* const found = timing(node, "")) {
+    out.compute_ms = found->ms;
     return out;
   }
   for (const std::string& type : {node.declaration->type, std::string("default")}) {
@@ -124,11 +132,17 @@ const NodeCosts::ModelFacts& NodeCosts::facts(int model, const std::string& vari
   return facts_.at({model, variant});
 }
 
-std::optional<double> NodeCosts::measured(const NodePlan& node, const std::string& backend) const {
+const NodeTiming* NodeCosts::timing(const NodePlan& node, const std::string& backend) const {
   const auto found = timings_.find(node.id);
-  if (found == timings_.end()) return std::nullopt;
+  if (found == timings_.end()) return nullptr;
   const std::string& on = found->second.backend;
-  return on.empty() || backend.empty() || on == backend ? std::optional(found->second.ms) : std::nullopt;
+  return on.empty() || backend.empty() || on == backend ? &found->second : nullptr;
+}
+
+// What was measured holds in the mode of that run.
+double NodeCosts::measured_ms(const NodeTiming& timing, const BackendProfile& backend) const {
+  const Result<double> speed = speed_of(backend, timing.performance_mode);
+  return timing.ms * (speed.ok() ? *speed : 1.0);
 }
 
 const ModelProfile* NodeCosts::listed(const ModelFacts& model, const BackendProfile& backend) const {
@@ -141,7 +155,7 @@ const ModelProfile* NodeCosts::listed(const ModelFacts& model, const BackendProf
 
 Basis NodeCosts::basis(int node, const InferChoice& choice) const {
   const auto n = static_cast<std::size_t>(node);
-  if (measured(plan_->nodes[n], choice.backend)) return Basis::kMeasured;
+  if (timing(plan_->nodes[n], choice.backend)) return Basis::kMeasured;
   const BackendProfile* const backend = profile_->backend(choice.backend);
   const ModelProfile* const found = backend ? listed(facts(models_[n], choice.variant), *backend) : nullptr;
   return found && found->origin.label == Label::kPublished ? Basis::kPublished : Basis::kAssumed;
@@ -163,10 +177,11 @@ Result<double> NodeCosts::latency_ms(const ModelFacts& model, const BackendProfi
 Result<double> NodeCosts::speed_of(const BackendProfile& backend, const std::string& mode) const {
   const bool chosen = !mode.empty() && mode != "auto" && mode != "default";
   if (backend.modes.empty()) return 1.0;
-  if (!chosen) return backend.modes.front().speed;
+  const std::string_view wanted = chosen ? std::string_view(mode) : kUsualMode;
   for (const ModeProfile& m : backend.modes) {
-    if (m.name == mode) return m.speed;
+    if (m.name == wanted) return m.speed;
   }
+  if (!chosen) return backend.modes.front().speed;
   return unavailable(fmt::format("profile '{}': backend '{}' has no performance mode '{}'{}", profile_->name,
                                  backend.name, mode,
                                  allowed(mode, std::span<const std::string>(modes(backend.name)))));
@@ -178,6 +193,12 @@ std::vector<std::string> NodeCosts::modes(const std::string& name) const {
     for (const ModeProfile& mode : backend->modes) out.push_back(mode.name);
   }
   return out;
+}
+
+// Empty: the profile's backend has no such mode.
+std::string NodeCosts::usual_mode(const std::string& backend) const {
+  const std::vector<std::string> all = modes(backend);
+  return std::ranges::find(all, kUsualMode) != all.end() ? std::string(kUsualMode) : std::string();
 }
 
 // The fake backend takes its time beside the device's units; its heat goes where the first unit's goes.
@@ -201,8 +222,8 @@ Result<Work> NodeCosts::infer_work(int node, const InferChoice& choice) const {
   out.unit = backend->unit;
   out.jitter = backend->jitter;
   SLUICE_ASSIGN(out.speed, speed_of(*backend, choice.performance_mode));
-  if (const auto ms = measured(plan_->nodes[n], choice.backend)) {
-    out.compute_ms = *ms;
+  if (const NodeTiming* const found = timing(plan_->nodes[n], choice.backend)) {
+    out.compute_ms = measured_ms(*found, *backend);
     return out;
   }
   out.fixed_ms = backend->overhead_ms;
@@ -221,7 +242,8 @@ Result<InferChoice> NodeCosts::first_choice(int node, std::vector<std::string>& 
       const Options htp(plan.options->map("htp"));
       choice.performance_mode = htp.has("performance_mode") ? htp.text("performance_mode") : "";
     }
-    if (choice.performance_mode == "auto") choice.performance_mode.clear();
+    if (choice.performance_mode.empty() || choice.performance_mode == "auto")
+      choice.performance_mode = usual_mode(backend);
     const Result<Work> work = infer_work(node, choice);
     if (work.ok()) {
       choice.reason =

@@ -17,7 +17,7 @@ namespace sluice {
 struct InferChoice {
   std::string backend;
   std::string variant;           // empty: the model's own path
-  std::string performance_mode;  // empty: the backend's first
+  std::string performance_mode;  // empty: `balanced`, or the first where there is none
   double rate_hz = 0;            // of the ladder: frames beyond this are filtered; 0: all
   int step = 0;                  // of the ladder
   std::string reason;
@@ -27,6 +27,7 @@ struct InferChoice {
 struct NodeTiming {
   double ms = 0;
   std::string backend;  // of an infer node, whose other backends keep the profile's time; empty: of all
+  std::string performance_mode;  // in which it was measured; empty: the backend's usual one
 };
 using Timings = std::map<std::string, NodeTiming>;  // by node id
 
@@ -57,6 +58,7 @@ class NodeCosts {
   Status look_at_models();
   Work node_work(const NodePlan& node) const;
   Work fake_work(const NodePlan& node) const;
+  std::string usual_mode(const std::string& backend) const;
   Result<double> speed_of(const BackendProfile& backend, const std::string& mode) const;
 
   // A model file as the device sees it.
@@ -67,7 +69,9 @@ class NodeCosts {
   };
   const ModelFacts& facts(int model, const std::string& variant) const;
   // None: the report says nothing of this node on this backend.
-  std::optional<double> measured(const NodePlan& node, const std::string& backend) const;
+  const NodeTiming* timing(const NodePlan& node, const std::string& backend) const;
+  // At full speed.
+  double measured_ms(const NodeTiming& timing, const BackendProfile& backend) const;
   const ModelProfile* listed(const ModelFacts& model, const BackendProfile& backend) const;
   // Compute time at full speed, without the backend's overhead.
   Result<double> latency_ms(const ModelFacts& model, const BackendProfile& backend) const;

@@ -82,9 +82,10 @@ TEST(SimulatedRun, WritesNothing) {
   EXPECT_FALSE(std::filesystem::exists("data/face_detect.mp4"));
 }
 
-// MediaPipe FaceDetector is published with 0.683 ms; 0.2 ms more through ONNX Runtime.
+// MediaPipe FaceDetector is published with 0.683 ms in burst; 0.2 ms more through ONNX Runtime.
 TEST(SimulatedRun, TakesPublishedLatencies) {
-  const RunReport report = run(kDetect, {{"face.backends", "[htp]"}}, {.frames = 300}, "10");
+  const RunReport report = run(kDetect, {{"face.backends", "[htp]"}, {"face.htp.performance_mode", "burst"}},
+                               {.frames = 300}, "10");
   EXPECT_NEAR(*report.inference[0].latency.p50, 0.883, 0.03);
 }
 
@@ -98,6 +99,22 @@ TEST(SimulatedRun, PolicyFixedTakesTheFirstBackendThatTheDeviceHas) {
       run(kFast, {{"face.backends", "[fake, cpu]"}, {"face.fake", "{latency_ms: 7}"}}, {.frames = 50}, "30");
   EXPECT_EQ(report.inference[0].backend, "fake");
   EXPECT_NEAR(*report.inference[0].latency.p50, 7, 0.3);
+}
+
+// `auto` under policy fixed, whether there is another backend to fall back to or not, as in a real run.
+TEST(SimulatedRun, PolicyFixedTakesTheModeBalanced) {
+  const auto took = [](const std::string& backends, const std::string& mode) {
+    const RunReport report =
+        run(kFast, {{"face.backends", backends}, {"face.htp.performance_mode", mode}}, {.frames = 50}, "30");
+    EXPECT_EQ(report.inference[0].backend, "htp");
+    EXPECT_EQ(report.inference[0].decisions.front().performance_mode, mode == "auto" ? "balanced" : mode);
+    return *report.inference[0].latency.p50;
+  };
+  const double balanced = took("[htp]", "balanced");
+  EXPECT_EQ(took("[htp]", "auto"), balanced);
+  EXPECT_EQ(took("[htp, cpu]", "auto"), balanced);
+  EXPECT_EQ(took("[htp]", "default"), balanced);
+  EXPECT_LT(took("[htp]", "burst"), balanced);
 }
 
 TEST(SimulatedRun, HeatSlowsAndIsReported) {
@@ -144,6 +161,25 @@ TEST(SimulatedRun, TimingsReplaceTheProfiles) {
   const RunReport report = run(kFast, {{"face.backends", "[cpu]"}}, options, "10");
   EXPECT_NEAR(*node(report, "pre").busy.p50, 4.5, 0.2);
   EXPECT_NEAR(*node(report, "face").busy.p50, 21, 2.5);
+}
+
+// Measured in balanced it is no time at full clock.
+TEST(SimulatedRun, TimingsHoldInTheModeInWhichTheyWereMeasured) {
+  const std::string path = ::testing::TempDir() + "/timings_mode_" + std::to_string(::getpid()) + ".json";
+  const auto took = [&](const std::string& measured_in, const std::string& mode) {
+    std::ofstream(path)
+        << R"({"nodes": [{"id": "face", "busy_ms": {"p50": 21}}], "inference": [{"node": "face",)"
+        << R"("backend": "htp", "decisions": [{"performance_mode": ")" << measured_in << "\"}]}]}";
+    RunOptions options{.frames = 100};
+    options.timings = path;
+    return *run(kFast, {{"face.backends", "[htp]"}, {"face.htp.performance_mode", mode}}, options, "10")
+                .inference[0]
+                .latency.p50;
+  };
+  EXPECT_NEAR(took("balanced", "auto"), 21, 1);
+  EXPECT_NEAR(took("burst", "burst"), 21, 1);
+  EXPECT_LT(took("balanced", "burst"), 19);
+  EXPECT_GT(took("burst", "balanced"), 23);
 }
 
 // As the real backend does: a failed run loses its frame, a hanging one takes its time-out and then loses it.
