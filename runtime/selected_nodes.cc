@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "framework/graph/source_feed.h"
 #include "inference/selection/node_setup.h"
 
 namespace sluice {
@@ -34,6 +35,14 @@ std::vector<VariantFacts> variants_of(const Plan& plan, const NodePlan& node) {
   return out;
 }
 
+// Of the node's source, whose pace goes before what its header says; 0: as many frames as there can be.
+double source_rate(const Plan& plan, const NodePlan& node, double header_fps) {
+  if (node.source < 0) return 0;
+  const Pace pace = Pace::parse(plan.sources[static_cast<std::size_t>(node.source)].pace);
+  if (pace.kind == Pace::Kind::kMax) return 0;
+  return pace.kind == Pace::Kind::kRate ? pace.fps : header_fps;
+}
+
 }  // namespace
 
 bool chooses_route(const Plan& plan, const NodePlan& node) {
@@ -50,11 +59,11 @@ bool takes_selection(const NodePlan& node) {
   return policy.kind != PolicyKind::kFixed || !policy.degrade.empty() || may_fall_back;
 }
 
-SelectedNode selected_node(const Plan& plan, std::size_t node, double source_fps) {
+SelectedNode selected_node(const Plan& plan, std::size_t node, double header_fps) {
   const NodePlan& from = plan.nodes[node];
   SelectedNode out;
   out.id = from.id;
-  out.policy = selector_policy(*from.options, source_fps);
+  out.policy = selector_policy(*from.options, source_rate(plan, from, header_fps));
   out.candidates = candidate_set(*from.options, variants_of(plan, from));
   return out;
 }

@@ -5,19 +5,14 @@
 #include <utility>
 
 #include "framework/core/log.h"
-#include "framework/graph/source_feed.h"
 #include "runtime/selected_nodes.h"
 #include "simulation/power_law.h"
 
 namespace sluice {
 namespace {
 
-// What a node is to reach when its file does not say; 0: as many as there are.
-double source_fps(const SimulatedRun& run, const NodePlan& node) {
-  if (node.source < 0) return 0;
-  const Pace pace = Pace::parse(run.plan().sources[static_cast<std::size_t>(node.source)].pace);
-  if (pace.kind == Pace::Kind::kMax) return 0;
-  return pace.kind == Pace::Kind::kRate ? pace.fps : run.source_fps(static_cast<std::size_t>(node.source));
+double header_fps(const SimulatedRun& run, const NodePlan& node) {
+  return node.source < 0 ? 0 : run.source_fps(static_cast<std::size_t>(node.source));
 }
 
 InferChoice choice_for(const SelectorCandidate& candidate) {
@@ -54,7 +49,7 @@ Result<std::unique_ptr<SimulatedSelection>> SimulatedSelection::create(
     const int node = run.infer()[i].node;
     const NodePlan& plan = run.plan().nodes[static_cast<std::size_t>(node)];
     if (!takes_selection(plan)) continue;
-    nodes.push_back(selected_node(run.plan(), static_cast<std::size_t>(node), source_fps(run, plan)));
+    nodes.push_back(selected_node(run.plan(), static_cast<std::size_t>(node), header_fps(run, plan)));
     for (SelectorCandidate& candidate : nodes.back().candidates) estimate(run, node, candidate);
     infer.push_back(i);
   }

@@ -292,5 +292,34 @@ TEST_F(RealReplay, DecidesTheSameOnADeviceThatStaysCool) {
   EXPECT_EQ(decisions(run(20, 6, {}, "device: {telemetry: trace, trace: " + file + "}\n")), recorded);
 }
 
+// --- what a node is to reach when its file does not say
+
+// As the recording's first line has it; null: nothing.
+nlohmann::json target_fps(const std::string& device, const std::string& pace) {
+  auto pipeline =
+      Pipeline::load("pipelines/face_fast.yaml", builtin_registry(),
+                     {Set{{"face.backends", "[fake, cpu]"}, {"face.fake", "{latency_ms: 1}"}}, pace});
+  EXPECT_TRUE(pipeline.ok()) << pipeline.status().message();
+  Lines lines;
+  RunOptions options;
+  options.device = device;
+  options.frames = 2;
+  options.record = lines.taker();
+  Status status = pipeline->start(options);
+  if (status.ok()) status = pipeline->wait();
+  EXPECT_TRUE(status.ok()) << status.message();
+  if (lines.all().empty()) return {};
+  return nlohmann::json::parse(lines.all().front())["selection"]["nodes"][0]["policy"]["target_fps"];
+}
+
+TEST(TargetFps, IsTheSourcesPaceOnEveryDevice) {
+  for (const std::string device : {"real", "sim:qcs6490"}) {
+    EXPECT_EQ(target_fps(device, "15"), 15) << device;
+    EXPECT_EQ(target_fps(device, "60"), 60) << device;
+    EXPECT_EQ(target_fps(device, "realtime"), 30) << device << ": what its header says";
+    EXPECT_EQ(target_fps(device, "max"), 0) << device << ": as many as there can be";
+  }
+}
+
 }  // namespace
 }  // namespace sluice
