@@ -52,6 +52,8 @@ class Engine {
   Status create_nodes(Mark* failed_at = nullptr);
   Status probe(const RunOptions& options);
   Status start(const RunOptions& options);
+  // What comes before `start` has failed: as if that had. A run that was started goes on. Gives `why`.
+  Status fail_start(const Status& why);
   // Any thread, at any moment, also while `start` opens the sources.
   void stop(bool by_user);
   bool wait_for(double seconds);

@@ -1,4 +1,4 @@
-// A node that cannot begin yet.
+// A run that cannot start, and a node that cannot begin yet.
 #include <fmt/format.h>
 
 #include "framework/core/guarded.h"
@@ -11,6 +11,16 @@ namespace {
 constexpr TimeNs kBeginAgain = from_ms(50);
 
 }  // namespace
+
+Status Engine::fail_start(const Status& why) {
+  {
+    std::lock_guard lock(mutex_);
+    if (started_ || !start_status_.ok()) return why;
+    start_status_ = why;
+  }
+  disconnect_app_sources();  // whoever pushes would wait for ever
+  return why;
+}
 
 // One that times out waits for somebody, such as the reader of a pipe: until he comes, or a stop.
 Status Engine::begin_node(std::size_t n) {

@@ -322,7 +322,7 @@ Status Pipeline::start(const RunOptions& options) {
     return impl_->engine_.start(options);
   });
   impl_->started_ = impl_->started_ || status.ok();
-  return status;
+  return status.ok() ? status : impl_->engine_.fail_start(status);
 }
 void Pipeline::stop() { impl_->stop(); }
 bool Pipeline::abandoned() const { return impl_->engine_.abandoned(); }

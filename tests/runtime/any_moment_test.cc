@@ -80,6 +80,34 @@ TEST(AtAnyMoment, ThereIsAReportOfASimulatedRun) {
   EXPECT_EQ(pipeline->report().sources[0].delivered, 300U);
 }
 
+TEST(AtAnyMoment, ADeviceThatIsNoneFailsTheRunAsAnyOtherStart) {
+  for (const std::string device : {"sim:", "sim:/nope.yaml", "trace:/nope"}) {
+    Result<Pipeline> pipeline = Pipeline::load(kPipeline, builtin_registry());
+    ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+    RunOptions options;
+    options.device = device;
+    const Status status = pipeline->start(options);
+    ASSERT_FALSE(status.ok()) << device;
+    EXPECT_EQ(pipeline->wait().message(), status.message());
+    EXPECT_EQ(pipeline->wait().code(), status.code());
+    const RunReport report = pipeline->report();
+    EXPECT_EQ(report.status, RunStatus::kFailed);
+    EXPECT_EQ(report.error, status.message());
+  }
+}
+
+TEST(AtAnyMoment, ASecondStartWithADeviceThatIsNoneLeavesTheRunAsItIs) {
+  Result<Pipeline> pipeline = Pipeline::load(kPipeline, builtin_registry());
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+  RunOptions options;
+  options.frames = 50;
+  ASSERT_TRUE(pipeline->start(options).ok());
+  options.device = "sim:";
+  EXPECT_FALSE(pipeline->start(options).ok());
+  EXPECT_TRUE(pipeline->wait().ok());
+  EXPECT_EQ(pipeline->report().sources[0].delivered, 50U);
+}
+
 // A camera that does not answer.
 class Silent final : public SourceNode {
  public:
