@@ -1,5 +1,6 @@
 #include "framework/graph/source_feed.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "framework/core/allocation_scope.h"
@@ -9,6 +10,12 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kRowAlign = 64;
+
+// When the picture is due after the first one, whatever the rate: at most 31 years, far from an overflow.
+TimeNs due_after(std::uint64_t number, double fps) {
+  constexpr double kMostSeconds = 1e9;
+  return from_s(std::min(static_cast<double>(number) / fps, kMostSeconds));
+}
 
 // A run that is over has no error of its source; whoever pushed is told that the frame is not in it.
 Status end_pushed(Executor& executor, int source, const Status& why) {
@@ -53,7 +60,7 @@ const Options& NodeFeed::options() const { return *options_; }
 TimeNs NodeFeed::next_due() {
   if (pace_.kind == Pace::Kind::kMax) return 0;
   if (start_ < 0) start_ = setup_.clock->now();
-  if (pace_.kind == Pace::Kind::kRate) return start_ + from_s(static_cast<double>(number_) / pace_.fps);
+  if (pace_.kind == Pace::Kind::kRate) return start_ + due_after(number_, pace_.fps);
   if (number_ == 0) return start_;
   const double fps = setup_.info.fps;
   return start_ + last_media_ + (fps > 0 ? from_s(1.0 / fps) : 0);
@@ -72,9 +79,8 @@ Result<FrameInfo> NodeFeed::next() {
   FrameInfo frame = keep(std::move(*capture));
   if (pace_.kind != Pace::Kind::kMax) {
     // The picture may be due later than was thought: its rate varies, or corrupt captures came before it.
-    const TimeNs own_due = pace_.kind == Pace::Kind::kRealtime
-                               ? start_ + frame.media_time
-                               : start_ + from_s(static_cast<double>(frame.number) / pace_.fps);
+    const TimeNs own_due = pace_.kind == Pace::Kind::kRealtime ? start_ + frame.media_time
+                                                               : start_ + due_after(frame.number, pace_.fps);
     enter_due_ = own_due > due + from_ms(1) ? own_due : 0;
     frame.captured = std::max(due, own_due);
     if (enter_due_ > frame.produced) frame.produced = enter_due_;

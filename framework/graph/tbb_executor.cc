@@ -257,7 +257,8 @@ void TbbExecutor::carry_out(const Actions& actions) {
   if (Impl::Turn* turn = Impl::Turn::of(*impl_)) return turn->add(actions);
   Impl::Turn turn(*impl_);
   turn.add(actions);
-  turn.settle();
+  // Whoever pushes, or gives a packet back in a destructor, must not be thrown at.
+  impl_->or_broken([&] { turn.settle(); });
 }
 
 void TbbExecutor::Impl::carry_out(const Action& action, Turn& turn) {
