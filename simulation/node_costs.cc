@@ -177,7 +177,7 @@ Result<double> NodeCosts::latency_ms(const ModelFacts& model, const BackendProfi
 Result<double> NodeCosts::speed_of(const BackendProfile& backend, const std::string& mode) const {
   const bool chosen = !mode.empty() && mode != "auto" && mode != "default";
   if (backend.modes.empty()) return 1.0;
-  const std::string_view wanted = chosen ? std::string_view(mode) : kUsualMode;
+  const std::string wanted = chosen ? mode : usual_mode(backend.name);
   for (const ModeProfile& m : backend.modes) {
     if (m.name == wanted) return m.speed;
   }
@@ -195,8 +195,9 @@ std::vector<std::string> NodeCosts::modes(const std::string& name) const {
   return out;
 }
 
-// Empty: the profile's backend has no such mode.
+// Of the NPU; empty: the profile has no such mode.
 std::string NodeCosts::usual_mode(const std::string& backend) const {
+  if (backend != "htp") return {};
   const std::vector<std::string> all = modes(backend);
   return std::ranges::find(all, kUsualMode) != all.end() ? std::string(kUsualMode) : std::string();
 }

@@ -17,7 +17,7 @@ namespace sluice {
 struct InferChoice {
   std::string backend;
   std::string variant;           // empty: the model's own path
-  std::string performance_mode;  // empty: `balanced`, or the first where there is none
+  std::string performance_mode;  // empty: `balanced` of htp, else the backend's first
   double rate_hz = 0;            // of the ladder: frames beyond this are filtered; 0: all
   int step = 0;                  // of the ladder
   std::string reason;

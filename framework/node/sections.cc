@@ -20,11 +20,18 @@ OptionDeclaration option(std::string name, OptionKind kind, OptionValue fallback
 OptionValue text(const char* value) { return {std::string(value)}; }
 OptionValue whole(std::int64_t value) { return {value}; }
 
+// A step is one candidate; `auto` is several.
+std::vector<std::string> modes_of_a_step() {
+  std::vector<std::string> out = htp_performance_modes();
+  std::erase(out, "auto");
+  return out;
+}
+
 OptionDeclaration degrade() {
   return option("degrade", OptionKind::kMaps, {OptionList{}},
                 "Steps taken one after the other when a limit is near.")
       .child(option("performance_mode", OptionKind::kChoice, {}, "Of htp, from this step on.")
-                 .any_of(htp_performance_modes()))
+                 .any_of(modes_of_a_step()))
       .child(option("variant", OptionKind::kText, {}, "The model's variant, from this step on."))
       .child(option("rate_hz", OptionKind::kNumber, {}, "Most frames per second into the node.")
                  .in_unit("Hz")
@@ -36,9 +43,10 @@ std::deque<OptionDeclaration> make_selector() {
   std::deque<OptionDeclaration> out;
   out.push_back(option("policy", OptionKind::kChoice, text("fixed"), "How backend and variant are chosen.")
                     .any_of({"fixed", "latency", "throughput", "efficiency", "balanced", "sustained"}));
-  out.push_back(option("target_fps", OptionKind::kNumber, {}, "Rate to reach; default: the source's.")
-                    .in_unit("fps")
-                    .range(kSmallest, kNoLimit));
+  out.push_back(
+      option("target_fps", OptionKind::kNumber, {}, "Rate to reach; default: the source's, at pace max none.")
+          .in_unit("fps")
+          .range(kSmallest, kNoLimit));
   out.push_back(option("latency_budget_ms", OptionKind::kNumber, {}, "Most time one run may take.")
                     .in_unit("ms")
                     .range(kSmallest, kNoLimit));

@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 #include <sstream>
 
 #include "framework/core/suggest.h"
@@ -57,9 +59,12 @@ void check_device(const std::string& text, bool traced) {
   if (text == "real" || (text.starts_with("sim:") && text.size() > 4)) return;
   if (traced && text.starts_with("trace:") && text.size() > 6) return;
   constexpr std::array<std::string_view, 3> kKinds = {"real", "sim", "trace"};
+  const std::span<const std::string_view> kinds = std::span(kKinds).first(traced ? 3 : 2);
+  const std::string kind = text.substr(0, text.find(':'));
+  const bool known = std::ranges::find(kKinds, kind) != kKinds.end();  // what was written is no suggestion
   throw CLI::ValidationError("--device", in_quotes(text) + " is no device, allowed: real, sim:PROFILE" +
                                              (traced ? ", trace:RECORDING" : "") +
-                                             did_you_mean(text.substr(0, text.find(':')), kKinds));
+                                             (known ? "" : did_you_mean(kind, kinds)));
 }
 
 void add_device(CLI::App& app, std::string& device, std::string& timings, std::optional<double>& ambient_c,

@@ -20,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST_F(Program, CheckTellsAllErrorsAndExitsWithTwo) {
@@ -147,8 +148,23 @@ TEST_F(Program, AMistypedValueIsNamedWithItsNearMiss) {
   says({"run", "x", "--device", "rael"},
        "'rael' is no device, allowed: real, sim:PROFILE, trace:RECORDING; did you "
        "mean 'real'?");
+  says({"thermal", "x", "--device", "smi:x"}, "allowed: real, sim:PROFILE; did you mean 'sim'?");
   says({"run", hello(), "--pace", "realtme"}, "; did you mean 'realtime'?");
   says({"run", "x", "--duration", "10x"}, "'10x' is no duration such as 500ms, 10s, 30m, 1h or 10 (seconds)");
+}
+
+TEST_F(Program, WhatWasRefusedIsNoSuggestion) {
+  for (const char* device : {"trace", "trace:somewhere", "sim:", "sim"}) {
+    EXPECT_EQ(run({"thermal", "x", "--device", device}), 2);
+    EXPECT_THAT(err_, HasSubstr(std::string("'") + device +
+                                "' is no device, allowed: real, sim:PROFILE; sluice thermal"));
+  }
+}
+
+TEST_F(Program, AStepOfTheLadderTakesOneModeOnly) {
+  EXPECT_EQ(run({"run", "pipelines/face_fast.yaml", "--set", "face.degrade=[{performance_mode: auto}]"}), 2);
+  EXPECT_THAT(err_, HasSubstr("'degrade.performance_mode' is 'auto', allowed: burst, "));
+  EXPECT_THAT(err_, Not(HasSubstr("default, auto")));
 }
 
 TEST_F(Program, OtherWrongUseSaysItsCommandToo) {
