@@ -339,24 +339,6 @@ TEST_F(HtpBackendTest, OnAFullDiskASessionRunsAndACompilationSaysWhy) {
   EXPECT_EQ(cache_->counts().stored, 1u);  // once there is room again
 }
 
-// ONNX Runtime makes Softplus, Tanh and Mul of it after the provider has compiled what is around it.
-TEST_F(HtpBackendTest, AModelWithMishRunsWithoutAKeptOne) {
-  const SessionRequest wanted = request(write_model(ModelBuilder()
-                                                        .input("x", {1, 8})
-                                                        .output("y", {1, 8})
-                                                        .node("Relu", {"x"}, {"r"})
-                                                        .node("Mish", {"r"}, {"m"})
-                                                        .node("Relu", {"m"}, {"y"})));
-  const auto session = must_open(wanted);
-  ASSERT_NE(session, nullptr);
-  EXPECT_TRUE(session->placement().elsewhere.empty());
-  ASSERT_EQ(log_.warnings().size(), 1u);
-  EXPECT_THAT(log_.warnings()[0], AllOf(HasSubstr("the compiled model is not kept"), HasSubstr("Mish")));
-  const auto compiled = backend_->compile(wanted);
-  EXPECT_EQ(compiled.status().code(), Code::kUnavailable);
-  EXPECT_THAT(compiled.status().message(), HasSubstr("Mish"));
-}
-
 TEST_F(HtpBackendTest, AnEntryOfAnotherReleaseIsMadeAgainWithOneWarning) {
   const SessionRequest wanted = request(write_model(npu_model()));
   const auto expected = result_of(*must_open(wanted));

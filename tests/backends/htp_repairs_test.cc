@@ -93,6 +93,24 @@ class HtpRepairs : public ::testing::Test {
 
 // --- what means the same
 
+// ONNX Runtime makes Softplus, Tanh and Mul of it after the provider has compiled what is around it.
+TEST_F(HtpRepairs, AModelWithMishRunsWithoutAKeptOne) {
+  const SessionRequest wanted = request(ModelBuilder()
+                                            .input("x", {1, 8})
+                                            .output("y", {1, 8})
+                                            .node("Relu", {"x"}, {"r"})
+                                            .node("Mish", {"r"}, {"m"})
+                                            .node("Relu", {"m"}, {"y"}));
+  const auto session = htp_->open(wanted);
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  EXPECT_THAT((*session)->placement().elsewhere, IsEmpty());
+  ASSERT_EQ(log_.warnings().size(), 1u);
+  EXPECT_THAT(log_.warnings()[0], AllOf(HasSubstr("the compiled model is not kept"), HasSubstr("Mish")));
+  const auto compiled = htp_->compile(wanted);
+  EXPECT_EQ(compiled.status().code(), Code::kUnavailable);
+  EXPECT_THAT(compiled.status().message(), HasSubstr("Mish"));
+}
+
 TEST_F(HtpRepairs, BytesBecomeFloatsOfTheirValue) {
   ModelBuilder model;
   model.input("x", {1, 3, 4, 4}, onnx::kUint8)
