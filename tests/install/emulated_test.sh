@@ -9,7 +9,7 @@ build=$(realpath "$1")
 shift
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-fail() { echo "$*"; exit 1; }
+fail() { echo "$*" >&2; exit 1; }
 
 cmake --install "$build" --prefix "$scratch/board" > "$scratch/log" || fail "$(cat "$scratch/log")"
 while IFS= read -r -d '' file; do

@@ -13,6 +13,8 @@ mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -nE 's,^bin/(fuz
 [ ${#targets[@]} -gt 0 ] || die "there are fuzz_*.cc files, but the preset 'fuzz' builds none of them"
 "$ROOT/tools/dev" build fuzz "${targets[@]}"
 
+# None is for ever to libFuzzer.
+each=$((seconds / ${#targets[@]} > 0 ? seconds / ${#targets[@]} : 1))
 status=0
 before=$(mktemp)
 trap 'rm -f "$before"' EXIT
@@ -20,8 +22,8 @@ for target in "${targets[@]}"; do
   work=build/fuzz/corpus/$target
   mkdir -p "$work" build/fuzz/findings
   seeds=$(find tests -type d -path "*corpus/${target#fuzz_}" | head -n 1)
-  say "fuzzing $target for $((seconds / ${#targets[@]})) s"
-  "build/fuzz/bin/$target" -max_total_time=$((seconds / ${#targets[@]})) -timeout=10 -rss_limit_mb=2048 \
+  say "fuzzing $target for $each s"
+  "build/fuzz/bin/$target" -max_total_time="$each" -timeout=10 -rss_limit_mb=2048 \
     -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/findings/ "$work" ${seeds:+"$seeds"} || status=1
 done
 # Last, where whoever reads only the end of a log finds it, and in full: CI keeps no files.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/dev lint [--all]: the layout, the shell scripts, and clang-tidy on what changed.
+# tools/dev lint [--all]: the layout, the formatting, the shell scripts, and clang-tidy on what changed.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 all=''
@@ -17,6 +17,7 @@ cd "$ROOT"
 status=0
 
 tools/layout_check.py || status=1
+"$ROOT/tools/dev" format --all --check || status=1
 
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard | grep -E '\.sh$|^tools/dev$|^\.ci/run$')
 shellcheck -x "${scripts[@]}" || status=1

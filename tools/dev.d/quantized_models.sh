@@ -11,7 +11,7 @@ stamp=$SLUICE_CACHE/.stamps/quantized-models
 # What the result depends on (the quantiser's sources, how pictures are prepared, the float model), then the result.
 state() {
   local sources
-  mapfile -d '' sources < <(find quantize -name '*.cc' -print0 | LC_ALL=C sort -z)
+  mapfile -d '' sources < <(find quantize nodes/pixels inference/value_histogram.* \( -name '*.cc' -o -name '*.h' \) -print0 | LC_ALL=C sort -z)
   sha256sum "${sources[@]}" tools/dev.d/quantized_models.sh pipelines/face_fast.yaml "$float" "$model" | cut -d' ' -f1 | sha256sum
 }
 

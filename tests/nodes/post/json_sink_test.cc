@@ -36,7 +36,8 @@ class JsonSinkTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::path(::testing::TempDir()) /
-              (std::string("json_sink_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+              ("json_sink_" + std::to_string(::getpid()) + "_" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     path_ = (folder_ / "out.jsonl").string();

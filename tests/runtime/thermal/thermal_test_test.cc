@@ -466,9 +466,10 @@ TEST(ThermalHtml, TellsEachChangeOfAWindow) {
   const std::string page = thermal_html(report);
   EXPECT_THAT(page, HasSubstr("to cpu: &lt;i&gt;it failed&lt;/i&gt;"));
   EXPECT_THAT(page, HasSubstr(": it works again"));
-  const std::string path = ::testing::TempDir() + "/changes.json";
+  const std::string path = ::testing::TempDir() + "/changes_" + std::to_string(::getpid()) + ".json";
   std::ofstream(path) << thermal_json(report);
   const auto read = read_thermal_json(path);
+  std::filesystem::remove(path);
   ASSERT_TRUE(read.ok()) << read.status().message();
   const auto& changes = read->runs[0].windows[2].infer[0].changes;
   ASSERT_EQ(changes.size(), 2u);
