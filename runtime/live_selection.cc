@@ -241,6 +241,7 @@ void LiveSelection::first_choices(const std::vector<Unproven>& failed) {
     follow(now);
   else
     decide(now);
+  leave_all_to_bystanders(now);
   say_blind();
 }
 
@@ -358,8 +359,8 @@ bool LiveSelection::carry_out(const SelectionChange& change, TimeNs now) {
   LiveNode& node = nodes_[change.node];
   if (change.candidate < 0 || node.held) return true;
   const auto c = static_cast<std::size_t>(change.candidate);
-  const LoadedModelPtr left =
-      change.before >= 0 ? node.loaded[static_cast<std::size_t>(change.before)] : nullptr;
+  const auto before = static_cast<std::size_t>(change.before);
+  const LoadedModelPtr left = change.before >= 0 ? node.user->in_use(node.routes[before]) : nullptr;
   if (change.candidate != change.before && !change_over(change.node, c, now)) return false;
   if (left) leave_to_bystanders(left->opened.session, now);
   node.user->limit_rate(change.rate_hz);
@@ -376,8 +377,7 @@ bool LiveSelection::carry_out(const SelectionChange& change, TimeNs now) {
   if (replay_) choice.at = std::min(now, started_ + replay_->since_start(choice.at));
   node.user->note(node.routes[c], std::move(choice));
   const bool broken =
-      change.before >= 0 &&
-      !selection_->state(change.node).candidates[static_cast<std::size_t>(change.before)].breaker.usable();
+      change.before >= 0 && !selection_->state(change.node).candidates[before].breaker.usable();
   log_message(
       broken ? LogLevel::kWarning : LogLevel::kInfo,
       fmt::format("node '{}' runs on {}{}: {}", selection_->node(change.node).id,

@@ -106,10 +106,12 @@ class LiveSelection {
   LiveNode* chosen_for(std::size_t plan_node);
   void put_in(std::size_t n, const LoadedModelPtr& model);
   static bool has_modes_on(const LiveNode& node, const SessionHandle& session);
+  bool share_modes(const LiveNode& a, const LiveNode& b) const;
   void note_shared_sessions();
   void note_bystander(std::size_t plan_node);
   void tell_bystanders(const SessionHandle& session, const std::string& mode, TimeNs now);
   void leave_to_bystanders(const SessionHandle& session, TimeNs now);
+  void leave_all_to_bystanders(TimeNs now);
   void adopt(LiveNode& node, std::size_t candidate, const LoadedModelPtr& loaded);
   void measure_accuracy(TimeNs until, const std::function<bool()>& stopped);
   Result<LoadedModelPtr> reference_of(const LiveNode& node) const;
@@ -129,7 +131,7 @@ class LiveSelection {
   void probe(std::size_t n, std::size_t candidate, TimeNs now);
   std::vector<Running> running_on(const SessionHandle& session) const;
   bool works_in_another_mode(std::size_t n, std::size_t candidate) const;
-  void set_modes_again(const SessionHandle& session) const;
+  void set_modes_again(const SessionHandle& session, TimeNs now);
   void let_go(std::size_t n, std::size_t candidate);
   static void set_mode(const LoadedModel& model, const SelectorCandidate& candidate);
   const SelectorCandidate& candidate_of(std::size_t n, std::size_t c) const;

@@ -13,6 +13,14 @@ void LiveSelection::set_mode(const LoadedModel& model, const SelectorCandidate& 
   if (!status.ok()) log_message(LogLevel::kDebug, describe(candidate) + ": " + status.message());
 }
 
+namespace {
+
+OptionMap htp_options(const Options& options) {
+  return options.has("htp") ? options.map("htp") : OptionMap{};
+}
+
+}  // namespace
+
 bool LiveSelection::has_modes_on(const LiveNode& node, const SessionHandle& session) {
   for (std::size_t c = 0; c < node.loaded.size(); ++c) {
     const LoadedModelPtr& loaded = node.loaded[c];
@@ -22,19 +30,27 @@ bool LiveSelection::has_modes_on(const LiveNode& node, const SessionHandle& sess
   return false;
 }
 
+// By the sessions that are open; one that is made when another fails will be shared with whoever asked for
+// the same.
+bool LiveSelection::share_modes(const LiveNode& a, const LiveNode& b) const {
+  const bool open = std::ranges::any_of(a.loaded, [&](const LoadedModelPtr& loaded) {
+    return loaded && has_modes_on(a, loaded->opened.session) && has_modes_on(b, loaded->opened.session);
+  });
+  const Options& of_a = *setup_.plan->nodes[a.plan_node].options;
+  const Options& of_b = *setup_.plan->nodes[b.plan_node].options;
+  return open || ((a.lazy || b.lazy) && of_a.text("model") == of_b.text("model") &&
+                  htp_options(of_a) == htp_options(of_b));
+}
+
 // Before the nodes are the selection's, which decides for all that share a session together.
 void LiveSelection::note_shared_sessions() {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    SelectedNode& what = nodes_[n].what;
-    for (std::size_t earlier = 0; earlier < n && what.session_group < 0; ++earlier) {
-      const bool shares = std::ranges::any_of(nodes_[n].loaded, [&](const LoadedModelPtr& loaded) {
-        return loaded && has_modes_on(nodes_[n], loaded->opened.session) &&
-               has_modes_on(nodes_[earlier], loaded->opened.session);
-      });
-      if (!shares) continue;
+    int& own = nodes_[n].what.session_group;
+    for (std::size_t earlier = 0; earlier < n && own < 0; ++earlier) {
+      if (!share_modes(nodes_[n], nodes_[earlier])) continue;
       int& group = nodes_[earlier].what.session_group;
       if (group < 0) group = static_cast<int>(earlier);
-      what.session_group = group;
+      own = group;
     }
   }
   for (std::size_t plan_node = 0; plan_node < setup_.nodes.size(); ++plan_node) note_bystander(plan_node);
@@ -71,8 +87,8 @@ void LiveSelection::tell_bystanders(const SessionHandle& session, const std::str
   }
 }
 
-// Frames of a node have left `session`. Where no others run on it that chose its mode, those that choose
-// nothing have the one that they were opened with.
+// Where no frames run on `session` of a node that chose its mode, those that choose nothing have the one that
+// they were opened with.
 void LiveSelection::leave_to_bystanders(const SessionHandle& session, TimeNs now) {
   if (bystanders_.empty() || !running_on(session).empty()) return;
   std::string_view wanted;
@@ -83,6 +99,12 @@ void LiveSelection::leave_to_bystanders(const SessionHandle& session, TimeNs now
   if (wanted.empty()) return;
   const std::string mode(wanted);
   if (session->set_performance_mode(mode).ok()) tell_bystanders(session, mode, now);
+}
+
+// The warm-up has set modes that nobody chose.
+void LiveSelection::leave_all_to_bystanders(TimeNs now) {
+  for (const Bystander& one : bystanders_)
+    if (const LoadedModelPtr model = one.user->in_use(0)) leave_to_bystanders(model->opened.session, now);
 }
 
 }  // namespace sluice

@@ -68,7 +68,7 @@ void LiveSelection::probe(std::size_t n, std::size_t c, TimeNs now) {
   };
   set_mode(*node.loaded[c], candidate_of(n, c));
   const auto measured = measure(node.loaded[c]->opened.session, *setup_.clock, request);
-  set_modes_again(node.loaded[c]->opened.session);
+  set_modes_again(node.loaded[c]->opened.session, now);
   if (measured.ok()) return selection_->note_probe(n, c, setup_.clock->now(), measured->median_ms);
   if (measured.status().code() == Code::kCancelled) return;
   selection_->note_failure(n, c, setup_.clock->now());
@@ -76,11 +76,12 @@ void LiveSelection::probe(std::size_t n, std::size_t c, TimeNs now) {
 }
 
 // A probe has set another mode than frames run in.
-void LiveSelection::set_modes_again(const SessionHandle& session) const {
+void LiveSelection::set_modes_again(const SessionHandle& session, TimeNs now) {
   for (const Running& one : running_on(session)) {
     if (one.model->candidate >= 0)
       set_mode(*one.model, candidate_of(one.node, static_cast<std::size_t>(one.model->candidate)));
   }
+  leave_to_bystanders(session, now);
 }
 
 // The next probe is of a new session, also where a route or another node still holds this one.

@@ -147,6 +147,16 @@ class ProbedRun : public SelectedRun {
       });
     };
   }
+  void start_three(const std::string& net, const std::string& net2, const std::string& net3) {
+    start_file("version: 1\nname: t\nmodels: {m: {path: " + (folder_ / "own.onnx") +
+               "}}\nnodes:\n"
+               "  - {id: src, type: app_source, options: {width: 8, height: 8, format: gray, live: false}}\n"
+               "  - {id: pre, type: preprocess, inputs: src, options: {model: m}}\n" +
+               net + net2 + net3 +
+               "  - {id: out, type: app_sink, inputs: net}\n"
+               "  - {id: out2, type: null_sink, inputs: net2}\n"
+               "  - {id: out3, type: null_sink, inputs: net3}\n");
+  }
   std::string mode() {
     std::lock_guard lock(npu_.mutex);
     return npu_.mode;
@@ -190,32 +200,34 @@ TEST_F(ProbedRun, AVariantWhoseSessionBrokeComesBackOnANewOne) {
   finish();
 }
 
+std::string infer_on(const std::string& id, const std::string& options) {
+  return "  - {id: " + id + ", type: infer, inputs: pre, options: {model: m, " + options + "}}\n";
+}
+
 // One session has one mode: the fastest that one of its nodes asks for, and each node's report says it. The
 // last node chooses nothing: it runs in the mode of the file, or a faster one.
 TEST_F(ProbedRun, NodesThatShareASessionRunInTheModeThatTheyAreSaidTo) {
   make_npu();
-  const std::string npu = "{model: m, backends: [htp], policy: ";
-  start_file("version: 1\nname: t\nmodels: {m: {path: " + (folder_ / "own.onnx") +
-             "}}\nnodes:\n"
-             "  - {id: src, type: app_source, options: {width: 8, height: 8, format: gray, live: false}}\n"
-             "  - {id: pre, type: preprocess, inputs: src, options: {model: m}}\n"
-             "  - {id: fast, type: infer, inputs: pre, options: " +
-             npu +
-             "latency}}\n"
-             "  - {id: slow, type: infer, inputs: pre, options: " +
-             npu +
-             "efficiency}}\n"
-             "  - {id: fixed, type: infer, inputs: pre, options: " +
-             npu +
-             "fixed}}\n"
-             "  - {id: out, type: app_sink, inputs: fast}\n"
-             "  - {id: out2, type: null_sink, inputs: slow}\n"
-             "  - {id: out3, type: null_sink, inputs: fixed}\n");
+  start_three(infer_on("net", "backends: [htp], policy: latency"),
+              infer_on("net2", "backends: [htp], policy: efficiency"),
+              infer_on("net3", "backends: [htp], policy: fixed"));
   for (int i = 0; i < 20; ++i) push();
   EXPECT_EQ(mode(), "burst");
   for (std::size_t node = 0; node < 3; ++node) EXPECT_EQ(decided(node), "burst") << node;
   EXPECT_THAT(engine_->report().inference.at(1).decisions.back().reason,
               HasSubstr("its session is shared; of the modes that are asked for the fastest holds, burst"));
+  finish();
+}
+
+// The warm-up tried other modes on it.
+TEST_F(ProbedRun, ANodeThatChoosesNothingKeepsItsModeWhereNobodyChoosesItsSession) {
+  make_npu();
+  start_three(infer_on("net", "backends: [cpu, htp], policy: latency"),
+              infer_on("net2", "backends: [cpu, htp], policy: latency"),
+              infer_on("net3", "backends: [htp], policy: fixed"));
+  push();
+  ASSERT_EQ(decided(0), "") << "the cpu takes no time";
+  EXPECT_EQ(mode(), "balanced");
   finish();
 }
 
