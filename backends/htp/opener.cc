@@ -11,6 +11,7 @@
 #include "backends/cache/unkept.h"
 #include "backends/htp/compiled_model.h"
 #include "backends/htp/context_entry.h"
+#include "backends/htp/kept_away.h"
 #include "backends/htp/repairs.h"
 #include "backends/htp/shared_memory.h"
 #include "framework/core/log.h"
@@ -117,7 +118,9 @@ Opener::Opener(std::shared_ptr<Provider> provider, std::shared_ptr<const Checked
       options_(std::move(options)),
       cache_(std::move(cache)),
       memory_(std::move(memory)),
-      compiled_(is_compiled(model_->header)) {}
+      compiled_(is_compiled(model_->header)),
+      unfit_(compiled_ ? Unfit{}
+                       : unfit_operators(model_->header, model_->file->bytes(), request_.model.dims)) {}
 
 Result<Opened> Opener::open() {
   SLUICE_ASSIGN(Opened opened, open_with_fallback(false));
@@ -144,6 +147,7 @@ Result<Opened> Opener::compile() {
 }
 
 Result<Opened> Opener::open_with_fallback(bool fresh) {
+  if (!unfit_.empty()) return open_split(fresh, describe(unfit_));
   auto whole = try_open(Share::kWhole, fresh);
   if (whole.ok()) return whole;
   const std::string advice = integer_advice(model_->header);
@@ -157,6 +161,10 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
       (reason.empty() ? "the provider does not say which; the model's are " + operator_types(model_->header)
                       : reason) +
       advice;
+  return open_split(fresh, why);
+}
+
+Result<Opened> Opener::open_split(bool fresh, const std::string& why) {
   if (request_.on_fallback == "error")
     return unavailable(describe(request_.model) + ": backend 'htp' cannot take every operator (" + why + ")");
   SLUICE_ASSIGN(Opened split, try_open(Share::kSplit, fresh));
@@ -169,7 +177,18 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
 
 // Of a model that is split, ONNX Runtime writes the constants of loops and branches twice, and refuses to
 // read that.
-bool Opener::can_keep(Share share) const { return share == Share::kWhole || !model_->header.has_subgraphs; }
+bool Opener::can_keep(Share share) const {
+  return share == Share::kWhole || (!model_->header.has_subgraphs && unfit_.empty());
+}
+
+// Each is one operator of the model, whatever is made around it.
+void Opener::count_kept_away(Placement& placement) const {
+  const int added = (kCountedOperators - 1) * static_cast<int>(unfit_.size());
+  const auto on_cpu = placement.elsewhere.find("cpu");
+  if (on_cpu == placement.elsewhere.end() || on_cpu->second <= added) return;
+  on_cpu->second -= added;
+  placement.total -= added;
+}
 
 Result<Opened> Opener::try_open(Share share, bool fresh) {
   Attempt attempt{.share = share,
@@ -235,6 +254,7 @@ Result<Opened> Opener::load(Attempt& attempt) {
   if (memory_ && !attempt.folder) session->share(memory_);
   Opened out{std::move(session), {}, {}};
   out.placement = attempt.cached ? attempt.cached->placement : out.session->placement();
+  count_kept_away(out.placement);
   if (!attempt.folder) return out;
   out.compiled = read_file(context_file(*attempt.folder));
   if (!out.compiled.empty()) cache_->store(*attempt.key, pack_entry({out.placement, out.compiled}));

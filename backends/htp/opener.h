@@ -9,6 +9,7 @@
 #include "backends/cache/artifact_cache.h"
 #include "backends/htp/htp_options.h"
 #include "backends/htp/provider.h"
+#include "backends/htp/unfit.h"
 #include "backends/ort/session.h"
 #include "inference/checked_model.h"
 
@@ -39,6 +40,8 @@ class Opener {
   struct Attempt;
 
   Result<Opened> open_with_fallback(bool fresh);
+  Result<Opened> open_split(bool fresh, const std::string& why);
+  void count_kept_away(Placement& placement) const;
   bool can_keep(Share share) const;
   Result<Opened> try_open(Share share, bool fresh);
   Result<Opened> load(Attempt& attempt);
@@ -56,6 +59,7 @@ class Opener {
   const std::shared_ptr<ArtifactCache> cache_;
   const std::shared_ptr<const ort::SharedMemory> memory_;
   const bool compiled_;  // the model is one already
+  const Unfit unfit_;    // its operators that the provider must not take
 };
 
 }  // namespace sluice::htp

@@ -5,7 +5,9 @@
 #include <map>
 #include <set>
 
+#include "backends/htp/kept_away.h"
 #include "backends/htp/same_windows.h"
+#include "backends/htp/unfit.h"
 #include "inference/onnx/attributes.h"
 #include "inference/onnx/rewrite.h"
 
@@ -26,7 +28,10 @@ struct Repairs {
   std::map<std::size_t, SamePadding> windows;  // by operator
   std::map<Bytes, std::uint64_t> lengths;      // bytes of external weights by their names
   std::set<Bytes> weights;                     // names of inputs that are weights too
-  bool any() const { return !casts.empty() || !windows.empty() || !lengths.empty() || !weights.empty(); }
+  Unfit unfit;                                 // operators
+  bool any() const {
+    return !casts.empty() || !windows.empty() || !lengths.empty() || !weights.empty() || !unfit.empty();
+  }
 };
 
 // Operators whose first output has the type of their first input.
@@ -112,7 +117,8 @@ Repairs find_repairs(const onnx::ModelHeader& header, Bytes file, const onnx::Fi
   return {.casts = wrong_casts(header, file),
           .windows = same_windows(header, file, dims),
           .lengths = missing_lengths(header),
-          .weights = weights_among_inputs(header, file)};
+          .weights = weights_among_inputs(header, file),
+          .unfit = unfit_operators(header, file, dims)};
 }
 
 std::string cast_node(Bytes name, Bytes from, Bytes to, std::int32_t element) {
@@ -177,7 +183,9 @@ std::string repair_graph(Bytes graph, const onnx::ModelHeader& header, const Rep
     if (f.number != field::kNode) return false;
     const std::size_t place = next++;
     const auto window = repairs.windows.find(place);
-    if (repairs.casts.contains(place))
+    if (repairs.unfit.contains(place))
+      writer.raw(kept_away(f.bytes));
+    else if (repairs.casts.contains(place))
       write_casts(header.operators[place], writer);
     else if (window != repairs.windows.end())
       writer.bytes(f.number, with_padding(f.bytes, window->second));

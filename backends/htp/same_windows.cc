@@ -99,4 +99,31 @@ std::map<std::size_t, SamePadding> same_windows(const onnx::ModelHeader& header,
   return out;
 }
 
+Windows windows_of(const onnx::Operator& op, Bytes message, const onnx::ModelHeader& header,
+                   const onnx::Shapes& shapes) {
+  const onnx::Attributes attributes(message);
+  const std::vector<Axis> axes = axes_of(op, attributes, header, shapes);
+  Windows out;
+  for (const Axis& axis : axes) {
+    out.kernel.push_back(axis.kernel);
+    out.strides.push_back(axis.stride);
+    out.dilations.push_back(axis.dilation);
+  }
+  const Bytes automatic = attributes.text("auto_pad");
+  if (automatic.starts_with("SAME")) {
+    out.padding = padding_of(axes, automatic == "SAME_LOWER", is_pool(op));
+    for (auto* side : {&out.padding.begin, &out.padding.end})
+      for (std::int64_t& pixels : *side) pixels = std::max<std::int64_t>(pixels, 0);
+    return out;
+  }
+  const auto pads = automatic == "VALID" ? std::nullopt : attributes.numbers("pads");
+  for (std::size_t i = 0; i < 2 * axes.size(); ++i) {
+    const double pixels = pads && i < pads->size() ? (*pads)[i] : 0;
+    const bool sane = pixels >= 0 && pixels <= static_cast<double>(kMostInWindow);
+    (i < axes.size() ? out.padding.begin : out.padding.end)
+        .push_back(sane ? static_cast<std::int64_t>(pixels) : 0);
+  }
+  return out;
+}
+
 }  // namespace sluice::htp

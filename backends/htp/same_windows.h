@@ -25,4 +25,13 @@ struct SamePadding {
 std::map<std::size_t, SamePadding> same_windows(const onnx::ModelHeader& header, std::string_view file,
                                                 const onnx::FixedDims& dims);
 
+// What a Conv or a pool moves over its input, by spatial dimension, with the padding that auto_pad makes (0
+// where it would be less).
+struct Windows {
+  onnx::Dims kernel, strides, dilations;  // empty: not known
+  SamePadding padding;
+};
+Windows windows_of(const onnx::Operator& op, onnx::Bytes message, const onnx::ModelHeader& header,
+                   const onnx::Shapes& shapes);
+
 }  // namespace sluice::htp
