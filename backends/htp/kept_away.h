@@ -11,6 +11,9 @@ namespace sluice::htp {
 // How many operators ONNX Runtime counts for one that is kept away.
 constexpr int kCountedOperators = 8;
 
+// Sequences are not older.
+constexpr int kLeastOpset = 11;
+
 // Fields of a GraphProto: an If with the NodeProto `node` in both branches, and what decides it. `node` has a
 // first input.
 std::string kept_away(onnx::Bytes node);

@@ -147,7 +147,7 @@ Result<Opened> Opener::compile() {
 }
 
 Result<Opened> Opener::open_with_fallback(bool fresh) {
-  if (!unfit_.empty()) return open_split(fresh, describe(unfit_));
+  if (!unfit_.empty()) return open_without_unfit(fresh);
   auto whole = try_open(Share::kWhole, fresh);
   if (whole.ok()) return whole;
   const std::string advice = integer_advice(model_->header);
@@ -162,6 +162,15 @@ Result<Opened> Opener::open_with_fallback(bool fresh) {
                       : reason) +
       advice;
   return open_split(fresh, why);
+}
+
+Result<Opened> Opener::open_without_unfit(bool fresh) {
+  const auto opset = model_->header.opsets.find("");
+  if (opset != model_->header.opsets.end() && opset->second < kLeastOpset)
+    return unavailable(describe(request_.model) + ": " + describe(unfit_) + "; from opset " +
+                       std::to_string(kLeastOpset) + " on the CPU can do that part alone, this is opset " +
+                       std::to_string(opset->second));
+  return open_split(fresh, describe(unfit_));
 }
 
 Result<Opened> Opener::open_split(bool fresh, const std::string& why) {

@@ -40,6 +40,7 @@ class Opener {
   struct Attempt;
 
   Result<Opened> open_with_fallback(bool fresh);
+  Result<Opened> open_without_unfit(bool fresh);
   Result<Opened> open_split(bool fresh, const std::string& why);
   void count_kept_away(Placement& placement) const;
   bool can_keep(Share share) const;

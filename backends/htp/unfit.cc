@@ -147,6 +147,14 @@ std::string why_pad(const Graph& graph, const onnx::Operator& op, Bytes message)
   return {};
 }
 
+std::string why_tile(const Graph& graph, const onnx::Operator& op, Bytes) {
+  constexpr std::size_t kMostDims = 4;
+  const onnx::Numbers repeats = graph.numbers(op, 1);
+  if (repeats.size() <= kMostDims || std::ranges::any_of(repeats, [](double times) { return times != 1; }))
+    return {};
+  return "repeats nothing of more than 4 dimensions, which QNN's compiler does not survive; leave it out";
+}
+
 using Why = std::string (*)(const Graph&, const onnx::Operator&, Bytes message);
 struct Rule {
   std::string_view type;
@@ -155,7 +163,7 @@ struct Rule {
 constexpr Rule kRules[] = {
     {"Conv", why_conv},     {"MaxPool", why_max_pool}, {"AveragePool", why_average_pool},
     {"Resize", why_resize}, {"ArgMax", why_arg},       {"ArgMin", why_arg},
-    {"Pad", why_pad}};
+    {"Pad", why_pad},       {"Tile", why_tile}};
 
 Why rule_for(const onnx::Operator& op) {
   if (!op.domain.empty() && op.domain != "ai.onnx") return nullptr;

@@ -1,6 +1,6 @@
-// Operators that QNN's provider (2.51 and before) computes wrongly, or dies of, for the values of their
-// attributes, and that the CPU can do instead. Every border was found by sweeping Qualcomm's simulator; where
-// it follows no rule, a little more is listed than is wrong.
+// Operators that QNN's provider (2.51 and before) computes wrongly, cannot compile or dies of, for the values
+// of their attributes, and that the CPU can do instead. Every border was found by sweeping Qualcomm's
+// simulator; where it follows no rule, a little more is listed than is wrong.
 #pragma once
 
 #include <cstddef>

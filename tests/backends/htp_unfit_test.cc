@@ -145,6 +145,21 @@ TEST_F(HtpUnfit, ArgMaxOverChannelsAsTheModelsOutput) {
       behind_conv({1, 1, 8, 8}, onnx::kInt64).node("ArgMax", {"c"}, {"y"}, {number("axis", 1)}));
 }
 
+TEST_F(HtpUnfit, TilesThatRepeatNothing) {
+  expect_one_on_cpu(ModelBuilder()
+                        .input("x", {1, 2, 3, 4, 2})
+                        .output("y", {1, 2, 3, 4, 2})
+                        .weight(tensor<std::int64_t>("t", onnx::kInt64, {5}, {1, 1, 1, 1, 1}))
+                        .node("Relu", {"x"}, {"r"})
+                        .node("Tile", {"r", "t"}, {"y"}));
+}
+
+TEST_F(HtpUnfit, OldModelsAreRefusedWithTheReason) {
+  ModelBuilder model = pool("AveragePool", {3, 3}, {1, 1}, {2, 2, 2, 2}, {1, 4, 10, 10});
+  EXPECT_THAT(htp_->open(request(model.opset(10), "allow")).status().message(),
+              AllOf(HasSubstr("'AveragePool_y' (AveragePool) has padding"), HasSubstr("this is opset 10")));
+}
+
 TEST_F(HtpUnfit, WhatIsRightStaysOnTheNpu) {
   for (const ModelBuilder& model : {pool("AveragePool", {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 4, 8, 8}),
                                     pool("AveragePool", {3, 3}, {2, 2}, {0, 0, 1, 1}, {1, 4, 4, 4}),
