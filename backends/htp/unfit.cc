@@ -106,7 +106,8 @@ std::string why_average_pool(const Graph& graph, const onnx::Operator& op, Bytes
     return {};
   const bool counted = Attributes(message).number("count_include_pad", 0) != 0;
   if (counted ? counts_padding_right(windows) : leaves_padding_out_right(windows)) return {};
-  return "has padding that QNN counts wrong or does not survive; put a Pad before it";
+  return std::string("has padding that QNN counts wrong or does not survive") +
+         (counted ? "; put a Pad before it" : "");
 }
 
 std::string why_resize(const Graph& graph, const onnx::Operator& op, Bytes message) {
