@@ -39,6 +39,18 @@ void estimate(const SimulatedRun& run, int node, SelectorCandidate& candidate) {
   candidate.energy_mj = {watts * ms, Basis::kAssumed};
 }
 
+bool failed_at(const SelectionEvent& event, std::size_t node) {
+  return event.kind == SelectionEvent::Kind::kPeriod &&
+         std::ranges::any_of(event.runs[node].failures, [](std::uint32_t count) { return count > 0; });
+}
+
+bool answers_a_failure(const SelectionEvent& event) {
+  for (std::size_t node = 0; node < event.runs.size(); ++node) {
+    if (failed_at(event, node)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SimulatedSelection>> SimulatedSelection::create(
@@ -83,6 +95,7 @@ void SimulatedSelection::record(std::string_view device,
 
 // A probe is run again, for the time and heat that it takes: without it the device would be another one.
 void SimulatedSelection::follow_one() {
+  ++followed_;
   if (const SelectionEvent& event = replay_->next(); event.kind != SelectionEvent::Kind::kPeriod)
     std::ignore = run_.probe(infer_[event.node], choice_of(event.node, event.candidate));
   carry_out(replay_->step(selection_));
@@ -91,10 +104,35 @@ void SimulatedSelection::follow_one() {
 // The recording's steps that are due, and a timer for the next one. The first call takes those of its start.
 void SimulatedSelection::follow() {
   const bool starting = replay_->before_start();
-  while (!replay_->over() && (starting ? replay_->before_start() : replay_->next_due() <= run_.now()))
+  while (!replay_->over() && (starting ? replay_->before_start() : replay_->next_due() <= run_.now())) {
+    if (!starting && answers_a_failure(replay_->next())) break;
     follow_one();
+  }
+  follow_from_next();
+}
+
+// The answer to a failure belongs after the frame that failed then. Where the recording's faults happen here,
+// too, `on_run` takes it right there; else the moment's end does.
+void SimulatedSelection::follow_from_next() {
   for (const std::string& notice : replay_->take_notices()) log_message(LogLevel::kWarning, notice);
-  if (!replay_->over()) run_.call_at(replay_->next_due(), [this] { follow(); });
+  if (replay_->over()) return;
+  const auto go_on = [this, taken = followed_, failed = answers_a_failure(replay_->next())] {
+    if (taken != followed_) return;  // `on_run` was first, and set a timer of its own
+    if (failed) follow_one();
+    follow();
+  };
+  const TimeNs due = replay_->next_due();
+  if (answers_a_failure(replay_->next()))
+    run_.call_after_frames_at(due, go_on);
+  else
+    run_.call_at(due, go_on);
+}
+
+void SimulatedSelection::follow_failure(std::size_t node) {
+  if (!following_ || replay_->over() || replay_->next_due() != run_.now()) return;
+  if (!failed_at(replay_->next(), node)) return;
+  follow_one();
+  follow();
 }
 
 void SimulatedSelection::on_period(TimeNs now, const Readings& readings) {
@@ -114,8 +152,12 @@ std::string SimulatedSelection::warning(std::size_t infer) const {
 }
 
 void SimulatedSelection::on_run(std::size_t infer, TimeNs took, const Status& status) {
-  if (node_[infer] < 0 || replay_) return;
+  if (node_[infer] < 0) return;
   const auto n = static_cast<std::size_t>(node_[infer]);
+  if (replay_) {
+    if (!status.ok()) follow_failure(n);
+    return;
+  }
   if (selection_.current(n) < 0) return;
   const auto candidate = static_cast<std::size_t>(selection_.current(n));
   if (status.ok()) {

@@ -34,6 +34,8 @@ class SimulatedSelection {
  private:
   SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes, std::vector<std::size_t> infer);
   void follow();
+  void follow_from_next();
+  void follow_failure(std::size_t node);
   void follow_one();
   void carry_out(const std::vector<SelectionChange>& changes);
   void probe_one(TimeNs now);
@@ -46,6 +48,7 @@ class SimulatedSelection {
   Readings readings_;
   std::unique_ptr<SelectionReplay> replay_;  // null: it decides for itself
   bool following_ = false;                   // the replay has begun
+  std::uint64_t followed_ = 0;               // steps of it
 };
 
 }  // namespace sluice

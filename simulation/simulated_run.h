@@ -93,6 +93,10 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   void call_at(TimeNs when, std::function<void()> callback) {
     clock_.at(when, TimerKey{-2, 1}, std::move(callback));
   }
+  // The same, after the frames of that moment, too.
+  void call_after_frames_at(TimeNs when, std::function<void()> callback) {
+    clock_.at(when, TimerKey{INT64_MAX, INT64_MAX}, std::move(callback));
+  }
   // The node that ended the run under its on_error rule, or -1.
   int stopped_by() const { return executor_->stopped_by(); }
   double cooled_down_s() const { return cooled_down_s_; }

@@ -98,6 +98,18 @@ TEST_F(SimulatedReplay, DecidesTheSameThoughNothingFails) {
   EXPECT_TRUE(again->simulated);
 }
 
+// The frame that failed fails again, on the backend on which it did, and what answers it comes after it.
+TEST_F(SimulatedReplay, WithTheSameFaultsItIsTheSameRun) {
+  const std::string faults =
+      "{latency_ms: 5, heat_w: 3, run_timeout_ms: 200, fail_at: [50, 300], hang_at: [400]}";
+  Lines lines, again_lines;
+  const auto recorded = simulated("sim:qcs6490", faults, &lines);
+  const auto again = simulated("trace:" + lines.file(folder_), faults, &again_lines);
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  EXPECT_EQ(to_json(*again), to_json(*recorded));
+  EXPECT_EQ(again_lines.all(), lines.all());
+}
+
 TEST_F(SimulatedReplay, OfARecordingOfAReplay) {
   Lines again;
   ASSERT_TRUE(simulated("trace:" + lines_.file(folder_), "{latency_ms: 3}", &again).ok());
