@@ -2,6 +2,7 @@
 // to runtime.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
