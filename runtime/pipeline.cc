@@ -322,7 +322,8 @@ Status Pipeline::start(const RunOptions& options) {
     return impl_->engine_.start(options);
   });
   impl_->started_ = impl_->started_ || status.ok();
-  return status.ok() ? status : impl_->engine_.fail_start(status);
+  // Options that it refuses leave the pipeline as it is.
+  return impl_->open_failed_ ? impl_->engine_.fail_start(status) : status;
 }
 void Pipeline::stop() { impl_->stop(); }
 bool Pipeline::abandoned() const { return impl_->engine_.abandoned(); }
