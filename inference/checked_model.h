@@ -33,9 +33,9 @@ struct CheckedModel {
 Result<std::shared_ptr<const CheckedModel>> check_model(const ModelRequest& request);
 
 // The model's inputs and outputs with all dimensions fixed: by `request.dims`, a free batch (the first
-// dimension) by 1
-// (`symbolic_batch` says so), and those of outputs by what the operators make of the inputs', where they are
-// known. Quantised edges have their integer type and `quant`; those named in `keep_float` stay float32.
+// dimension) by 1 (`symbolic_batch` says so), and those of outputs by what the operators make of the inputs',
+// where they are known. Quantised edges have their integer type and `quant`; those named in `keep_float` stay
+// float32.
 // kUnavailable as above and for dynamic shapes, saying which `dims` to write.
 Result<ModelSignature> read_signature(const ModelRequest& request,
                                       const std::vector<std::string>& keep_float = {});

@@ -102,7 +102,7 @@ class AppSource final : public SourceNode {
 // Outputs  none
 // Drops    nothing
 // Thread   its own: the callback may block; the flow's rules decide what happens to frames that come
-// meanwhile
+//          meanwhile
 class AppSink final : public Node {
  public:
   // A packet knows its frame (Packet::frame) and is read with Packet::get; it may be kept, but holds its

@@ -4,8 +4,7 @@
 // inputs   tensor   uint8, int8, uint16 or int16, any shape and layout
 // outputs  tensor   float32, the same shape and layout
 // options  scale, zero_point, dtype, axis: default: what the input's type says (a model's output carries its
-// own); what
-//          contradicts it is an error
+//          own); what contradicts it is an error
 //          Where the plan inserts it, routes that need no conversion are copied
 // drops    nothing
 // thread   worker; several frames at once

@@ -109,12 +109,11 @@ void fill(const Box& box, const Candidate& from, Detection& to) {
 // detect: boxes, scores, labels and keypoints from a detector's output tensors.
 //
 // Inputs   tensors     the model's outputs, in any order: float32, float16, or integers quantised per tensor,
-// which are
-//                      read as they are; shapes per decoder (nodes/decoders/*.h); they carry the geometry of
-//                      the picture
+//                      which are read as they are; shapes per decoder (nodes/decoders/*.h); they carry the
+//                      geometry of the picture
 // Outputs  detections  one packet per frame, best score first: boxes clipped to the upright source picture,
-// keypoints
-//                      not clipped; boxes outside of it are left out, as if the model had not given them
+//                      keypoints not clipped; boxes outside of it are left out, as if the model had not given
+//                      them
 // Options  decoder         blazeface, yolo, ssd; required
 //          min_score       0..1, default 0.5, live: candidates below it are never looked at
 //          iou             0..1, default 0.3, live: boxes of one label that overlap more are one object
@@ -124,8 +123,7 @@ void fill(const Box& box, const Candidate& from, Detection& to) {
 //          box_order       auto, yxyx or xyxy, for ssd; default auto
 //          box_unit        parts or pixels of the model's input, for ssd; default parts
 // Drops    nothing; fails a frame whose scores are no probabilities, whose boxes are in pixels unannounced,
-// or
-//          whose tensors do not come from a picture
+//          or whose tensors do not come from a picture
 // Thread   worker
 class Detect final : public Node {
  public:

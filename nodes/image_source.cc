@@ -1,8 +1,10 @@
 // image_source: reads pictures from a file, a folder or a glob pattern, sorted by name.
 //   inputs   none
 //   outputs  frame: one picture each (i420, i422, i444 or gray of a JPEG; rgb or gray of others), each of its
-//   own size options  path, recursive, repeat: see describe drops    pool_empty: realtime and no free buffer;
-//   broken pictures are counted as corrupt and not produced thread   its own
+//            own size
+//   options  path, recursive, repeat: see describe
+//   drops    pool_empty: realtime and no free buffer; broken pictures are counted as corrupt and not produced
+//   thread   its own
 #include "nodes/module_loader.h"
 #include "nodes/video_nodes.h"
 

@@ -58,8 +58,8 @@ Result<std::vector<PortType>> infer_types(const TypeContext& context) {
 // Options  path       a file, or "-" for standard output; default "-"
 //          overwrite  replace an existing file; default false
 // Line     {"source": "camera", "frame": 12, "time_ms": 400.0, "detections": [...]}; nodes/json/packet_json.h
-// has the
-//          values; of a node that makes several packets per frame, the list of them, null for one that failed
+//          has the values; of a node that makes several packets per frame, the list of them, null for one
+//          that failed
 // Drops    nothing; a full disk or a reader that went away is a failure
 // Thread   its own
 class JsonSink final : public Node {

@@ -8,9 +8,8 @@
 //
 // inputs   frame    nv12, i420, i422, i444, bgr, rgb or gray, of any size; the size may change
 // outputs  tensor   1xCxHxW (nchw) or 1xHxWxC (nhwc), C = 3 or 1; float32, float16, uint8, int8, uint16,
-// int16. A quantised
-//                   integer type is written as such, a plain one rounded half to even and saturated. Carries
-//                   the geometry that maps its grid back to upright source pixels
+//                   int16. A quantised integer type is written as such, a plain one rounded half to even and
+//                   saturated. Carries the geometry that maps its grid back to upright source pixels
 // options  model; or width, height (px), layout (nchw), dtype (float32)
 //          fit (stretch): stretch, letterbox, crop      color (rgb): rgb, bgr, gray
 //          mean (0), std (1): one number or one per channel of the tensor, in pixel units
@@ -18,8 +17,8 @@
 //          device (auto): cpu; gpu: by backend `gpu`, in one kernel (exit 3 where there is none); auto is the
 //          gpu where every reader is an infer node whose first backend is `gpu` (the plan says so) and the
 //          tensor is not quantised, else the cpu. A gpu that was so chosen and is not there, or fails, leaves
-//          the work to the cpu gpu {device (auto)}: which OpenCL device, by name; inherited from `backends`,
-//          else the reader's
+//          the work to the cpu
+//          gpu {device (auto)}: which OpenCL device, by name; inherited from `backends`, else the reader's
 // drops    nothing
 // thread   worker; own for the gpu, which is waited for. One frame at a time: the tables and the scratch of
 // the current picture size belong to the node

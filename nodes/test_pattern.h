@@ -13,8 +13,7 @@ namespace sluice {
 //   bars   75 % colour bars over a grey ramp; a white line moves one pixel pair per frame
 //   noise  luma and chroma from a generator seeded with the frame's number
 //   clock  dark ground with kClockBits white or black squares in two rows: the frame's number above, its
-//   media time in
-//          ms below, most significant bit first
+//          media time in ms below, most significant bit first
 std::unique_ptr<SourceNode> make_test_pattern(std::string_view pattern);
 
 // Refuses options `width` and `height` that are no size it can draw: even, at least 64, within `max_width`

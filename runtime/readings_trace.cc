@@ -14,6 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr double kMostSeconds = 4e9;  // the time of day since 1970 may be told; milliseconds of it are not
 constexpr std::uintmax_t kMostBytes = 256u << 20;
 
 double rounded(double value) { return std::round(value * 1e6) / 1e6; }
@@ -63,7 +64,10 @@ std::string read_line(const Json& line, Readings& out) {
   if (!line.is_object()) return "no JSON object";
   const auto time = line.find("t_s");
   if (time == line.end() || !time->is_number()) return "'t_s', the time in seconds, is missing";
-  out.at = from_s(time->get<double>());
+  const double seconds = time->get<double>();
+  if (std::abs(seconds) > kMostSeconds)
+    return fmt::format("'t_s' is {:g}, must be {:g} to {:g} s", seconds, -kMostSeconds, kMostSeconds);
+  out.at = from_s(seconds);
   std::string wrong = read_roles(line, "temperature_c", {kLeastCelsius, kMostCelsius, "degrees C"}, out.at,
                                  out.temperature_c, HeatRole{});
   if (wrong.empty())

@@ -126,6 +126,11 @@ struct DeviceReport {
   std::optional<double> power_w;  // mean
   std::optional<double> energy_j;
   std::vector<std::string> notices;  // sensors that were excluded, and why
+  struct Idle {
+    double seconds = 0;
+    bool steady = false;
+  };
+  std::optional<Idle> idled_before;  // of RunOptions::idle_before_s; not in the document
 };
 
 struct RunReport {

@@ -122,8 +122,8 @@ Status SimulatedEngine::begin_selection(const ChosenDevice& device) {
   selection_->on_period(run_->now(), readings_);
   warn_of_selection();
   if (options_.record) options_.record(selection_start_line(selection_->start()));
-  run_->on_run([this](std::size_t infer, TimeNs took, const Status& status) {
-    if (!loaded_) selection_->on_run(infer, took, status);
+  run_->on_run([this](std::size_t infer, const InferChoice& choice, TimeNs took, const Status& status) {
+    if (!loaded_) selection_->on_run(infer, choice, took, status);
   });
   return {};
 }
@@ -212,6 +212,7 @@ RunReport SimulatedEngine::report() const {
   out.device->profile = run_->device().profile().name;
   out.device->ambient_c = run_->device().ambient_c();
   out.device->energy_j = energy_j_;
+  if (const auto& idle = run_->idled_before()) out.device->idled_before = {idle->seconds, idle->steady};
   out.warnings = run_->warnings();
   return out;
 }

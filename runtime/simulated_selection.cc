@@ -151,15 +151,22 @@ std::string SimulatedSelection::warning(std::size_t infer) const {
   return blind_words(selection_.node(static_cast<std::size_t>(n)).policy);
 }
 
-void SimulatedSelection::on_run(std::size_t infer, TimeNs took, const Status& status) {
+// What failed need not be what is current now: a run that hangs is given up later.
+void SimulatedSelection::on_run(std::size_t infer, const InferChoice& choice, TimeNs took,
+                                const Status& status) {
   if (node_[infer] < 0) return;
   const auto n = static_cast<std::size_t>(node_[infer]);
   if (replay_) {
     if (!status.ok()) follow_failure(n);
     return;
   }
-  if (selection_.current(n) < 0) return;
-  const auto candidate = static_cast<std::size_t>(selection_.current(n));
+  const std::vector<SelectorCandidate>& candidates = selection_.node(n).candidates;
+  const auto ran = std::ranges::find_if(candidates, [&](const SelectorCandidate& c) {
+    return c.backend == choice.backend && c.variant == choice.variant &&
+           c.performance_mode == choice.performance_mode;
+  });
+  if (ran == candidates.end()) return;
+  const auto candidate = static_cast<std::size_t>(ran - candidates.begin());
   if (status.ok()) {
     selection_.meter(n).add_run(candidate, took);
     return;

@@ -30,7 +30,7 @@ class SimulatedSelection {
   // What there is to warn of at the node, after the first choices; empty: nothing.
   std::string warning(std::size_t infer) const;
   // A run was set off; one that fails is answered at once.
-  void on_run(std::size_t infer, TimeNs took, const Status& status);
+  void on_run(std::size_t infer, const InferChoice& choice, TimeNs took, const Status& status);
 
  private:
   SimulatedSelection(SimulatedRun& run, std::vector<SelectedNode> nodes, std::vector<std::size_t> infer);

@@ -16,10 +16,12 @@ namespace sluice {
 
 // Appends to a text that its user takes away and clears. One thread. What becomes what:
 //   a node's run, a capture       a slice ("X") of its thread, named after the node; args: source, frame,
-//   result a wait for a node             an asynchronous slice ("b", "e") of category "wait" a frame, from
-//   its capture     the same, of category "frame"; arrows lead from it through its runs a loss an instant
-//   ("i") of category "drop", named "REASON at NODE" credits taken, pools in use   counters ("C") decisions,
-//   options set        instants of category "decision", "setting"
+//                                 result
+//   a wait for a node             an asynchronous slice ("b", "e") of category "wait"
+//   a frame, from its capture     the same, of category "frame"; arrows lead from it through its runs
+//   a loss                        an instant ("i") of category "drop", named "REASON at NODE"
+//   credits taken, pools in use   counters ("C")
+//   decisions, options set        instants of category "decision", "setting"
 class TraceJson {
  public:
   explicit TraceJson(const Plan& plan);

@@ -61,6 +61,13 @@ std::string sentence(const Plan& plan, const Waiting& w) {
   return node;
 }
 
+// Who waits for buffers when no frame has them any more: those of a packet that is kept outside.
+std::string starved_sentence(const Plan& plan, int source, bool none_inside) {
+  const int node = plan.sources[static_cast<std::size_t>(source)].node;
+  return fmt::format("source '{}' waits for a free buffer{}", plan.nodes[static_cast<std::size_t>(node)].id,
+                     none_inside ? ", and no frame is inside: the application keeps its packets" : "");
+}
+
 bool is_cause(const Waiting& w) { return w.what != Waiting::For::kInput && w.what != Waiting::For::kTurn; }
 
 }  // namespace
@@ -95,7 +102,8 @@ void Watchdog::look() {
   // What the run does at its end has `patience` from then on.
   const bool just_stopped = stopping && !std::exchange(saw_stop_, stopping);
   const bool just_ended = ended && !std::exchange(saw_ends_, ended);
-  const bool nothing_to_do = executor_.alive() == 0 && (ended || !stopping);
+  const bool nothing_to_do =
+      executor_.alive() == 0 && (ended || !stopping) && executor_.sources_without_buffer().empty();
   if (progress != progress_ || just_stopped || just_ended || nothing_to_do) {
     progress_ = progress;
     since_ = clock_.now();
@@ -126,15 +134,17 @@ void Watchdog::name_those_that_lag() {
 
 void Watchdog::act(TimeNs still) {
   const std::vector<Waiting> waiting = executor_.waiting();
+  const std::vector<int> starved = executor_.sources_without_buffer();
   if (!told_) {
     told_ = true;
     ++stalls_;
     log_message(LogLevel::kWarning,
-                fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(still), describe(plan_, waiting)));
+                fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(still),
+                            describe(plan_, waiting, starved)));
   }
   const bool to_end = executor_.stopping() || executor_.all_sources_ended();
   if (!to_end && still < limits_.standstill) return;
-  if (any_may_be_slow(waiting) || (!executor_.stopping() && waits_outside(waiting))) return;
+  if (any_may_be_slow(waiting) || (!executor_.stopping() && waits_outside(waiting, starved))) return;
   over_ = true;
   give_up_(timed_out(fmt::format("{}; nothing has moved for {:.0f} s, so the run was abandoned",
                                  names_of_hung(waiting), to_s(still))));
@@ -156,9 +166,10 @@ bool Watchdog::any_may_be_slow(const std::vector<Waiting>& waiting) const {
                      [&](const Waiting& w) { return may_be_slow(w, counters); });
 }
 
-// Only nodes with threads of their own are at work: a sink whose reader takes its time, say.
-bool Watchdog::waits_outside(const std::vector<Waiting>& waiting) const {
-  bool any = false;
+// Only nodes with threads of their own are at work: a sink whose reader takes its time, say. Or none is, and a
+// source waits for buffers.
+bool Watchdog::waits_outside(const std::vector<Waiting>& waiting, const std::vector<int>& starved) const {
+  bool any = waiting.empty() && !starved.empty();
   for (const Waiting& w : waiting) {
     if (!is_cause(w)) continue;
     any = true;
@@ -181,8 +192,10 @@ std::string Watchdog::names_of_hung(const std::vector<Waiting>& waiting) const {
   return out.empty() ? "frames are inside that nobody works on" : out;
 }
 
-std::string Watchdog::describe(const Plan& plan, const std::vector<Waiting>& waiting) {
+std::string Watchdog::describe(const Plan& plan, const std::vector<Waiting>& waiting,
+                               const std::vector<int>& starved) {
   std::string out;
+  for (const int source : starved) out += "  " + starved_sentence(plan, source, waiting.empty()) + "\n";
   for (std::size_t i = 0; i < waiting.size() && i < kMostLines; ++i)
     out += "  " + sentence(plan, waiting[i]) + "\n";
   if (waiting.size() > kMostLines) out += fmt::format("  and {} more\n", waiting.size() - kMostLines);

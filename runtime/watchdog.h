@@ -1,4 +1,4 @@
-// Stall watchdog: frames are inside and nothing has moved for a while. Names the node, the input and the
+// Stall watchdog: frames are inside, or a source waits for a buffer, and nothing has moved for a while. Names the node, the input and the
 // frame, and ends a run that cannot end by itself.
 #pragma once
 
@@ -33,8 +33,10 @@ class Watchdog {
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
 
-  // What stands still, in words; one line per frame and node, oldest first.
-  static std::string describe(const Plan& plan, const std::vector<Waiting>& waiting);
+  // What stands still, in words; one line for each source of `starved`, which waits for a buffer, and one per
+  // frame and node, oldest first.
+  static std::string describe(const Plan& plan, const std::vector<Waiting>& waiting,
+                              const std::vector<int>& starved = {});
   std::uint64_t stalls() const { return stalls_.load(); }
 
  private:
@@ -44,7 +46,7 @@ class Watchdog {
   void name_those_that_lag();
   bool may_be_slow(const Waiting& waiting, const FlowCounters& counters) const;
   bool any_may_be_slow(const std::vector<Waiting>& waiting) const;
-  bool waits_outside(const std::vector<Waiting>& waiting) const;
+  bool waits_outside(const std::vector<Waiting>& waiting, const std::vector<int>& starved) const;
   std::string names_of_hung(const std::vector<Waiting>& waiting) const;
 
   const Plan& plan_;

@@ -142,17 +142,19 @@ Readings SimulatedDevice::readings(TimeNs now) {
   return out;
 }
 
-double SimulatedDevice::settle(double kelvin_per_minute, double most_s) {
-  const TimeNs start = time_;
-  while (to_s(time_ - start) < most_s) {
+SimulatedDevice::Idle SimulatedDevice::settle(double kelvin_per_minute, double most_s) {
+  const TimeNs start = time_, most = start + from_s(most_s), minute = from_s(60);
+  bool steady = false;
+  while (!steady && time_ + minute <= most) {
     const std::vector<double> before(network_.temperatures().begin(), network_.temperatures().end());
-    advance(time_ + from_s(60));
+    advance(time_ + minute);
     double moved = 0;
     for (std::size_t n = 0; n < before.size(); ++n)
       moved = std::max(moved, std::abs(before[n] - network_.temperature(static_cast<int>(n))));
-    if (moved <= kelvin_per_minute) break;
+    steady = moved <= kelvin_per_minute;
   }
-  return to_s(time_ - start);
+  if (!steady) advance(most);
+  return {to_s(time_ - start), steady};
 }
 
 }  // namespace sluice

@@ -53,9 +53,13 @@ class SimulatedDevice {
   double energy_j() const { return energy_j_; }
   double ambient_c() const { return network_.ambient_c(); }
   double cap(int unit) const { return governor_.cap(unit); }
-  // Lets it idle until no temperature moves more than `kelvin_per_minute`: the cool-down before a test.
-  // Seconds.
-  double settle(double kelvin_per_minute, double most_s);
+  struct Idle {
+    double seconds = 0;
+    bool steady = false;
+  };
+  // Lets it idle, at most so long, until no temperature has moved more than `kelvin_per_minute`: the cool-down
+  // before a test. It is asked once a minute.
+  Idle settle(double kelvin_per_minute, double most_s);
 
  private:
   struct Busy {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "simulation/least_squares.h"
@@ -78,6 +79,7 @@ class Fitter {
   Status check_told() const;
   double coolest(std::size_t trace) const;
   std::size_t units() const { return roles_.size(); }
+  std::size_t measured() const { return std::reduce(said_.begin(), said_.end()); }
   // Parameters: by unit log C, log R, lag; then of the case the same; then the ambients that are fitted;
   // then, by stretch, the case's temperature at its beginning.
   static double positive(double x) { return std::exp(std::clamp(x, -20.0, 20.0)); }
@@ -87,6 +89,7 @@ class Fitter {
   std::size_t ambients_ = 0;  // that are fitted: none, one for all traces, one for each
   std::vector<UnitRole> roles_;
   std::vector<Stretch> stretches_;
+  std::vector<std::size_t> said_;  // temperatures, by unit, then the case
   FittedDevice out_;
 };
 
@@ -223,6 +226,7 @@ Status Fitter::fit_power() {
 }
 
 void Fitter::make_stretches() {
+  said_.assign(units() + 1, 0);
   for (std::size_t trace = 0; trace < traces_.size(); ++trace) {
     std::vector<double> load(units(), 0);
     Stretch stretch{trace, {}};
@@ -238,6 +242,7 @@ void Fitter::make_stretches() {
       }
       point.load = load;
       point.celsius.push_back(r.temperature(HeatRole::kSkin).value);
+      for (std::size_t i = 0; i < said_.size(); ++i) said_[i] += point.celsius[i].has_value();
       stretch.points.push_back(std::move(point));
     }
     if (!stretch.points.empty()) stretches_.push_back(std::move(stretch));
@@ -318,7 +323,7 @@ std::vector<double> Fitter::start_values() const {
 LeastSquares Fitter::solve() const {
   const std::vector<double> start = start_values();
   return minimise([this](const std::vector<double>& x, std::vector<double>& r) { residuals(x, r); }, start,
-                  steps_of(start.size()), 60);
+                  steps_of(start.size()), 60, measured());
 }
 
 std::vector<double> Fitter::steps_of(std::size_t count) const {
@@ -359,9 +364,9 @@ void Fitter::tell_ambients_apart(LeastSquares& fit) {
   LeastSquares own = solve();
   std::vector<double> r;
   if (own.ok) residuals(own.x, r);
-  const double rows = static_cast<double>(r.size()), more = static_cast<double>(traces_.size() - 1);
+  const double all = static_cast<double>(measured()), more = static_cast<double>(traces_.size() - 1);
   const auto left = [&] { return own.rms * own.rms * repeated(r); };  // by one figure more, were it chance
-  if (own.ok && (!fit.ok || (fit.rms * fit.rms - own.rms * own.rms) * rows > kNoChance * more * left()))
+  if (own.ok && (!fit.ok || (fit.rms * fit.rms - own.rms * own.rms) * all > kNoChance * more * left()))
     fit = std::move(own);
   else
     ambients_ = 1;
@@ -448,10 +453,11 @@ void Fitter::take_residuals(const LeastSquares& fit) {
   residuals(fit.x, r);
   std::vector<double> squares(n);
   for (std::size_t i = 0; i < r.size(); ++i) squares[i % n] += r[i] * r[i];
-  const std::size_t whole = r.size() / n;
-  const double rows = static_cast<double>(whole);
-  for (std::size_t u = 0; u < units(); ++u) out_.units[u].rms_c = std::sqrt(squares[u] / rows);
-  out_.case_rms_c = std::sqrt(squares[units()] / rows);
+  const auto rms = [&](std::size_t i) {
+    return std::sqrt(squares[i] / static_cast<double>(std::max<std::size_t>(1, said_[i])));
+  };
+  for (std::size_t u = 0; u < units(); ++u) out_.units[u].rms_c = rms(u);
+  out_.case_rms_c = rms(units());
 }
 
 // A resistance that may as well be twice as large, or nothing, makes no device: it sets how hot it gets. A

@@ -108,7 +108,7 @@ LeastSquares solve_linear(const Matrix& rows, const std::vector<double>& b) {
 }
 
 LeastSquares minimise(const Residuals& residuals, std::vector<double> x, const std::vector<double>& steps,
-                      int iterations) {
+                      int iterations, std::size_t measured) {
   LeastSquares out;
   std::vector<double> r, moved;
   residuals(x, r);
@@ -144,7 +144,7 @@ LeastSquares minimise(const Residuals& residuals, std::vector<double> x, const s
   normal_equations(residuals, x, steps, r, r, jtj, jtr);
   if (!invert(jtj, inverse)) return out;
   out.x = std::move(x);
-  finish(inverse, squares, r.size(), out);
+  finish(inverse, squares, measured, out);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Small dense least squares: linear, and Levenberg-Marquardt with differences for derivatives.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <vector>
 
@@ -16,10 +17,11 @@ struct LeastSquares {
 // Minimises |A x - b| over rows of A; each row has as many values as x.
 LeastSquares solve_linear(const std::vector<std::vector<double>>& rows, const std::vector<double>& b);
 
-// Minimises |r(x)| from `start`. `steps`: for the derivatives, and the scale of each x.
+// Minimises |r(x)| from `start`. `steps`: for the derivatives, and the scale of each x. `measured`: how many of
+// the residuals stand for a measurement; the others are always 0, and tell nothing of the variance.
 using Residuals = std::function<void(const std::vector<double>& x, std::vector<double>& r)>;
 LeastSquares minimise(const Residuals& residuals, std::vector<double> start, const std::vector<double>& steps,
-                      int iterations);
+                      int iterations, std::size_t measured);
 
 // How x of a minimum moves when its residuals change by `change`, to the first order.
 std::vector<double> response(const Residuals& residuals, const std::vector<double>& x,

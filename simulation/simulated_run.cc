@@ -37,7 +37,7 @@ Result<std::unique_ptr<SimulatedRun>> SimulatedRun::create(SimulatedSetup setup)
 Status SimulatedRun::prepare() {
   device_ = std::make_unique<SimulatedDevice>(
       setup_.profile, setup_.ambient_c.value_or(setup_.profile.ambient_c), setup_.seed);
-  if (setup_.cool_down_s > 0) cooled_down_s_ = device_->settle(kSteadyKelvinPerMinute, setup_.cool_down_s);
+  if (setup_.cool_down_s > 0) idled_before_ = device_->settle(kSteadyKelvinPerMinute, setup_.cool_down_s);
   offset_ = device_->now();
   SLUICE_ASSIGN(costs_, NodeCosts::create(*setup_.plan, device_->profile(), setup_.timings));
   Status all;
@@ -322,10 +322,12 @@ TimeNs SimulatedRun::do_infer(NodeState& node, Work work, TimeNs arrived, TimeNs
   const bool frame_only = run.wrote_nan && status.code() != Code::kUnavailable;
   if (!on_run_ || !current) return end;
   const TimeNs took = span.end - span.start;
+  const InferChoice choice = state.choice;  // another one may be taken until it is given up, and by `on_run_`
   if (run.gives_up_ms > 0)
-    clock_.at(end, TimerKey{-2, 2}, [this, n = node.infer, took, status] { on_run_(n, took, status); });
+    clock_.at(end, TimerKey{-2, 2},
+              [this, n = node.infer, choice, took, status] { on_run_(n, choice, took, status); });
   else
-    on_run_(node.infer, took, frame_only ? Status{} : status);
+    on_run_(node.infer, choice, took, frame_only ? Status{} : status);
   return end;
 }
 

@@ -57,8 +57,9 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   ~SimulatedRun() override = default;
 
   // Called when a run of an infer node (by index into `infer()`) is set off, one that hangs when it is given
-  // up: how long it keeps its unit, and ok or why it fails. May call `choose`.
-  using OnRun = std::function<void(std::size_t infer, TimeNs took, const Status& status)>;
+  // up: on what it ran, how long it keeps its unit, and ok or why it fails. May call `choose`.
+  using OnRun =
+      std::function<void(std::size_t infer, const InferChoice& choice, TimeNs took, const Status& status)>;
   // A node lost a frame by failing.
   using OnFailure = std::function<void(int node, const Status& status, const FrameInfo& frame)>;
 
@@ -99,7 +100,8 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   }
   // The node that ended the run under its on_error rule, or -1.
   int stopped_by() const { return executor_->stopped_by(); }
-  double cooled_down_s() const { return cooled_down_s_; }
+  // Before it, where a cool-down was asked for.
+  const std::optional<SimulatedDevice::Idle>& idled_before() const { return idled_before_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
@@ -168,7 +170,7 @@ class SimulatedRun final : private Bodies, private FlowStorage {
   std::vector<Lane> lanes_;                 // by unit of the device
   TimeNs cost_ = 0;                         // of the unit that ran last; kNever: it waits in a lane
   TimeNs offset_ = 0;                       // device time at the run's zero
-  double cooled_down_s_ = 0;
+  std::optional<SimulatedDevice::Idle> idled_before_;
   std::uint64_t progress_ = 0;
   int idle_periods_ = 0;
   std::vector<std::string> warnings_;

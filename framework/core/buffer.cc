@@ -65,7 +65,7 @@ void BufferPool::Deleter::operator()(BufferPool* pool) const { pool->drop_owner(
 Result<BufferPool::Ptr> BufferPool::create(std::string name, std::size_t bytes_each, std::size_t buffers,
                                            std::shared_ptr<MemorySource> source) {
   const std::size_t stride = round_up(bytes_each == 0 ? 1 : bytes_each);
-  if (stride < bytes_each || buffers > std::numeric_limits<std::uint32_t>::max() / 2 ||
+  if (stride < bytes_each || buffers > kMostInPool ||
       (buffers != 0 && stride > std::numeric_limits<std::size_t>::max() / buffers)) {
     return failed("pool '" + name + "': " + std::to_string(buffers) + " buffers of " +
                   std::to_string(bytes_each) + " bytes are more than can be addressed");

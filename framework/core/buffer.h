@@ -16,6 +16,9 @@ namespace sluice {
 // in an accelerator's own.
 enum class MemoryKind : std::uint8_t { kHost, kShared, kDevice };
 
+// Most elements of one pool: Boost.Lockfree's lists of fixed size number them with 16 bits.
+inline constexpr std::size_t kMostInPool = 65'535;
+
 class BufferPool;
 class MemorySource;  // framework/core/memory_source.h
 

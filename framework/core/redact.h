@@ -11,9 +11,8 @@ namespace sluice {
 // query keys that carry secrets (password, passwd, pwd, pass, token, access_token, auth, secret, key,
 // api_key, apikey, signature, sig). Also of addresses with a typing error or without a scheme
 // ("rtsp:/ann:secret@host", "ann:secret@host": any word with a ':' before an '@'), and the values of settings
-// with such names
-// ("user-pw=secret"). Works on a bare address and on a sentence that quotes several; everything else, an
-// empty password too, stays as it is.
+// with such names ("user-pw=secret"). Works on a bare address and on a sentence that quotes several;
+// everything else, an empty password too, stays as it is.
 std::string redact_url(std::string_view text);
 
 }  // namespace sluice

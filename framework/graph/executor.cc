@@ -52,6 +52,14 @@ std::vector<SourceEnd> Executor::source_ends() const {
   return ends_;
 }
 
+std::vector<int> Executor::sources_without_buffer() const {
+  std::vector<int> out;
+  for (std::size_t s = 0; s < setup_.feeds.size(); ++s) {
+    if (setup_.feeds[s]->waits_for_buffer()) out.push_back(static_cast<int>(s));
+  }
+  return out;
+}
+
 int Executor::alive() const {
   std::lock_guard lock(mutex_);
   return core_.alive();

@@ -51,6 +51,8 @@ class SourceFeed {
   virtual bool only_computes() const { return false; }
   // Pushed to from outside (app_source): nobody steps it.
   virtual bool external() const { return false; }
+  // Its next capture waits for a free buffer or packet of its pool (lossless). Any thread.
+  virtual bool waits_for_buffer() const { return false; }
 };
 
 // How long a unit takes for a frame, instead of what was measured; kNever: not known yet, the discrete
@@ -102,6 +104,8 @@ class Executor {
   FlowCounters counters() const;  // a consistent copy, at any time
   std::vector<Waiting> waiting() const;
   std::vector<SourceEnd> source_ends() const;
+  // By index; those whose next capture waits for a free buffer.
+  std::vector<int> sources_without_buffer() const;
   int alive() const;
   // The same as it was a moment ago; takes no lock.
   int inside() const { return inside_.load(std::memory_order_relaxed); }

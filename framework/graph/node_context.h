@@ -97,9 +97,14 @@ class NodeBodies::NodeContext final : public Context {
 template <typename Body>
 Status NodeBodies::NodeContext::run_elements(Body&& body) {
   const std::size_t count = element_count();
-  if (count == 1) {
+  const auto run = [&] {
     Status status = body();
-    if (misuse_ && status.ok()) status = misused();
+    if (!misuse_) return status;
+    Status misuse = misused();  // of this element alone, also where it fails by itself
+    return status.ok() ? misuse : status;
+  };
+  if (count == 1) {
+    Status status = run();
     if (!status.ok() && status.code() != Code::kPoolEmpty && takes_elements()) failed_items_ = 1;
     return status;
   }
@@ -112,8 +117,7 @@ Status NodeBodies::NodeContext::run_elements(Body&& body) {
       pad_outputs(element_ + 1);
       continue;
     }
-    Status status = body();
-    if (misuse_ && status.ok()) status = misused();
+    Status status = run();
     if (status.code() == Code::kPoolEmpty) return status;
     if (!status.ok()) {
       if (failed_items_++ == 0) first = status;

@@ -157,6 +157,7 @@ Result<T> NodeFeed::acquire_or_wait(Acquire&& acquire) {
     if (T got = acquire()) return got;
     if (!setup_.plan->lossless || setup_.clock->manual()) return pool_empty();
     const bool stepped = executor_ && !setup_.external;
+    waits_for_buffer_.store(true, std::memory_order_relaxed);
     if (stepped) executor_->source_rests(setup_.source, true);
     T got;
     {
@@ -164,6 +165,7 @@ Result<T> NodeFeed::acquire_or_wait(Acquire&& acquire) {
       available_.wait(lock, [&] { return stopping() || (got = acquire()); });
     }
     if (stepped) executor_->source_rests(setup_.source, false);
+    waits_for_buffer_.store(false, std::memory_order_relaxed);
     if (got) return got;
     return cancelled("stopped while waiting for a buffer");
   }

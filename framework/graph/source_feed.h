@@ -64,6 +64,7 @@ class NodeFeed final : public SourceFeed, public SourceContext {
   void reconnected() override { reconnects_.fetch_add(1, std::memory_order_relaxed); }
   Status format_changed(const ImageType& type) override;
   Status source_changed(const SourceInfo& info) override;
+  bool waits_for_buffer() const override { return waits_for_buffer_.load(std::memory_order_relaxed); }
 
   // A pool of this source has something again.
   void wake();
@@ -94,6 +95,7 @@ class NodeFeed final : public SourceFeed, public SourceContext {
   TimeNs last_media_ = 0;
   TimeNs enter_due_ = 0;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> waits_for_buffer_{false};
   std::atomic<std::uint64_t> reconnects_{0};
   std::atomic<std::uint64_t> format_changes_{0};
   std::mutex mutex_;

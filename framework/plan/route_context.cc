@@ -36,6 +36,7 @@ Result<ModelSignature> RouteContext::model(std::string_view option) const {
 std::shared_ptr<const TensorType> RouteContext::wanted_downstream() const {
   std::vector<int> open{node_};
   std::vector<bool> seen(d_.nodes.size());
+  const TensorType* plain = nullptr;
   while (!open.empty()) {
     const int at = open.back();
     open.pop_back();
@@ -46,13 +47,15 @@ std::shared_ptr<const TensorType> RouteContext::wanted_downstream() const {
       const bool same_choice = d_.node(link.to).choice == d_.node(node_).choice;
       if (d_.type(link.to).infers) {
         const TensorType* type = wanted(d_, l, same_choice ? route_ : 0);
-        if (type) return std::make_shared<const TensorType>(*type);
+        if (!type) continue;
+        if (type->quant) return std::make_shared<const TensorType>(*type);
+        if (!plain) plain = type;
       } else if (forwards_type(d_.type(link.to)) && link.to_port == 0) {
         open.push_back(link.to);
       }
     }
   }
-  return nullptr;
+  return plain ? std::make_shared<const TensorType>(*plain) : nullptr;
 }
 
 }  // namespace sluice::planning

@@ -27,6 +27,7 @@
 // lists, which would take the part of a list that is free and give it back, again and again.
 #include <algorithm>
 
+#include "framework/core/buffer.h"
 #include "framework/plan/draft.h"
 
 namespace sluice::planning {
@@ -250,7 +251,10 @@ class PoolSizer {
     OutputPlan& plan = node.outputs[static_cast<std::size_t>(output)];
     const bool passes_on = d_.type(n).outputs[declared_index(n, output)].kind == PortKind::kAny;
     if (passes_on || in_place_[static_cast<std::size_t>(n)] == output) return;
-    plan.buffers = alive(n, output) * plan.max_packets;
+    const int frames = alive(n, output);
+    const std::int64_t packets = static_cast<std::int64_t>(frames) * plan.max_packets;
+    if (packets > static_cast<std::int64_t>(kMostInPool)) return refuse(n, plan, frames);
+    plan.buffers = static_cast<int>(packets);
     for (const NodeRoute& route : node.routes) {
       const auto& tensor = route.outputs[static_cast<std::size_t>(output)].tensor;
       if (!tensor) continue;
@@ -258,6 +262,13 @@ class PoolSizer {
       if (bytes.ok()) plan.buffer_bytes = std::max(plan.buffer_bytes, *bytes);
     }
     p_.planned_bytes += plan.buffer_bytes * static_cast<std::size_t>(plan.buffers);
+  }
+
+  void refuse(int n, const OutputPlan& output, int frames) {
+    d_.error(d_.node(n).mark,
+             d_.owner(n) + ": output '" + output.name + "' needs " + std::to_string(frames) + " lists of " +
+                 std::to_string(output.max_packets) + " packets at once, allowed: " +
+                 std::to_string(kMostInPool) + " packets; lower flow.max_in_flight, or how long its lists may be");
   }
 
   Draft& d_;

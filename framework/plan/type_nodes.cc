@@ -1,6 +1,7 @@
 // Links -> edges, in topological order, with the type of every port in every route.
 #include <algorithm>
 
+#include "framework/core/buffer.h"
 #include "framework/core/suggest.h"
 #include "framework/node/type_calls.h"
 #include "framework/plan/convert.h"
@@ -191,7 +192,11 @@ Result<std::vector<PortType>> infer_outputs(Draft& d, int n, std::size_t route) 
     if (!type.payload)
       type.payload = type.kind == PortKind::kCustom ? declared.payload : payload_of(type.kind);
     if (type.name.empty() && o < d.type(n).outputs.size()) type.name = declared.name;
-    type.max_packets = std::max(1, type.max_packets) * length;
+    const std::int64_t packets = static_cast<std::int64_t>(std::max(1, type.max_packets)) * length;
+    if (packets > static_cast<std::int64_t>(kMostInPool))
+      return invalid("output '" + type.name + "' would be lists of up to " + std::to_string(packets) +
+                     " packets, allowed: " + std::to_string(kMostInPool) + "; shorten the lists before it");
+    type.max_packets = static_cast<int>(packets);
     SLUICE_RETURN_IF_ERROR(check_output(type, declared));
   }
   return types;

@@ -117,20 +117,22 @@ void find_batteries(const std::string& sys, SysfsLayout& out) {
 }
 
 void find_rapl(const std::string& sys, SysfsLayout& out) {
-  PowerFiles packages;
+  PowerFiles device, packages;
+  device.name = "RAPL psys";
+  device.covers = "device";
   packages.name = "RAPL packages";
   packages.covers = "package";
   for (const std::string& zone : list_folder(sys + "/class/powercap", "intel-rapl:")) {
     const std::string name = read_line(zone + "/name");
     const EnergyFile energy{zone + "/energy_uj", read_number(zone + "/max_energy_range_uj").value_or(0)};
     if (!is_there(energy.path)) continue;  // often readable by root alone
-    if (name == "psys" && !out.power.any()) out.power = {"RAPL psys", "device", {}, {}, {}, {}, {energy}};
+    if (name == "psys") device.energies.push_back(energy);
     if (name.starts_with("package-")) packages.energies.push_back(energy);
   }
   // Decided once for a run: a battery that does not discharge now says nothing of what the device draws.
-  const bool discharging = read_line(out.power.status) == "Discharging";
-  if (packages.any() && (!out.power.any() || (!out.power.status.empty() && !discharging)))
-    out.power = std::move(packages);
+  const bool discharging = out.power.status.empty() || read_line(out.power.status) == "Discharging";
+  if (out.power.any() && discharging) return;
+  if (PowerFiles& rapl = device.any() ? device : packages; rapl.any()) out.power = std::move(rapl);
 }
 
 }  // namespace

@@ -35,8 +35,7 @@ struct Elements {
   }
 
   // What is compared instead of the real value, so that a scan converts nothing: `raw(i) >= floor_of(t)`
-  // means
-  // `(*this)[i] >= t`. Comparisons with NaN are false.
+  // means `(*this)[i] >= t`. Comparisons with NaN are false.
   auto raw(std::size_t i) const {
     if constexpr (kIsInteger)
       return static_cast<std::int64_t>(data[i]);

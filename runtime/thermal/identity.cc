@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "inference/checked_model.h"
 #include "inference/sha256.h"
 #include "simulation/profile_reader.h"
 
@@ -60,6 +61,22 @@ std::string spec_sha256(const GraphSpec& spec) {
   const Json all = {spec.name,           models, nodes, flow, json_of(spec.selector), json_of(spec.backends),
                     json_of(spec.device)};
   return sha256_hex(all.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string models_sha256(const Plan& plan) {
+  std::string hashes;
+  const auto add = [&hashes](ModelRequest request) {
+    const Result<std::string> hash = hash_of(request);
+    if (hash.ok()) hashes += request.name + "\n" + request.variant + "\n" + *hash + "\n";
+    return hash.ok();
+  };
+  for (const ModelPlan& model : plan.models) {
+    if (!add({model.name, "", model.path, "", model.dims})) return {};
+    for (const ModelPlan::Variant& v : model.variants) {
+      if (!add({model.name, v.name, v.path, "", model.dims})) return {};
+    }
+  }
+  return hashes.empty() ? "" : sha256_hex(hashes);
 }
 
 std::string profile_sha256(const std::string& name_or_path) {

@@ -217,6 +217,22 @@ ThermalWindow read_window(const Json& json) {
   return out;
 }
 
+// Empty, or what is not as `sluice thermal` writes it, so that windows would be lost.
+std::string wrong_runs(const Json& runs) {
+  if (!runs.is_array()) return "'runs' is no list";
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    if (!runs[r].is_object()) return fmt::format("runs[{}] is no map", r);
+    if (!runs[r].contains("windows") || !runs[r]["windows"].is_array())
+      return fmt::format("runs[{}] has no list 'windows'", r);
+    const Json& windows = runs[r]["windows"];
+    for (std::size_t w = 0; w < windows.size(); ++w) {
+      if (!windows[w].is_object() || !read_number(windows[w], "t_s") || !read_number(windows[w], "seconds"))
+        return fmt::format("runs[{}].windows[{}] has no numbers 't_s' and 'seconds'", r, w);
+    }
+  }
+  return {};
+}
+
 ThermalRun read_run(const Json& json, double load_s) {
   ThermalRun out;
   out.policy = read_text(json, "policy");
@@ -225,11 +241,7 @@ ThermalRun read_run(const Json& json, double load_s) {
   out.cool_down = read_text(json, "cool_down");
   const auto complete = json.find("complete");
   out.complete = complete != json.end() && complete->is_boolean() && complete->get<bool>();
-  if (const auto windows = json.find("windows"); windows != json.end() && windows->is_array()) {
-    for (const Json& w : *windows) {
-      if (w.is_object()) out.windows.push_back(read_window(w));
-    }
-  }
+  for (const Json& w : json["windows"]) out.windows.push_back(read_window(w));
   out.simulated_backends = read_texts(json, "simulated_backends");
   out.notices = read_texts(json, "notices");
   out.results = results_of(out.windows, load_s);
@@ -282,6 +294,7 @@ std::string thermal_json(const ThermalReport& report) {
   const Json out = {{"version", 1},
                     {"pipeline", report.pipeline},
                     {"pipeline_sha256", text_or_null(report.pipeline_sha256)},
+                    {"models_sha256", text_or_null(report.models_sha256)},
                     {"profile_sha256", text_or_null(report.profile_sha256)},
                     {"simulated", report.simulated || !simulated_backends(report.runs).empty()},
                     {"device", report.device},
@@ -302,12 +315,15 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
   if (size > kMostBytes) return refuse("is too large for a result of `sluice thermal --json`");
   std::ifstream in(path);
   const Json json = read_json<Json>(std::string{std::istreambuf_iterator<char>(in), {}});
-  if (!json.is_object() || !json.contains("runs") || !json["runs"].is_array())
+  if (!json.is_object() || !json.contains("runs"))
     return refuse("no result of `sluice thermal --json` (it has no list 'runs')");
   if (read_number(json, "version") != 1.0) return refuse("its version is not 1, the only one that is known");
+  if (const std::string wrong = wrong_runs(json["runs"]); !wrong.empty())
+    return refuse("no result of `sluice thermal --json` (" + wrong + ")");
   ThermalReport out;
   out.pipeline = read_text(json, "pipeline");
   out.pipeline_sha256 = read_text(json, "pipeline_sha256");
+  out.models_sha256 = read_text(json, "models_sha256");
   out.profile_sha256 = read_text(json, "profile_sha256");
   out.device = read_text(json, "device");
   out.readings = read_text(json, "simulated_readings");
@@ -319,9 +335,7 @@ Result<ThermalReport> read_thermal_json(const std::string& path) {
       if (l.is_object()) out.limits.push_back({read_text(l, "role"), read_number(l, "limit_c").value_or(0)});
     }
   }
-  for (const Json& run : json["runs"]) {
-    if (run.is_object()) out.runs.push_back(read_run(run, out.duration_s));
-  }
+  for (const Json& run : json["runs"]) out.runs.push_back(read_run(run, out.duration_s));
   // Else a backend alone was.
   out.simulated = json.value("simulated", Json(false)) == Json(true) && simulated_backends(out.runs).empty();
   return out;

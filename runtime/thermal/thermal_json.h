@@ -10,7 +10,8 @@ namespace sluice {
 // One document, indented, with a line end. What is not known is null.
 std::string thermal_json(const ThermalReport& report);
 
-// kInvalid, naming the file: unreadable, no such document, another version, values of a wrong kind.
+// kInvalid, naming the file: unreadable, no such document, another version, a list of runs or windows that is
+// none. Any other value of a wrong kind counts as unknown.
 Result<ThermalReport> read_thermal_json(const std::string& path);
 
 // One line per window, with a header line; unknown values are empty.

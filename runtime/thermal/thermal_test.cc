@@ -25,6 +25,9 @@ namespace {
 
 constexpr double kSteadyKelvinPerMinute = 0.5;  // of the hottest sensor of a real device, at 1 degree steps
 constexpr int kSteadyOverS = 60;
+constexpr const char* kNoCoolDown = "none asked for";
+constexpr const char* kSteady = "steady";
+constexpr const char* kNotSteady = "not steady within the time given";
 constexpr std::string_view kPrefix = "sim:";
 
 std::vector<ThermalLimit> limits_of(const DeviceProfile& profile) {
@@ -153,6 +156,7 @@ bool ThermalTest::check(LoadIssues& issues) {
   if (pipeline) {
     report_.pipeline = pipeline->plan().name;
     report_.pipeline_sha256 = spec_sha256(parsed.spec);
+    report_.models_sha256 = models_sha256(pipeline->plan());
     file_policy_ = policy_of(pipeline->plan());
     device_ = pipeline->plan().device;
     kept_files_ = kept_files(pipeline->plan());
@@ -182,6 +186,8 @@ Status ThermalTest::resume(ThermalReport earlier) {
   if (earlier.pipeline != report_.pipeline) return differs("pipeline");
   if (other(earlier.pipeline_sha256, report_.pipeline_sha256))
     return differs("pipeline (of the same name; its file says something else now)");
+  if (other(earlier.models_sha256, report_.models_sha256))
+    return differs("model (a file of its models contains something else now)");
   if (earlier.device != report_.device) return differs("device");
   if (other(earlier.profile_sha256, report_.profile_sha256))
     return differs("device (its profile says something else now)");
@@ -293,7 +299,7 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
     run.windows.push_back(std::move(window));
     if (!simulated()) add_simulated_backends(pipeline.report(), run);
     run.results = results_of(run.windows, options_.duration_s);
-    if (written.ok()) written = on_window_(report_);
+    if (written.ok()) written = on_window_(report_, run);
     if (!written.ok()) pipeline.stop();
   };
   options.every_second = [&] {
@@ -325,6 +331,7 @@ Status ThermalTest::load_phase(Pipeline& pipeline, ThermalRun& run) {
                     "machine's heat was measured",
                     report_.readings));
   run.notices.insert(run.notices.end(), report.warnings.begin(), report.warnings.end());
+  if (simulated()) note_idling(report, run);
   if (report.device)
     run.notices.insert(run.notices.end(), report.device->notices.begin(), report.device->notices.end());
   for (const InferenceReport& i : report.inference) {
@@ -344,10 +351,17 @@ std::unique_ptr<Telemetry> ThermalTest::idle_telemetry() const {
   return sensors.ok() ? std::move(*sensors) : nullptr;  // why it failed is the run's to say
 }
 
-// Until the hottest sensor has moved by less than half a kelvin in a minute.
+// A simulated device idled before the run began.
+void ThermalTest::note_idling(const RunReport& report, ThermalRun& run) {
+  const auto idle = report.device ? report.device->idled_before : std::nullopt;
+  run.cool_down_s = idle ? idle->seconds : 0;
+  run.cool_down = !idle ? kNoCoolDown : idle->steady ? kSteady : kNotSteady;
+}
+
+// Until the hottest sensor has moved by no more than kSteadyKelvinPerMinute over kSteadyOverS.
 void ThermalTest::cool_down(ThermalRun& run) {
   if (options_.cool_down_s <= 0) {
-    run.cool_down = "none asked for";
+    run.cool_down = kNoCoolDown;
     return;
   }
   const std::unique_ptr<Telemetry> telemetry = idle_telemetry();
@@ -364,7 +378,7 @@ void ThermalTest::cool_down(ThermalRun& run) {
     run.cool_down_s = to_s(clock_.now() - start);
     if (last.size() == static_cast<std::size_t>(kSteadyOverS)) {
       const auto [low, high] = std::minmax_element(last.begin(), last.end());
-      run.cool_down = "steady";
+      run.cool_down = kSteady;
       if (*high - *low <= kSteadyKelvinPerMinute * 2) return;
     }
     if (!wait_until(clock_, clock_.now() + from_s(1), stopped_)) {
@@ -372,7 +386,7 @@ void ThermalTest::cool_down(ThermalRun& run) {
       return;
     }
   }
-  run.cool_down = "not steady within the time given";
+  run.cool_down = kNotSteady;
 }
 
 // Temperatures and power while nothing runs.
@@ -396,7 +410,7 @@ Status ThermalTest::recover(ThermalRun& run) {
     ThermalWindow window = recorder.next(std::move(now), false);
     window.t_s += begin_s;
     run.windows.push_back(std::move(window));
-    SLUICE_RETURN_IF_ERROR(on_window_(report_));
+    SLUICE_RETURN_IF_ERROR(on_window_(report_, run));
   }
   return {};
 }

@@ -47,8 +47,8 @@ struct ThermalLimit {
 
 struct ThermalReport {
   std::string pipeline;
-  // Of what was tested (identity.h); empty: a result of an older version, or no profile.
-  std::string pipeline_sha256, profile_sha256;
+  // Of what was tested (identity.h); empty: a result of an older version, no models, or no profile.
+  std::string pipeline_sha256, models_sha256, profile_sha256;
   bool simulated = false;  // the device; of a real one, a backend may be all the same
   std::string device;      // "real", or the profile's name
   std::string readings;    // real: the profile that its readings are simulated of; empty: they are its own
@@ -61,8 +61,8 @@ struct ThermalReport {
 
 class ThermalTest {
  public:
-  // Told after each window; `report.runs.back()` is the one that goes on. A failure ends the test.
-  using OnWindow = std::function<Status(const ThermalReport& report)>;
+  // Told after each window of `run`, one of the report's. A failure ends the test.
+  using OnWindow = std::function<Status(const ThermalReport& report, const ThermalRun& run)>;
   ThermalTest(ThermalOptions options, OnWindow on_window);
 
   // Loads the file once: every error and warning of it.
@@ -89,6 +89,7 @@ class ThermalTest {
   Status load_phase(Pipeline& pipeline, ThermalRun& run);
   std::unique_ptr<Telemetry> idle_telemetry() const;
   void cool_down(ThermalRun& run);
+  void note_idling(const RunReport& report, ThermalRun& run);
   Status recover(ThermalRun& run);
   std::vector<std::pair<std::string, int>> missing() const;  // policies and repetitions, in order
   ThermalRun* find(const std::string& policy, int repetition);

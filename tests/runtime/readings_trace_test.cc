@@ -58,6 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Broken{"{\"t_s\": 1}\nhello\n", ":2: no JSON object"},
                       Broken{"{\"t_s\": 1}\n[1]\n", ":2: no JSON object"},
                       Broken{"{\"power_w\": 1}\n", ":1: 't_s', the time in seconds, is missing"},
+                      Broken{"{\"t_s\": 1.7e12}\n", ":1: 't_s' is 1.7e+12, must be -4e+09 to 4e+09 s"},
                       Broken{"{\"t_s\": 5}\n{\"t_s\": 5}\n",
                              ":2: 't_s' is 5, which is not after the line before"},
                       Broken{"{\"t_s\": 1, \"temperature_c\": {\"npu\": 42000}}\n",

@@ -68,6 +68,8 @@ class NoFeed final : public SourceFeed {
   void discard() override {}
   void interrupt() override {}
   bool external() const override { return true; }
+  bool waits_for_buffer() const override { return starved; }
+  bool starved = false;
 };
 
 // Carries no message: whatever enters stays.
@@ -141,6 +143,23 @@ TEST_F(WatchdogTest, NamesNodePortAndFrameOnce) {
   ASSERT_EQ(messages.size(), 2u) << "a second stall";
   EXPECT_THAT(messages[1], HasSubstr("is still working on frame 7 of 'camera'\n  the message"));
   EXPECT_EQ(watchdog.stalls(), 2u);
+}
+
+// Lossless, and the application keeps packets of an app_sink: it may go on whenever it likes.
+TEST_F(WatchdogTest, ASourceWithoutBuffersIsNamedAndLeftAlone) {
+  StuckExecutor executor(setup());
+  std::string given_up;
+  Watchdog watchdog(plan_, executor, clock_, [&](const Status& why) { given_up = why.message(); });
+  feed_.starved = true;
+  clock_.advance_to(from_s(500));
+  EXPECT_THAT(messages, ElementsAre("nothing has moved for 10 s:\n  source 'camera' waits for a free buffer, "
+                                    "and no frame is inside: the application keeps its packets\n"));
+  EXPECT_EQ(given_up, "");
+  executor.push(0, {.source = 0, .number = 0});
+  executor.arrive(0);
+  clock_.advance_to(from_s(520));
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_THAT(messages[1], HasSubstr("source 'camera' waits for a free buffer\n  node 'out' is still"));
 }
 
 // A camera, or an application, goes on beside a node that hangs.

@@ -56,6 +56,22 @@ TEST(SimulatedDevice, ASlowerModeTakesLongerAndLess) {
   EXPECT_NEAR(slow.energy_j(), 2 * 0.5 + 2 * 2 * power_share(0.5), 1e-9);
 }
 
+TEST(SimulatedDevice, SettlesUntilNothingMovesOrTheTimeIsOver) {
+  SimulatedDevice device(one_unit(), 25, 1);
+  const SimulatedDevice::Idle none = device.settle(0.05, 0);
+  EXPECT_EQ(none.seconds, 0);
+  EXPECT_FALSE(none.steady);
+  const SimulatedDevice::Idle part = device.settle(0, 90);
+  EXPECT_NEAR(part.seconds, 90, 1e-9);
+  EXPECT_FALSE(part.steady);
+  const SimulatedDevice::Idle whole = device.settle(0.05, 1e5);
+  EXPECT_TRUE(whole.steady);
+  EXPECT_LT(whole.seconds, 1e5);
+  const double before = device.temperature(0);
+  device.advance(device.now() + from_s(60));
+  EXPECT_NEAR(device.temperature(0), before, 0.05);
+}
+
 TEST(SimulatedDevice, ReadingsTellLoadPowerAndHeat) {
   SimulatedDevice device(one_unit(), 25, 1);
   device.run(work_of(500), 0);

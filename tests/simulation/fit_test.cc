@@ -164,6 +164,23 @@ TEST(Fit, FindsTheAmbientToo) {
   EXPECT_NEAR(fitted->case_rms_c, 0.6, 0.3) << "noise and steps, and nothing else";
 }
 
+// What a sensor did not say is no residual of 0.
+TEST(Fit, MissingSamplesMakeItNoBetter) {
+  Random random(77);
+  const DeviceProfile truth = random_device(random);
+  RecordedRun run = record(truth, random);
+  const auto whole = fit_device({run}, truth.ambient_c);
+  for (std::size_t k = 0; k < run.samples.size(); ++k) {
+    if (k % 5 >= 2) continue;
+    for (std::size_t role = 0; role < kHeatRoles; ++role)
+      if (role != static_cast<std::size_t>(HeatRole::kSkin)) run.samples[k].temperature_c[role].value.reset();
+  }
+  const auto fitted = fit_device({run}, truth.ambient_c);
+  ASSERT_TRUE(whole.ok() && fitted.ok()) << fitted.status().message();
+  for (std::size_t u = 0; u < truth.units.size(); ++u)
+    EXPECT_NEAR(fitted->units[u].rms_c, whole->units[u].rms_c, 0.15 * whole->units[u].rms_c);
+}
+
 TEST(Fit, TracesAtDifferentAmbientsHaveOneEach) {
   Random random(77);
   DeviceProfile truth = random_device(random);

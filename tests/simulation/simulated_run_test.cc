@@ -8,7 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/builtin.h"
+#include "runtime/opening_stop.h"
 #include "runtime/pipeline.h"
+#include "runtime/simulated_engine.h"
+#include "simulation/profile_reader.h"
+#include "simulation/simulated_run.h"
 
 namespace sluice {
 namespace {
@@ -237,6 +241,40 @@ TEST(SimulatedRun, AFailureUnderOnErrorStopEndsItAndIsNamed) {
       pipeline->wait().message(),
       HasSubstr("node 'face': frame 7 of 'camera': simulated backend 'fake' was told to fail in run 7"));
   EXPECT_EQ(pipeline->report().status, RunStatus::kFailed);
+}
+
+// By then the selector may have taken another backend, which is not to blame.
+TEST(SimulatedRun, ARunThatHangsIsGivenUpOnWhatItRanOn) {
+  const auto pipeline = Pipeline::load(
+      kFast, builtin_registry(),
+      {{{"face.backends", "[fake, cpu]"},
+        {"face.fake", "{latency_ms: 5, hang_at: [7], run_timeout_ms: 500}"}},
+       "30"});
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
+  SimulatedSetup setup;
+  setup.plan = std::make_shared<const Plan>(pipeline->plan());
+  auto profile = load_profile("qcs6490");
+  ASSERT_TRUE(profile.ok()) << profile.status().message();
+  setup.profile = std::move(*profile);
+  OpeningStop stop;
+  auto sources = read_source_headers(*setup.plan, stop);
+  ASSERT_TRUE(sources.ok()) << sources.status().message();
+  setup.sources = std::move(*sources);
+  setup.frames = 60;
+  auto run = SimulatedRun::create(std::move(setup));
+  ASSERT_TRUE(run.ok()) << run.status().message();
+  std::vector<std::string> failed_on;
+  (*run)->on_run([&](std::size_t, const InferChoice& choice, TimeNs, const Status& status) {
+    if (!status.ok()) failed_on.push_back(choice.backend);
+  });
+  (*run)->call_at(from_ms(400), [&] {
+    InferChoice other;
+    other.backend = "cpu";
+    ASSERT_TRUE((*run)->choose(0, other).ok());
+  });
+  ASSERT_TRUE((*run)->run().ok());
+  EXPECT_EQ(failed_on, std::vector<std::string>{"fake"});
+  EXPECT_EQ((*run)->infer()[0].choice.backend, "cpu");
 }
 
 TEST(SimulatedRun, WhatCannotBeSaysWhy) {

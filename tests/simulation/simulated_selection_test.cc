@@ -127,7 +127,7 @@ ThermalReport two_policies() {
   options.device = "sim:qcs6490";
   options.ambient_c = 35;
   options.policies = {"fixed", "sustained"};
-  ThermalTest test(options, [](const ThermalReport&) -> Status { return {}; });
+  ThermalTest test(options, [](const ThermalReport&, const ThermalRun&) -> Status { return {}; });
   LoadIssues issues;
   EXPECT_TRUE(test.check(issues)) << issues.status().message();
   EXPECT_TRUE(test.run().ok());

@@ -23,6 +23,6 @@ fi
 junit=$ROOT/build/$preset/test_results.xml
 rm -f "$junit"
 status=0
-ctest --test-dir "$ROOT/build/$preset" --output-on-failure --no-tests=error --output-junit "$junit" "$@" || status=$?
+ctest --test-dir "$ROOT/build/$preset" --output-on-failure --test-output-truncation head --no-tests=error --output-junit "$junit" "$@" || status=$?
 python3 "$ROOT/tools/dev.d/test_summary.py" "$junit" || status=1
 exit "$status"

@@ -1,7 +1,7 @@
 // Ctrl-C: the first SIGINT, SIGTERM or SIGHUP (a terminal that closes) drains; another SIGINT or SIGTERM ends
 // the program with 130. Those of the first 100 ms count as the first: who is interrupted once may hear it
-// twice
-// (`timeout` tells its command and its command's group; a shell script passes on what the terminal said).
+// twice (`timeout` tells its command and its command's group; a shell script passes on what the terminal
+// said).
 #pragma once
 
 #include <functional>

@@ -38,9 +38,8 @@ ThermalOptions options_of(const ThermalArguments& arguments) {
 }
 
 // One line of the test as it goes on, where stderr is a terminal.
-void show(const ThermalReport& report, bool quiet) {
+void show(const ThermalReport& report, const ThermalRun& run, bool quiet) {
   if (quiet || ::isatty(STDERR_FILENO) != 1) return;
-  const ThermalRun& run = report.runs.back();
   const ThermalWindow& w = run.windows.back();
   std::fputs(
       fmt::format("\r\x1b[K{} {}: {}", run.policy, time_text(w.t_s), w.load ? "load" : "recovery").c_str(),
@@ -135,8 +134,8 @@ int execute(const ThermalArguments& arguments) {
   const auto logging = Logging::start({arguments.quiet ? LogLevel::kError : LogLevel::kWarning, ""});
   if (!logging.ok()) return fail(logging.status());
   // Each window is written at once: an interruption or a power cut loses none.
-  ThermalTest test(options_of(arguments), [&](const ThermalReport& report) -> Status {
-    show(report, arguments.quiet);
+  ThermalTest test(options_of(arguments), [&](const ThermalReport& report, const ThermalRun& run) -> Status {
+    show(report, run, arguments.quiet);
     if (report.simulated || arguments.json == "-") return {};
     return write_result(result_files(arguments)[0], arguments.json.empty() ? "" : thermal_json(report));
   });

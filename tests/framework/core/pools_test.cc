@@ -15,6 +15,15 @@ BufferPool::Ptr pool_of(std::size_t bytes, std::size_t buffers) {
   return std::move(*pool);
 }
 
+TEST(BufferPool, HasAtMostWhatItsListCanNumber) {
+  EXPECT_FALSE(BufferPool::create("many", 1, kMostInPool + 1).ok());
+  const auto pool = BufferPool::create("many", 1, kMostInPool);
+  ASSERT_TRUE(pool.ok()) << pool.status().message();
+  std::vector<BufferRef> all;
+  while (BufferRef one = (*pool)->acquire()) all.push_back(std::move(one));
+  EXPECT_EQ(all.size(), kMostInPool);
+}
+
 TEST(BufferPool, GivesAlignedBuffersUntilItIsEmpty) {
   auto pool = pool_of(100, 2);
   BufferRef a = pool->acquire();

@@ -129,6 +129,22 @@ TEST(Convert, WrittenParametersThatContradictNameBothScales) {
                           "(scale 0.75, zero point 128)"));
 }
 
+// Whichever of its readers stands first in the file.
+TEST(Convert, AQuantizeWithoutOptionsTakesThemFromTheReaderThatHasThem) {
+  const std::string float_one = "- {id: f, type: infer, inputs: own, options: {model: f}}\n";
+  const std::string integer_one = "- {id: q, type: infer, inputs: own, options: {model: q}}\n";
+  for (const std::string& readers : {float_one + integer_one, integer_one + float_one}) {
+    const PlanResult result = plan_of(
+        "models: {f: {path: float.onnx}, q: {path: quant.onnx}}\nnodes:\n- {id: cam, type: source}\n- {id: "
+        "pre, type: prefloat, inputs: cam}\n- {id: own, type: quantize, inputs: pre}\n" +
+        readers + "- {id: out_f, type: void, inputs: f}\n- {id: out_q, type: void, inputs: q}\n");
+    ASSERT_TRUE(result.plan) << readers;
+    EXPECT_EQ(node(result, "own").routes[0].outputs[0].tensor->dtype, DType::kUint8) << readers;
+    EXPECT_EQ(edge(result, "own", "q").to_port, 0);
+    EXPECT_EQ(edge(result, "f.dequantize", "f").to_port, 0);
+  }
+}
+
 TEST(Convert, ShapesMustFit) {
   EXPECT_THAT(issues_of(pipeline("prefloat", "detect", "small.onnx")),
               ElementsAre("6:35: node 'face': input 'image' of model 'face' takes float32 1x3x4x4, but 'pre' "

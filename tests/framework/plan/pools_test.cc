@@ -130,5 +130,24 @@ TEST(Pools, ListsMultiply) {
   EXPECT_EQ(result.plan->planned_bytes, 768U * static_cast<std::size_t>(output(result, "pre").buffers));
 }
 
+TEST(Pools, MorePacketsThanAPoolHasAreRefused) {
+  const auto refused = [](int lists) {
+    std::string text = "nodes:\n- {id: m0, type: source}\n", last = "m0";
+    for (int i = 1; i <= lists; ++i) {
+      const std::string id = "m" + std::to_string(i);
+      text += "- {id: " + id + ", type: many, inputs: " + last + "}\n";
+      last = id;
+    }
+    return issues_of(text + "- {id: out, type: void, inputs: " + last + "}\n");
+  };
+  EXPECT_THAT(refused(5), ::testing::IsEmpty());
+  EXPECT_THAT(refused(7),
+              Contains(::testing::HasSubstr("lists of 16384 packets at once, allowed: 65535 packets; lower "
+                                            "flow.max_in_flight, or how long its lists may be")));
+  EXPECT_THAT(refused(40), Contains(::testing::HasSubstr(
+                               "node 'm8': output 'items' would be lists of up to 65536 packets, allowed: "
+                               "65535; shorten the lists before it")));
+}
+
 }  // namespace
 }  // namespace sluice::testing

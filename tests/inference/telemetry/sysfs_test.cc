@@ -104,6 +104,20 @@ TEST(SysfsLayouts, PowerIsOfTheBatteryOnceItDischarges) {
   EXPECT_EQ(telemetry.sample(0).power_w.value, 8.5) << "and not of the mouse's";
 }
 
+// What the whole device draws, rather than its processors alone, also beside a battery that is full.
+TEST(SysfsLayouts, PowerIsOfTheWholeDeviceWhereThatIsKnown) {
+  FixtureTree tree("x86_laptop");
+  tree.set("sys/class/powercap/intel-rapl:1/name", "psys");
+  tree.set("sys/class/powercap/intel-rapl:1/energy_uj", 1'000'000);
+  EXPECT_EQ(look_at_sysfs(tree.root()).power.name, "RAPL psys");
+  SysfsTelemetry telemetry(tree.root());
+  telemetry.sample(from_s(1));
+  tree.set("sys/class/powercap/intel-rapl:1/energy_uj", 23'000'000);
+  EXPECT_NEAR(*telemetry.sample(from_s(3)).power_w.value, 11, 1e-6);
+  tree.set("sys/class/power_supply/BAT0/status", "Discharging");
+  EXPECT_EQ(look_at_sysfs(tree.root()).power.name, "battery BAT0");
+}
+
 TEST(SysfsLayouts, AContainerWithoutSensors) {
   const FixtureTree tree("container");
   SysfsTelemetry telemetry(tree.root());

@@ -33,7 +33,7 @@ class KeptFiles : public ::testing::Test {
         << "version: 1\nnodes:\n- {id: cam, type: video_source, options: {uri: 'test:bars', "
            "width: 64, height: 64, pace: 30}}\n- {id: out, inputs: cam, "
         << sink << "}\n";
-    ThermalTest test(options, [](const ThermalReport&) { return Status{}; });
+    ThermalTest test(options, [](const ThermalReport&, const ThermalRun&) { return Status{}; });
     LoadIssues issues;
     EXPECT_TRUE(test.check(issues)) << issues.status().message();
     if (earlier) {

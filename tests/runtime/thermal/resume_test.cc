@@ -38,7 +38,7 @@ class Resume : public ::testing::Test {
     return out;
   }
   static ThermalReport report_of(const ThermalOptions& wanted) {
-    ThermalTest test(wanted, [](const ThermalReport&) { return Status{}; });
+    ThermalTest test(wanted, [](const ThermalReport&, const ThermalRun&) { return Status{}; });
     LoadIssues issues;
     EXPECT_TRUE(test.check(issues)) << issues.status().message();
     EXPECT_TRUE(test.run().ok());
@@ -51,7 +51,7 @@ class Resume : public ::testing::Test {
     return *read;
   }
   static Status resumed(const ThermalOptions& wanted, ThermalReport earlier) {
-    ThermalTest test(wanted, [](const ThermalReport&) { return Status{}; });
+    ThermalTest test(wanted, [](const ThermalReport&, const ThermalRun&) { return Status{}; });
     LoadIssues issues;
     EXPECT_TRUE(test.check(issues)) << issues.status().message();
     return test.resume(std::move(earlier));
@@ -72,6 +72,26 @@ TEST_F(Resume, AnotherPipelineOfTheSameNameIsRefused) {
   ThermalReport old = earlier;
   old.pipeline_sha256 = old.profile_sha256 = "";
   EXPECT_TRUE(resumed(options(file), old).ok()) << "an older version wrote names alone";
+}
+
+TEST_F(Resume, AnotherModelOfTheSamePathIsRefused) {
+  const auto model = [&](const char* name) {
+    std::ostringstream bytes;
+    bytes << std::ifstream(std::string("data/models/") + name, std::ios::binary).rdbuf();
+    return write("model.onnx", bytes.str());
+  };
+  const std::string path = model("face_detection_front_128x128.onnx");
+  const std::string file =
+      write("a.yaml", "version: 1\nname: same\nmodels: {face: {path: " + path +
+                          "}}\nnodes:\n- {id: cam, type: video_source, options: {uri: 'test:bars'}}\n"
+                          "- {id: pre, type: preprocess, inputs: cam, options: {model: face}}\n"
+                          "- {id: face, type: infer, inputs: pre, options: {model: face, backends: [cpu]}}\n"
+                          "- {id: out, type: null_sink, inputs: face}\n");
+  const ThermalReport earlier = as_read(report_of(options(file)));
+  EXPECT_EQ(earlier.models_sha256.size(), 64u);
+  EXPECT_TRUE(resumed(options(file), earlier).ok());
+  model("face_detection_back_256x256.onnx");
+  EXPECT_THAT(resumed(options(file), earlier).message(), HasSubstr("of another model (a file of its models"));
 }
 
 TEST_F(Resume, AnEditedProfileIsRefused) {

@@ -23,7 +23,7 @@ TEST(SimulatedBackends, AreSaidOfARealTest) {
   options.backends = {{"near", "fake"}, {"far", "fake"}};
   options.duration_s = 1;
   options.cool_down_s = options.recovery_s = 0;
-  ThermalTest test(options, [](const ThermalReport& report) {
+  ThermalTest test(options, [](const ThermalReport& report, const ThermalRun&) {
     EXPECT_THAT(report.runs.back().simulated_backends, ElementsAre("fake")) << "from the first window on";
     return Status{};
   });

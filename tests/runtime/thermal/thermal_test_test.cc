@@ -32,7 +32,7 @@ ThermalOptions options(double duration_s = 600) {
   return out;
 }
 
-Status keep_on(const ThermalReport&) { return {}; }
+Status keep_on(const ThermalReport&, const ThermalRun&) { return {}; }
 
 ThermalReport report_of(ThermalOptions wanted) {
   ThermalTest test(std::move(wanted), keep_on);
@@ -83,6 +83,22 @@ TEST(ThermalTest, WindowsEndWithTheLoad) {
     for (std::size_t i = load.size(); i < whole.windows.size(); ++i)
       EXPECT_EQ(whole.windows[i].delivered, 0u);
   }
+}
+
+// Of a simulated device, which idles before it.
+TEST(ThermalTest, TellsTheCoolDownBeforeASimulatedRun) {
+  ThermalOptions wanted = options(20);
+  const auto found = [&](double most_s) {
+    wanted.cool_down_s = most_s;
+    const ThermalRun run = report_of(wanted).runs.at(0);
+    return std::pair(run.cool_down, run.cool_down_s);
+  };
+  EXPECT_EQ(found(0), std::pair(std::string("none asked for"), 0.0));
+  EXPECT_EQ(found(90), std::pair(std::string("not steady within the time given"), 90.0));
+  const auto [words, seconds] = found(36'000);
+  EXPECT_EQ(words, "steady");
+  EXPECT_GT(seconds, 90);
+  EXPECT_LT(seconds, 36'000);
 }
 
 TEST(ThermalTest, RunsAreTheSameToTheByte) {
@@ -155,7 +171,7 @@ TEST(ThermalTest, StopsBetweenWindowsAndKeepsThem) {
   ThermalOptions wanted = options();
   ThermalTest* running = nullptr;
   std::size_t seen = 0;
-  ThermalTest test(wanted, [&](const ThermalReport& report) -> Status {
+  ThermalTest test(wanted, [&](const ThermalReport& report, const ThermalRun&) -> Status {
     seen = report.runs.back().windows.size();
     if (seen == 7) running->stop();
     return {};
@@ -170,7 +186,7 @@ TEST(ThermalTest, StopsBetweenWindowsAndKeepsThem) {
 }
 
 TEST(ThermalTest, AFullDiskEndsItAtOnce) {
-  ThermalTest test(options(), [](const ThermalReport& report) -> Status {
+  ThermalTest test(options(), [](const ThermalReport& report, const ThermalRun&) -> Status {
     return report.runs.back().windows.size() < 3 ? Status{} : failed("--json: no space left");
   });
   LoadIssues issues;
@@ -321,7 +337,7 @@ TEST(RealThermalTest, AnInterruptInTheRecoveryKeepsTheLoadAndResumesWithTheRecov
   std::size_t load = 0;
   ThermalOptions wanted = real_options(clock, [](int) { return 50.0; });
   wanted.cool_down_s = 0;
-  ThermalTest test(wanted, [&](const ThermalReport& report) -> Status {
+  ThermalTest test(wanted, [&](const ThermalReport& report, const ThermalRun&) -> Status {
     const std::vector<ThermalWindow>& windows = report.runs.back().windows;
     if (windows.back().load) load = windows.size();
     if (windows.size() == load + 2) running->stop();
@@ -349,7 +365,7 @@ TEST(RealThermalTest, AnInterruptInTheRecoveryKeepsTheLoadAndResumesWithTheRecov
 
 TEST(ThermalTest, AnInterruptInTheSimulatedRecoveryKeepsWhatThereIs) {
   ThermalTest* running = nullptr;
-  ThermalTest test(options(120), [&](const ThermalReport& report) -> Status {
+  ThermalTest test(options(120), [&](const ThermalReport& report, const ThermalRun&) -> Status {
     if (!report.runs.back().windows.back().load) running->stop();
     return {};
   });
@@ -387,10 +403,18 @@ TEST(ThermalJson, RefusesWhatIsNone) {
     std::ofstream(path) << text;
     EXPECT_FALSE(read_thermal_json(path).ok()) << text;
   }
-  // Values of wrong kinds are unknown, not a crash.
-  std::ofstream(path)
-      << R"({"version": 1, "runs": [3, {"windows": [7, {"t_s": "x", "backend": {"a": 1}}]}]})";
-  EXPECT_TRUE(read_thermal_json(path).ok());
+  // Windows are not lost without a word.
+  const auto why = [&](const std::string& runs) {
+    std::ofstream(path) << R"({"version": 1, "runs": )" << runs << "}";
+    return read_thermal_json(path).status().message();
+  };
+  EXPECT_THAT(why("3"), HasSubstr("'runs' is no list"));
+  EXPECT_THAT(why("[3]"), HasSubstr("runs[0] is no map"));
+  EXPECT_THAT(why(R"([{"windows": []}, {"windows": "x"}])"), HasSubstr("runs[1] has no list 'windows'"));
+  EXPECT_THAT(why(R"([{"windows": [7]}])"), HasSubstr("runs[0].windows[0] has no numbers 't_s' and 'seconds'"));
+  EXPECT_THAT(why(R"([{"windows": [{"t_s": "x", "seconds": 10}]}])"), HasSubstr("windows[0] has no numbers"));
+  // Other values of wrong kinds are unknown, not a crash.
+  EXPECT_EQ(why(R"([{"windows": [{"t_s": 10, "seconds": 10, "fps": [], "backend": {"a": 1}}]}])"), "");
 }
 
 TEST(ThermalText, ComparesRunsOfOnePolicy) {
