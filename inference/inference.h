@@ -124,8 +124,12 @@ struct InferenceEntry {
   Placement placement;
   Histogram latency;
   std::optional<double> saturated_fraction;
+  // The first one and the last ones, kMostDecisions at most: a run goes on for days.
+  static constexpr std::size_t kMostDecisions = 1000;
   std::vector<Choice> decisions;
-  std::vector<std::string> warnings;  // fallbacks under `warn` and `allow`
+  std::uint64_t decisions_left_out = 0;  // so many came after the first
+  std::vector<std::string> ran_on;       // backends, each once
+  std::vector<std::string> warnings;     // fallbacks under `warn` and `allow`
   std::string on_fallback;            // under `allow` the warnings are for the report alone
   std::uint64_t abandoned_runs = 0;   // hung and given up
 };

@@ -23,6 +23,12 @@ void InferenceRecord::choose(Choice choice, const Placement& placement, const Se
   if (const auto before = session_.lock(); before && before != session)
     abandoned_before_ += before->abandoned();
   session_ = session;
+  if (std::ranges::find(entry_.ran_on, choice.backend) == entry_.ran_on.end())
+    entry_.ran_on.push_back(choice.backend);
+  if (entry_.decisions.size() == InferenceEntry::kMostDecisions) {
+    entry_.decisions.erase(entry_.decisions.begin() + 1);
+    ++entry_.decisions_left_out;
+  }
   entry_.decisions.push_back(std::move(choice));
 }
 

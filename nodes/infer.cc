@@ -19,6 +19,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "framework/core/log.h"
 #include "framework/core/rate_grid.h"
@@ -118,7 +119,8 @@ class InferNode final : public Node, public ModelUser {
   Status run(std::size_t route, LoadedModelPtr& model, std::span<const Tensor* const> inputs,
              std::span<Tensor* const> outputs, RunOrder order);
   LoadedModelPtr replacement_of(std::size_t route, const LoadedModelPtr& lost);
-  void tell_failure(const LoadedModel& model);
+  LoadedModelPtr begin(std::size_t route, std::uint64_t frame);
+  void note_failure(const LoadedModelPtr& model);
   Status check_outputs(const LoadedModel& model, std::span<Tensor* const> outputs);
   void collect_ranges(const LoadedModel& model, std::span<const Tensor* const> inputs,
                       std::span<Tensor* const> outputs);
@@ -130,9 +132,18 @@ class InferNode final : public Node, public ModelUser {
   std::vector<std::string> inputs_;     // names of the model's inputs, by edge
   std::mutex hand_over_;                // held while a backend that failed is replaced
   std::condition_variable replaced_;    // a route got another model
-  mutable std::mutex mutex_;            // guards what follows
-  std::vector<LoadedModelPtr> models_;  // by route
-  LoadedModelPtr in_vain_;              // failed for good, and nothing took its place
+  // Frames that start beside each other may come here in another order. So that a change lies between two
+  // frames, those older than one that had begun before it run on what that one did.
+  struct Running {
+    LoadedModelPtr now, before;
+    std::uint64_t from = 0;  // the first frame that runs on `now`
+  };
+  mutable std::mutex mutex_;      // guards what follows
+  std::vector<Running> models_;   // by route
+  std::uint64_t next_frame_ = 0;  // after the newest that has begun
+  std::weak_ptr<const LoadedModel> failed_;  // the last one that failed
+  LoadedModelPtr in_vain_;                   // failed for good, and nothing took its place
+  std::uint64_t most_beside_ = 1;            // frames that may run at the same time
   bool one_path_ = false;               // its model has no variants in use: all routes share one session
   int priority_ = 0;
   TimeNs finish_within_ = 0;
@@ -231,6 +242,7 @@ Status InferNode::open(const OpenContext& context) {
     return invalid("infer needs the services and routes of a pipeline");
   const Options& options = *context.options;
   SLUICE_RETURN_IF_ERROR(read_options(context));
+  most_beside_ = static_cast<std::uint64_t>(std::max(1, services_->runs_at_once(context.node_id)));
   types_.assign(context.routes.begin(), context.routes.end());
   models_.resize(types_.size());
   const ModelRequest model = choice_.request.model;
@@ -280,19 +292,34 @@ void InferNode::use(std::size_t route, LoadedModelPtr model) {
   const SessionHandle session = model->opened.session;
   const std::string& id = choice_.request.node;
   session->expect_runs_of(id, services_->runs_at_once(id));
+  Running old;
   {
     std::lock_guard lock(mutex_);
-    models_[own(route)].swap(model);
+    Running& running = models_[own(route)];
+    old = std::exchange(running, {std::move(model), running.now, next_frame_});
+    if (old.before && old.from == next_frame_) running.before = old.before;  // no frame has run on `old.now`
+    if (most_beside_ == 1 || running.before == failed_.lock()) running.before = nullptr;
     in_vain_ = nullptr;
   }
-  // `model` is what it was before.
-  if (model && model->opened.session != session) model->opened.session->expect_none_of(id);
+  if (old.now && old.now->opened.session != session) old.now->opened.session->expect_none_of(id);
   replaced_.notify_all();
+}
+
+// What a frame that begins runs on, whatever replaces it.
+LoadedModelPtr InferNode::begin(std::size_t route, std::uint64_t frame) {
+  LoadedModelPtr gone;  // let go without the lock
+  std::lock_guard lock(mutex_);
+  if (models_.empty()) return nullptr;
+  next_frame_ = std::max(next_frame_, frame + 1);
+  Running& running = models_[own(route)];
+  if (running.before && frame < running.from) return running.before;
+  if (frame >= running.from + most_beside_) gone = std::move(running.before);
+  return running.now;
 }
 
 LoadedModelPtr InferNode::in_use(std::size_t route) const {
   std::lock_guard lock(mutex_);
-  return own(route) < models_.size() ? models_[own(route)] : nullptr;
+  return own(route) < models_.size() ? models_[own(route)].now : nullptr;
 }
 
 void InferNode::note(std::size_t route, std::string reason) {
@@ -326,10 +353,10 @@ Result<LoadedModelPtr> InferNode::hand_over(std::size_t route, const LoadedModel
 // Under a selector: what it put in the place of `lost`, once it has; `lost` itself when it does not in time.
 LoadedModelPtr InferNode::replacement_of(std::size_t route, const LoadedModelPtr& lost) {
   std::unique_lock lock(mutex_);
-  const auto settled = [&] { return models_.empty() || models_[own(route)] != lost; };
+  const auto settled = [&] { return models_.empty() || models_[own(route)].now != lost; };
   // Where one frame waited in vain, the next one does not try.
   if (in_vain_ != lost && !replaced_.wait_for(lock, kReplacementTime, settled)) in_vain_ = lost;
-  return models_.empty() ? nullptr : models_[own(route)];
+  return models_.empty() ? nullptr : models_[own(route)].now;
 }
 
 // On `model`, or on those that take over when it has failed for good; then `model` is the one that ran.
@@ -337,7 +364,7 @@ Status InferNode::run(std::size_t route, LoadedModelPtr& model, std::span<const 
                       std::span<Tensor* const> outputs, RunOrder order) {
   for (;;) {
     Status status = SharedSession::run(model->opened.session, inputs, outputs, order);
-    if (!status.ok()) tell_failure(*model);
+    if (!status.ok()) note_failure(model);
     if (status.code() != Code::kUnavailable) return status;
     LoadedModelPtr next;
     if (meter_) {
@@ -361,9 +388,13 @@ void InferNode::tell(RunMeter* meter, std::function<void()> failed) {
   on_failure_ = std::move(failed);
 }
 
-void InferNode::tell_failure(const LoadedModel& model) {
-  if (!meter_ || model.candidate < 0) return;
-  meter_->add_failure(static_cast<std::size_t>(model.candidate));
+void InferNode::note_failure(const LoadedModelPtr& model) {
+  {
+    std::lock_guard lock(mutex_);
+    failed_ = model;
+  }
+  if (!meter_ || model->candidate < 0) return;
+  meter_->add_failure(static_cast<std::size_t>(model->candidate));
   on_failure_();
 }
 
@@ -382,7 +413,7 @@ Status InferNode::process(Context& context) {
     context.filter();
     return {};
   }
-  LoadedModelPtr model = in_use(context.route());  // this frame's, whatever replaces it
+  LoadedModelPtr model = begin(context.route(), context.frame().number);
   if (!model) return failed("the variant of this frame has no session");
   const std::size_t inputs = model->edges.size();
   const std::size_t outputs = model->ports.size();
@@ -411,7 +442,7 @@ Status InferNode::process(Context& context) {
   if (meter_ && model->candidate >= 0)
     meter_->add_run(static_cast<std::size_t>(model->candidate), ran > 0 ? ran : took);
   status = check_outputs(*model, {out.data(), outputs});
-  if (status.code() == Code::kUnavailable) tell_failure(*model);
+  if (status.code() == Code::kUnavailable) note_failure(model);
   SLUICE_RETURN_IF_ERROR(status);
   if (services_->ranges()) collect_ranges(*model, {in.data(), inputs}, {out.data(), outputs});
   for (std::size_t i = 0; i < outputs; ++i) context.emit(model->ports[i], std::move(packets[i]));

@@ -36,12 +36,11 @@ std::vector<DecisionReport> decision_reports(const InferenceEntry& entry, TimeNs
 
 // Which of the backends that ran it are.
 std::vector<std::string> simulated_backends(const InferenceEntry& entry, const InferenceServices& services) {
-  std::vector<std::string> out;
-  for (const Choice& c : entry.decisions) {
-    const Backend* const backend = services.backend(c.backend);
-    if (backend && backend->simulated() && std::ranges::find(out, c.backend) == out.end())
-      out.push_back(c.backend);
-  }
+  std::vector<std::string> out = entry.ran_on;
+  std::erase_if(out, [&](const std::string& name) {
+    const Backend* const backend = services.backend(name);
+    return !backend || !backend->simulated();
+  });
   return out;
 }
 
@@ -60,6 +59,7 @@ InferenceReport inference_report(const InferenceEntry& entry, TimeNs start) {
   out.latency = figures_of(entry.latency);
   out.saturated_fraction = entry.saturated_fraction;
   out.decisions = decision_reports(entry, start);
+  out.decisions_left_out = entry.decisions_left_out;
   out.warnings = entry.warnings;
   return out;
 }
@@ -128,7 +128,8 @@ RunSnapshot Engine::snapshot() const {
   out.over = finished_;
   out.counters = executor_->counters();
   for (const InferenceEntry& entry : services_->entries()) {
-    InferNow now{entry.node, entry.backend, entry.variant, {}, {}, 0, decision_reports(entry, started_at_)};
+    InferNow now{entry.node, entry.backend, entry.variant, {}, {}, 0, decision_reports(entry, started_at_),
+                 entry.decisions_left_out};
     if (!entry.decisions.empty()) {
       now.performance_mode = entry.decisions.back().performance_mode;
       now.reason = entry.decisions.back().reason;

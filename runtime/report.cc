@@ -106,7 +106,7 @@ Json texts(const std::vector<std::string>& lines) {
 }
 
 Json inference(const InferenceReport& i) {
-  return {{"node", i.node},
+  Json out = {{"node", i.node},
           {"model", i.model},
           {"variant", name(i.variant)},
           {"backend", name(i.backend)},
@@ -118,6 +118,8 @@ Json inference(const InferenceReport& i) {
           {"saturated_fraction", number(i.saturated_fraction)},
           {"decisions", list(i.decisions, decision)},
           {"warnings", texts(i.warnings)}};
+  if (i.decisions_left_out > 0) out["decisions_left_out"] = i.decisions_left_out;
+  return out;
 }
 
 Json setting(const SettingReport& s) {

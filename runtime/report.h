@@ -89,7 +89,8 @@ struct InferenceReport {
   std::optional<OperatorsReport> operators;
   LatencyFigures latency;  // p50, p95; over all backends
   std::optional<double> saturated_fraction;
-  std::vector<DecisionReport> decisions;
+  std::vector<DecisionReport> decisions;  // the first and the last ones (InferenceEntry::kMostDecisions)
+  std::uint64_t decisions_left_out = 0;   // so many came after the first
   std::vector<std::string> warnings;
 };
 

@@ -16,7 +16,8 @@ struct InferNow {
   std::string node;
   std::string backend, variant, performance_mode, reason;
   int step = 0;
-  std::vector<DecisionReport> decisions;  // so far
+  std::vector<DecisionReport> decisions;  // so far, as the report has them
+  std::uint64_t decisions_left_out = 0;
 };
 
 struct RunSnapshot {

@@ -23,6 +23,13 @@ int batch_of(const NodePlan& node) {
   return max ? static_cast<int>(std::clamp<std::int64_t>(*max, 1, 1024)) : 1;
 }
 
+// Where the option was written: in the file, at the node when it is not there, or by --set.
+void refuse(Draft& d, int n, std::string_view option, const std::string& sentence) {
+  if (d.draft(n).overridden.contains(option)) return d.error({}, "--set: " + sentence);
+  const Value* written = d.draft(n).spec->options.find(option);
+  d.error(written ? written->mark : d.node(n).mark, sentence);
+}
+
 // Same model, same backends, same settings of them: one session.
 bool share_session(Draft& d, int a, int b) {
   if (d.draft(a).model != d.draft(b).model || option(d.node(a), "backends") != option(d.node(b), "backends"))
@@ -39,8 +46,7 @@ void check_shared_batches(Draft& d, const std::vector<int>& infers) {
       const int first = infers[j], n = infers[i];
       if (!share_session(d, first, n)) continue;
       if (option(d.node(first), "batch") != option(d.node(n), "batch")) {
-        const Value* written = d.draft(n).spec->options.find("batch");
-        d.error(written ? written->mark : d.node(n).mark,
+        refuse(d, n, "batch",
                 d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id + "' (max " +
                     std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
                     "), and both share the session of model '" +
@@ -56,13 +62,12 @@ void check_shared_batches(Draft& d, const std::vector<int>& infers) {
 void check_backends(Draft& d, int n) {
   if (!d.node(n).options->has("backends")) return;
   std::vector<std::string> names = d.node(n).options->texts("backends");
-  const Value* written = d.draft(n).spec->options.find("backends");
-  const Mark mark = written ? written->mark : d.node(n).mark;
   if (names.empty())
-    d.error(mark, d.owner(n) + ": option 'backends' is empty, but something must run the model; write [cpu]");
+    refuse(d, n, "backends",
+           d.owner(n) + ": option 'backends' is empty, but something must run the model; write [cpu]");
   std::sort(names.begin(), names.end());
   if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
-    d.error(mark, d.owner(n) + ": option 'backends' names " + in_quotes(*twice) + " twice");
+    refuse(d, n, "backends", d.owner(n) + ": option 'backends' names " + in_quotes(*twice) + " twice");
 }
 
 std::vector<std::string> known_names(Draft& d, int n, const std::string& key) {

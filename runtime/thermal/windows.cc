@@ -1,5 +1,6 @@
 #include "runtime/thermal/windows.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice {
@@ -15,6 +16,9 @@ std::map<std::string, std::uint64_t> drops_between(const FlowCounters& a, const 
   }
   return out;
 }
+
+// All decisions so far, those that the report leaves out too.
+std::size_t made(const InferNow& node) { return node.decisions_left_out + node.decisions.size(); }
 
 }  // namespace
 
@@ -56,7 +60,9 @@ ThermalWindow WindowRecorder::next(RunSnapshot now, bool load) {
   out.rss_mb = now.rss_mb;
   for (std::size_t i = 0; i < now.infer.size(); ++i) {
     const InferNow& n = now.infer[i];
-    const std::size_t before = i < last_.infer.size() ? last_.infer[i].decisions.size() : n.decisions.size();
+    const std::size_t fresh =
+        i < last_.infer.size() ? std::min(n.decisions.size(), made(n) - made(last_.infer[i])) : 0;
+    const std::size_t before = n.decisions.size() - fresh;
     out.infer.push_back({n.node,
                          n.backend,
                          n.variant,

@@ -201,6 +201,17 @@ TEST(Options, SetIsCheckedLikeTheFile) {
                           "0:0: --set: node 'pre': unknown option 'nothing', allowed: model, fit, mean"));
 }
 
+// What the file says there is right.
+TEST(Options, SetIsToBlameForWhatItSets) {
+  PlanInputs inputs = plan_inputs();
+  inputs.set = {{"face.backends", "[cpu, cpu]"}};
+  EXPECT_THAT(issues_of(with_infer("backends: [cpu]"), inputs),
+              ElementsAre("0:0: --set: node 'face': option 'backends' names 'cpu' twice"));
+  inputs.set = {{"face.backends", "[]"}};
+  EXPECT_THAT(issues_of(with_infer("backends: [cpu]"), inputs),
+              ElementsAre(HasSubstr("0:0: --set: node 'face': option 'backends' is empty")));
+}
+
 TEST(Options, SetMayGiveWhatIsRequired) {
   PlanInputs inputs = plan_inputs();
   inputs.set = {{"stale.max_age_ms", "40"}};
