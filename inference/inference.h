@@ -130,8 +130,8 @@ struct InferenceEntry {
   std::uint64_t decisions_left_out = 0;  // so many came after the first
   std::vector<std::string> ran_on;       // backends, each once
   std::vector<std::string> warnings;     // fallbacks under `warn` and `allow`
-  std::string on_fallback;            // under `allow` the warnings are for the report alone
-  std::uint64_t abandoned_runs = 0;   // hung and given up
+  std::string on_fallback;               // under `allow` the warnings are for the report alone
+  std::uint64_t abandoned_runs = 0;      // hung and given up
 };
 
 }  // namespace sluice

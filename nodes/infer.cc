@@ -128,23 +128,23 @@ class InferNode final : public Node, public ModelUser {
   InferenceServices* services_ = nullptr;
   InferenceRecord* record_ = nullptr;
   ChoiceRequest choice_;
-  std::vector<NodeRoute> types_;        // by route
-  std::vector<std::string> inputs_;     // names of the model's inputs, by edge
-  std::mutex hand_over_;                // held while a backend that failed is replaced
-  std::condition_variable replaced_;    // a route got another model
+  std::vector<NodeRoute> types_;      // by route
+  std::vector<std::string> inputs_;   // names of the model's inputs, by edge
+  std::mutex hand_over_;              // held while a backend that failed is replaced
+  std::condition_variable replaced_;  // a route got another model
   // Frames that start beside each other may come here in another order. So that a change lies between two
   // frames, those older than one that had begun before it run on what that one did.
   struct Running {
     LoadedModelPtr now, before;
     std::uint64_t from = 0;  // the first frame that runs on `now`
   };
-  mutable std::mutex mutex_;      // guards what follows
-  std::vector<Running> models_;   // by route
-  std::uint64_t next_frame_ = 0;  // after the newest that has begun
+  mutable std::mutex mutex_;                 // guards what follows
+  std::vector<Running> models_;              // by route
+  std::uint64_t next_frame_ = 0;             // after the newest that has begun
   std::weak_ptr<const LoadedModel> failed_;  // the last one that failed
   LoadedModelPtr in_vain_;                   // failed for good, and nothing took its place
   std::uint64_t most_beside_ = 1;            // frames that may run at the same time
-  bool one_path_ = false;               // its model has no variants in use: all routes share one session
+  bool one_path_ = false;                    // its model has no variants in use: all routes share one session
   int priority_ = 0;
   TimeNs finish_within_ = 0;
   RateGate gate_;

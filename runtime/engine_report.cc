@@ -128,7 +128,13 @@ RunSnapshot Engine::snapshot() const {
   out.over = finished_;
   out.counters = executor_->counters();
   for (const InferenceEntry& entry : services_->entries()) {
-    InferNow now{entry.node, entry.backend, entry.variant, {}, {}, 0, decision_reports(entry, started_at_),
+    InferNow now{entry.node,
+                 entry.backend,
+                 entry.variant,
+                 {},
+                 {},
+                 0,
+                 decision_reports(entry, started_at_),
                  entry.decisions_left_out};
     if (!entry.decisions.empty()) {
       now.performance_mode = entry.decisions.back().performance_mode;

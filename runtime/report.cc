@@ -107,17 +107,17 @@ Json texts(const std::vector<std::string>& lines) {
 
 Json inference(const InferenceReport& i) {
   Json out = {{"node", i.node},
-          {"model", i.model},
-          {"variant", name(i.variant)},
-          {"backend", name(i.backend)},
-          {"simulated", i.simulated},
-          {"simulated_backends", i.simulated_backends},
-          {"requested", i.requested},
-          {"operators", operators(i.operators)},
-          {"latency_ms", median_and_tail(i.latency)},
-          {"saturated_fraction", number(i.saturated_fraction)},
-          {"decisions", list(i.decisions, decision)},
-          {"warnings", texts(i.warnings)}};
+              {"model", i.model},
+              {"variant", name(i.variant)},
+              {"backend", name(i.backend)},
+              {"simulated", i.simulated},
+              {"simulated_backends", i.simulated_backends},
+              {"requested", i.requested},
+              {"operators", operators(i.operators)},
+              {"latency_ms", median_and_tail(i.latency)},
+              {"saturated_fraction", number(i.saturated_fraction)},
+              {"decisions", list(i.decisions, decision)},
+              {"warnings", texts(i.warnings)}};
   if (i.decisions_left_out > 0) out["decisions_left_out"] = i.decisions_left_out;
   return out;
 }

@@ -138,9 +138,8 @@ void Watchdog::act(TimeNs still) {
   if (!told_) {
     told_ = true;
     ++stalls_;
-    log_message(LogLevel::kWarning,
-                fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(still),
-                            describe(plan_, waiting, starved)));
+    log_message(LogLevel::kWarning, fmt::format("nothing has moved for {:.0f} s:\n{}", to_s(still),
+                                                describe(plan_, waiting, starved)));
   }
   const bool to_end = executor_.stopping() || executor_.all_sources_ended();
   if (!to_end && still < limits_.standstill) return;

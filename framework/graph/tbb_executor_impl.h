@@ -75,7 +75,8 @@ struct TbbExecutor::Impl {
   // go from one worker to the other, away from what its decoder has in the caches: 7 % of its rate, measured.
   bool one_computes_beside_lanes() const {
     const auto feeds = std::ranges::count_if(owner.setup_.feeds, [](SourceFeed* f) { return computes(*f); });
-    return feeds == 1 && std::ranges::find(owner.setup_.threads, ThreadKind::kLane) != owner.setup_.threads.end();
+    return feeds == 1 &&
+           std::ranges::find(owner.setup_.threads, ThreadKind::kLane) != owner.setup_.threads.end();
   }
   // A source's credits are what the plan thinks enough to keep the graph busy.
   int enough() const {

@@ -47,11 +47,11 @@ void check_shared_batches(Draft& d, const std::vector<int>& infers) {
       if (!share_session(d, first, n)) continue;
       if (option(d.node(first), "batch") != option(d.node(n), "batch")) {
         refuse(d, n, "batch",
-                d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id + "' (max " +
-                    std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
-                    "), and both share the session of model '" +
-                    d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
-                    "'; write the same in both");
+               d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id + "' (max " +
+                   std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
+                   "), and both share the session of model '" +
+                   d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
+                   "'; write the same in both");
       }
       break;  // agreeing with the first that shares is agreeing with all
     }

@@ -265,10 +265,10 @@ class PoolSizer {
   }
 
   void refuse(int n, const OutputPlan& output, int frames) {
-    d_.error(d_.node(n).mark,
-             d_.owner(n) + ": output '" + output.name + "' needs " + std::to_string(frames) + " lists of " +
-                 std::to_string(output.max_packets) + " packets at once, allowed: " +
-                 std::to_string(kMostInPool) + " packets; lower flow.max_in_flight, or how long its lists may be");
+    d_.error(d_.node(n).mark, d_.owner(n) + ": output '" + output.name + "' needs " + std::to_string(frames) +
+                                  " lists of " + std::to_string(output.max_packets) +
+                                  " packets at once, allowed: " + std::to_string(kMostInPool) +
+                                  " packets; lower flow.max_in_flight, or how long its lists may be");
   }
 
   Draft& d_;

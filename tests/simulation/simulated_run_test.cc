@@ -245,11 +245,10 @@ TEST(SimulatedRun, AFailureUnderOnErrorStopEndsItAndIsNamed) {
 
 // By then the selector may have taken another backend, which is not to blame.
 TEST(SimulatedRun, ARunThatHangsIsGivenUpOnWhatItRanOn) {
-  const auto pipeline = Pipeline::load(
-      kFast, builtin_registry(),
-      {{{"face.backends", "[fake, cpu]"},
-        {"face.fake", "{latency_ms: 5, hang_at: [7], run_timeout_ms: 500}"}},
-       "30"});
+  const auto pipeline = Pipeline::load(kFast, builtin_registry(),
+                                       {{{"face.backends", "[fake, cpu]"},
+                                         {"face.fake", "{latency_ms: 5, hang_at: [7], run_timeout_ms: 500}"}},
+                                        "30"});
   ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
   SimulatedSetup setup;
   setup.plan = std::make_shared<const Plan>(pipeline->plan());

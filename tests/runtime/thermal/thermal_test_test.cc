@@ -411,7 +411,8 @@ TEST(ThermalJson, RefusesWhatIsNone) {
   EXPECT_THAT(why("3"), HasSubstr("'runs' is no list"));
   EXPECT_THAT(why("[3]"), HasSubstr("runs[0] is no map"));
   EXPECT_THAT(why(R"([{"windows": []}, {"windows": "x"}])"), HasSubstr("runs[1] has no list 'windows'"));
-  EXPECT_THAT(why(R"([{"windows": [7]}])"), HasSubstr("runs[0].windows[0] has no numbers 't_s' and 'seconds'"));
+  EXPECT_THAT(why(R"([{"windows": [7]}])"),
+              HasSubstr("runs[0].windows[0] has no numbers 't_s' and 'seconds'"));
   EXPECT_THAT(why(R"([{"windows": [{"t_s": "x", "seconds": 10}]}])"), HasSubstr("windows[0] has no numbers"));
   // Other values of wrong kinds are unknown, not a crash.
   EXPECT_EQ(why(R"([{"windows": [{"t_s": 10, "seconds": 10, "fps": [], "backend": {"a": 1}}]}])"), "");
