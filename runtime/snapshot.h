@@ -1,6 +1,7 @@
 // What a run has counted at one moment: two of them are a window of a thermal test.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

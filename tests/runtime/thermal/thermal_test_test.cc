@@ -1,4 +1,4 @@
-// The whole test on simulated devices: phases, resuming, files, and the page.
+// The whole test on simulated devices: phases, resuming and files.
 #include "runtime/thermal/thermal_test.h"
 
 #include <gmock/gmock.h>
@@ -9,42 +9,23 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "runtime/thermal/thermal_html.h"
 #include "runtime/thermal/thermal_json.h"
 #include "runtime/thermal/thermal_text.h"
+#include "tests/runtime/thermal/support.h"
 
 namespace sluice {
 namespace {
 
+using sluice::testing::keep_on;
+using sluice::testing::report_of;
+using sluice::testing::thermal_options;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-ThermalOptions options(double duration_s = 600) {
-  ThermalOptions out;
-  out.file = "pipelines/thermal_two_models.yaml";
-  out.pace = "max";
-  out.device = "sim:qcs6490";
-  out.ambient_c = 35;
-  out.duration_s = duration_s;
-  out.recovery_s = 60;
-  return out;
-}
-
-Status keep_on(const ThermalReport&, const ThermalRun&) { return {}; }
-
-ThermalReport report_of(ThermalOptions wanted) {
-  ThermalTest test(std::move(wanted), keep_on);
-  LoadIssues issues;
-  EXPECT_TRUE(test.check(issues)) << issues.status().message();
-  const Status status = test.run();
-  EXPECT_TRUE(status.ok()) << status.message();
-  return test.report();
-}
-
 TEST(ThermalTest, HasItsPhases) {
-  const ThermalReport report = report_of(options());
+  const ThermalReport report = report_of(thermal_options());
   EXPECT_TRUE(report.simulated);
   EXPECT_EQ(report.device, "qcs6490");
   ASSERT_EQ(report.runs.size(), 1u);
@@ -67,7 +48,7 @@ TEST(ThermalTest, HasItsPhases) {
 // The load of no whole number of windows: each window is of one phase, and no frame is lost between them.
 TEST(ThermalTest, WindowsEndWithTheLoad) {
   for (const double load_s : {120.0, 124.0, 125.5, 126.0}) {
-    ThermalOptions wanted = options(load_s);
+    ThermalOptions wanted = thermal_options(load_s);
     wanted.ambient_c = 25;
     wanted.pace = "30";
     const ThermalRun whole = report_of(wanted).runs.at(0);
@@ -87,7 +68,7 @@ TEST(ThermalTest, WindowsEndWithTheLoad) {
 
 // Of a simulated device, which idles before it.
 TEST(ThermalTest, TellsTheCoolDownBeforeASimulatedRun) {
-  ThermalOptions wanted = options(20);
+  ThermalOptions wanted = thermal_options(20);
   const auto found = [&](double most_s) {
     wanted.cool_down_s = most_s;
     const ThermalRun run = report_of(wanted).runs.at(0);
@@ -102,12 +83,12 @@ TEST(ThermalTest, TellsTheCoolDownBeforeASimulatedRun) {
 }
 
 TEST(ThermalTest, RunsAreTheSameToTheByte) {
-  EXPECT_EQ(thermal_json(report_of(options())), thermal_json(report_of(options())));
+  EXPECT_EQ(thermal_json(report_of(thermal_options())), thermal_json(report_of(thermal_options())));
 }
 
 // A file that says `policy: latency` was tested under `fixed` unless told otherwise.
 TEST(ThermalTest, WithoutPoliciesTheFilesOwnHold) {
-  ThermalOptions wanted = options(20);
+  ThermalOptions wanted = thermal_options(20);
   wanted.set = {{"near.policy", "sustained"}};
   const ThermalReport mixed = report_of(wanted);
   ASSERT_EQ(mixed.runs.size(), 1u);
@@ -123,7 +104,7 @@ TEST(ThermalTest, WithoutPoliciesTheFilesOwnHold) {
 }
 
 TEST(ThermalTest, ForcesBackendsAndRepeats) {
-  ThermalOptions wanted = options(60);
+  ThermalOptions wanted = thermal_options(60);
   wanted.backends = {{"near", "cpu"}};
   wanted.repeat = 2;
   const ThermalReport report = report_of(wanted);
@@ -134,7 +115,7 @@ TEST(ThermalTest, ForcesBackendsAndRepeats) {
 }
 
 TEST(ThermalTest, ResumeKeepsWhatIsCompleteAndRunsTheRest) {
-  ThermalOptions wanted = options(120);
+  ThermalOptions wanted = thermal_options(120);
   wanted.repeat = 3;
   const ThermalReport whole = report_of(wanted);
   ThermalReport earlier = whole;
@@ -150,7 +131,7 @@ TEST(ThermalTest, ResumeKeepsWhatIsCompleteAndRunsTheRest) {
 }
 
 TEST(ThermalTest, ResumeRefusesAnotherTest) {
-  ThermalTest test(options(120), keep_on);
+  ThermalTest test(thermal_options(120), keep_on);
   LoadIssues issues;
   ASSERT_TRUE(test.check(issues));
   ThermalReport other = test.report();
@@ -168,7 +149,7 @@ TEST(ThermalTest, ResumeRefusesAnotherTest) {
 }
 
 TEST(ThermalTest, StopsBetweenWindowsAndKeepsThem) {
-  ThermalOptions wanted = options();
+  ThermalOptions wanted = thermal_options();
   ThermalTest* running = nullptr;
   std::size_t seen = 0;
   ThermalTest test(wanted, [&](const ThermalReport& report, const ThermalRun&) -> Status {
@@ -186,7 +167,7 @@ TEST(ThermalTest, StopsBetweenWindowsAndKeepsThem) {
 }
 
 TEST(ThermalTest, AFullDiskEndsItAtOnce) {
-  ThermalTest test(options(), [](const ThermalReport& report, const ThermalRun&) -> Status {
+  ThermalTest test(thermal_options(), [](const ThermalReport& report, const ThermalRun&) -> Status {
     return report.runs.back().windows.size() < 3 ? Status{} : failed("--json: no space left");
   });
   LoadIssues issues;
@@ -231,7 +212,7 @@ class Thermometer final : public Telemetry {
 
 // On this machine: a load of a second, without an inference engine.
 TEST(ThermalTest, WithoutARecoveryTheLastWindowOfTheLoadCounts) {
-  ThermalOptions wanted = options(120);
+  ThermalOptions wanted = thermal_options(120);
   wanted.recovery_s = 0;
   const ThermalRun run = report_of(wanted).runs.at(0);
   ASSERT_EQ(run.windows.size(), 12u);
@@ -240,7 +221,7 @@ TEST(ThermalTest, WithoutARecoveryTheLastWindowOfTheLoadCounts) {
 }
 
 ThermalOptions real_options(Clock& clock, const std::function<double(int)>& celsius) {
-  ThermalOptions out = options(1);
+  ThermalOptions out = thermal_options(1);
   out.device = "real";
   out.ambient_c.reset();
   out.backends = {{"near", "fake"}, {"far", "fake"}};
@@ -274,7 +255,7 @@ TEST(ThermalTest, PicturesLoop) {
   std::ofstream(folder + "/test.yaml")
       << "version: 1\nnodes:\n- {id: cam, type: image_source, options: {path: "
          "one.pgm}}\n- {id: out, type: null_sink, inputs: cam}\n";
-  ThermalOptions wanted = options(30);
+  ThermalOptions wanted = thermal_options(30);
   wanted.file = folder + "/test.yaml";
   wanted.pace = "30";
   const ThermalReport report = report_of(wanted);
@@ -365,7 +346,7 @@ TEST(RealThermalTest, AnInterruptInTheRecoveryKeepsTheLoadAndResumesWithTheRecov
 
 TEST(ThermalTest, AnInterruptInTheSimulatedRecoveryKeepsWhatThereIs) {
   ThermalTest* running = nullptr;
-  ThermalTest test(options(120), [&](const ThermalReport& report, const ThermalRun&) -> Status {
+  ThermalTest test(thermal_options(120), [&](const ThermalReport& report, const ThermalRun&) -> Status {
     if (!report.runs.back().windows.back().load) running->stop();
     return {};
   });
@@ -379,141 +360,12 @@ TEST(ThermalTest, AnInterruptInTheSimulatedRecoveryKeepsWhatThereIs) {
 }
 
 TEST(ThermalTest, AProfileThatIsNotThereIsAnError) {
-  ThermalOptions wanted = options();
+  ThermalOptions wanted = thermal_options();
   wanted.device = "sim:nothing";
   ThermalTest test(wanted, keep_on);
   LoadIssues issues;
   EXPECT_FALSE(test.check(issues));
   EXPECT_THAT(issues.status().message(), HasSubstr("there is no profile 'nothing'"));
-}
-
-TEST(ThermalJson, ComesBackAsItWas) {
-  const ThermalReport report = report_of(options(120));
-  const std::string path = ::testing::TempDir() + "/thermal_" + std::to_string(::getpid()) + ".json";
-  std::ofstream(path) << thermal_json(report);
-  const auto back = read_thermal_json(path);
-  ASSERT_TRUE(back.ok()) << back.status().message();
-  EXPECT_EQ(thermal_json(*back), thermal_json(report));
-}
-
-TEST(ThermalJson, RefusesWhatIsNone) {
-  const std::string path = ::testing::TempDir() + "/none_" + std::to_string(::getpid()) + ".json";
-  for (const char* text :
-       {"", "[]", "{}", R"({"runs": 3})", R"({"version": 2, "runs": []})", "{\"runs\": ["}) {
-    std::ofstream(path) << text;
-    EXPECT_FALSE(read_thermal_json(path).ok()) << text;
-  }
-  // Windows are not lost without a word.
-  const auto why = [&](const std::string& runs) {
-    std::ofstream(path) << R"({"version": 1, "runs": )" << runs << "}";
-    return read_thermal_json(path).status().message();
-  };
-  EXPECT_THAT(why("3"), HasSubstr("'runs' is no list"));
-  EXPECT_THAT(why("[3]"), HasSubstr("runs[0] is no map"));
-  EXPECT_THAT(why(R"([{"windows": []}, {"windows": "x"}])"), HasSubstr("runs[1] has no list 'windows'"));
-  EXPECT_THAT(why(R"([{"windows": [7]}])"),
-              HasSubstr("runs[0].windows[0] has no numbers 't_s' and 'seconds'"));
-  EXPECT_THAT(why(R"([{"windows": [{"t_s": "x", "seconds": 10}]}])"), HasSubstr("windows[0] has no numbers"));
-  // Other values of wrong kinds are unknown, not a crash.
-  EXPECT_EQ(why(R"([{"windows": [{"t_s": 10, "seconds": 10, "fps": [], "backend": {"a": 1}}]}])"), "");
-}
-
-TEST(ThermalText, ComparesRunsOfOnePolicy) {
-  const ThermalReport hot = report_of(options(300));
-  ThermalOptions cool = options(300);
-  cool.ambient_c = 10;
-  const std::string text = compare_text(hot, report_of(cool));
-  EXPECT_THAT(text, HasSubstr("A: thermal_two_models on simulated qcs6490 at 35 degrees C, load 5 min\n"));
-  EXPECT_THAT(text, HasSubstr("sustained fps"));
-  EXPECT_THAT(text, HasSubstr(" %\n"));
-}
-
-// Only what both have can be compared; the rest is named.
-TEST(ThermalText, SaysWhichRunsHaveNoCounterpart) {
-  ThermalReport a = report_of(options(60)), b = a;
-  a.runs[0].policy = "sustained";
-  b.runs[0].repetition = 2;
-  const std::string text = compare_text(a, b);
-  EXPECT_THAT(text, HasSubstr("note: only A has a run of policy sustained\n"));
-  EXPECT_THAT(text, HasSubstr("note: only B has a run of policy fixed, repetition 2\n"));
-}
-
-TEST(ThermalText, ATestWithoutAWindowHasLostNothingThatIsKnown) {
-  ThermalReport report = report_of(options(60));
-  report.runs[0].windows.clear();
-  report.runs[0].results = results_of({}, 60);
-  EXPECT_THAT(thermal_text(report), Not(HasSubstr("never")));
-}
-
-// Each side at its own times, with its own device and its own label.
-TEST(ThermalHtml, AComparisonShowsBothDevicesAsTheyAre) {
-  ThermalReport real = report_of(options(60));
-  real.simulated = false;
-  real.device = "real";
-  const ThermalReport simulated = report_of(options(240));
-  for (const std::string& page : {compare_html(real, simulated), compare_html(simulated, real)}) {
-    EXPECT_THAT(page, HasSubstr("thermal_two_models on this machine at 35 degrees C, load 60 s"));
-    EXPECT_THAT(page,
-                HasSubstr("<span class=\"tag\">SIMULATED</span> thermal_two_models on simulated qcs6490"));
-  }
-  const std::string page = compare_html(real, simulated);
-  // The real load ends after 60 of 300 s: its line ends at a fifth of the plot, which is 792 wide from 56 on.
-  const std::size_t line = page.find("<path class=\"line\"");
-  const std::string path = page.substr(line, page.find("/>", line) - line);
-  EXPECT_THAT(path, HasSubstr("L214.4 ")) << path;
-  EXPECT_THAT(page, Not(HasSubstr("class=\"rest\" x=\"2"))) << "the loads end at different times";
-}
-
-TEST(ThermalCsv, HasWhatAWindowHas) {
-  ThermalReport report = report_of(options(60));
-  report.runs[0].windows[0].dropped = {{"overload", 2}, {"stale", 3}};
-  const std::string csv = thermal_csv(report);
-  std::istringstream lines(csv);
-  std::string head, first;
-  std::getline(lines, head);
-  std::getline(lines, first);
-  EXPECT_TRUE(head.ends_with(",infer,energy_per_frame_j,drops,performance_mode")) << head;
-  EXPECT_TRUE(first.ends_with(",overload=2 stale=3,near=balanced far=balanced")) << first;
-  EXPECT_EQ(std::ranges::count(head, ','), std::ranges::count(first, ','));
-  const ThermalWindow& w = report.runs[0].windows[0];
-  EXPECT_NEAR(*w.energy_per_frame_j(), *w.power_w * w.seconds / static_cast<double>(w.delivered), 1e-12);
-  EXPECT_FALSE(report.runs[0].windows.back().energy_per_frame_j()) << "a recovery has no frames";
-}
-
-// A change that the next one undoes within a window leaves no trace in what ran at its end.
-TEST(ThermalHtml, TellsEachChangeOfAWindow) {
-  ThermalReport report = report_of(options(120));
-  ThermalWindow::Infer& infer = report.runs[0].windows[2].infer[0];
-  infer.changes = {{21, "cpu", "", {}, 0, "<i>it failed</i>"},
-                   {24, infer.backend, infer.variant, infer.performance_mode, infer.step, "it works again"}};
-  report.runs[0].results = results_of(report.runs[0].windows, 120);
-  EXPECT_EQ(report.runs[0].results.switches, 2);
-  const std::string page = thermal_html(report);
-  EXPECT_THAT(page, HasSubstr("to cpu: &lt;i&gt;it failed&lt;/i&gt;"));
-  EXPECT_THAT(page, HasSubstr(": it works again"));
-  const std::string path = ::testing::TempDir() + "/changes_" + std::to_string(::getpid()) + ".json";
-  std::ofstream(path) << thermal_json(report);
-  const auto read = read_thermal_json(path);
-  std::filesystem::remove(path);
-  ASSERT_TRUE(read.ok()) << read.status().message();
-  const auto& changes = read->runs[0].windows[2].infer[0].changes;
-  ASSERT_EQ(changes.size(), 2u);
-  EXPECT_EQ(changes[0].reason, "<i>it failed</i>");
-  EXPECT_EQ(thermal_json(*read), thermal_json(report));
-}
-
-TEST(ThermalHtml, IsSelfContainedAndEscapes) {
-  ThermalReport report = report_of(options(120));
-  report.runs[0].windows[2].infer[0].reason = "<b>\"hot\" & tired</b>";
-  report.runs[0].windows[2].infer[0].backend = "gpu";
-  report.pipeline = "<script>alert(1)</script>";
-  const std::string page = thermal_html(report);
-  EXPECT_THAT(page, HasSubstr("SIMULATED"));
-  EXPECT_THAT(page, HasSubstr("&lt;b&gt;&quot;hot&quot; &amp; tired&lt;/b&gt;"));
-  for (const char* outside : {"<script", "http:", "https:", "url(", "@import", "<b>"})
-    EXPECT_THAT(page, Not(HasSubstr(outside)));
-  EXPECT_THAT(page, HasSubstr("prefers-color-scheme:dark"));
-  EXPECT_THAT(page, HasSubstr("@media print"));
 }
 
 }  // namespace
