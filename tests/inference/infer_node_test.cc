@@ -43,6 +43,7 @@ class InferNode : public ::testing::Test {
     setup.backends = make_backends(clock_);
     setup.models = {request_for(folder_.write("m.onnx", model.bytes()))};
     setup.clock = &clock_;
+    setup.runs_at_once["node"] = runs_at_once_;
     services_ = std::make_unique<InferenceServices>(std::move(setup));
     written["model"] = text("m");
     options_ = options_of(declaration(), std::move(written));
@@ -83,6 +84,7 @@ class InferNode : public ::testing::Test {
   ModelSignature signature_;
   std::unique_ptr<FakeContext> context_;
   std::uint64_t next_frame_ = 0;
+  int runs_at_once_ = 1;
   std::unique_ptr<Node> node_;
 };
 
@@ -279,6 +281,37 @@ TEST_F(InferNode, AnotherFileKeepsThePortsWhateverItsOrder) {
   EXPECT_THAT(values(1), ::testing::ElementsAre(1, -2, 3, -4));
   ASSERT_EQ(entry().decisions.size(), 2u);
   EXPECT_THAT(entry().decisions[1].reason, HasSubstr("because; policy fixed"));
+}
+
+// Frames that are started beside each other may begin in another order.
+TEST_F(InferNode, AChangeOfModelLiesBetweenTwoFrames) {
+  const auto model = [](const char* op) {
+    return ModelBuilder().input("x", {1, 4}).output("y", {1, 4}).node(op, {"x"}, {"y"});
+  };
+  runs_at_once_ = 2;
+  ASSERT_TRUE(open(model("Identity")).ok());
+  auto& user = dynamic_cast<ModelUser&>(*node_);
+  const auto negative = user.load(0, request_for(folder_.write("negative.onnx", model("Neg").bytes())));
+  const auto relu = user.load(0, request_for(folder_.write("relu.onnx", model("Relu").bytes())));
+  ASSERT_TRUE(negative.ok() && relu.ok());
+  const auto value_of_frame = [&](std::uint64_t number) {
+    next_frame_ = number;
+    EXPECT_TRUE(process<float>({-1, 0, 0, 0}).ok());
+    return *reinterpret_cast<const float*>(context_->emitted(0).at(0).get<Tensor>()->data);
+  };
+  EXPECT_EQ(value_of_frame(1), -1);
+  EXPECT_EQ(value_of_frame(3), -1);
+  user.use(0, *negative);
+  EXPECT_EQ(value_of_frame(2), -1) << "frame 3 began before";
+  EXPECT_EQ(value_of_frame(4), 1);
+  EXPECT_EQ(services_->sessions().size(), 3u) << "another older one might come";
+  EXPECT_EQ(value_of_frame(6), 1);
+  EXPECT_EQ(services_->sessions().size(), 2u) << "none can any more";
+  user.use(0, *relu);
+  user.use(0, *negative);
+  user.use(0, *relu);
+  EXPECT_EQ(value_of_frame(5), 1) << "as frame 6, not what no frame has run on";
+  EXPECT_EQ(value_of_frame(7), 0);
 }
 
 TEST_F(InferNode, AQuantisedModelWithOtherNumbersIsNotTheSame) {
