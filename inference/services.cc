@@ -120,6 +120,7 @@ const ClipMeter* InferenceServices::clip_meter(std::string_view node) const {
 std::vector<InferenceEntry> InferenceServices::entries() const {
   std::vector<InferenceEntry> out;
   std::lock_guard lock(mutex_);
+  out.reserve(records_.size());
   for (const auto& record : records_) out.push_back(record->snapshot());
   return out;
 }

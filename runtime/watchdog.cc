@@ -88,10 +88,10 @@ void Watchdog::schedule() {
   timer_ = clock_.at(clock_.now() + limits_.period, TimerKey{-2, 0}, [this] {
     if (over_) return;
     // Without memory for a look there may be some for the next.
-    static_cast<void>(guarded([this]() -> Status {
+    [[maybe_unused]] const Status looked = guarded([this]() -> Status {
       look();
       return {};
-    }));
+    });
     if (!over_) schedule();
   });
 }

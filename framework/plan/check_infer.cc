@@ -24,7 +24,7 @@ int batch_of(const NodePlan& node) {
 }
 
 // Where the option was written: in the file, at the node when it is not there, or by --set.
-void refuse(Draft& d, int n, std::string_view option, const std::string& sentence) {
+void refuse_option(Draft& d, int n, std::string_view option, const std::string& sentence) {
   if (d.draft(n).overridden.contains(option)) return d.error({}, "--set: " + sentence);
   const Value* written = d.draft(n).spec->options.find(option);
   d.error(written ? written->mark : d.node(n).mark, sentence);
@@ -46,12 +46,12 @@ void check_shared_batches(Draft& d, const std::vector<int>& infers) {
       const int first = infers[j], n = infers[i];
       if (!share_session(d, first, n)) continue;
       if (option(d.node(first), "batch") != option(d.node(n), "batch")) {
-        refuse(d, n, "batch",
-               d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id + "' (max " +
-                   std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
-                   "), and both share the session of model '" +
-                   d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
-                   "'; write the same in both");
+        refuse_option(d, n, "batch",
+                      d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id +
+                          "' (max " + std::to_string(d.draft(n).batch) + " and " +
+                          std::to_string(d.draft(first).batch) + "), and both share the session of model '" +
+                          d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
+                          "'; write the same in both");
       }
       break;  // agreeing with the first that shares is agreeing with all
     }
@@ -63,11 +63,11 @@ void check_backends(Draft& d, int n) {
   if (!d.node(n).options->has("backends")) return;
   std::vector<std::string> names = d.node(n).options->texts("backends");
   if (names.empty())
-    refuse(d, n, "backends",
-           d.owner(n) + ": option 'backends' is empty, but something must run the model; write [cpu]");
+    refuse_option(d, n, "backends",
+                  d.owner(n) + ": option 'backends' is empty, but something must run the model; write [cpu]");
   std::sort(names.begin(), names.end());
   if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
-    refuse(d, n, "backends", d.owner(n) + ": option 'backends' names " + in_quotes(*twice) + " twice");
+    refuse_option(d, n, "backends", d.owner(n) + ": option 'backends' names " + in_quotes(*twice) + " twice");
 }
 
 std::vector<std::string> known_names(Draft& d, int n, const std::string& key) {
@@ -118,12 +118,6 @@ std::string takes_last(const OptionValue& step, std::vector<std::string>& left) 
   return {};
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
-  return out;
-}
-
 std::string no_start(const std::string& backends) {
   return ", and so no backend is left to begin on: one that a step names is not used before it, and its "
          "backends are " +
@@ -149,7 +143,7 @@ void check_ladder(Draft& d, int n) {
   if (!steps || !d.node(n).options->has("backends")) return;
   OptionList kept;
   std::vector<std::string> left = d.node(n).options->texts("backends");
-  const std::string all = joined(left);
+  const std::string all = joined(left, ", ");
   for (std::size_t i = 0; i < steps->size(); ++i) {
     std::string names;
     const std::string missing = lacks(d, n, (*steps)[i], names);

@@ -45,6 +45,7 @@ bool expand(Draft& d, const Link& link) {
     return true;
   }
   std::vector<std::string> names;
+  names.reserve(outputs.size());
   for (const OutputPlan& o : outputs) names.push_back(o.name);
   const auto found = std::find(names.begin(), names.end(), link.from_name);
   if (found == names.end()) {
@@ -63,6 +64,7 @@ bool check_model_inputs(Draft& d, int n) {
   const std::string& model = d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name;
   const auto& inputs = signature(d, d.draft(n).model, -1, 0).inputs;
   std::vector<std::string> names;
+  names.reserve(inputs.size());
   for (const TensorType& t : inputs) names.push_back(t.name);
   std::vector<bool> fed(inputs.size());
   bool right = true;

@@ -44,12 +44,12 @@ void find_hwmon(const std::string& sys, SysfsLayout& out) {
       if (!file.ends_with("_input")) continue;
       const std::string stem = file.substr(0, file.size() - 6);
       if (file.starts_with("temp") && known != kChips.end()) {
-        const std::string label = read_line(chip + "/" + stem + "_label");
+        const std::string label = read_line(std::string(chip).append("/").append(stem).append("_label"));
         out.temperatures.push_back(
             {name + " " + (label.empty() ? stem : label), path, 1000, known->second, {}});
       }
       if (file.starts_with("power") && !out.power.any()) {
-        out.power = {.name = name + " " + stem, .covers = "monitor", .power = path};
+        out.power = {.name = std::string(name).append(" ").append(stem), .covers = "monitor", .power = path};
       }
     }
   }

@@ -65,7 +65,7 @@ std::string spec_sha256(const GraphSpec& spec) {
 
 std::string models_sha256(const Plan& plan) {
   std::string hashes;
-  const auto add = [&hashes](ModelRequest request) {
+  const auto add = [&hashes](const ModelRequest& request) {
     const Result<std::string> hash = hash_of(request);
     if (hash.ok()) hashes += request.name + "\n" + request.variant + "\n" + *hash + "\n";
     return hash.ok();

@@ -97,6 +97,9 @@ class StuckExecutor final : public Executor {
 };
 
 class WatchdogTest : public ::testing::Test {
+ public:
+  ~WatchdogTest() override { set_log_sink(nullptr); }
+
  protected:
   WatchdogTest() {
     messages.clear();
@@ -105,7 +108,6 @@ class WatchdogTest : public ::testing::Test {
       messages.emplace_back(message);
     });
   }
-  ~WatchdogTest() override { set_log_sink(nullptr); }
   ExecutorSetup setup() {
     ExecutorSetup out;
     out.graph = flow_of_example();

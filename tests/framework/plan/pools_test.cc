@@ -135,7 +135,7 @@ TEST(Pools, MorePacketsThanAPoolHasAreRefused) {
     std::string text = "nodes:\n- {id: m0, type: source}\n", last = "m0";
     for (int i = 1; i <= lists; ++i) {
       const std::string id = "m" + std::to_string(i);
-      text += "- {id: " + id + ", type: many, inputs: " + last + "}\n";
+      text.append("- {id: ").append(id).append(", type: many, inputs: ").append(last).append("}\n");
       last = id;
     }
     return issues_of(text + "- {id: out, type: void, inputs: " + last + "}\n");

@@ -22,7 +22,6 @@ using sluice::testing::keep_on;
 using sluice::testing::report_of;
 using sluice::testing::thermal_options;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 TEST(ThermalTest, HasItsPhases) {
   const ThermalReport report = report_of(thermal_options());
