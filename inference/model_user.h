@@ -34,8 +34,8 @@ class ModelUser {
   // The same on `backend` alone, for a selector to choose from.
   virtual Result<LoadedModelPtr> load_on(std::size_t route, const ModelRequest& model,
                                          const std::string& backend) = 0;
-  // Frames of `route` that start here from now on run on it; those that run already end on what they have, and
-  // those older than one of them, unless that has failed, do the same.
+  // Frames of `route` that start here from now on run on it; those that run already end on what they have,
+  // and those older than one of them, unless that has failed, do the same.
   virtual void use(std::size_t route, LoadedModelPtr model) = 0;
   // What frames of `route` run on; null: nothing was loaded for it.
   virtual LoadedModelPtr in_use(std::size_t route) const = 0;

@@ -1,6 +1,7 @@
 // video_source: reads a video file, a network camera or a test pattern.
 //   inputs   none
-//   outputs  frame: the decoder's picture as it is (nv12, i420, i422, i444, gray, rgb, bgr), read-only for all
+//   outputs  frame: the decoder's picture as it is (nv12, i420, i422, i444, gray, rgb, bgr),
+//            read-only for all
 //   options  uri, pace, loop, timeout_ms, reconnect, width, height, fps, max_width, max_height: see describe
 //   drops    pool_empty: realtime and no free buffer; corrupt captures are counted and not produced
 //   thread   its own

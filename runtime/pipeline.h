@@ -110,10 +110,10 @@ class Pipeline {
 
   // The model `name` of the file becomes the one at `path` (relative to the working directory) while the
   // pipeline runs: opened and checked here, then each node that runs it begins its frames on the new one; a
-  // frame that a node has begun ends there on the old one, as do those before it. Frames that take a variant go on with the
-  // variant's file, which the report names too: the model's own path is what changes. None is lost, repeated
-  // or reordered. kInvalid, and nothing changes: no such model, or its inputs and outputs are not the old
-  // one's by name, type, size and quantisation; kUnavailable: it cannot be used.
+  // frame that a node has begun ends there on the old one, as do those before it. Frames that take a variant
+  // go on with the variant's file, which the report names too: the model's own path is what changes. None is
+  // lost, repeated or reordered. kInvalid, and nothing changes: no such model, or its inputs and outputs are
+  // not the old one's by name, type, size and quantisation; kUnavailable: it cannot be used.
   Status replace_model(std::string_view name, const std::string& path);
   // Frames that are not routed yet take this variant of the model (empty: its own path) from now on.
   // kInvalid: no such variant, or the plan made no routes for it (policy fixed); kUnavailable: it cannot be

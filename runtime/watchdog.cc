@@ -165,8 +165,8 @@ bool Watchdog::any_may_be_slow(const std::vector<Waiting>& waiting) const {
                      [&](const Waiting& w) { return may_be_slow(w, counters); });
 }
 
-// Only nodes with threads of their own are at work: a sink whose reader takes its time, say. Or none is, and a
-// source waits for buffers.
+// Only nodes with threads of their own are at work: a sink whose reader takes its time, say. Or none is, and
+// a source waits for buffers.
 bool Watchdog::waits_outside(const std::vector<Waiting>& waiting, const std::vector<int>& starved) const {
   bool any = waiting.empty() && !starved.empty();
   for (const Waiting& w : waiting) {

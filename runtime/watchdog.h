@@ -1,5 +1,5 @@
-// Stall watchdog: frames are inside, or a source waits for a buffer, and nothing has moved for a while. Names the node, the input and the
-// frame, and ends a run that cannot end by itself.
+// Stall watchdog: frames are inside, or a source waits for a buffer, and nothing has moved for a while. Names
+// the node, the input and the frame, and ends a run that cannot end by itself.
 #pragma once
 
 #include <atomic>

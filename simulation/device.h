@@ -57,8 +57,8 @@ class SimulatedDevice {
     double seconds = 0;
     bool steady = false;
   };
-  // Lets it idle, at most so long, until no temperature has moved more than `kelvin_per_minute`: the cool-down
-  // before a test. It is asked once a minute.
+  // Lets it idle, at most so long, until no temperature has moved more than `kelvin_per_minute`: the
+  // cool-down before a test. It is asked once a minute.
   Idle settle(double kelvin_per_minute, double most_s);
 
  private:

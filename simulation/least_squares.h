@@ -17,8 +17,8 @@ struct LeastSquares {
 // Minimises |A x - b| over rows of A; each row has as many values as x.
 LeastSquares solve_linear(const std::vector<std::vector<double>>& rows, const std::vector<double>& b);
 
-// Minimises |r(x)| from `start`. `steps`: for the derivatives, and the scale of each x. `measured`: how many of
-// the residuals stand for a measurement; the others are always 0, and tell nothing of the variance.
+// Minimises |r(x)| from `start`. `steps`: for the derivatives, and the scale of each x. `measured`: how many
+// of the residuals stand for a measurement; the others are always 0, and tell nothing of the variance.
 using Residuals = std::function<void(const std::vector<double>& x, std::vector<double>& r)>;
 LeastSquares minimise(const Residuals& residuals, std::vector<double> start, const std::vector<double>& steps,
                       int iterations, std::size_t measured);

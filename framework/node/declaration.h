@@ -180,8 +180,8 @@ class TypeContext {
   virtual std::vector<std::string> input_names(std::size_t port) const = 0;
   // Signature of the model that option `option` names, in this route.
   virtual Result<ModelSignature> model(std::string_view option) const = 0;
-  // The tensor that the models behind this node want of it (infer nodes over exact edges through `any` nodes):
-  // the first that is quantised, where one is, else the first; null: there is none.
+  // The tensor that the models behind this node want of it (infer nodes over exact edges through `any`
+  // nodes): the first that is quantised, where one is, else the first; null: there is none.
   virtual std::shared_ptr<const TensorType> wanted_downstream() const = 0;
 };
 

@@ -23,13 +23,6 @@ int batch_of(const NodePlan& node) {
   return max ? static_cast<int>(std::clamp<std::int64_t>(*max, 1, 1024)) : 1;
 }
 
-// Where the option was written: in the file, at the node when it is not there, or by --set.
-void refuse_option(Draft& d, int n, std::string_view option, const std::string& sentence) {
-  if (d.draft(n).overridden.contains(option)) return d.error({}, "--set: " + sentence);
-  const Value* written = d.draft(n).spec->options.find(option);
-  d.error(written ? written->mark : d.node(n).mark, sentence);
-}
-
 // Same model, same backends, same settings of them: one session.
 bool share_session(Draft& d, int a, int b) {
   if (d.draft(a).model != d.draft(b).model || option(d.node(a), "backends") != option(d.node(b), "backends"))
@@ -46,12 +39,12 @@ void check_shared_batches(Draft& d, const std::vector<int>& infers) {
       const int first = infers[j], n = infers[i];
       if (!share_session(d, first, n)) continue;
       if (option(d.node(first), "batch") != option(d.node(n), "batch")) {
-        refuse_option(d, n, "batch",
-                      d.owner(n) + ": option 'batch' differs from that of node '" + d.node(first).id +
-                          "' (max " + std::to_string(d.draft(n).batch) + " and " +
-                          std::to_string(d.draft(first).batch) + "), and both share the session of model '" +
-                          d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name +
-                          "'; write the same in both");
+        const std::string& model = d.plan->models[static_cast<std::size_t>(d.draft(n).model)].name;
+        refuse_option(
+            d, n, "batch",
+            invalid("option 'batch' differs from that of node '" + d.node(first).id + "' (max " +
+                    std::to_string(d.draft(n).batch) + " and " + std::to_string(d.draft(first).batch) +
+                    "), and both share the session of model '" + model + "'; write the same in both"));
       }
       break;  // agreeing with the first that shares is agreeing with all
     }
@@ -64,10 +57,10 @@ void check_backends(Draft& d, int n) {
   std::vector<std::string> names = d.node(n).options->texts("backends");
   if (names.empty())
     refuse_option(d, n, "backends",
-                  d.owner(n) + ": option 'backends' is empty, but something must run the model; write [cpu]");
+                  invalid("option 'backends' is empty, but something must run the model; write [cpu]"));
   std::sort(names.begin(), names.end());
   if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
-    refuse_option(d, n, "backends", d.owner(n) + ": option 'backends' names " + in_quotes(*twice) + " twice");
+    refuse_option(d, n, "backends", invalid("option 'backends' names " + in_quotes(*twice) + " twice"));
 }
 
 std::vector<std::string> known_names(Draft& d, int n, const std::string& key) {

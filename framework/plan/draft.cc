@@ -23,6 +23,15 @@ bool is_set(const Draft& d, int node, std::string_view option) {
   });
 }
 
+void refuse_option(Draft& d, int node, std::string_view option, const Status& why) {
+  d.draft(node).wrong_options = true;
+  if (d.draft(node).overridden.contains(option))
+    return d.fail({}, why.with_context("--set: " + d.owner(node) + ": "));
+  const NodeSpec& spec = *d.draft(node).spec;
+  const Value* const value = spec.options.find(option);
+  d.fail(value ? value->mark : spec.mark, why.with_context(d.owner(node) + ": "));
+}
+
 bool is_end(const NodeDeclaration& type) { return type.sink || type.observer; }
 
 bool forwards_type(const NodeDeclaration& type) {

@@ -111,6 +111,9 @@ void size_pools(Draft& draft);    // in-place writing, buffers, bytes
 // Whether `--set` names this option of the node, such as "degrade" or "htp.soc": its value has no place in
 // the file.
 bool is_set(const Draft& draft, int node, std::string_view option);
+// Refuses a top-level option of the node where it was written: in the file, at the node when it is not there,
+// or by `--set`. `why` names the option.
+void refuse_option(Draft& draft, int node, std::string_view option, const Status& why);
 std::string_view variant_name(const Draft& draft, int choice, std::size_t route);
 // The signature of `model` for a node whose route is `route` of `choice`.
 const ModelSignature& signature(const Draft& draft, int model, int choice, std::size_t route);

@@ -85,24 +85,13 @@ void read_node_options(Draft& d, int index) {
   node.options = std::make_shared<const Options>(std::move(values));
 }
 
-// Refuses a top-level option where it was written: in the file (at the node when it is not there), or by
-// --set. `message` names it.
-void refuse(Draft& d, int index, std::string_view option, const Status& why) {
-  d.draft(index).wrong_options = true;
-  if (d.draft(index).overridden.contains(option))
-    return d.fail({}, why.with_context("--set: " + d.owner(index) + ": "));
-  const NodeSpec& spec = *d.draft(index).spec;
-  const Value* const value = spec.options.find(option);
-  d.fail(value ? value->mark : spec.mark, why.with_context(d.owner(index) + ": "));
-}
-
 void check_options(Draft& d, int index) {
   if (!d.type(index).check_options) return;
   const Options& options = *d.node(index).options;
   const bool some_are_wrong = d.draft(index).wrong_options;  // and null: what needs them may be there
   const Status threw =
       check_together(d.type(index), options, [&](std::string_view option, const Status& why) {
-        if (options.has(option) || !some_are_wrong) refuse(d, index, option, why);
+        if (options.has(option) || !some_are_wrong) refuse_option(d, index, option, why);
       });
   if (!threw.ok() && !some_are_wrong) d.fail(d.node(index).mark, threw.with_context(d.owner(index) + ": "));
 }
@@ -128,7 +117,8 @@ void check_model_names(Draft& d, int index) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
       const std::string rest = names.empty() ? ", but the file has no `models`" : allowed(name, names);
-      refuse(d, index, option.name, invalid("option '" + option.name + "' is " + in_quotes(name) + rest));
+      refuse_option(d, index, option.name,
+                    invalid("option '" + option.name + "' is " + in_quotes(name) + rest));
     } else if (d.draft(index).model < 0) {
       d.draft(index).model = static_cast<int>(found - names.begin());
     }

@@ -193,64 +193,6 @@ TEST(OwnNode, ThatEmitsAnEmptyPacketLosesTheFrame) {
                 "nothing to give calls filter() or drop()"));
 }
 
-class MakesTwo final : public Node {
- public:
-  static void describe(NodeDeclaration& d) {
-    d.about("Makes a list of two.");
-    d.input("in", PortKind::kFrame);
-    d.output("out", PortKind::kDetections).up_to(2);
-  }
-  Status process(Context& context) override {
-    for (int i = 0; i < 2; ++i) {
-      SLUICE_ASSIGN(Packet packet, context.make());
-      context.emit(std::move(packet));
-    }
-    return {};
-  }
-};
-
-// Fails on the first of each two, after it has emitted nothing.
-class FailsOnTheFirst final : public Node {
- public:
-  static void describe(NodeDeclaration& d) {
-    d.about("Fails on every second element.");
-    d.input("in", PortKind::kDetections);
-    d.output("out", PortKind::kDetections);
-  }
-  Status process(Context& context) override {
-    Packet packet;
-    if (calls_++ % 2 == 0) {
-      context.emit(std::move(packet));
-      return failed("not this one");
-    }
-    SLUICE_ASSIGN(packet, context.make());
-    context.emit(std::move(packet));
-    return {};
-  }
-
- private:
-  int calls_ = 0;
-};
-
-TEST(OwnNode, ThatFailsOnAnElementIsNotToBlameForTheNext) {
-  Registry registry = builtin_registry();
-  ASSERT_TRUE(registry.add<MakesTwo>("two").ok());
-  ASSERT_TRUE(registry.add<FailsOnTheFirst>("fails").ok());
-  Result<Pipeline> pipeline = Pipeline::load(
-      "version: 1\nnodes:\n"
-      "  - {id: cam, type: video_source, options: {uri: 'test:bars', width: 64, height: 64}}\n"
-      "  - {id: both, type: two, inputs: cam}\n"
-      "  - {id: half, type: fails, inputs: both}\n"
-      "  - {id: out, type: null_sink, inputs: half}\n",
-      registry);
-  ASSERT_TRUE(pipeline.ok()) << pipeline.status().message();
-  ASSERT_TRUE(pipeline->start({.frames = 3}).ok());
-  EXPECT_TRUE(pipeline->wait().ok());
-  const RunReport report = pipeline->report();
-  EXPECT_EQ(report.sources[0].delivered, 3U) << "one of the two is there";
-  EXPECT_EQ(report.nodes[2].failed_items, 3U);
-}
-
 // Keeps all that it makes, of which it declares one, until there is no more; or throws each away.
 template <bool kKeeps>
 class MakesAll final : public Node {
