@@ -86,12 +86,14 @@ class Later final : public Node {
 };
 
 class Lists : public ::testing::Test {
+ public:
+  ~Lists() override { std::filesystem::remove_all(folder_); }
+
  protected:
   Lists() {
     std::string name = (std::filesystem::temp_directory_path() / "sluice_lists.XXXXXX").string();
     if (::mkdtemp(name.data()) != nullptr) folder_ = name;
   }
-  ~Lists() override { std::filesystem::remove_all(folder_); }
 
   RunReport run() {
     Registry registry = builtin_registry();
