@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -262,6 +263,38 @@ TEST_F(DetectTest, WhatLiesOutsideThePictureTakesNobodysPlace) {
   const Detections& found = run();
   ASSERT_EQ(found.count, 1U);
   EXPECT_FLOAT_EQ(found.items[0].score, 0.8F);
+}
+
+// Of an SSD's first box: left, top, right and bottom.
+class BoxOptionsTest : public DetectTest {
+ protected:
+  std::array<float, 4> first_box(const std::string& order, const std::string& unit, float scale) {
+    types_ = {tensor_type("boxes", {1, 2, 4}), tensor_type("classes", {1, 2}), tensor_type("scores", {1, 2})};
+    start({{"decoder", text("ssd")}, {"box_order", text(order)}, {"box_unit", text(unit)}});
+    const Geometry g = plain_geometry(100, 100);
+    std::vector<float> boxes{0.1F, 0.2F, 0.5F, 0.875F, 0, 0, 0, 0};
+    for (float& corner : boxes) corner *= scale;
+    context_.set_input(0, make_tensor(types_[0], boxes, g), 0);
+    context_.set_input(0, make_tensor(types_[1], std::vector<float>{1, 1}, g), 1);
+    context_.set_input(0, make_tensor(types_[2], std::vector<float>{0.9F, 0}, g), 2);
+    const Detections& found = run();
+    if (found.count != 1) return {};
+    const auto& box = found.items[0];
+    return {box.x, box.y, box.x + box.width, box.y + box.height};
+  }
+};
+
+TEST_F(BoxOptionsTest, TheOrderIsAsWritten) {
+  using ::testing::FloatEq;
+  const auto rows_first = ::testing::ElementsAre(FloatEq(20), FloatEq(10), FloatEq(87.5F), FloatEq(50));
+  EXPECT_THAT(first_box("xyxy", "parts", 1),
+              ::testing::ElementsAre(FloatEq(10), FloatEq(20), FloatEq(50), FloatEq(87.5F)));
+  EXPECT_THAT(first_box("yxyx", "parts", 1), rows_first);
+  EXPECT_THAT(first_box("auto", "parts", 1), rows_first);
+}
+
+TEST_F(BoxOptionsTest, TheUnitIsAsWritten) {
+  EXPECT_EQ(first_box("xyxy", "pixels", 100), first_box("xyxy", "parts", 1));
 }
 
 class LabelsTest : public DetectTest {
