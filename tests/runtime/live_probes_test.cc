@@ -15,6 +15,7 @@ namespace sluice {
 namespace {
 
 using namespace sluice::testing;
+using ::testing::AnyOfArray;
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::HasSubstr;
@@ -164,6 +165,12 @@ class ProbedRun : public SelectedRun {
   std::string decided(std::size_t node = 0) {
     return engine_->report().inference.at(node).decisions.back().performance_mode.value_or("");
   }
+  std::vector<std::string> all_decided() {
+    std::vector<std::string> modes;
+    for (const auto& decision : engine_->report().inference.at(0).decisions)
+      modes.push_back(decision.performance_mode.value_or(""));
+    return modes;
+  }
 
   Npu npu_;
   Gpu gpu_;
@@ -184,8 +191,10 @@ TEST_F(ProbedRun, TriesOfOtherModesLeaveFramesInTheirs) {
   const SteadyClock clock;
   ASSERT_TRUE(push_until([&] { return clock.now() > from_s(4); }));
   EXPECT_EQ(mode(), decided());
+  const std::vector<std::string> for_frames =
+      all_decided();  // more than one where a busy machine delays runs
   std::lock_guard lock(npu_.mutex);
-  EXPECT_THAT(npu_.modes, Each(std::string("burst"))) << "while frames run in it, no other is tried";
+  EXPECT_THAT(npu_.modes, Each(AnyOfArray(for_frames))) << "while frames run in one, no other is tried";
 }
 
 TEST_F(ProbedRun, AVariantWhoseSessionBrokeComesBackOnANewOne) {
