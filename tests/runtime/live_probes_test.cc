@@ -167,7 +167,8 @@ class ProbedRun : public SelectedRun {
   }
   std::vector<std::string> all_decided() {
     std::vector<std::string> modes;
-    for (const auto& decision : engine_->report().inference.at(0).decisions)
+    const auto inference = engine_->report().inference;
+    for (const auto& decision : inference.at(0).decisions)
       modes.push_back(decision.performance_mode.value_or(""));
     return modes;
   }
