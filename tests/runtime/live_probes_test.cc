@@ -86,7 +86,10 @@ class ModeSession final : public OwnSession, public PerformanceModes {
   std::string_view backend() const override { return "htp"; }
   std::string_view performance_mode() const override { return "balanced"; }
   Status run(int, std::span<const Tensor* const>, std::span<Tensor* const> outputs) override {
-    if (npu_.failing > 0 && npu_.failing-- > 0) return failed("told to");
+    int left = npu_.failing;
+    while (left > 0 && !npu_.failing.compare_exchange_weak(left, left - 1)) {
+    }
+    if (left > 0) return failed("told to");
     const std::string mode = mode_now();
     return run_for(mode == "burst" ? 2 : mode == "balanced" ? 6 : 15, outputs);
   }
