@@ -34,7 +34,7 @@ Status Decoder::open(const AVCodecParameters& parameters, AVRational time_base, 
   if (!codec_ || avcodec_parameters_to_context(codec_.get(), &parameters) < 0) return failed("out of memory");
   codec_->pkt_timebase = time_base;
   // The graph works beside it, and each further frame thread would hold one more picture back. Nor would they
-  // pay: the hand-written program of three threads, with 2 and 3 of them (face720.mp4, 2 cores), makes 0.91
+  // pay: tests/bench/baseline/baseline_3threads.cc with 2 and 3 of them (face720.mp4, 2 cores) makes 0.91
   // and 1.05 times the pictures for 1.12 and 1.06 times the processor time, 5 and 8 MB, and 42 and 48 calls of
   // malloc more per picture.
   codec_->thread_count = 1;

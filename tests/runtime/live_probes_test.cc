@@ -195,8 +195,8 @@ TEST_F(ProbedRun, TriesOfOtherModesLeaveFramesInTheirs) {
   const SteadyClock clock;
   ASSERT_TRUE(push_until([&] { return clock.now() > from_s(4); }));
   EXPECT_EQ(mode(), decided());
-  const std::vector<std::string> for_frames =
-      all_decided();  // more than one where a busy machine delays runs
+  // More than one where a busy machine delays runs.
+  const std::vector<std::string> for_frames = all_decided();
   std::lock_guard lock(npu_.mutex);
   EXPECT_THAT(npu_.modes, Each(AnyOfArray(for_frames))) << "while frames run in one, no other is tried";
 }
